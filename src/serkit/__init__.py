@@ -1,3 +1,64 @@
-"""serkit recognises emotions in speech, and makes and compares the models that do."""
+"""serkit recognises emotions in speech, and makes and compares the models that do.
+
+    >>> import serkit
+    >>> recognizer = serkit.load()
+    >>> recognizer.card.sampling_rate
+    16000
+
+Importing it is cheap: each public name is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from serkit.audio import load_audio
+    from serkit.card import Card
+    from serkit.errors import AudioError, ModelFileError, SerkitError
+    from serkit.manifest import Manifest
+    from serkit.runtime.recognizer import Recognizer
+    from serkit.types import Prediction, Utterance
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AudioError",
+    "Card",
+    "Manifest",
+    "ModelFileError",
+    "Prediction",
+    "Recognizer",
+    "SerkitError",
+    "Utterance",
+    "load",
+    "load_audio",
+]
+
+_HOMES = {
+    "AudioError": "serkit.errors",
+    "Card": "serkit.card",
+    "Manifest": "serkit.manifest",
+    "ModelFileError": "serkit.errors",
+    "Prediction": "serkit.types",
+    "Recognizer": "serkit.runtime.recognizer",
+    "SerkitError": "serkit.errors",
+    "Utterance": "serkit.types",
+    "load_audio": "serkit.audio",
+}
+
+
+def load(path: Any = None, *, threads: int | None = None) -> "Recognizer":
+    """Open a model file; see :meth:`serkit.Recognizer.load`."""
+    from serkit.runtime.recognizer import Recognizer
+
+    return Recognizer.load(path, threads=threads)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'serkit' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -2,12 +2,17 @@
 
 Decoding is soundfile's (libsndfile), resampling is soxr's. Nothing else ever touches the waveform
 outside a model's graph. libsndfile quietly shortens a WAV file that was cut off, and names every fault
-alike, so what can be told apart from the first bytes is told apart here.
+alike, so what can be told apart from a WAV file's chunks is told apart here.
 """
 
+import io
+import math
 import os
+import stat
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,9 +35,14 @@ from serkit.types import FloatArray
 
 AudioSource = str | os.PathLike[str] | BinaryIO | NDArray[Any]
 
+MIN_SAMPLING_RATE = 1_000  # no speech is left below it; 1 Hz in a header would turn each sample into 16,000
 MAX_SAMPLING_RATE = 768_000  # the fastest converters sold; more is a wrong number
 MAX_CHANNELS = 64
-_STREAMED_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)  # what writers that cannot seek leave in a WAV header
+_STREAMED_SIZE = 0x7FFFF000  # SoX; arecord and ffmpeg leave larger ones in a WAV header that they cannot go back to
+_UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's word for a FLAC file that was written to a pipe
+_MP3_FRAME = 1152  # samples: without a Xing header the announced length is an estimate, right to a frame
+_MALFORMED = 3  # libsndfile's SF_ERR_MALFORMED_FILE
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +82,12 @@ def load_audio(audio: AudioSource, *, sampling_rate: int | None = None, target_r
         if sampling_rate is not None:
             raise SamplingRateError("sampling_rate= is for arrays only: a file says its own rate.")
         (samples, rate), name = read_file(audio), source_name(audio)
-    if not np.isfinite(samples).all():
-        raise NonFiniteAudioError(f"{name} holds NaN or infinite samples; repair it before use.")
-    return resample(mix_down(samples), rate, check_rate(target_rate))
+    mono = _finite(mix_down(samples), name)
+    return _finite(resample(mono, rate, check_rate(target_rate, "the target")), name)
 
 
 def read_file(source: str | os.PathLike[str] | BinaryIO) -> tuple[FloatArray, int]:
-    """Decode a whole file.
+    """Decode a whole file, or a file object from where it stands to its end.
 
     Returns:
         Samples, shape (channels, T), and the file's sampling rate in Hz.
@@ -86,35 +95,28 @@ def read_file(source: str | os.PathLike[str] | BinaryIO) -> tuple[FloatArray, in
     Raises:
         AudioError: One of its kinds, see :mod:`serkit.errors`.
     """
-    import soundfile  # 30 ms to import, and not needed for arrays
-
     name = source_name(source)
-    try:
-        with _opened(source, name) as sound:
-            announced, rate = sound.frames, sound.samplerate
-            samples = sound.read(dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise TruncatedAudioError(f"{name} is damaged or cut off: {_reason(error)}") from error
-    if len(samples) < announced:
-        raise TruncatedAudioError(f"{name} is cut off: {len(samples)} of {announced} samples are there.")
-    if not len(samples):
-        raise NoSamplesError(f"{name} is a sound file without a single sample.")
-    return np.ascontiguousarray(samples.T), check_rate(rate, name)
+    with _opened(source, name) as sound:
+        return _decoded(sound, name), int(sound.samplerate)
 
 
 def probe(source: str | os.PathLike[str]) -> AudioInfo:
-    """Read what a file says of itself, without decoding it.
+    """Read what a file says of itself; only a stream that does not say its length is decoded for it.
 
     Raises:
         AudioError: One of its kinds, see :mod:`serkit.errors`.
     """
-    with _opened(source, source_name(source)) as sound:
-        return AudioInfo(sound.samplerate, sound.channels, sound.frames / sound.samplerate, sound.format)
+    name = source_name(source)
+    with _opened(source, name) as sound:
+        frames = sound.frames if sound.frames < _UNKNOWN_FRAMES else _decoded(sound, name).shape[1]
+        return AudioInfo(sound.samplerate, sound.channels, frames / sound.samplerate, sound.format)
 
 
 def mix_down(samples: FloatArray) -> FloatArray:
     """Average the channels: (channels, T) to (T,)."""
-    return samples.mean(axis=0, dtype=np.float32) if len(samples) > 1 else samples[0]
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused by load_audio as infinite
+        mono: FloatArray = samples.mean(axis=0, dtype=np.float32) if len(samples) > 1 else samples[0]
+    return mono
 
 
 def resample(samples: FloatArray, rate: int, target_rate: int) -> FloatArray:
@@ -135,8 +137,11 @@ def resample(samples: FloatArray, rate: int, target_rate: int) -> FloatArray:
 
 def check_rate(rate: int, name: str = "the audio") -> int:
     """Return the rate as an int, or raise SamplingRateError."""
-    if rate != int(rate) or not 0 < rate <= MAX_SAMPLING_RATE:
-        raise SamplingRateError(f"{name} has a sampling rate of {rate} Hz; expected 1 to {MAX_SAMPLING_RATE} Hz.")
+    is_whole = isinstance(rate, Real) and math.isfinite(rate) and rate == int(rate)
+    if not is_whole or not MIN_SAMPLING_RATE <= rate <= MAX_SAMPLING_RATE:
+        raise SamplingRateError(
+            f"{name} has a sampling rate of {rate} Hz; expected {MIN_SAMPLING_RATE} to {MAX_SAMPLING_RATE} Hz."
+        )
     return int(rate)
 
 
@@ -146,61 +151,149 @@ def source_name(source: object) -> str:
         return repr(os.fspath(source))
     if isinstance(source, np.ndarray):
         return "the array"
-    return repr(getattr(source, "name", None) or "the file object")
+    name = getattr(source, "name", None)  # an int where the file was opened by its descriptor
+    return repr(name) if name and isinstance(name, str) else "the file object"
 
 
 def _opened(source: str | os.PathLike[str] | BinaryIO, name: str) -> Any:
     """Open with soundfile, turning each fault into its own error."""
-    import soundfile
+    import soundfile  # 30 ms to import, and not needed for arrays
 
+    target: Any
     if isinstance(source, str | os.PathLike):
-        head, size = _head_of_path(Path(source), name)
-        target: Any = os.fspath(source)
-    elif hasattr(source, "read") and hasattr(source, "seek"):
-        start = source.tell()
-        size = source.seek(0, os.SEEK_END) - start
-        source.seek(start)
-        head = source.read(64)
-        if not isinstance(head, bytes):
-            raise UnknownAudioFormatError(f"{name} yields text; open it in binary mode.")
-        source.seek(start)
-        target = source
+        with _opened_path(Path(source), name) as file:
+            target = _checked(file, name) or os.fspath(source)
+    elif hasattr(source, "read"):
+        stream = _bytes_of(source, name)
+        target = _checked(stream, name) or stream
     else:
-        raise TypeError(f"audio must be a path, a binary file object that can seek, or an array, not {type(source)}.")
-    if size == 0:
-        raise EmptyAudioFileError(f"{name} is empty: zero bytes.")
-    _check_wav(head, size, name)
+        raise TypeError(f"audio must be a path, a binary file object or an array, not {type(source).__name__}.")
     try:
-        return soundfile.SoundFile(target)
+        sound = soundfile.SoundFile(target)
     except soundfile.LibsndfileError as error:
+        if error.code == _MALFORMED:
+            raise TruncatedAudioError(f"{name} is damaged or cut off: {_reason(error)}.") from error
         raise UnknownAudioFormatError(
             f"{name} is not audio that can be decoded ({_reason(error)}); WAV, FLAC, OGG, Opus and MP3 can."
         ) from error
+    check_rate(sound.samplerate, name)
+    if sound.channels > MAX_CHANNELS:
+        raise AudioShapeError(f"{name} has {sound.channels} channels; expected {MAX_CHANNELS} at most.")
+    return sound
 
 
-def _head_of_path(path: Path, name: str) -> tuple[bytes, int]:
+def _opened_path(path: Path, name: str) -> BinaryIO:
     try:
-        with path.open("rb") as file:
-            return file.read(64), os.fstat(file.fileno()).st_size
+        mode = path.stat().st_mode
+        file = path.open("rb") if stat.S_ISREG(mode) else None  # opening a pipe would wait for its writer
     except FileNotFoundError:
         raise AudioNotFoundError(f"no file {name}.") from None
-    except IsADirectoryError:
-        raise AudioIsDirectoryError(f"{name} is a folder; name the files in it.") from None
-    except OSError as error:
-        raise AudioUnreadableError(f"cannot open {name}: {error.strerror}.") from error
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        raise AudioUnreadableError(f"cannot open {name}: {getattr(error, 'strerror', None) or error}.") from error
+    if file is not None:
+        return file
+    if stat.S_ISDIR(mode):
+        raise AudioIsDirectoryError(f"{name} is a folder; name the files in it.")
+    raise AudioUnreadableError(f"{name} is a pipe or a device, not a file; open it and pass the file object.")
 
 
-def _check_wav(head: bytes, size: int, name: str) -> None:
-    """Check a plain RIFF header: the rate, and that the file is as long as it says."""
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-        return
-    if size < 44:
-        raise TruncatedAudioError(f"{name} is cut off: {size} bytes are less than a WAV header.")
-    announced = struct.unpack_from("<I", head, 4)[0]
-    if announced not in _STREAMED_SIZES and announced + 8 > size + 1:  # some writers leave out the pad byte
-        raise TruncatedAudioError(f"{name} is cut off: {size} of {announced + 8} bytes are there.")
-    if head[12:16] == b"fmt " and struct.unpack_from("<I", head, 24)[0] == 0:
-        raise SamplingRateError(f"{name} has a sampling rate of 0 Hz in its header.")
+def _bytes_of(source: BinaryIO, name: str) -> io.BytesIO:
+    """Read a file object from where it stands to its end, which pipes and archives can do too."""
+    try:
+        data: object = source.read()
+    except UnicodeDecodeError:
+        data = ""
+    except (OSError, ValueError) as error:  # ValueError: it is closed
+        raise AudioUnreadableError(f"cannot read {name}: {error}.") from error
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise UnknownAudioFormatError(f"{name} yields {type(data).__name__}, not bytes; open it in binary mode.")
+    if not data:
+        raise EmptyAudioFileError(f"{name} holds nothing from where it stands; rewind it if it was used before.")
+    return io.BytesIO(data)
+
+
+def _checked(stream: BinaryIO, name: str) -> io.BytesIO | None:
+    """Check what libsndfile lets pass in a WAV file, and go back to the start.
+
+    Returns:
+        None, or a repaired copy to read in place of the stream.
+    """
+    size = stream.seek(0, os.SEEK_END)
+    if size == 0:
+        raise EmptyAudioFileError(f"{name} is empty: zero bytes.")
+    stream.seek(0)
+    head = stream.read(12)
+    repaired = _check_wav(stream, size, name) if head[:4] == b"RIFF" and head[8:] == b"WAVE" else None
+    stream.seek(0)
+    return repaired
+
+
+def _check_wav(stream: BinaryIO, size: int, name: str) -> io.BytesIO | None:
+    """Check the rate, and that all the sound is there that the data chunk announces.
+
+    A writer that streams or is killed may leave a data size of 0 (libsndfile then finds no sample): the
+    copy that is returned for such a file says "to the end" in its place.
+    """
+    stream.seek(4)
+    riff_size = struct.unpack("<I", stream.read(4))[0]
+    for chunk, start, length in _chunks(stream):
+        if chunk == b"fmt " and len(fields := stream.read(8)) == 8:
+            check_rate(struct.unpack("<4xI", fields)[0], name)
+        elif chunk == b"data":
+            if length == 0 and size > start and (riff_size + 8 <= start or riff_size >= _STREAMED_SIZE):
+                stream.seek(0)
+                data = bytearray(stream.read())
+                data[4:8] = data[start - 4 : start] = b"\xff\xff\xff\xff"
+                return io.BytesIO(data)
+            if length < _STREAMED_SIZE and start + length > size:
+                raise TruncatedAudioError(f"{name} is cut off: {size - start} of {length} bytes of sound are there.")
+            return None
+    if riff_size < _STREAMED_SIZE and riff_size + 8 > size:
+        raise TruncatedAudioError(f"{name} is cut off: {size} of {riff_size + 8} bytes are there.")
+    return None
+
+
+def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, start and length of a WAV file's first chunks, with the stream at each one's start."""
+    position = 12
+    for _ in range(100):  # real files have a handful before the data; a file of zeros would have millions
+        stream.seek(position)
+        header = stream.read(8)
+        if len(header) < 8:
+            return
+        chunk, length = struct.unpack("<4sI", header)
+        yield chunk, position + 8, length
+        position += 8 + length + length % 2
+
+
+def _decoded(sound: Any, name: str) -> FloatArray:
+    """Read an open file to its end: (channels, T)."""
+    import soundfile
+
+    sound.seekable = lambda: False  # soundfile seeks after each read, which a FLAC of unknown length cannot do
+    blocks: list[FloatArray] = []
+    count = 0
+    try:
+        while count < sound.frames:  # in blocks, since a header may announce more than memory holds
+            block = sound.read(min(_BLOCK, sound.frames - count), dtype="float32", always_2d=True)
+            if not len(block):
+                break
+            blocks.append(block.T)
+            count += len(block)
+    except soundfile.LibsndfileError as error:
+        raise TruncatedAudioError(f"{name} is damaged or cut off: {_reason(error)}.") from error
+    tolerated = _MP3_FRAME if sound.format == "MP3" else 0
+    if count + tolerated < sound.frames < _UNKNOWN_FRAMES:
+        raise TruncatedAudioError(f"{name} is cut off: {count} of {sound.frames} samples are there.")
+    if not count:
+        raise NoSamplesError(f"{name} is a sound file without a single sample.")
+    return np.ascontiguousarray(blocks[0]) if len(blocks) == 1 else np.concatenate(blocks, axis=1)
+
+
+def _finite(samples: FloatArray, name: str) -> FloatArray:
+    if not np.isfinite(samples).all():
+        raise NonFiniteAudioError(f"{name} holds NaN, infinite or absurdly large samples; repair it before use.")
+    return samples
 
 
 def _from_array(samples: NDArray[Any]) -> FloatArray:
@@ -215,7 +308,8 @@ def _from_array(samples: NDArray[Any]) -> FloatArray:
         samples = samples / -float(np.iinfo(samples.dtype).min)
     elif not np.issubdtype(samples.dtype, np.floating):
         raise AudioShapeError(f"expected float or signed integer samples, got {samples.dtype}.")
-    return np.atleast_2d(samples).astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # what overflows is refused by load_audio as infinite
+        return np.atleast_2d(samples).astype(np.float32, copy=False)
 
 
 def _reason(error: Exception) -> str:

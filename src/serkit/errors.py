@@ -135,7 +135,12 @@ class MissingExtraError(SerkitError, ImportError):
 
     def __init__(self, purpose: str, extra: str) -> None:
         super().__init__(f"{purpose} needs an optional part: pip install 'serkit[{extra}]'")
+        self.purpose = purpose
         self.extra = extra
+
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str]]:
+        """Pickle by the arguments: a worker process hands its error over by that."""
+        return type(self), (self.purpose, self.extra)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -83,9 +83,8 @@ def check_emotion(emotion: str) -> str:
         LabelError: If it is not canonical.
     """
     if emotion not in EMOTIONS:
-        raise LabelError(
-            f"unknown emotion {emotion!r}{nearest(emotion, EMOTIONS) or ';'} the canonical ones are {', '.join(EMOTIONS)}."
-        )
+        hint = nearest(emotion, EMOTIONS) or ";"
+        raise LabelError(f"unknown emotion {emotion!r}{hint} the canonical ones are {', '.join(EMOTIONS)}.")
     return emotion
 
 

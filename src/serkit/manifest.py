@@ -8,16 +8,17 @@ import csv
 import hashlib
 import io
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from serkit.errors import LabelError, ManifestError
-from serkit.labels import EMOTIONS, LabelSet
-from serkit.types import Utterance
+from serkit.labels import EMOTIONS, LabelSet, check_emotion
+from serkit.types import Sex, Utterance
 
 _COLUMNS = tuple(f.name for f in fields(Utterance))
 _REQUIRED = ("id", "path", "corpus", "speaker", "emotion")
@@ -64,7 +65,8 @@ class Manifest:
         """SHA-256 over (id, speaker, emotion, start, end) of the utterances sorted by id, as 64 hex digits."""
         sha = hashlib.sha256()
         for u in sorted(self.utterances, key=lambda u: u.id):
-            sha.update(json.dumps([u.id, u.speaker, u.emotion, u.start, u.end]).encode() + b"\n")
+            end = None if u.end is None else float(u.end)  # 1 and 1.0 are one second, but two texts
+            sha.update(json.dumps([u.id, u.speaker, u.emotion, float(u.start), end]).encode() + b"\n")
         return sha.hexdigest()
 
     def audio_path(self, utterance: Utterance) -> Path:
@@ -142,24 +144,20 @@ class Manifest:
         """Read what :meth:`write` wrote.
 
         Raises:
-            ManifestError: If the file is missing, is neither CSV nor JSONL, or a row is wrong; the message
-                names the row.
+            ManifestError: If the file is missing, is neither CSV nor JSONL in UTF-8, or a row is wrong; the
+                message names the row.
+            LabelError: If an emotion is not canonical; the message names the row.
         """
         path = Path(path)
         if not path.is_file():
             raise ManifestError(f"no manifest {str(path)!r}.")
-        if path.suffix == ".jsonl":
-            rows: list[dict[str, Any]] = []
-            for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-                try:
-                    rows.append(json.loads(line))
-                except json.JSONDecodeError as error:
-                    raise ManifestError(f"{path.name}, row {number}: not JSON ({error.msg}).") from error
-        elif path.suffix == ".csv":
-            with path.open(encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file))
-        else:
+        if path.suffix not in (".csv", ".jsonl"):
             raise ManifestError(f"cannot read {path.name!r} as a manifest: the name must end in .csv or .jsonl.")
+        try:
+            with path.open(encoding="utf-8-sig", newline="" if path.suffix == ".csv" else "\n") as file:
+                rows = list(csv.DictReader(file) if path.suffix == ".csv" else _json_rows(file, path.name))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ManifestError(f"cannot read {path.name!r} as a manifest in UTF-8: {error}.") from error
         return cls(tuple(_from_row(row, f"{path.name}, row {n}") for n, row in enumerate(rows, 1)), roots or {})
 
 
@@ -178,8 +176,11 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text file under a temporary name, then rename it: a killed job leaves no half file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _to_json(utterance: Utterance) -> str:
@@ -195,6 +196,17 @@ def _to_row(utterance: Utterance) -> dict[str, object]:
     return row
 
 
+def _json_rows(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ManifestError(f"{name}, row {number}: not JSON ({error.msg}).") from error
+        if not isinstance(row, dict):
+            raise ManifestError(f"{name}, row {number}: expected a JSON object, got {line.strip()[:40]!r}.")
+        yield row
+
+
 def _from_row(row: dict[str, Any], where: str) -> Utterance:
     missing = [name for name in _REQUIRED if not row.get(name)]
     if missing:
@@ -203,13 +215,39 @@ def _from_row(row: dict[str, Any], where: str) -> Utterance:
     if unknown:
         raise ManifestError(f"{where}: unknown column {unknown[0]!r}; the columns are {', '.join(_COLUMNS)}.")
     values = {name: value for name, value in row.items() if value not in (None, "")}
+    start, end, extra = values.pop("start", 0.0), values.pop("end", None), values.pop("extra", {})
+    wrong = [name for name, value in values.items() if not isinstance(value, str)]
+    if wrong:
+        raise ManifestError(f"{where}: {wrong[0]} must be text, got {values[wrong[0]]!r}.")
     try:
-        values["start"] = float(values.get("start", 0.0))
-        values["end"] = float(values["end"]) if "end" in values else None
-        extra = values.get("extra", {})
-        values["extra"] = json.loads(extra) if isinstance(extra, str) else extra
-    except ValueError as error:
-        raise ManifestError(f"{where}: start and end must be seconds and extra JSON ({error}).") from error
-    if values["emotion"] not in EMOTIONS:
-        raise LabelError(f"{where}: unknown emotion {values['emotion']!r}; the canonical ones are {', '.join(EMOTIONS)}.")
-    return Utterance(**values)
+        check_emotion(values["emotion"])
+    except LabelError as error:
+        raise LabelError(f"{where}: {error}") from None
+    if values.get("sex", "unknown") not in get_args(Sex):
+        raise ManifestError(f"{where}: sex must be one of {', '.join(get_args(Sex))}, got {values['sex']!r}.")
+    return Utterance(
+        **values,
+        start=_seconds(start, where),
+        end=None if end is None else _seconds(end, where),
+        extra=_extra(extra, where),
+    )
+
+
+def _seconds(value: object, where: str) -> float:
+    try:
+        seconds = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise ManifestError(f"{where}: start and end must be seconds, got {value!r}.")
+    return seconds
+
+
+def _extra(value: object, where: str) -> dict[str, str]:
+    try:
+        extra = json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError:
+        extra = None
+    if not isinstance(extra, dict) or not all(isinstance(text, str) for text in extra.values()):
+        raise ManifestError(f"{where}: extra must be a JSON object of texts, got {value!r}.")
+    return extra

@@ -54,7 +54,9 @@ def find_corpus(name: str, data: Data) -> Path:
     corpus = get_corpus(name)
     if isinstance(data, Mapping):
         if name not in data:
-            raise CorpusError(f"no folder given for {corpus.title}; pass --data {name}=DIR. It comes from {corpus.url}.")
+            raise CorpusError(
+                f"no folder given for {corpus.title}; pass --data {name}=DIR. It comes from {corpus.url}."
+            )
         return data[name]
     folder = Path(data)
     if not folder.is_dir():

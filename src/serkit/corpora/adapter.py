@@ -65,7 +65,7 @@ class Corpus:
 
 
 def audio_files(root: Path) -> Iterable[Path]:
-    """Yield audio files below a folder, at any depth and in sorted order, without following links twice.
+    """Yield audio files below a folder, at any depth and in sorted order, through links but no folder twice.
 
     Raises:
         CorpusError: If a folder cannot be listed.
@@ -74,7 +74,13 @@ def audio_files(root: Path) -> Iterable[Path]:
     def refuse(error: OSError) -> None:
         raise CorpusError(f"cannot list {error.filename!r}: {error.strerror}.") from error
 
-    for folder, subfolders, names in os.walk(root, onerror=refuse):
+    seen = set()
+    for folder, subfolders, names in os.walk(root, onerror=refuse, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            subfolders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
         subfolders.sort()
         for name in sorted(names):
             if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("."):

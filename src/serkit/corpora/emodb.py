@@ -31,7 +31,11 @@ def _listeners(root: Path) -> dict[str, dict[str, str]]:
     rates: dict[str, dict[str, str]] = {}
     if not tables:
         return rates
-    for line in tables[0].read_text("latin-1").splitlines()[1:]:
+    try:
+        text = tables[0].read_text("utf-8")  # as some copies have been saved again; Latin-1's bare 0xA0 is not UTF-8
+    except UnicodeDecodeError:
+        text = tables[0].read_text("latin-1")
+    for line in text.splitlines()[1:]:
         cells = line.replace("\xa0", " ").split()
         if len(cells) == 4:
             recognised, natural = (cell.replace(",", ".") for cell in cells[2:])

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from serkit.corpora.adapter import Corpus, audio_files
+from serkit.errors import CorpusError
 from serkit.types import Sex, Utterance
 
 _EMOTIONS = {
@@ -20,16 +21,24 @@ _EMOTIONS = {
     "surprised": "surprise",
 }
 _NAME = re.compile(rf"([A-Z]{{2}}\d)_({'|'.join(_EMOTIONS)})_(\d+)")
+_COLUMNS = ("file_id", "normalized_text", "gender", "age")
 _SEXES: dict[str, Sex] = {"male": "male", "female": "female"}
 
 
 def _table(root: Path) -> dict[str, dict[str, str]]:
-    """Read ``data.tsv`` by file stem; empty where it is not there."""
+    """Read ``data.tsv`` by file stem; empty where it is not there.
+
+    Raises:
+        CorpusError: If it is another table of that name.
+    """
     tables = sorted(root.rglob("data.tsv"))
     if not tables:
         return {}
     with tables[0].open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restval="")
+        missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
+        if missing:
+            raise CorpusError(f"{str(tables[0])!r} is not nEMO's table: it has no column {missing[0]!r}.")
         return {Path(row["file_id"]).stem: row for row in rows}
 
 

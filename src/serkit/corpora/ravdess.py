@@ -1,7 +1,7 @@
 """RAVDESS: 24 North American actors speak two sentences in eight emotions and two intensities.
 
 The label is in the file name, ``modality-channel-emotion-intensity-sentence-repetition-actor``: this
-reads audio-only speech (``03-01-...``). In the official release the clips ``03-01-03-01-01-02-07`` and
+reads audio-only speech (``03-01-...``). In the official release the clips ``03-01-03-01-02-01-07`` and
 ``03-01-03-01-02-02-07`` are byte-identical, and some clips are stereo.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from serkit.corpora.adapter import Corpus, audio_files
 from serkit.types import Utterance
 
-_NAME = re.compile(r"03-01-(0[1-8])-(0[12])-(0[12])-(0[12])-([01]\d|2[0-4])")
+_NAME = re.compile(r"03-01-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])")
 _EMOTIONS = {
     "01": "neutral",
     "02": "calm",

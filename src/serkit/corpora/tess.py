@@ -28,12 +28,15 @@ def _read(root: Path) -> list[Utterance]:
     utterances = {}
     for path in audio_files(root):
         match = _NAME.fullmatch(path.stem)
-        if match is None or path.stem in utterances:  # the Kaggle release holds every file twice
+        if match is None:
             continue
-        speaker = "YAF" if match[1].upper() == "YAF" else "OAF"
-        word, emotion = match[2].lower(), match[3].lower()
-        utterances[path.stem] = Utterance(
-            id=f"tess/{path.stem}",
+        prefix, word, emotion = match[1].upper(), match[2].lower(), match[3].lower()
+        name = f"{prefix}_{word}_{emotion}"
+        if name in utterances:  # the Kaggle release holds every file twice
+            continue
+        speaker = "YAF" if prefix == "YAF" else "OAF"
+        utterances[name] = Utterance(
+            id=f"tess/{name}",
             path=path.relative_to(root).as_posix(),
             corpus="tess",
             speaker=f"tess/{speaker}",

@@ -1,1 +1,1 @@
-"""."""
+"""Making and comparing models: needs ``pip install 'serkit[lab]'``."""

@@ -1,0 +1,78 @@
+# Everything happens in .venv, which the first target that needs it makes. Another Python: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+REQUIREMENTS := pyproject.toml constraints.txt
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-all lint bench results clean distclean
+
+help:
+	@echo 'make demo       recognise the clips in examples/ (installs no torch)'
+	@echo 'make test       run the tests; make test ARGS="-k folds" runs some'
+	@echo 'make test-all   run those that take minutes too'
+	@echo 'make lint       ruff, mypy, import rules'
+	@echo 'make bench      check every performance claim in benchmarks/'
+	@echo 'make results    rebuild docs/RESULTS.md from results/'
+	@echo 'make clean      delete caches and builds; make distclean deletes .venv too'
+
+demo: $(VENV)/.base
+	@$(BIN)/serkit predict examples/*.wav examples/*.flac
+
+test: $(VENV)/.dev
+	@$(BIN)/pytest $(ARGS)
+
+test-all: $(VENV)/.dev
+	@$(BIN)/pytest -m 'long or not long' $(ARGS)
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.bench
+	@status=0; \
+	for script in benchmarks/[!_]*.py; do $(BIN)/python "$$script" || status=1; done; \
+	exit $$status
+
+results: $(VENV)/.dev
+	@$(BIN)/serkit compare results/*/ --format markdown > docs/.RESULTS.md
+	@mv docs/.RESULTS.md docs/RESULTS.md
+
+clean:
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache docs/.RESULTS.md
+	@find benchmarks examples src tests -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean
+	@rm -rf $(VENV) src/serkit.egg-info
+
+# The environment. Each stamp says that an install succeeded since the requirements last changed. All of them install
+# serkit editable and add to what is there, so the larger two serve the demo as well, and the demo never takes them away.
+
+$(BIN)/pip:
+	@version=$$($(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || version='not there'; \
+	case $$version in \
+	  3.1[1-9].* | 3.[2-9][0-9].* | [4-9].*) ;; \
+	  *) echo "serkit needs Python 3.11 or newer and $(PYTHON) is $$version;" \
+	    "name another: make $(firstword $(MAKECMDGOALS)) PYTHON=python3.12" >&2; exit 2 ;; \
+	esac
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: $(REQUIREMENTS) | $(BIN)/pip
+	@echo 'Installing serkit into $(VENV) ...' >&2
+	@$(PIP_INSTALL) -e .
+	@touch $@
+
+$(VENV)/.dev: $(REQUIREMENTS) | $(BIN)/pip
+	@echo 'Installing serkit[dev] into $(VENV); with torch that takes minutes ...' >&2
+	@$(PIP_INSTALL) -e '.[dev]'
+	@touch $(VENV)/.base $@
+
+$(VENV)/.bench: $(REQUIREMENTS) | $(BIN)/pip
+	@echo 'Installing serkit[bench] into $(VENV); with torch that takes minutes ...' >&2
+	@$(PIP_INSTALL) -e '.[bench]'
+	@touch $(VENV)/.base $@

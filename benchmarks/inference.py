@@ -1,0 +1,83 @@
+"""Claim: the embedded model is at least 30 times faster on a 3 s clip than a wav2vec2-base encoder.
+
+The baseline is the usual starting point of speech emotion recognition: transformers' Wav2Vec2Model in
+its base size, under ``torch.inference_mode``, with random weights, since they do not change the time. serkit is timed
+with all that `Recognizer.predict` does; the baseline without a classifier, which favours the baseline.
+The baseline is timed on one thread and on two (or on as many as serkit turns out to use, where that is more), and the
+faster counts: on a busy machine torch's threads wait for each other, and two can take several times as long as one.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+from _verdict import SAMPLING_RATE, SECONDS, at_least, detail, median_seconds, speech_clip
+
+GOAL = 30.0
+FEWEST_THREADS = 2
+RUNS = (100, 10, 10)  # serkit, wav2vec2 on one thread, wav2vec2 on more
+TASKS = Path("/proc/self/task")  # Linux
+
+
+def wav2vec2() -> Callable[[int], object]:
+    """Return a call that encodes the clip with wav2vec2-base on so many threads.
+
+    Where it is not installed, the process ends with the command that installs it.
+    """
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    try:
+        import torch
+        from transformers import Wav2Vec2Config, Wav2Vec2Model
+    except ImportError:
+        print("inference.py needs torch and transformers: pip install -e '.[bench]'", file=sys.stderr)
+        raise SystemExit(2) from None
+    model = Wav2Vec2Model(Wav2Vec2Config()).eval()
+    waveform = torch.from_numpy(speech_clip()).unsqueeze(0)  # (1, T)
+
+    @torch.inference_mode()
+    def encode(threads: int) -> object:
+        torch.set_num_threads(threads)
+        return model(waveform).last_hidden_state  # (1, T', 768)
+
+    return encode
+
+
+def embedded() -> tuple[Callable[[], object], int]:
+    """Return a call that recognises the clip with the embedded model, and how many threads it may use."""
+    import serkit
+
+    samples = speech_clip()
+    import_module("onnxruntime")  # starts a thread of its own, which computes nothing
+    others = running_threads()
+    recognizer = serkit.load()
+
+    def recognise() -> object:
+        return recognizer.predict(samples, sampling_rate=SAMPLING_RATE)
+
+    recognise()  # a session that opens on first use opens here
+    pool = running_threads() - others
+    return recognise, 1 + pool if TASKS.is_dir() else os.cpu_count() or FEWEST_THREADS
+
+
+def running_threads() -> int:
+    """Count this process's threads, where the system lists them."""
+    return len(list(TASKS.iterdir())) if TASKS.is_dir() else 0
+
+
+def main() -> int:
+    """Time both and print the verdict; returns the exit code."""
+    recognise, used = embedded()
+    encode, threads = wav2vec2(), max(FEWEST_THREADS, used)
+    actions = [recognise, partial(encode, 1), partial(encode, threads)]
+    mine, one, more = median_seconds(actions, runs=RUNS)
+    detail(f"serkit, {SECONDS:g} s clip: {mine * 1000:.2f} ms on {used} threads")
+    detail(f"wav2vec2-base: {one * 1000:.0f} ms on 1 thread, {more * 1000:.0f} ms on {threads}")
+    detail(f"(medians of {', '.join(map(str, RUNS))} calls, in turn)")
+    return at_least("inference", min(one, more) / mine, GOAL)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

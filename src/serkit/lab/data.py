@@ -1,0 +1,283 @@
+"""Decoded audio and stored features on disk, and batches from them.
+
+A pack is a folder with one memory-mapped file of rows of different lengths. Its name is a digest of
+everything its content depends on, files and settings, so a changed file or setting never finds an old
+row, and the second run of an experiment starts in seconds.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from serkit.audio import load_audio, resample
+from serkit.errors import ManifestError
+from serkit.lab.features import LogMel
+from serkit.lab.recipe import Augment
+from serkit.manifest import Manifest
+from serkit.types import FloatArray, Utterance
+
+_FORMAT = 1  # raise it when what a pack holds changes
+
+
+class Batch(NamedTuple):
+    """A padded batch at the seam between front end and body.
+
+    features (B, F, N) float32, lengths (B,) int64, targets (B,) int64, ids in the same order.
+    """
+
+    features: torch.Tensor
+    lengths: torch.Tensor
+    targets: torch.Tensor
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Rows of one memory-mapped file.
+
+    Attributes:
+        values: All rows joined, shape (total, width).
+        spans: Row name to (first, last + 1).
+        digests: Row name to the SHA-256 of its bytes.
+    """
+
+    values: NDArray[np.float32]
+    spans: Mapping[str, tuple[int, int]]
+    digests: Mapping[str, str]
+
+    def row(self, name: str) -> FloatArray:
+        """Return one row, shape (length, width), read from disk when used."""
+        first, end = self.spans[name]
+        return self.values[first:end]
+
+    @classmethod
+    def open(cls, folder: Path) -> "Pack":
+        """Open a pack that :func:`write_pack` wrote."""
+        index = json.loads((folder / "index.json").read_text("utf-8"))
+        shape = (index["total"], index["width"])
+        values = np.memmap(folder / "values.f32", np.float32, "r", shape=shape)
+        spans = {name: (row[0], row[1]) for name, row in index["rows"].items()}
+        return cls(values, spans, {name: row[2] for name, row in index["rows"].items()})
+
+
+def cache_dir() -> Path:
+    """Return where packs are kept: ``SERKIT_CACHE``, else the user's cache folder."""
+    if "SERKIT_CACHE" in os.environ:
+        return Path(os.environ["SERKIT_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "serkit"
+
+
+def write_pack(folder: Path, rows: Iterable[tuple[str, FloatArray]]) -> Pack:
+    """Write rows (length, width) under a temporary name, then rename; of two writers the first wins."""
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        index: dict[str, tuple[int, int, str]] = {}
+        total, width = 0, 1
+        with (temporary / "values.f32").open("wb") as file:
+            for name, row in rows:
+                content = np.ascontiguousarray(row, np.float32).tobytes()
+                file.write(content)
+                index[name] = (total, total + len(row), hashlib.sha256(content).hexdigest())
+                total, width = total + len(row), row.shape[1]
+        text = json.dumps({"total": total, "width": width, "rows": index})
+        (temporary / "index.json").write_text(text, "utf-8")
+        if not folder.exists():
+            os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Pack.open(folder)
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where the audio and features of a manifest are found, per corpus.
+
+    Attributes:
+        audio: Corpus to its decoded audio, rows (T, 1).
+        keys: Corpus to the digest that names its audio pack.
+    """
+
+    audio: Mapping[str, Pack]
+    keys: Mapping[str, str]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Utterance id to the digest of its decoded audio, for the leakage guard."""
+        return {name: digest for pack in self.audio.values() for name, digest in pack.digests.items()}
+
+    def waveform(self, utterance: Utterance) -> FloatArray:
+        """Return decoded audio, shape (T,)."""
+        return self.audio[utterance.corpus].row(utterance.id)[:, 0]
+
+    def features(self, front: LogMel, speed: float, progress: Callable[[int], None]) -> dict[str, FloatArray]:
+        """Return ``front``'s output for every utterance, computed at the first call and read afterwards.
+
+        Args:
+            front: Its settings are part of the pack's name.
+            speed: Resampling factor that is applied to the waveform before.
+            progress: Called with the number of utterances done.
+
+        Returns:
+            Utterance id to frames, shape (N, F).
+        """
+        rows: dict[str, FloatArray] = {}
+        for corpus, pack in self.audio.items():
+            settings = json.dumps([_FORMAT, self.keys[corpus], type(front).__name__, asdict(front.config), speed])
+            folder = cache_dir() / "features" / _digest(settings)
+            if not folder.exists():
+                write_pack(folder, _front_rows(pack, front, speed, progress))
+            stored = Pack.open(folder)
+            progress(len(stored.spans))
+            rows |= {name: stored.row(name) for name in stored.spans}
+        return rows
+
+
+def open_store(manifest: Manifest, sampling_rate: int, progress: Callable[[int], None] = lambda done: None) -> Store:
+    """Decode the audio of a manifest once, to float32 mono at one rate, and keep it.
+
+    Args:
+        manifest: With the roots of its corpora.
+        sampling_rate: In Hz.
+        progress: Called with the number of utterances done.
+
+    Raises:
+        AudioError: If a file cannot be read; the message names it.
+    """
+    audio, keys = {}, {}
+    by_corpus: dict[str, list[Utterance]] = defaultdict(list)
+    for utterance in manifest:
+        by_corpus[utterance.corpus].append(utterance)
+    for corpus, utterances in by_corpus.items():
+        files = {u.path: manifest.audio_path(u) for u in utterances}
+        with ThreadPoolExecutor() as pool:
+            hashes = dict(zip(files, pool.map(_file_digest, files.values()), strict=True))
+        content = sorted((u.id, hashes[u.path], u.start, u.end) for u in utterances)
+        keys[corpus] = _digest(json.dumps([_FORMAT, sampling_rate, content]))
+        folder = cache_dir() / "audio" / keys[corpus]
+        if not folder.exists():
+            write_pack(folder, _decoded(manifest, utterances, sampling_rate, progress))
+        audio[corpus] = Pack.open(folder)
+        progress(len(utterances))
+    return Store(audio, keys)
+
+
+def training_batches(
+    rows: Sequence[Mapping[str, FloatArray]],
+    targets: Mapping[str, int],
+    augment: Augment,
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+) -> Iterator[Batch]:
+    """Yield one epoch of augmented batches of similar lengths, in an order drawn from (seed, epoch).
+
+    Args:
+        rows: For each speed, utterance id to frames (N, F).
+        targets: Utterance id to class index; says which utterances are used.
+        augment: Settings; each utterance's draws depend on (seed, epoch, id) alone.
+        batch_size: B; a last batch of one is joined to the one before, since batch norm needs two.
+        seed: Of the run.
+        epoch: From 0.
+    """
+    order = np.random.default_rng([seed, epoch])
+    frames = {}
+    for name in targets:
+        rng = np.random.default_rng([seed, epoch, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])])
+        row = rows[rng.integers(len(rows))][name]
+        frames[name] = mask_spectrogram(row, augment, rng)
+    names = [str(name) for name in order.permutation(sorted(targets))]
+    pool = batch_size * 8
+    batches = []
+    for start in range(0, len(names), pool):
+        alike = sorted(names[start : start + pool], key=lambda name: len(frames[name]))
+        batches += [alike[i : i + batch_size] for i in range(0, len(alike), batch_size)]
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2] += batches.pop()
+    for i in order.permutation(len(batches)):
+        yield _collate(batches[i], frames, targets)
+
+
+def evaluation_batches(
+    rows: Mapping[str, FloatArray], targets: Mapping[str, int], *, batch_size: int
+) -> Iterator[Batch]:
+    """Yield batches without augmentation, shortest utterances first."""
+    names = sorted(targets, key=lambda name: (len(rows[name]), name))
+    for start in range(0, len(names), batch_size):
+        yield _collate(names[start : start + batch_size], rows, targets)
+
+
+def mask_spectrogram(frames: FloatArray, augment: Augment, rng: np.random.Generator) -> FloatArray:
+    """Set random bands and stretches of frames (N, F) to zero, the mean of normalised features."""
+    masked = np.array(frames)
+    length, size = masked.shape
+    for _ in range(augment.band_masks):
+        width = int(rng.integers(0, min(augment.band_mask_size, size) + 1))
+        first = int(rng.integers(0, size - width + 1))
+        masked[:, first : first + width] = 0
+    for _ in range(augment.frame_masks):
+        width = int(rng.integers(0, int(length * augment.frame_mask_share) + 1))
+        first = int(rng.integers(0, length - width + 1))
+        masked[first : first + width] = 0
+    return masked
+
+
+def _collate(names: Sequence[str], frames: Mapping[str, FloatArray], targets: Mapping[str, int]) -> Batch:
+    lengths = [len(frames[name]) for name in names]
+    size = frames[names[0]].shape[1]
+    padded = np.zeros((len(names), size, max(lengths)), np.float32)
+    for i, name in enumerate(names):
+        padded[i, :, : lengths[i]] = frames[name].T
+    classes = torch.tensor([targets[name] for name in names])
+    return Batch(torch.from_numpy(padded), torch.tensor(lengths), classes, tuple(names))
+
+
+def _decoded(
+    manifest: Manifest, utterances: Sequence[Utterance], rate: int, progress: Callable[[int], None]
+) -> Iterator[tuple[str, FloatArray]]:
+    def decode(u: Utterance) -> FloatArray:
+        samples = load_audio(manifest.audio_path(u), target_rate=rate)
+        end = len(samples) if u.end is None else round(u.end * rate)
+        cut = samples[round(u.start * rate) : end]
+        if not len(cut):
+            raise ManifestError(f"{u.id}: {u.path} holds nothing between {u.start} and {u.end} s.")
+        return cut[:, None]
+
+    with ThreadPoolExecutor() as pool:
+        for done, (utterance, samples) in enumerate(zip(utterances, pool.map(decode, utterances), strict=True), 1):
+            yield utterance.id, samples
+            progress(done)
+
+
+def _front_rows(
+    pack: Pack, front: LogMel, speed: float, progress: Callable[[int], None]
+) -> Iterator[tuple[str, FloatArray]]:
+    rate = front.config.sampling_rate
+    with torch.inference_mode():
+        for done, name in enumerate(pack.spans, 1):
+            samples = resample(pack.row(name)[:, 0], round(rate * speed), rate)
+            frames, lengths = front(torch.from_numpy(np.array(samples))[None], torch.tensor([len(samples)]))
+            yield name, frames[0, :, : int(lengths[0])].T.numpy()
+            progress(done)
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

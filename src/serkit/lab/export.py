@@ -1,0 +1,193 @@
+"""A trained run to one ONNX file: front end, body, temperature and card, checked against torch."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+import serkit
+from serkit.card import NOT_FOR, Card, Evidence, write_card
+from serkit.corpora import get_corpus
+from serkit.errors import ExportError, RunError
+from serkit.labels import get_label_set
+from serkit.lab.models import Model, build_model
+from serkit.lab.recipe import Recipe, load_recipe
+from serkit.lab.runs import read_json
+from serkit.runtime.recognizer import Recognizer
+
+OPSET = 18
+MINIMUM_DURATION = 0.1  # seconds; shorter than a syllable says nothing of emotion
+TOLERANCE = 1e-4
+_PARITY_SECONDS = (0.2, 0.73, 3.0, 7.5, 20.0)
+
+
+class _Exported(nn.Module):
+    """The graph of a model file: waveform and lengths to calibrated probabilities and embedding."""
+
+    def __init__(self, model: Model, temperature: float) -> None:
+        super().__init__()
+        self.model = model
+        self.temperature = temperature
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        output = self.model(waveform, lengths)
+        return (output.logits / self.temperature).softmax(-1), output.embedding
+
+
+def export(
+    run: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    seed: int | None = None,
+    evidence: tuple[str | os.PathLike[str], ...] = (),
+) -> float:
+    """Write the model that ``serkit train`` left in a run folder as one ONNX file with its card.
+
+    Args:
+        run: The run folder.
+        output: The file, written whole.
+        seed: Which of the recipe's seeds; its first one by default.
+        evidence: Run folders whose results go on the card.
+
+    Returns:
+        The largest difference between torch and ONNX Runtime that was seen.
+
+    Raises:
+        RunError: If the folder holds no trained model.
+        ExportError: If the file does not agree with torch within 1e-4.
+    """
+    run, output = Path(run), Path(output)
+    recipe = _recipe_of(run)
+    seed = recipe.seeds[0] if seed is None else seed
+    fits = {fit["seed"]: fit for fit in read_json(run, "metrics.json")["fits"]}
+    folds = read_json(run, "folds.json")
+    if len(folds) != 1 or folds[0]["test"]["utterances"] or seed not in fits:
+        raise RunError(f"{str(run)!r} holds no finished model for seed {seed}: make one with 'serkit train'.")
+    model = _load_model(recipe, run / "fold_0" / f"seed_{seed}" / "weights.safetensors")
+    card = _card(recipe, run, model, fits[seed], folds[0], tuple(_evidence(Path(path)) for path in evidence))
+    exported = _Exported(model, fits[seed]["temperature"]).eval()
+    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write_graph(exported, temporary, card)
+        difference = largest_difference(exported, Recognizer.load(temporary), card.sampling_rate)
+        if difference > TOLERANCE:
+            raise ExportError(f"ONNX Runtime and torch differ by {difference:.1e}, more than {TOLERANCE}.")
+        os.replace(temporary, output)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return difference
+
+
+def write_graph(exported: nn.Module, path: Path, card: Card) -> None:
+    """Trace the graph, dynamic in batch and time, and write it with its card."""
+    waveform = torch.zeros(2, card.sampling_rate)
+    lengths = torch.tensor([card.sampling_rate, card.sampling_rate // 2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer's deprecation: the newer exporter unrolls recurrent layers
+        torch.onnx.export(
+            exported, (waveform, lengths), path, dynamo=False, opset_version=OPSET,
+            input_names=["waveform", "lengths"], output_names=["probabilities", "embedding"],
+            dynamic_axes={
+                "waveform": {0: "B", 1: "T"}, "lengths": {0: "B"}, "probabilities": {0: "B"}, "embedding": {0: "B"},
+            },
+        )  # fmt: skip
+    graph = onnx.load(path)
+    onnx.checker.check_model(graph)
+    onnx.helper.set_model_props(graph, write_card(card))
+    onnx.save(graph, path)
+
+
+def largest_difference(exported: nn.Module, recognizer: Recognizer, sampling_rate: int) -> float:
+    """Compare torch and ONNX Runtime over lengths of 0.2 to 20 s and batches of 1 and 8."""
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for seconds in _PARITY_SECONDS:
+        size = round(seconds * sampling_rate)
+        for batch in (1, 8):
+            waveform = (rng.standard_normal((batch, size)) * rng.uniform(0.003, 0.3, (batch, 1))).astype(np.float32)
+            lengths = np.linspace(size, max(size // 2, 1), batch).astype(np.int64)
+            with torch.inference_mode():
+                expected = exported(torch.from_numpy(waveform), torch.from_numpy(lengths))
+            found = recognizer.run(waveform, lengths)
+            worst = max(worst, *(float(np.abs(a.numpy() - b).max()) for a, b in zip(expected, found, strict=True)))
+    return worst
+
+
+def _recipe_of(run: Path) -> Recipe:
+    if not (run / "recipe.yaml").is_file():
+        raise RunError(f"{str(run)!r} is not a run folder: it has no recipe.yaml.")
+    return load_recipe(run / "recipe.yaml")
+
+
+def _load_model(recipe: Recipe, weights: Path) -> Model:
+    if not weights.is_file():
+        raise RunError(f"no weights {str(weights)!r}: only the machine that trained a run keeps them; train it again.")
+    classes = len(get_label_set(recipe.labels).classes)
+    model = build_model(
+        recipe.features.name, recipe.features.settings, recipe.model.name, recipe.model.settings, classes=classes
+    )
+    model.body.load_state_dict(load_file(weights))
+    return model.eval()
+
+
+def _card(
+    recipe: Recipe, run: Path, model: Model, fit: dict[str, Any], fold: dict[str, Any], evidence: tuple[Evidence, ...]
+) -> Card:
+    labels = get_label_set(recipe.labels)
+    corpora = [get_corpus(name) for name in recipe.corpora]
+    speakers = set(fold["train"]["speakers"]) | set(fold["validation"]["speakers"])
+    utterances = fold["train"]["utterances"] + fold["validation"]["utterances"]
+    about = tuple(
+        {
+            "name": c.name, "title": c.title, "licence": c.licence, "citation": c.citation, "url": c.url,
+            "speakers": sum(s.startswith(f"{c.name}/") for s in speakers),
+            "utterances": sum(u.startswith(f"{c.name}/") for u in utterances),
+        }
+        for c in corpora
+    )  # fmt: skip
+    restricted = [c for c in corpora if not c.commercial]
+    return Card(
+        name=recipe.name,
+        serkit_version=serkit.__version__,
+        classes=labels.classes,
+        label_set=labels.name,
+        label_note=labels.why,
+        sampling_rate=model.front.config.sampling_rate,
+        inputs=("waveform", "lengths"),
+        minimum_duration=MINIMUM_DURATION,
+        parameters=sum(p.numel() for p in model.parameters()),
+        corpora=about,
+        languages=tuple(sorted({language for c in corpora for language in c.languages})),
+        train_speakers=tuple(fold["train"]["speakers"]),
+        validation_speakers=tuple(fold["validation"]["speakers"]),
+        split_digest=read_json(run, "env.json")["split_digest"],
+        temperature=fit["temperature"],
+        validation_uar=fit["validation_uar"],
+        evidence=evidence,
+        licence=" AND ".join(dict.fromkeys(c.licence for c in restricted or corpora)),
+        is_commercial_use_allowed=not restricted,
+        not_for=NOT_FOR,
+        recipe=recipe.model_dump(mode="json"),
+    )
+
+
+def _evidence(run: Path) -> Evidence:
+    metrics = read_json(run, "metrics.json")
+    if not metrics.get("complete"):
+        raise RunError(f"{str(run)!r} is not finished: its numbers cannot go on a card.")
+    names = ("protocol", "speakers", "utterances", "uar", "uar_low", "uar_high", "interval_over", "wa", "macro_f1")
+    return Evidence(
+        run=metrics["name"],
+        corpora=tuple(metrics["corpora"]),
+        is_speaker_independent=metrics["is_speaker_independent"],
+        seeds=len(metrics["seeds"]),
+        note="; ".join(f"{c}: UAR {row['uar']}" for c, row in metrics["per_corpus"].items()),
+        **{name: metrics[name] for name in names},
+    )

@@ -1,0 +1,151 @@
+"""A compact convolutional-recurrent network, ours: the model for small acted corpora.
+
+A 2-D stem over time and frequency finds local spectral patterns and halves the frame rate, dilated
+residual 1-D convolutions widen the view to about a second, a bidirectional GRU orders it, and attentive
+statistics pooling (Okabe et al., Interspeech 2018) weighs the frames that carry the emotion.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from serkit.lab.features.masking import frame_mask
+from serkit.lab.models.model import Output
+
+
+@dataclass(frozen=True)
+class CrnnConfig:
+    """Settings of :class:`Crnn`.
+
+    Attributes:
+        stem: Channels of the 2-D convolutions; each halves the bands.
+        halvings: How many of them halve the frame rate too.
+        channels: Width of the residual 1-D convolutions.
+        dilations: One residual block each.
+        recurrent: Units of the GRU in each direction; 0 leaves it out.
+        embedding: D.
+        dropout: Before the embedding and the classifier.
+    """
+
+    stem: tuple[int, ...] = (16, 32, 48)
+    halvings: int = 3
+    channels: int = 192
+    dilations: tuple[int, ...] = (1, 2, 4)
+    recurrent: int = 96
+    embedding: int = 128
+    dropout: float = 0.3
+
+    @classmethod
+    def tiny(cls) -> "CrnnConfig":
+        """The smallest network with every part, for tests."""
+        return cls(stem=(4, 8), channels=16, dilations=(1, 2), recurrent=8, embedding=16, dropout=0.1)
+
+
+class Crnn(nn.Module):
+    """Frames (B, F, N) to logits (B, C) and embedding (B, D). Padding changes nothing: see the tests."""
+
+    def __init__(self, size: int, classes: int, config: CrnnConfig) -> None:
+        super().__init__()
+        channels = (1, *config.stem)
+        self.stem = nn.ModuleList(
+            _convolution_2d(a, b, stride=(2, 2 if i < config.halvings else 1))
+            for i, (a, b) in enumerate(pairwise(channels))
+        )
+        self.halvings = config.halvings
+        for _ in config.stem:
+            size = (size + 1) // 2
+        self.project = _convolution_1d(channels[-1] * size, config.channels, kernel=1)
+        self.blocks = nn.ModuleList(_ResidualBlock(config.channels, dilation) for dilation in config.dilations)
+        self.recurrent = _BidirectionalGru(config.channels, config.recurrent) if config.recurrent else None
+        width = 2 * config.recurrent or config.channels
+        self.pool = AttentiveStatistics(width)
+        self.embed = nn.Sequential(
+            nn.BatchNorm1d(2 * width), nn.Dropout(config.dropout), nn.Linear(2 * width, config.embedding)
+        )
+        self.classify = nn.Sequential(
+            nn.BatchNorm1d(config.embedding), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(config.embedding, classes)
+        )
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Output:
+        """Classify utterances of ``lengths`` valid frames."""
+        x = features[:, None]  # (B, 1, F, N)
+        for i, layer in enumerate(self.stem):
+            if i < self.halvings:
+                lengths = (lengths + 1) // 2
+            x = layer(x)
+            mask = frame_mask(lengths, x.shape[-1])[:, None, :].to(x.dtype)  # (B, 1, N')
+            x = x * mask[:, None]
+        x = self.project(x.flatten(1, 2)) * mask  # (B, channels, N')
+        for block in self.blocks:
+            x = block(x, mask)
+        if self.recurrent is not None:
+            x = self.recurrent(x, lengths)
+        embedding = self.embed(self.pool(x, mask))
+        return Output(self.classify(embedding), embedding)
+
+
+class AttentiveStatistics(nn.Module):
+    """Weighted mean and deviation over frames: (B, C, N) to (B, 2C), one weight per frame and channel."""
+
+    def __init__(self, width: int, bottleneck: int = 64) -> None:
+        super().__init__()
+        self.score = nn.Sequential(nn.Conv1d(width, bottleneck, 1), nn.Tanh(), nn.Conv1d(bottleneck, width, 1))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Pool the valid frames; ``mask`` is (B, 1, N), 1.0 where a frame is valid."""
+        weights = self.score(x).masked_fill(mask == 0, -torch.inf).softmax(-1)
+        mean = (weights * x).sum(-1)
+        variance = (weights * (x - mean[..., None]).square()).sum(-1)
+        return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
+
+
+class _ResidualBlock(nn.Module):
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.first = _convolution_1d(channels, channels, kernel=3, dilation=dilation)
+        self.second = nn.Sequential(nn.Conv1d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm1d(channels))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        y = self.second(self.first(x) * mask)
+        return torch.relu(x + y) * mask
+
+
+class _BidirectionalGru(nn.Module):
+    """Two one-way GRUs; the second reads each utterance from its own last valid frame."""
+
+    def __init__(self, width: int, units: int) -> None:
+        super().__init__()
+        self.forwards = nn.GRU(width, units, batch_first=True)
+        self.backwards = nn.GRU(width, units, batch_first=True)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        x = x.transpose(1, 2).float()  # (B, N, C); in bfloat16 a GRU is slower on CPUs, not faster
+        with torch.autocast(x.device.type, enabled=False):
+            ahead, _ = self.forwards(x)
+            behind, _ = self.backwards(_flip(x, lengths))
+        y = torch.cat([ahead, _flip(behind, lengths)], dim=2)
+        return (y * frame_mask(lengths, y.shape[1])[..., None]).transpose(1, 2)
+
+
+def _flip(x: Tensor, lengths: Tensor) -> Tensor:
+    """Reverse the valid frames of (B, N, C) and leave the padding where it is."""
+    position = torch.arange(x.shape[1], device=x.device)[None, :]
+    reversed_ = lengths[:, None] - 1 - position
+    index = torch.where(reversed_ >= 0, reversed_, position)
+    return x.gather(1, index[..., None].expand_as(x))
+
+
+def _convolution_2d(inputs: int, outputs: int, stride: tuple[int, int]) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+    )
+
+
+def _convolution_1d(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv1d(inputs, outputs, kernel, padding=kernel // 2 * dilation, dilation=dilation, bias=False),
+        nn.BatchNorm1d(outputs),
+        nn.ReLU(),
+    )

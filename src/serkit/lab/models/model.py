@@ -1,0 +1,31 @@
+"""The contract of every model: a front end and a body, with a seam between them."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+
+class Output(NamedTuple):
+    """What a body gives: logits (B, C) and an utterance embedding (B, D)."""
+
+    logits: Tensor
+    embedding: Tensor
+
+
+class Model(nn.Module):
+    """``front``: (waveform, lengths) to (features, feature_lengths); ``body``: those to :class:`Output`.
+
+    Training may feed ``body`` from stored features; an exported file holds both.
+    """
+
+    def __init__(self, front: nn.Module, body: nn.Module) -> None:
+        super().__init__()
+        self.front = front
+        self.body = body
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> Output:
+        """Waveform (B, T) and valid lengths (B,) to logits and embedding."""
+        features, feature_lengths = self.front(waveform, lengths)
+        output = self.body(features, feature_lengths)
+        assert isinstance(output, Output)
+        return output

@@ -1,0 +1,188 @@
+"""The recipe: one experiment, as YAML. Every default of serkit's lab stands in this file.
+
+A recipe says only what differs from these defaults. Unknown keys are refused with the nearest known one.
+"""
+
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from serkit.corpora import get_corpus
+from serkit.errors import RecipeError, nearest, unknown_name
+from serkit.labels import get_label_set
+from serkit.lab.settings import describe
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class NamedSettings(BaseModel):
+    """A registered part and the settings that differ from its own defaults."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings without the name."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Protocol(_Strict):
+    """How speakers are divided; see :mod:`serkit.lab.protocols`."""
+
+    name: Literal["speaker_kfold", "leave_one_speaker_out", "fixed_test_speakers", "random"] = "speaker_kfold"
+    folds: int = Field(5, ge=2)
+    order: Literal["consecutive", "balanced"] = "balanced"
+    test_speakers: tuple[str, ...] = ()
+    speaker_dependent: bool = False
+    validation: Literal["speakers", "sentences", "none"] = "speakers"
+    validation_speakers: int | None = Field(None, ge=1)  # per corpus; None: one in eight
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.name == "random" and not self.speaker_dependent:
+            raise ValueError("a random split shares speakers: it needs speaker_dependent: true, and every table marks it")
+        if self.name != "random" and self.speaker_dependent:
+            raise ValueError(f"{self.name} keeps speakers apart: speaker_dependent: true belongs to random alone")
+        if self.name == "fixed_test_speakers" and not self.test_speakers:
+            raise ValueError("fixed_test_speakers needs test_speakers")
+        return self
+
+
+class Augment(_Strict):
+    """Augmentation, of training audio only.
+
+    Speeds are resampling factors, one drawn per utterance and epoch (Ko et al., Interspeech 2015).
+    SpecAugment masks bands and frames with the utterance's mean (Park et al., Interspeech 2019).
+    """
+
+    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
+    band_masks: int = Field(2, ge=0)
+    band_mask_size: int = Field(8, ge=1)
+    frame_masks: int = Field(2, ge=0)
+    frame_mask_share: float = Field(0.1, ge=0, le=1)
+    mixup: float = Field(0.2, ge=0)  # alpha of the Beta distribution; 0 turns it off
+
+    @field_validator("speeds")
+    @classmethod
+    def _sane(cls, speeds: tuple[float, ...]) -> tuple[float, ...]:
+        if not speeds or not all(0.5 <= speed <= 2 for speed in speeds):
+            raise ValueError("speeds must be one factor or more, each between 0.5 and 2")
+        return speeds
+
+
+class Train(_Strict):
+    """Optimisation."""
+
+    optimizer: Literal["adamw"] = "adamw"
+    lr: float = Field(2e-3, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    batch_size: int = Field(32, ge=2)
+    epochs: int = Field(40, ge=1)
+    scheduler: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    warmup: float = Field(0.3, ge=0, lt=1)  # share of all steps over which the rate rises
+    class_weights: bool = True
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    clip_norm: float = Field(5.0, gt=0)
+    keep: Literal["best", "last"] = "best"  # by validation UAR; the later epoch wins a tie
+    patience: int | None = Field(None, ge=1)  # epochs without a better validation UAR before stopping
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+
+class Recipe(_Strict):
+    """One experiment."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")
+    corpora: tuple[str, ...] = Field(min_length=1)
+    labels: str
+    protocol: Protocol = Protocol()
+    features: NamedSettings = NamedSettings(name="logmel")
+    augment: Augment = Augment()
+    model: NamedSettings = NamedSettings(name="crnn")
+    train: Train = Train()
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+
+    @field_validator("features", "model", mode="before")
+    @classmethod
+    def _a_name_alone_is_enough(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        for corpus in self.corpora:
+            get_corpus(corpus)
+        get_label_set(self.labels)
+        return self
+
+
+def parse_recipe(settings: object) -> Recipe:
+    """Validate a mapping as a recipe.
+
+    Raises:
+        RecipeError: If a key is unknown or a value impossible; the message names the field.
+        UnknownNameError: If a corpus or label set is unknown.
+    """
+    if not isinstance(settings, dict):
+        raise RecipeError("a recipe is a mapping with at least name, corpora and labels.")
+    try:
+        return Recipe.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        if first["type"] == "extra_forbidden":
+            *place, key = [str(part) for part in first["loc"]]
+            known = _fields_at(place)
+            where = ".".join(place) or "the recipe"
+            hint = nearest(key, known) or "."
+            raise RecipeError(f"{where} has no key {key!r}{hint} It has {', '.join(known)}.") from error
+        raise RecipeError(describe(error)) from error
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Return the names of the recipes that come with serkit."""
+    folder = resources.files("serkit") / "recipes"
+    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+
+
+def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
+    """Read a recipe by its name, or from a YAML file.
+
+    Raises:
+        UnknownNameError: If it is neither.
+        RecipeError: If the file is not a valid recipe.
+    """
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise RecipeError(f"no recipe file {str(path)!r}.")
+        text = path.read_text("utf-8")
+    else:
+        name = os.fspath(name_or_path)
+        if name not in recipe_names():
+            raise unknown_name("recipe", name, recipe_names(), "serkit recipes list")
+        text = (resources.files("serkit") / "recipes" / f"{name}.yaml").read_text("utf-8")
+    try:
+        return parse_recipe(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{str(name_or_path)!r} is not YAML: {' '.join(str(error).split())}") from error
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Return the resolved recipe, every default written out, as YAML."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _fields_at(place: list[str]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for part in place:
+        annotation = model.model_fields[part].annotation
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
+        model = annotation
+    return list(model.model_fields)

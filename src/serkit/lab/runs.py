@@ -1,0 +1,200 @@
+"""The run folder: what an experiment leaves behind, and the numbers recomputed from it.
+
+    recipe.yaml       the resolved recipe
+    env.json          versions, threads, digests, what the label set dropped
+    folds.json        utterance ids and speakers of each fold's parts
+    fold_K/seed_S/    weights.safetensors, history.csv
+    predictions.csv   one row per test utterance, fold and seed: every number comes from here
+    metrics.json      those numbers, in percent, and what each fit said of its validation
+
+Nothing here needs torch.
+"""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serkit.errors import RunError
+from serkit.lab.metrics import (
+    bootstrap_interval,
+    confusion_matrix,
+    expected_calibration_error,
+    macro_f1,
+    uar,
+    weighted_accuracy,
+)
+from serkit.manifest import write_whole
+
+_COLUMNS = ("utterance", "corpus", "speaker", "fold", "seed", "true", "predicted")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of ``predictions.csv``; probabilities in the order of the classes."""
+
+    utterance: str
+    corpus: str
+    speaker: str
+    fold: int
+    seed: int
+    true: str
+    predicted: str
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What one fit said of itself; ``validation_uar`` in percent, None without validation."""
+
+    fold: int
+    seed: int
+    kept: int
+    epochs: int
+    validation_uar: float | None
+    temperature: float
+    seconds: float
+
+
+def write_predictions(folder: Path, rows: Sequence[Row], classes: Sequence[str]) -> None:
+    """Write ``predictions.csv`` whole, sorted by seed, fold and utterance."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*_COLUMNS, *classes])
+    for row in sorted(rows, key=lambda r: (r.seed, r.fold, r.utterance)):
+        values = [getattr(row, name) for name in _COLUMNS]
+        writer.writerow([*values, *(f"{p:.4f}" for p in row.probabilities)])
+    write_whole(folder / "predictions.csv", buffer.getvalue())
+
+
+def read_predictions(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
+    """Read ``predictions.csv``.
+
+    Returns:
+        The rows, and the classes in order; nothing where there is no such file yet.
+
+    Raises:
+        RunError: If the file does not have the columns of a run.
+    """
+    path = folder / "predictions.csv"
+    if not path.is_file():
+        return [], ()
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        head = tuple(next(reader, ()))
+        if head[: len(_COLUMNS)] != _COLUMNS:
+            raise RunError(f"{path} is not a table of predictions: its columns must begin {','.join(_COLUMNS)}.")
+        n = len(_COLUMNS)
+        rows = [
+            Row(r[0], r[1], r[2], int(r[3]), int(r[4]), r[5], r[6], tuple(float(p) for p in r[n:])) for r in reader
+        ]
+    return rows, head[n:]
+
+
+def read_json(folder: Path, name: str) -> Any:
+    """Read a JSON file of a run.
+
+    Raises:
+        RunError: If it is not there.
+    """
+    path = folder / name
+    if not path.is_file():
+        raise RunError(f"{str(folder)!r} is not a run folder: it has no {name}.")
+    return json.loads(path.read_text("utf-8"))
+
+
+def write_json(folder: Path, name: str, content: object) -> None:
+    """Write a JSON file of a run whole."""
+    write_whole(folder / name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_metrics(
+    folder: Path, rows: Sequence[Row], classes: Sequence[str], fits: Sequence[Fit], facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Compute ``metrics.json`` from predictions and write it.
+
+    Args:
+        folder: The run.
+        rows: All predictions so far.
+        classes: In order.
+        fits: One per fold and seed that is done.
+        facts: What is known beforehand: name, protocol, whether all is done.
+    """
+    content = {**facts, **(measure(rows, classes) if rows else {}), **_of_validation(fits)}
+    content["fits"] = [asdict(fit) for fit in sorted(fits, key=lambda f: (f.seed, f.fold))]
+    write_json(folder, "metrics.json", content)
+    return content
+
+
+def measure(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, Any]:
+    """Compute every number that a table shows, in percent, from predictions alone.
+
+    Folds are pooled; with several seeds each number is the mean over seeds of the pooled one. Seeds that
+    have not predicted every utterance yet are left out, unless none has.
+    """
+    counts = Counter(row.seed for row in rows)
+    whole = sorted(seed for seed, n in counts.items() if n == max(counts.values()))
+    by_seed = [sorted((r for r in rows if r.seed == seed), key=lambda r: r.utterance) for seed in whole]
+    first = by_seed[0]
+    index = {name: i for i, name in enumerate(classes)}
+    true = np.array([index[r.true] for r in first])
+    predicted = np.array([[index[r.predicted] for r in seed_rows] for seed_rows in by_seed])
+    speakers = np.array([r.speaker for r in first])
+    corpora = np.array([r.corpus for r in first])
+    folds = np.array([r.fold for r in first])
+    probabilities = [np.array([r.probabilities for r in seed_rows]) for seed_rows in by_seed]
+
+    result = _scores(true, predicted, speakers, len(classes))
+    matrices = [confusion_matrix(true, row, len(classes)) for row in predicted]
+    total = sum(matrices)
+    per_fold = [
+        np.mean([uar(confusion_matrix(true[folds == k], row[folds == k], len(classes))) for row in predicted])
+        for k in sorted(set(folds.tolist()))
+    ]
+    support = np.maximum(total.sum(1), 1)
+    result |= {
+        "ece": _percent(np.mean([expected_calibration_error(p, true) for p in probabilities])),
+        "uar_deviation_over_seeds": _percent(np.std([uar(m) for m in matrices])),
+        "uar_per_fold": [_percent(value) for value in per_fold],
+        "uar_fold_mean": _percent(np.mean(per_fold)),
+        "uar_fold_deviation": _percent(np.std(per_fold)),
+        "recall": {name: _percent(total[i, i] / support[i]) for name, i in index.items() if total[i].sum()},
+        "per_corpus": {
+            str(name): _scores(true[corpora == name], predicted[:, corpora == name], speakers[corpora == name], len(classes))
+            for name in sorted(set(corpora.tolist()))
+        },
+        "seeds": whole,
+        "classes": list(classes),
+        "confusion": total.tolist(),
+    }
+    return result
+
+
+def _scores(true: Any, predicted: Any, speakers: Any, classes: int) -> dict[str, Any]:
+    matrices = [confusion_matrix(true, row, classes) for row in predicted]
+    interval = bootstrap_interval(true, predicted, speakers, classes)
+    return {
+        "uar": _percent(np.mean([uar(m) for m in matrices])),
+        "uar_low": _percent(interval.low),
+        "uar_high": _percent(interval.high),
+        "interval_over": interval.over,
+        "wa": _percent(np.mean([weighted_accuracy(m) for m in matrices])),
+        "macro_f1": _percent(np.mean([macro_f1(m) for m in matrices])),
+        "utterances": len(true),
+        "speakers": len(set(speakers.tolist())),
+    }
+
+
+def _of_validation(fits: Sequence[Fit]) -> dict[str, Any]:
+    values = [fit.validation_uar for fit in fits if fit.validation_uar is not None]
+    return {"validation_uar": round(float(np.mean(values)), 2) if values else None}
+
+
+def _percent(value: float | np.floating[Any]) -> float:
+    return round(100 * float(value), 2)

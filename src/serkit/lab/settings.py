@@ -1,0 +1,40 @@
+"""Settings of models and features: plain dataclasses, filled from a recipe with unknown keys refused."""
+
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from serkit.errors import RecipeError, nearest
+
+T = TypeVar("T")
+
+
+def build_settings(config: type[T], settings: dict[str, Any], *, where: str) -> T:
+    """Fill a dataclass from a mapping.
+
+    Args:
+        config: A dataclass with a default for each field.
+        settings: Field to value.
+        where: How a message names the place, such as ``model: crnn``.
+
+    Raises:
+        RecipeError: If a key is unknown, or a value has the wrong type or is impossible.
+    """
+    known = [f.name for f in fields(config)]  # type: ignore[arg-type]
+    for key in settings:
+        if key not in known:
+            hint = nearest(key, known) or "."
+            raise RecipeError(f"{where} has no setting {key!r}{hint} It has {', '.join(known)}.")
+    try:
+        return TypeAdapter(config).validate_python(settings)
+    except ValidationError as error:
+        raise RecipeError(f"{where}: {describe(error)}") from error
+
+
+def describe(error: ValidationError) -> str:
+    """Say in one sentence what pydantic found wrong first."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"{place}: {message}." if place else f"{message}."
