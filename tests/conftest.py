@@ -44,5 +44,5 @@ def real_corpora() -> Path:
     beside = Path(__file__).resolve().parents[2] / "shared" / "corpora"
     folder = Path(os.environ.get("SERKIT_CORPORA") or beside)
     if not folder.is_dir():
-        pytest.skip(f"no real corpora: SERKIT_CORPORA is unset or wrong, and {beside} is not there")
+        pytest.skip(f"needs the real corpora: there is no folder {folder}; set SERKIT_CORPORA")
     return folder

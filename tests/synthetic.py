@@ -75,7 +75,7 @@ def voice(emotion: str, speaker: str, *, name: str = "", seconds: float | None =
     harmonics = np.arange(1, 46)
     levels = np.exp(-(((harmonics * pitch - formant) / (0.15 * formant)) ** 2)) + 0.01
     phase = 2 * np.pi * np.cumsum(pitch * glide) / SAMPLING_RATE
-    sound = levels @ np.sin(np.outer(harmonics, phase).astype(np.float32))
+    sound = levels.astype(np.float32) @ np.sin(np.outer(harmonics, phase).astype(np.float32))
     tremolo = 1 + 0.8 * np.sin(2 * np.pi * ((2 + 1.5 * (rank * 7 % len(EMOTIONS))) * t + habit.uniform()))
     sound *= tremolo / np.abs(sound).max()
     sound += 0.01 * clip.standard_normal(len(t))

@@ -32,6 +32,9 @@ class RichWatch(Watch):
     @contextmanager
     def bar(self, label: str, total: int) -> Iterator[Callable[[int, str], None]]:
         """Draw a bar that goes away when it is done."""
+        if not self._console.is_terminal:
+            yield lambda done, remark: None
+            return
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
             TextColumn("{task.fields[remark]}"),

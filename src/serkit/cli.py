@@ -1,0 +1,326 @@
+"""The command line: one command per function, heavy imports inside the function.
+
+Exit codes: 0 all went well, 1 some inputs failed and the rest is there, 2 nothing could be done; then
+stderr has one sentence. Results go to stdout, everything else to stderr.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from serkit.errors import MissingExtraError, SerkitError
+
+if TYPE_CHECKING:
+    from serkit.corpora import Data
+
+app = typer.Typer(
+    help="Speech emotion recognition: honest experiments, one-file models, a runtime without torch.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+corpora_app = typer.Typer(help="The corpora that serkit knows.", no_args_is_help=True)
+features_app = typer.Typer(help="Front ends.", no_args_is_help=True)
+models_app = typer.Typer(help="Networks and model files.", no_args_is_help=True)
+recipes_app = typer.Typer(help="The experiments that come with serkit.", no_args_is_help=True)
+app.add_typer(corpora_app, name="corpora")
+app.add_typer(features_app, name="features")
+app.add_typer(models_app, name="models")
+app.add_typer(recipes_app, name="recipes")
+
+_LAB = {"torch", "accelerate", "safetensors", "onnx", "onnxscript", "pydantic", "yaml"}
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option("--data", envvar="SERKIT_CORPORA", help="A folder of corpora, or CORPUS=DIR, repeated."),
+]
+RunOption = Annotated[Path, typer.Option("--out", "-o", help="The run folder.")]
+
+
+class TableFormat(StrEnum):
+    """How ``serkit predict`` prints."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+class BoardFormat(StrEnum):
+    """How ``serkit compare`` prints."""
+
+    markdown = "markdown"
+    json = "json"
+
+
+def main() -> None:
+    """Run the command line; a serkit error becomes one sentence and exit code 2."""
+    try:
+        app()
+    except SerkitError as error:
+        typer.echo(f"serkit: {error}", err=True)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in _LAB:
+            raise
+        typer.echo(f"serkit: {MissingExtraError('this command', 'lab')}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("serkit: stopped; the same command goes on where it was.", err=True)
+        sys.exit(130)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from serkit import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="Audio files: WAV, FLAC, OGG, Opus, MP3.")],
+    model: Annotated[Path | None, typer.Option(help="A model file; the embedded one by default.")] = None,
+    format: Annotated[TableFormat, typer.Option(help="How to print.")] = TableFormat.table,  # noqa: A002
+    top: Annotated[int | None, typer.Option(min=1, help="Show only the K most probable emotions.")] = None,
+) -> None:
+    """Recognise the emotion of each file."""
+    from serkit.output import answers_as_csv, answers_as_json, print_answers
+    from serkit.runtime.recognizer import Recognizer
+
+    recognizer = Recognizer.load(model)
+    answers = list(zip(files, _with_bar(recognizer.predict_many(files, on_error="return"), files), strict=True))
+    failed = [(file, answer) for file, answer in answers if isinstance(answer, SerkitError)]
+    if len(failed) == len(files) == 1:
+        raise failed[0][1]
+    if format is TableFormat.json:
+        typer.echo(answers_as_json(answers, top))
+    elif format is TableFormat.csv:
+        typer.echo(answers_as_csv(answers, recognizer.card.classes, top), nl=False)
+    else:
+        print_answers(answers, top)
+    for _, error in failed:
+        typer.echo(f"serkit: {error}", err=True)
+    if failed:
+        raise typer.Exit(2 if len(failed) == len(files) else 1)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name or YAML file.")],
+    out: RunOption,
+    data: DataOption = None,
+) -> None:
+    """Fit a recipe's final model on everything but the validation speakers."""
+    from serkit.lab import evaluation
+    from serkit.lab.recipe import load_recipe
+    from serkit.lab.watch import RichWatch
+
+    metrics = evaluation.train(load_recipe(recipe), _data(data), out, watch=RichWatch())
+    typer.echo(f"{out}: validation UAR {metrics['validation_uar']}; next: serkit export {out} -o {metrics['name']}.onnx")
+
+
+@app.command()
+def evaluate(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name or YAML file, or a model file (.onnx).")],
+    out: RunOption,
+    data: DataOption = None,
+    corpora: Annotated[str | None, typer.Option(help="For a model file: the corpora to test on, with commas.")] = None,
+) -> None:
+    """Run a recipe through its protocol, or score a model file on corpora that it has not seen."""
+    from serkit.errors import RecipeError
+    from serkit.lab import evaluation
+    from serkit.lab.leaderboard import as_markdown
+    from serkit.lab.watch import RichWatch
+
+    if Path(recipe).suffix == ".onnx":
+        from serkit.runtime.recognizer import Recognizer
+
+        if not corpora:
+            raise RecipeError("say what to test the model file on: --corpora tess, for example.")
+        model = Recognizer.load(recipe)
+        names = tuple(corpora.split(","))
+        metrics = evaluation.evaluate_model(model.card, model.predict, names, _data(data), out, watch=RichWatch())
+    else:
+        from serkit.lab.recipe import load_recipe
+
+        if corpora:
+            raise RecipeError("--corpora is for model files: a recipe names its own.")
+        metrics = evaluation.evaluate(load_recipe(recipe), _data(data), out, watch=RichWatch())
+    typer.echo(as_markdown([metrics]))
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run folder that 'serkit train' made.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The model file.")],
+    seed: Annotated[int | None, typer.Option(help="Which of the recipe's seeds; the first by default.")] = None,
+    evidence: Annotated[list[Path] | None, typer.Option(help="A run folder whose numbers go on the card.")] = None,
+) -> None:
+    """Write a trained model as one ONNX file with its card."""
+    from serkit.lab.export import export as write
+
+    difference = write(run, output, seed=seed, evidence=tuple(evidence or ()))
+    size = output.stat().st_size / 1e6
+    typer.echo(f"{output}: {size:.1f} MB, torch and ONNX Runtime differ by {difference:.1e} at most")
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders.")],
+    format: Annotated[BoardFormat, typer.Option(help="How to print.")] = BoardFormat.markdown,  # noqa: A002
+) -> None:
+    """Put runs side by side, recomputed from their predictions."""
+    from serkit.lab.leaderboard import as_markdown, recompute
+
+    rows = [recompute(run) for run in runs]
+    typer.echo(json.dumps(rows, indent=1) if format is BoardFormat.json else as_markdown(rows))
+
+
+@corpora_app.command("list")
+def list_corpora(as_json: JsonOption = False) -> None:
+    """List the corpora, with their size and licence."""
+    from serkit.corpora import corpus_names, get_corpus
+
+    rows = []
+    for name in corpus_names():
+        corpus = get_corpus(name)
+        rows.append(
+            {
+                "corpus": name, "utterances": corpus.utterances, "speakers": corpus.speakers,
+                "languages": list(corpus.languages), "emotions": sorted(set(corpus.emotions.values())),
+                "licence": corpus.licence, "url": corpus.url,
+            }
+        )  # fmt: skip
+    _show(rows, as_json, ("corpus", "utterances", "speakers", "languages", "licence", "emotions"))
+
+
+@corpora_app.command("manifest")
+def write_manifest(
+    name: Annotated[str, typer.Argument(help="A corpus.")],
+    folder: Annotated[Path, typer.Argument(help="Where it lies.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .csv or .jsonl file.")],
+) -> None:
+    """Write a corpus's utterances as a table."""
+    from serkit.corpora import get_corpus
+
+    manifest = get_corpus(name).manifest(folder)
+    manifest.write(output)
+    typer.echo(f"{output}: {len(manifest)} utterances of {len(manifest.speakers)} speakers")
+
+
+@features_app.command("list")
+def list_features(as_json: JsonOption = False) -> None:
+    """List the front ends."""
+    from serkit.lab.features import build_feature, feature_names
+
+    rows = []
+    for name in feature_names():
+        front = build_feature(name, {})
+        rows.append({"feature": name, "size": front.size, "about": _first_line(type(front))})
+    _show(rows, as_json, ("feature", "size", "about"))
+
+
+@models_app.command("list")
+def list_models(as_json: JsonOption = False) -> None:
+    """List the networks, with their trained weights at 7 classes over 64 bands."""
+    from serkit.lab.models import build_body, model_names
+
+    rows = []
+    for name in model_names():
+        body = build_body(name, {}, size=64, classes=7)
+        weights = sum(p.numel() for p in body.parameters())
+        rows.append({"model": name, "weights": weights, "about": _first_line(type(body))})
+    _show(rows, as_json, ("model", "weights", "about"))
+
+
+@models_app.command("show")
+def show_model(
+    file: Annotated[Path | None, typer.Argument(help="A model file; the embedded one by default.")] = None,
+) -> None:
+    """Print a model file's card as JSON."""
+    from serkit.runtime.recognizer import Recognizer
+
+    typer.echo(json.dumps(Recognizer.load(file).card.to_json(), indent=1, ensure_ascii=False))
+
+
+@recipes_app.command("list")
+def list_recipes(as_json: JsonOption = False) -> None:
+    """List the recipes that come with serkit."""
+    from serkit.lab.recipe import load_recipe, recipe_names
+
+    rows = []
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        rows.append(
+            {
+                "recipe": name, "corpora": list(recipe.corpora), "labels": recipe.labels,
+                "protocol": recipe.protocol.name, "speaker_dependent": recipe.protocol.speaker_dependent,
+                "model": recipe.model.name,
+            }
+        )  # fmt: skip
+    _show(rows, as_json, ("recipe", "corpora", "labels", "protocol", "speaker_dependent", "model"))
+
+
+@recipes_app.command("show")
+def show_recipe(name: Annotated[str, typer.Argument(help="A recipe's name or YAML file.")]) -> None:
+    """Print a recipe with every default written out."""
+    from serkit.lab.recipe import dump_recipe, load_recipe
+
+    typer.echo(dump_recipe(load_recipe(name)), nl=False)
+
+
+def _with_bar(answers: Any, files: Sequence[Path]) -> Any:
+    """Show a bar on stderr while many files are read at a terminal."""
+    if len(files) < 2 or not sys.stderr.isatty():
+        return answers
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(answers, "recognising", total=len(files), console=Console(stderr=True), transient=True)
+
+
+def _data(values: list[str] | None) -> "Data":
+    """Turn ``--data`` into one folder, or corpora to folders."""
+    from serkit.errors import CorpusError
+
+    if not values:
+        raise CorpusError("say where the corpora lie: --data DIR, or the variable SERKIT_CORPORA.")
+    if len(values) == 1 and "=" not in values[0]:
+        return values[0]
+    named = {}
+    for value in values:
+        name, equals, folder = value.partition("=")
+        if not equals:
+            raise CorpusError(f"--data {value!r}: with several folders, each is CORPUS=DIR.")
+        named[name] = Path(folder)
+    return named
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...]) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns)
+    say: Callable[[Any], str] = lambda value: ", ".join(value) if isinstance(value, list) else str(value)  # noqa: E731
+    for row in rows:
+        table.add_row(*(say(row[column]) for column in columns))
+    Console().print(table)
+
+
+def _first_line(thing: type) -> str:
+    return (thing.__doc__ or "").strip().splitlines()[0]
+
+
+if __name__ == "__main__":
+    main()

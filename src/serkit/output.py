@@ -1,0 +1,73 @@
+"""How answers are printed: a table for people, JSON and CSV for programs."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from serkit.errors import SerkitError
+from serkit.types import Prediction
+
+Answers = Sequence[tuple[Path, Prediction | SerkitError]]
+_BAR = 30  # characters of a full bar
+
+
+def print_answers(answers: Answers, top: int | None) -> None:
+    """Print tables to stdout: one emotion a row for a single file, one file a row for several."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    good = [(file, answer) for file, answer in answers if isinstance(answer, Prediction)]
+    if len(answers) == 1:
+        for file, answer in good:
+            table = Table(title=f"{file} ({answer.duration:.2f} s)", title_justify="left", box=box.SIMPLE_HEAD)
+            table.add_column("emotion")
+            table.add_column("probability", justify="right")
+            table.add_column("", min_width=_BAR)
+            for name, value in _top(answer, top):
+                table.add_row(name, f"{value:.3f}", "█" * round(value * _BAR))
+            console.print(table)
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("file", "emotion", "probability", "next"):
+        table.add_column(heading, overflow="fold")
+    for file, answer in good:
+        (name, value), *rest = _top(answer, top or 3)
+        table.add_row(str(file), name, f"{value:.3f}", ", ".join(f"{n} {v:.3f}" for n, v in rest))
+    console.print(table)
+
+
+def answers_as_json(answers: Answers, top: int | None) -> str:
+    """Return a list of objects, one per file; a file that failed has ``error`` in place of the rest."""
+    rows: list[dict[str, object]] = []
+    for file, answer in answers:
+        if isinstance(answer, SerkitError):
+            rows.append({"file": str(file), "error": str(answer)})
+            continue
+        probabilities = {name: round(value, 6) for name, value in _top(answer, top)}
+        rows.append(
+            {"file": str(file), "emotion": answer.emotion, "probabilities": probabilities, "duration": answer.duration}
+        )
+    return json.dumps(rows, indent=1, ensure_ascii=False)
+
+
+def answers_as_csv(answers: Answers, classes: Sequence[str], top: int | None) -> str:
+    """Return one row per file, one column per class (empty beyond ``top``), and the error at the end."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["file", "emotion", "duration", *classes, "error"])
+    for file, answer in answers:
+        if isinstance(answer, SerkitError):
+            writer.writerow([file, "", "", *("" for _ in classes), answer])
+            continue
+        shown = dict(_top(answer, top))
+        values = [f"{shown[name]:.6f}" if name in shown else "" for name in classes]
+        writer.writerow([file, answer.emotion, answer.duration, *values, ""])
+    return buffer.getvalue()
+
+
+def _top(answer: Prediction, top: int | None) -> list[tuple[str, float]]:
+    return list(answer.probabilities.items())[:top]
