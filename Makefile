@@ -40,7 +40,7 @@ bench: $(VENV)/.bench
 	exit $$status
 
 results: $(VENV)/.dev
-	@$(BIN)/serkit compare results/*/ --format markdown > docs/.RESULTS.md
+	@$(BIN)/serkit compare results/*/ --format page > docs/.RESULTS.md
 	@mv docs/.RESULTS.md docs/RESULTS.md
 
 clean:

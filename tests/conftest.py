@@ -1,15 +1,27 @@
 """Fixtures that many tests share: synthetic corpora, and the real ones where they lie at hand."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+import serkit
 from synthetic import TITLES, write_corpus
 
 settings.register_profile("serkit", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("serkit")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_these_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Decoded audio and features go to a folder of this session, never to the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("SERKIT_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +58,50 @@ def real_corpora() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real corpora: there is no folder {folder}; set SERKIT_CORPORA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Path:
+    """The model that comes with serkit; skips until there is one."""
+    file = Path(serkit.__file__).parent / "assets" / "default.onnx"
+    if not file.is_file():
+        pytest.skip(f"needs the embedded model, which is not there yet: {file.name}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def small_recipe() -> dict[str, Any]:
+    """A recipe on EmoDB whose network has every part and learns a little in seconds, as its YAML would be."""
+    return {
+        "name": "emodb-small",
+        "corpora": ["emodb"],
+        "labels": "emodb",
+        "protocol": {"folds": 2, "validation_speakers": 1},
+        "features": {"name": "logmel", "trim_db": 30, "normalise": "band"},
+        "augment": {"speeds": [1.0], "mixup": 0},
+        "model": {
+            "name": "crnn", "stem": [4, 8], "channels": 16, "dilations": [1, 2], "recurrent": 8, "embedding": 16
+        },
+        "train": {"epochs": 6, "batch_size": 8, "lr": 0.01, "keep": "last"},
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def trained_run(small_recipe: dict[str, Any], emodb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of the small recipe, trained on synthetic EmoDB. Read only."""
+    from serkit.lab.evaluation import train
+    from serkit.lab.recipe import parse_recipe
+
+    folder = tmp_path_factory.mktemp("runs") / "emodb-small"
+    train(parse_recipe(small_recipe), {"emodb": emodb_dir}, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model_file(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of that run: seven classes, a card without evidence. Read only."""
+    from serkit.lab.export import export
+
+    file = tmp_path_factory.mktemp("models") / "emodb-small.onnx"
+    export(trained_run, file)
+    return file

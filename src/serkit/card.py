@@ -115,15 +115,19 @@ def read_card(metadata: Mapping[str, str], name: str) -> Card:
         ModelFileError: If there is no card, or it is of a later format.
     """
     if METADATA_KEY not in metadata:
-        raise ModelFileError(f"{name} is an ONNX file without a serkit card; only 'serkit export' makes models with one.")
+        raise ModelFileError(
+            f"{name} is an ONNX file without a serkit card; only 'serkit export' makes models with one."
+        )
     try:
         content = json.loads(metadata[METADATA_KEY])
         number = content.pop("format")
         if number > FORMAT:
-            raise ModelFileError(f"{name} has a card of format {number}, and this serkit reads {FORMAT}: upgrade serkit.")
+            raise ModelFileError(
+                f"{name} has a card of format {number}, and this serkit reads {FORMAT}: upgrade serkit."
+            )
         content["evidence"] = tuple(Evidence(**_tupled(row)) for row in content["evidence"])
         return Card(**_tupled(content))
-    except (ValueError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(f"{name} has a damaged serkit card ({error}).") from error
@@ -131,6 +135,4 @@ def read_card(metadata: Mapping[str, str], name: str) -> Card:
 
 def _tupled(row: dict[str, Any]) -> dict[str, Any]:
     known = {f.name for f in fields(Card)} | {f.name for f in fields(Evidence)}
-    return {
-        name: tuple(value) if isinstance(value, list) else value for name, value in row.items() if name in known
-    }
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items() if name in known}

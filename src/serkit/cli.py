@@ -5,9 +5,11 @@ stderr has one sentence. Results go to stdout, everything else to stderr.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,12 +35,13 @@ app.add_typer(features_app, name="features")
 app.add_typer(models_app, name="models")
 app.add_typer(recipes_app, name="recipes")
 
+_STOPPED = 130  # what typer makes of Ctrl-C
 _LAB = {"torch", "accelerate", "safetensors", "onnx", "onnxscript", "pydantic", "yaml"}
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DataOption = Annotated[
     list[str] | None,
-    typer.Option("--data", envvar="SERKIT_CORPORA", help="A folder of corpora, or CORPUS=DIR, repeated."),
+    typer.Option("--data", help="A folder of corpora, or CORPUS=DIR, repeated; by default SERKIT_CORPORA."),
 ]
 RunOption = Annotated[Path, typer.Option("--out", "-o", help="The run folder.")]
 
@@ -55,11 +58,14 @@ class BoardFormat(StrEnum):
     """How ``serkit compare`` prints."""
 
     markdown = "markdown"
+    page = "page"
     json = "json"
 
 
 def main() -> None:
     """Run the command line; a serkit error becomes one sentence and exit code 2."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a file's name may hold what a terminal or pipe cannot take
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except SerkitError as error:
@@ -70,9 +76,14 @@ def main() -> None:
             raise
         typer.echo(f"serkit: {MissingExtraError('this command', 'lab')}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("serkit: stopped; the same command goes on where it was.", err=True)
-        sys.exit(130)
+    except OSError as error:  # a full disk, a folder that must not be written to
+        place = f"{str(error.filename)!r}: " if error.filename else ""
+        typer.echo(f"serkit: {place}{error.strerror or error}.", err=True)
+        sys.exit(2)
+    except SystemExit as stop:
+        if stop.code == _STOPPED:
+            typer.echo("serkit: stopped; the same command takes up a run where it was.", err=True)
+        raise
 
 
 @app.callback(invoke_without_command=True)
@@ -97,16 +108,14 @@ def predict(
 
     recognizer = Recognizer.load(model)
     answers = list(zip(files, _with_bar(recognizer.predict_many(files, on_error="return"), files), strict=True))
-    failed = [(file, answer) for file, answer in answers if isinstance(answer, SerkitError)]
-    if len(failed) == len(files) == 1:
-        raise failed[0][1]
+    failed = [answer for _, answer in answers if isinstance(answer, SerkitError)]
     if format is TableFormat.json:
         typer.echo(answers_as_json(answers, top))
     elif format is TableFormat.csv:
         typer.echo(answers_as_csv(answers, recognizer.card.classes, top), nl=False)
     else:
         print_answers(answers, top)
-    for _, error in failed:
+    for error in failed:
         typer.echo(f"serkit: {error}", err=True)
     if failed:
         raise typer.Exit(2 if len(failed) == len(files) else 1)
@@ -124,7 +133,9 @@ def train(
     from serkit.lab.watch import RichWatch
 
     metrics = evaluation.train(load_recipe(recipe), _data(data), out, watch=RichWatch())
-    typer.echo(f"{out}: validation UAR {metrics['validation_uar']}; next: serkit export {out} -o {metrics['name']}.onnx")
+    typer.echo(
+        f"{out}: validation UAR {metrics['validation_uar']}; next: serkit export {out} -o {metrics['name']}.onnx"
+    )
 
 
 @app.command()
@@ -178,10 +189,13 @@ def compare(
     format: Annotated[BoardFormat, typer.Option(help="How to print.")] = BoardFormat.markdown,  # noqa: A002
 ) -> None:
     """Put runs side by side, recomputed from their predictions."""
-    from serkit.lab.leaderboard import as_markdown, recompute
+    from serkit.lab.leaderboard import as_markdown, as_page, recompute
 
     rows = [recompute(run) for run in runs]
-    typer.echo(json.dumps(rows, indent=1) if format is BoardFormat.json else as_markdown(rows))
+    if format is BoardFormat.json:
+        typer.echo(json.dumps(rows, indent=1))
+    else:
+        typer.echo(as_page(rows) if format is BoardFormat.page else as_markdown(rows))
 
 
 @corpora_app.command("list")
@@ -272,9 +286,10 @@ def list_recipes(as_json: JsonOption = False) -> None:
 @recipes_app.command("show")
 def show_recipe(name: Annotated[str, typer.Argument(help="A recipe's name or YAML file.")]) -> None:
     """Print a recipe with every default written out."""
+    from serkit.lab.evaluation import resolve_recipe
     from serkit.lab.recipe import dump_recipe, load_recipe
 
-    typer.echo(dump_recipe(load_recipe(name)), nl=False)
+    typer.echo(dump_recipe(resolve_recipe(load_recipe(name))), nl=False)
 
 
 def _with_bar(answers: Any, files: Sequence[Path]) -> Any:
@@ -291,6 +306,8 @@ def _data(values: list[str] | None) -> "Data":
     """Turn ``--data`` into one folder, or corpora to folders."""
     from serkit.errors import CorpusError
 
+    if not values and "SERKIT_CORPORA" in os.environ:
+        values = [os.environ["SERKIT_CORPORA"]]  # typer's own envvar would take a path with a space for two
     if not values:
         raise CorpusError("say where the corpora lie: --data DIR, or the variable SERKIT_CORPORA.")
     if len(values) == 1 and "=" not in values[0]:

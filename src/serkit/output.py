@@ -14,29 +14,37 @@ _BAR = 30  # characters of a full bar
 
 
 def print_answers(answers: Answers, top: int | None) -> None:
-    """Print tables to stdout: one emotion a row for a single file, one file a row for several."""
+    """Print tables to stdout: one emotion a row for a single file, one file a row for several.
+
+    Files that failed are left out; where all did, nothing is printed.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text  # where a string would be read as markup: "[b].wav" is a file
 
     console = Console()
-    good = [(file, answer) for file, answer in answers if isinstance(answer, Prediction)]
+    block = "#" if console.options.ascii_only else "█"
+    good = [(str(file), answer) for file, answer in answers if isinstance(answer, Prediction)]
+    if not good:
+        return
     if len(answers) == 1:
-        for file, answer in good:
-            table = Table(title=f"{file} ({answer.duration:.2f} s)", title_justify="left", box=box.SIMPLE_HEAD)
+        for name, answer in good:
+            title = Text(f"{name} ({answer.duration:.2f} s)")
+            table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
             table.add_column("emotion")
             table.add_column("probability", justify="right")
             table.add_column("", min_width=_BAR)
-            for name, value in _top(answer, top):
-                table.add_row(name, f"{value:.3f}", "█" * round(value * _BAR))
+            for emotion, value in _top(answer, top):
+                table.add_row(emotion, f"{value:.3f}", block * round(value * _BAR))
             console.print(table)
         return
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("file", "emotion", "probability", "next"):
-        table.add_column(heading, overflow="fold")
-    for file, answer in good:
-        (name, value), *rest = _top(answer, top or 3)
-        table.add_row(str(file), name, f"{value:.3f}", ", ".join(f"{n} {v:.3f}" for n, v in rest))
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("emotion", "probability"))
+    for name, answer in good:
+        (emotion, value), *rest = _top(answer, top or 3)
+        table.add_row(Text(name), emotion, f"{value:.3f}", ", ".join(f"{n} {v:.3f}" for n, v in rest))
     console.print(table)
 
 
@@ -49,9 +57,14 @@ def answers_as_json(answers: Answers, top: int | None) -> str:
             continue
         probabilities = {name: round(value, 6) for name, value in _top(answer, top)}
         rows.append(
-            {"file": str(file), "emotion": answer.emotion, "probabilities": probabilities, "duration": answer.duration}
+            {
+                "file": str(file),
+                "emotion": answer.emotion,
+                "probabilities": probabilities,
+                "duration": answer.duration,
+            }
         )
-    return json.dumps(rows, indent=1, ensure_ascii=False)
+    return json.dumps(rows, indent=1)  # escaped: a file may be named in bytes that are no UTF-8
 
 
 def answers_as_csv(answers: Answers, classes: Sequence[str], top: int | None) -> str:

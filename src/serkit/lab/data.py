@@ -95,7 +95,7 @@ def write_pack(folder: Path, rows: Iterable[tuple[str, FloatArray]]) -> Pack:
         text = json.dumps({"total": total, "width": width, "rows": index})
         (temporary / "index.json").write_text(text, "utf-8")
         if not folder.exists():
-            os.replace(temporary, folder)
+            temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Pack.open(folder)
@@ -197,7 +197,7 @@ def training_batches(
     frames = {}
     for name in targets:
         rng = np.random.default_rng([seed, epoch, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])])
-        row = rows[rng.integers(len(rows))][name]
+        row = rows[int(rng.integers(len(rows)))][name]
         frames[name] = mask_spectrogram(row, augment, rng)
     names = [str(name) for name in order.permutation(sorted(targets))]
     pool = batch_size * 8

@@ -4,12 +4,13 @@ A run that was interrupted goes on: folds whose predictions are in ``predictions
 again, and the fold that it was in resumes from its last epoch.
 """
 
+import json
 import os
 import platform
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,23 @@ import serkit
 from serkit.card import Card
 from serkit.corpora import Data, read_corpora
 from serkit.errors import RunError
-from serkit.labels import LabelSet, get_label_set
 from serkit.lab.data import Store, open_store
-from serkit.lab.features import build_feature
-from serkit.lab.models import build_body
-from serkit.lab.protocols import Fold, Split, check_leakage, check_unseen, folds_as_json, hold_out_validation, make_split
-from serkit.lab.recipe import Recipe, dump_recipe, load_recipe
+from serkit.lab.features import build_feature, resolve_feature
+from serkit.lab.models import build_body, resolve_model
+from serkit.lab.protocols import (
+    Fold,
+    Split,
+    check_leakage,
+    check_unseen,
+    folds_as_json,
+    hold_out_validation,
+    make_split,
+)
+from serkit.lab.recipe import Recipe, dump_recipe, load_recipe, parse_recipe
 from serkit.lab.runs import Fit, Row, read_json, read_predictions, write_json, write_metrics, write_predictions
 from serkit.lab.training import Examples, fit, predict_logits
 from serkit.lab.watch import Watch
+from serkit.labels import LabelSet, get_label_set
 from serkit.manifest import Manifest, write_whole
 from serkit.types import FloatArray, Prediction
 
@@ -70,7 +79,7 @@ def evaluate(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: 
     fits = _read_fits(run.folder)
     done = {(f.fold, f.seed) for f in fits}
     todo = [(fold, seed) for seed in recipe.seeds for fold in run.split.folds if (fold.fold, seed) not in done]
-    if len(done):
+    if done:
         run.watch.note(f"{len(done)} fits are done already, {len(todo)} to go")
     metrics = _write(run, rows, fits, is_complete=not todo)
     for i, (fold, seed) in enumerate(todo, 1):
@@ -139,7 +148,10 @@ def evaluate_model(
             rows.append(Row(u.id, u.corpus, u.speaker, 0, 0, true, answer.emotion, probabilities))
             advance(done, "")
     test = {"speakers": list(manifest.speakers), "utterances": [u.id for u in manifest]}
-    seen = {"train": {"speakers": list(card.train_speakers)}, "validation": {"speakers": list(card.validation_speakers)}}
+    seen = {
+        "train": {"speakers": list(card.train_speakers)},
+        "validation": {"speakers": list(card.validation_speakers)},
+    }
     write_whole(out / "recipe.yaml", dump_recipe(Recipe.model_validate(card.recipe)))
     write_json(out, "folds.json", [{"fold": 0, **seen, "test": test}])
     write_json(out, "env.json", _environment() | {"manifest_digest": manifest.digest, "dropped": dict(dropped)})
@@ -159,13 +171,29 @@ def evaluate_model(
     return write_metrics(out, rows, card.classes, [], facts)
 
 
+def resolve_recipe(recipe: Recipe) -> Recipe:
+    """Fill in the defaults of a recipe's front end and model too, which stand beside their code.
+
+    Raises:
+        UnknownNameError: If the front end or the model is unknown.
+        RecipeError: If one of their settings is unknown or impossible.
+    """
+    features = resolve_feature(recipe.features.name, recipe.features.settings)
+    model = resolve_model(recipe.model.name, recipe.model.settings)
+    named = {
+        "features": {"name": recipe.features.name, **asdict(features)},
+        "model": {"name": recipe.model.name, **asdict(model)},
+    }
+    return parse_recipe(recipe.model_dump(mode="json") | json.loads(json.dumps(named)))
+
+
 def _prepare(
     recipe: Recipe, data: Data, folder: Path, watch: Watch, split_by: Callable[[Manifest, Any, Any], Split]
 ) -> _Experiment:
     """Read corpora, decode, divide, compute features, and claim the run folder."""
+    recipe = resolve_recipe(recipe)
     labels = get_label_set(recipe.labels)
     front = build_feature(recipe.features.name, recipe.features.settings)
-    build_body(recipe.model.name, recipe.model.settings, size=front.size, classes=len(labels.classes))
     manifest, dropped = read_corpora(recipe.corpora, data).select(labels)
     for emotion, count in sorted(dropped.items()):
         watch.note(f"label set {labels.name} leaves out {count} utterances of {emotion}")

@@ -15,10 +15,10 @@ import serkit
 from serkit.card import NOT_FOR, Card, Evidence, write_card
 from serkit.corpora import get_corpus
 from serkit.errors import ExportError, RunError
-from serkit.labels import get_label_set
 from serkit.lab.models import Model, build_model
 from serkit.lab.recipe import Recipe, load_recipe
 from serkit.lab.runs import read_json
+from serkit.labels import get_label_set
 from serkit.runtime.recognizer import Recognizer
 
 OPSET = 18
@@ -59,10 +59,12 @@ def export(
         The largest difference between torch and ONNX Runtime that was seen.
 
     Raises:
-        RunError: If the folder holds no trained model.
-        ExportError: If the file does not agree with torch within 1e-4.
+        RunError: If the folder holds no trained model, or one of ``evidence`` no finished evaluation.
+        ExportError: If the file does not agree with torch within 1e-4, or ``output`` is a folder.
     """
     run, output = Path(run), Path(output)
+    if output.is_dir():
+        raise ExportError(f"{str(output)!r} is a folder; name the file to write.")
     recipe = _recipe_of(run)
     seed = recipe.seeds[0] if seed is None else seed
     fits = {fit["seed"]: fit for fit in read_json(run, "metrics.json")["fits"]}
@@ -70,7 +72,8 @@ def export(
     if len(folds) != 1 or folds[0]["test"]["utterances"] or seed not in fits:
         raise RunError(f"{str(run)!r} holds no finished model for seed {seed}: make one with 'serkit train'.")
     model = _load_model(recipe, run / "fold_0" / f"seed_{seed}" / "weights.safetensors")
-    card = _card(recipe, run, model, fits[seed], folds[0], tuple(_evidence(Path(path)) for path in evidence))
+    measured = tuple(_evidence(Path(path)) for path in evidence)
+    card = _card(recipe, run, model, fit=fits[seed], fold=folds[0], evidence=measured)
     exported = _Exported(model, fits[seed]["temperature"]).eval()
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +82,7 @@ def export(
         difference = largest_difference(exported, Recognizer.load(temporary), card.sampling_rate)
         if difference > TOLERANCE:
             raise ExportError(f"ONNX Runtime and torch differ by {difference:.1e}, more than {TOLERANCE}.")
-        os.replace(temporary, output)
+        temporary.replace(output)
     finally:
         temporary.unlink(missing_ok=True)
     return difference
@@ -138,7 +141,13 @@ def _load_model(recipe: Recipe, weights: Path) -> Model:
 
 
 def _card(
-    recipe: Recipe, run: Path, model: Model, fit: dict[str, Any], fold: dict[str, Any], evidence: tuple[Evidence, ...]
+    recipe: Recipe,
+    run: Path,
+    model: Model,
+    *,
+    fit: dict[str, Any],
+    fold: dict[str, Any],
+    evidence: tuple[Evidence, ...],
 ) -> Card:
     labels = get_label_set(recipe.labels)
     corpora = [get_corpus(name) for name in recipe.corpora]
@@ -182,6 +191,8 @@ def _evidence(run: Path) -> Evidence:
     metrics = read_json(run, "metrics.json")
     if not metrics.get("complete"):
         raise RunError(f"{str(run)!r} is not finished: its numbers cannot go on a card.")
+    if "uar" not in metrics:
+        raise RunError(f"{str(run)!r} holds no numbers for a card: it was trained, not evaluated.")
     names = ("protocol", "speakers", "utterances", "uar", "uar_low", "uar_high", "interval_over", "wa", "macro_f1")
     return Evidence(
         run=metrics["name"],

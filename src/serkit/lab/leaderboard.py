@@ -9,6 +9,14 @@ from serkit.errors import RunError
 from serkit.lab.runs import measure, read_json, read_predictions
 
 _FACTS = ("name", "protocol", "is_speaker_independent", "labels", "corpora", "model", "complete", "validation_uar")
+_PAGE_HEAD = """# Results
+
+Made by `make results` from `results/*/predictions.csv`; do not edit. All in percent. UAR is recall averaged over the
+classes present in the reference, folds pooled, mean over seeds; its 95 % interval is a bootstrap over speakers. WA is
+the share of clips that are right. The corpora are acted: these numbers say how often a model names what an actor
+played. Each run is made again by `serkit evaluate RUN --data DIR --out results/RUN`, those of a model file by
+`serkit evaluate MODEL.onnx --corpora CORPUS --data DIR --out results/RUN`.
+"""
 
 
 def recompute(run: str | os.PathLike[str]) -> dict[str, Any]:
@@ -27,21 +35,85 @@ def recompute(run: str | os.PathLike[str]) -> dict[str, Any]:
 
 def as_markdown(runs: Sequence[dict[str, Any]]) -> str:
     """Return a table, speaker-dependent runs marked; UAR with its 95 % interval, all in percent."""
-    lines = [
-        "| run | protocol | classes | speakers | clips | seeds | UAR [95 %] | WA | macro-F1 | validation UAR |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for run in runs:
-        mark = "" if run["is_speaker_independent"] else " **(shares speakers)**"
-        unfinished = "" if run["complete"] else " (unfinished)"
-        star = "" if run["interval_over"] == "speakers" else "*"
-        seen = "" if run["validation_uar"] is None else f"{run['validation_uar']:.1f}"
-        lines.append(
-            f"| {run['name']}{unfinished} | {run['protocol'].replace('_', ' ')}{mark} | {len(run['classes'])} "
-            f"| {run['speakers']} | {run['utterances']} | {len(run['seeds'])} "
-            f"| {run['uar']:.1f} [{run['uar_low']:.1f}, {run['uar_high']:.1f}]{star} "
-            f"| {run['wa']:.1f} | {run['macro_f1']:.1f} | {seen} |"
-        )
+    head = (
+        "run",
+        "protocol",
+        "classes",
+        "speakers",
+        "clips",
+        "seeds",
+        "UAR [95 %]",
+        "WA",
+        "macro-F1",
+        "validation UAR",
+    )
+    lines = [_line(head), _line("---" for _ in head), *(_line(_cells(run)) for run in runs)]
     if any(run["interval_over"] != "speakers" for run in runs):
-        lines.append("\n\\* resampled over utterances within speakers: it tells nothing about new speakers.")
+        lines += ["", "\\* resampled over utterances within speakers: it tells nothing about new speakers."]
     return "\n".join(lines)
+
+
+def as_page(runs: Sequence[dict[str, Any]]) -> str:
+    """Return ``docs/RESULTS.md``: the table, runs of several corpora apart, the leak, recall per class."""
+    parts = [_PAGE_HEAD, as_markdown(runs)]
+    mixed = [run for run in runs if len(run["per_corpus"]) > 1]
+    if mixed:
+        parts.append("\n## Each corpus of a run on several\n\n" + _per_corpus(mixed))
+    pairs = [(run, leaky) for run in runs for leaky in runs if _is_leaky_twin(run, leaky)]
+    if pairs:
+        parts.append("\n## What the leak is worth\n\n" + _leaks(pairs))
+    parts.append("\n## Folds, calibration, and recall per class\n\n" + "\n".join(_details(run) for run in runs))
+    return "\n".join(parts)
+
+
+def _line(cells: Any) -> str:
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+def _uar(scores: dict[str, Any]) -> str:
+    star = "" if scores["interval_over"] == "speakers" else "\\*"
+    return f"{scores['uar']:.1f} [{scores['uar_low']:.1f}, {scores['uar_high']:.1f}]{star}"
+
+
+def _cells(run: dict[str, Any]) -> list[str]:
+    protocol = run["protocol"].replace("_", " ") + ("" if run["is_speaker_independent"] else " **(shares speakers)**")
+    seen = "" if run["validation_uar"] is None else f"{run['validation_uar']:.1f}"
+    return [
+        run["name"] + ("" if run["complete"] else " (unfinished)"), protocol, str(len(run["recall"])),
+        str(run["speakers"]), str(run["utterances"]), str(len(run["seeds"])), _uar(run), f"{run['wa']:.1f}",
+        f"{run['macro_f1']:.1f}", seen,
+    ]  # fmt: skip
+
+
+def _per_corpus(runs: Sequence[dict[str, Any]]) -> str:
+    head = ("run", "corpus", "speakers", "clips", "UAR [95 %]", "WA", "macro-F1")
+    lines = [_line(head), _line("---" for _ in head)]
+    for run in runs:
+        for corpus, row in run["per_corpus"].items():
+            cells = (run["name"], corpus, row["speakers"], row["utterances"], _uar(row), row["wa"], row["macro_f1"])
+            lines.append(_line(cells))
+    return "\n".join(lines)
+
+
+def _is_leaky_twin(run: dict[str, Any], leaky: dict[str, Any]) -> bool:
+    is_pair = run["is_speaker_independent"] and not leaky["is_speaker_independent"]
+    return is_pair and all(run[fact] == leaky[fact] for fact in ("corpora", "labels", "model"))
+
+
+def _leaks(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> str:
+    head = ("speaker-independent", "sharing speakers", "UAR", "UAR with the leak", "the leak")
+    lines = ["The same model and settings on the same clips, once with new speakers and once without.", ""]
+    lines += [_line(head), _line("---" for _ in head)]
+    for run, leaky in pairs:
+        gap = f"+{leaky['uar'] - run['uar']:.1f}"
+        lines.append(_line((run["name"], leaky["name"], f"{run['uar']:.1f}", f"{leaky['uar']:.1f}", gap)))
+    return "\n".join(lines)
+
+
+def _details(run: dict[str, Any]) -> str:
+    folds = ", ".join(f"{value:.1f}" for value in run["uar_per_fold"])
+    recall = ", ".join(f"{name} {value:.1f}" for name, value in run["recall"].items())
+    return (
+        f"- **{run['name']}**: UAR per fold {folds} (mean {run['uar_fold_mean']:.1f}, "
+        f"deviation {run['uar_fold_deviation']:.1f}); expected calibration error {run['ece']:.1f}; recall: {recall}."
+    )

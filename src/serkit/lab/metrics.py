@@ -43,7 +43,7 @@ def macro_f1(confusion: Counts) -> float:
 
 
 def expected_calibration_error(probabilities: NDArray[np.float64], true: IntArray, bins: int = 15) -> float:
-    """Mean gap between confidence and accuracy over equal-width bins of confidence, 0 to 1.
+    """Mean gap between confidence and accuracy over equal-width bins of confidence, 0 to 1; NaN without any.
 
     Args:
         probabilities: Shape (n, C).
@@ -52,6 +52,8 @@ def expected_calibration_error(probabilities: NDArray[np.float64], true: IntArra
 
     Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
     """
+    if not len(true):
+        return float("nan")
     confidence = probabilities.max(1)
     right = probabilities.argmax(1) == true
     which = np.minimum((confidence * bins).astype(int), bins - 1)

@@ -91,10 +91,14 @@ def check_leakage(split: Split, manifest: Manifest, digests: Mapping[str, str]) 
         speakers = {name: {speaker_of[i] for i in ids} for name, ids in parts.items()}
         audio = {name: {digests[i] for i in ids} for name, ids in parts.items()}
         if split.is_speaker_independent:
-            _refuse(fold, "speakers", (speakers["train"] | speakers["validation"]) & speakers["test"], "training and test")
+            _refuse(
+                fold, "speakers", (speakers["train"] | speakers["validation"]) & speakers["test"], "training and test"
+            )
             if split.validation == "speakers":
                 _refuse(fold, "speakers", speakers["train"] & speakers["validation"], "training and validation")
-        _refuse(fold, "identical recordings", (audio["train"] | audio["validation"]) & audio["test"], "training and test")
+        _refuse(
+            fold, "identical recordings", (audio["train"] | audio["validation"]) & audio["test"], "training and test"
+        )
         _refuse(fold, "identical recordings", audio["train"] & audio["validation"], "training and validation")
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, field_validator, model_validator
 
 from serkit.corpora import get_corpus
 from serkit.errors import RecipeError, nearest, unknown_name
-from serkit.labels import get_label_set
 from serkit.lab.settings import describe
+from serkit.labels import get_label_set
 
 
 class _Strict(BaseModel):
@@ -37,18 +37,20 @@ class Protocol(_Strict):
     """How speakers are divided; see :mod:`serkit.lab.protocols`."""
 
     name: Literal["speaker_kfold", "leave_one_speaker_out", "fixed_test_speakers", "random"] = "speaker_kfold"
-    folds: int = Field(5, ge=2)
+    folds: int = Field(default=5, ge=2)
     order: Literal["consecutive", "balanced"] = "balanced"
     test_speakers: tuple[str, ...] = ()
     speaker_dependent: bool = False
     validation: Literal["speakers", "sentences", "none"] = "speakers"
-    validation_speakers: int | None = Field(None, ge=1)  # per corpus; None: one in eight
-    seed: int = 0
+    validation_speakers: int | None = Field(default=None, ge=1)  # per corpus; None: one in eight
+    seed: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.name == "random" and not self.speaker_dependent:
-            raise ValueError("a random split shares speakers: it needs speaker_dependent: true, and every table marks it")
+            raise ValueError(
+                "a random split shares speakers: it needs speaker_dependent: true, and every table marks it"
+            )
         if self.name != "random" and self.speaker_dependent:
             raise ValueError(f"{self.name} keeps speakers apart: speaker_dependent: true belongs to random alone")
         if self.name == "fixed_test_speakers" and not self.test_speakers:
@@ -64,11 +66,11 @@ class Augment(_Strict):
     """
 
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
-    band_masks: int = Field(2, ge=0)
-    band_mask_size: int = Field(8, ge=1)
-    frame_masks: int = Field(2, ge=0)
-    frame_mask_share: float = Field(0.1, ge=0, le=1)
-    mixup: float = Field(0.2, ge=0)  # alpha of the Beta distribution; 0 turns it off
+    band_masks: int = Field(default=2, ge=0)
+    band_mask_size: int = Field(default=8, ge=1)
+    frame_masks: int = Field(default=2, ge=0)
+    frame_mask_share: float = Field(default=0.1, ge=0, le=1)
+    mixup: float = Field(default=0.2, ge=0)  # alpha of the Beta distribution; 0 turns it off
 
     @field_validator("speeds")
     @classmethod
@@ -82,17 +84,17 @@ class Train(_Strict):
     """Optimisation."""
 
     optimizer: Literal["adamw"] = "adamw"
-    lr: float = Field(2e-3, gt=0)
-    weight_decay: float = Field(1e-2, ge=0)
-    batch_size: int = Field(32, ge=2)
-    epochs: int = Field(40, ge=1)
+    lr: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    batch_size: int = Field(default=32, ge=2)
+    epochs: int = Field(default=40, ge=1)
     scheduler: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
-    warmup: float = Field(0.3, ge=0, lt=1)  # share of all steps over which the rate rises
+    warmup: float = Field(default=0.3, ge=0, lt=1)  # share of all steps over which the rate rises
     class_weights: bool = True
-    label_smoothing: float = Field(0.1, ge=0, lt=1)
-    clip_norm: float = Field(5.0, gt=0)
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    clip_norm: float = Field(default=5.0, gt=0)
     keep: Literal["best", "last"] = "best"  # by validation UAR; the later epoch wins a tie
-    patience: int | None = Field(None, ge=1)  # epochs without a better validation UAR before stopping
+    patience: int | None = Field(default=None, ge=1)  # epochs without a better validation UAR before stopping
     precision: Literal["fp32", "bf16"] = "fp32"
 
 
@@ -107,12 +109,20 @@ class Recipe(_Strict):
     augment: Augment = Augment()
     model: NamedSettings = NamedSettings(name="crnn")
     train: Train = Train()
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
 
     @field_validator("features", "model", mode="before")
     @classmethod
     def _a_name_alone_is_enough(cls, value: object) -> object:
         return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        for seed in seeds:
+            if seeds.count(seed) > 1:
+                raise ValueError(f"seed {seed} stands twice")
+        return seeds
 
     @model_validator(mode="after")
     def _known_names(self) -> Self:
@@ -161,20 +171,20 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise RecipeError(f"no recipe file {str(path)!r}.")
-        text = path.read_text("utf-8")
+        content = path.read_bytes()
     else:
         name = os.fspath(name_or_path)
         if name not in recipe_names():
             raise unknown_name("recipe", name, recipe_names(), "serkit recipes list")
-        text = (resources.files("serkit") / "recipes" / f"{name}.yaml").read_text("utf-8")
+        content = (resources.files("serkit") / "recipes" / f"{name}.yaml").read_bytes()
     try:
-        return parse_recipe(yaml.safe_load(text))
-    except yaml.YAMLError as error:
+        return parse_recipe(yaml.safe_load(content.decode("utf-8-sig")))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{str(name_or_path)!r} is not YAML: {' '.join(str(error).split())}") from error
 
 
 def dump_recipe(recipe: Recipe) -> str:
-    """Return the resolved recipe, every default written out, as YAML."""
+    """Return a recipe as YAML."""
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 

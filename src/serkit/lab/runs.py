@@ -91,9 +91,7 @@ def read_predictions(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
         if head[: len(_COLUMNS)] != _COLUMNS:
             raise RunError(f"{path} is not a table of predictions: its columns must begin {','.join(_COLUMNS)}.")
         n = len(_COLUMNS)
-        rows = [
-            Row(r[0], r[1], r[2], int(r[3]), int(r[4]), r[5], r[6], tuple(float(p) for p in r[n:])) for r in reader
-        ]
+        rows = [Row(r[0], r[1], r[2], int(r[3]), int(r[4]), r[5], r[6], tuple(float(p) for p in r[n:])) for r in reader]
     return rows, head[n:]
 
 
@@ -152,7 +150,7 @@ def measure(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, Any]:
 
     result = _scores(true, predicted, speakers, len(classes))
     matrices = [confusion_matrix(true, row, len(classes)) for row in predicted]
-    total = sum(matrices)
+    total = np.sum(matrices, axis=0)
     per_fold = [
         np.mean([uar(confusion_matrix(true[folds == k], row[folds == k], len(classes))) for row in predicted])
         for k in sorted(set(folds.tolist()))
@@ -166,7 +164,9 @@ def measure(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, Any]:
         "uar_fold_deviation": _percent(np.std(per_fold)),
         "recall": {name: _percent(total[i, i] / support[i]) for name, i in index.items() if total[i].sum()},
         "per_corpus": {
-            str(name): _scores(true[corpora == name], predicted[:, corpora == name], speakers[corpora == name], len(classes))
+            str(name): _scores(
+                true[corpora == name], predicted[:, corpora == name], speakers[corpora == name], len(classes)
+            )
             for name in sorted(set(corpora.tolist()))
         },
         "seeds": whole,

@@ -36,5 +36,5 @@ def describe(error: ValidationError) -> str:
     """Say in one sentence what pydantic found wrong first."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    message = str(first["msg"]).removeprefix("Value error, ")
+    message = str(first["msg"]).removeprefix("Value error, ").removesuffix(".").removesuffix(".")
     return f"{place}: {message}." if place else f"{message}."

@@ -8,7 +8,6 @@ killed and resumed ends with the very weights of one that was not, given the sam
 import csv
 import json
 import math
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -123,7 +122,7 @@ def fit(
             lr = learning_rate(train, step, train.epochs * steps_per_epoch)
             for group in optimizer.param_groups:
                 group["lr"] = lr
-            loss = _loss(model, _to(batch, accelerator.device), weights, train, augment, mixer)
+            loss = _loss(model, _to(batch, accelerator.device), weights, train=train, mixup=augment.mixup, rng=mixer)
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"the loss is {loss.item()} at step {step} with a learning rate of {lr:.2g}: "
@@ -134,8 +133,7 @@ def fit(
             optimizer.step()
             optimizer.zero_grad()
             total += loss.item() * len(batch.ids)
-        logits, targets = predict_logits(body, examples.plain, examples.validation)
-        history.append(_summarise(epoch, lr, total / len(examples.train), logits, targets, examples.classes))
+        history.append(Epoch(epoch, lr, total / len(examples.train), *_validate(body, examples)))
         if _is_kept(history, train.keep):
             best = {name: value.detach().cpu().clone() for name, value in body.state_dict().items()}
         _save_checkpoint(folder, body, optimizer, best, history)
@@ -215,7 +213,7 @@ def _to(batch: Batch, device: torch.device) -> Batch:
 
 
 def _loss(
-    model: nn.Module, batch: Batch, weights: Tensor | None, train: Train, augment: Augment, rng: np.random.Generator
+    model: nn.Module, batch: Batch, weights: Tensor | None, *, train: Train, mixup: float, rng: np.random.Generator
 ) -> Tensor:
     """Cross entropy, of the batch mixed with itself in another order where mixup is on.
 
@@ -223,8 +221,8 @@ def _loss(
     """
     features, lengths = batch.features, batch.lengths
     share, order = 1.0, torch.arange(len(lengths), device=lengths.device)
-    if augment.mixup:
-        share = float(rng.beta(augment.mixup, augment.mixup))
+    if mixup:
+        share = float(rng.beta(mixup, mixup))
         order = torch.from_numpy(rng.permutation(len(lengths))).to(lengths.device)
         features = share * features + (1 - share) * features[order]
         lengths = torch.maximum(lengths, lengths[order])
@@ -238,13 +236,13 @@ def _loss(
     return share * parts[0] + (1 - share) * parts[1]
 
 
-def _summarise(
-    epoch: int, lr: float, train_loss: float, logits: NDArray[np.float32], targets: NDArray[np.int64], classes: int
-) -> Epoch:
+def _validate(body: nn.Module, examples: Examples) -> tuple[float, float]:
+    """Return the loss and the UAR on validation, NaN without one."""
+    logits, targets = predict_logits(body, examples.plain, examples.validation)
     if not len(targets):
-        return Epoch(epoch, lr, train_loss, math.nan, math.nan)
+        return math.nan, math.nan
     loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(targets)).item()
-    return Epoch(epoch, lr, train_loss, loss, uar(confusion_matrix(targets, logits.argmax(1), classes)))
+    return loss, uar(confusion_matrix(targets, logits.argmax(1), examples.classes))
 
 
 def _is_kept(history: Sequence[Epoch], keep: str) -> bool:
@@ -273,11 +271,13 @@ def _save_checkpoint(
     state = optimizer.state_dict()["state"]
     tensors = {f"{i}.{name}": value.contiguous() for i, values in state.items() for name, value in values.items()}
     save_file(tensors, temporary / "optimizer.safetensors")
-    save_file({name: value.contiguous() for name, value in body.state_dict().items()}, temporary / "weights.safetensors")
+    save_file(
+        {name: value.contiguous() for name, value in body.state_dict().items()}, temporary / "weights.safetensors"
+    )
     save_file(dict(best), temporary / "best.safetensors")
     text = json.dumps({"history": [asdict(epoch) for epoch in history]})
     (temporary / "state.json").write_text(text, "utf-8")
-    os.replace(temporary, target)
+    temporary.replace(target)
     for other in folder.glob("checkpoint-*"):
         if other != target:
             shutil.rmtree(other)

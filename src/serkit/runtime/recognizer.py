@@ -47,14 +47,13 @@ class Recognizer:
             ModelFileError: If there is no such file, or it is not a serkit model.
         """
         if path is None:
-            content = (resources.files("serkit") / "assets" / DEFAULT_MODEL).read_bytes()
-            name = "the embedded model"
+            file, name = resources.files("serkit") / "assets" / DEFAULT_MODEL, "the embedded model"
         else:
-            name = repr(os.fspath(path))
-            try:
-                content = Path(path).read_bytes()
-            except OSError as error:
-                raise ModelFileError(f"cannot read the model {name}: {error.strerror}.") from error
+            file, name = Path(path), f"the model {os.fspath(path)!r}"
+        try:
+            content = file.read_bytes()
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+            raise ModelFileError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}.") from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if threads is not None:
@@ -62,7 +61,7 @@ class Recognizer:
         try:
             session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's own exceptions share no base but this
-            raise ModelFileError(f"{name} is not an ONNX model.") from error
+            raise ModelFileError(f"{name} is not an ONNX file, or is cut off.") from error
         return cls(session, read_card(session.get_modelmeta().custom_metadata_map, name))
 
     def predict(self, audio: AudioSource, *, sampling_rate: int | None = None) -> Prediction:

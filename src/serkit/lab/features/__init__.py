@@ -10,7 +10,7 @@ from serkit.errors import unknown_name
 from serkit.lab.features.logmel import LogMel, LogMelConfig
 from serkit.lab.settings import build_settings
 
-__all__ = ["LogMel", "LogMelConfig", "build_feature", "feature_names"]
+__all__ = ["LogMel", "LogMelConfig", "build_feature", "feature_names", "resolve_feature"]
 
 _FEATURES = {"logmel": (LogMel, LogMelConfig)}
 
@@ -20,8 +20,8 @@ def feature_names() -> tuple[str, ...]:
     return tuple(_FEATURES)
 
 
-def build_feature(name: str, settings: dict[str, Any]) -> LogMel:
-    """Build a front end.
+def resolve_feature(name: str, settings: dict[str, Any]) -> LogMelConfig:
+    """Return a front end's settings, every default filled in.
 
     Raises:
         UnknownNameError: If there is none of that name.
@@ -29,5 +29,10 @@ def build_feature(name: str, settings: dict[str, Any]) -> LogMel:
     """
     if name not in _FEATURES:
         raise unknown_name("feature", name, _FEATURES, "serkit features list")
-    module, config = _FEATURES[name]
-    return module(build_settings(config, settings, where=f"features: {name}"))
+    return build_settings(_FEATURES[name][1], settings, where=f"features: {name}")
+
+
+def build_feature(name: str, settings: dict[str, Any]) -> LogMel:
+    """Build a front end; errors are those of :func:`resolve_feature`."""
+    config = resolve_feature(name, settings)
+    return _FEATURES[name][0](config)

@@ -57,11 +57,15 @@ class LogMelConfig:
 
 
 class LogMel(nn.Module):
-    """Waveform (B, T) to log-mel frames (B, F, N), N = 1 + T // hop.
+    """Log-mel spectrogram, optionally trimmed and normalised.
 
-    Equal to ``librosa.feature.melspectrogram(center=True, pad_mode="constant", htk=False, norm="slaney")``
+    Waveform (B, T) to frames (B, F, N), N = 1 + T // hop. Untrimmed and not normalised it equals
+    ``librosa.feature.melspectrogram(center=True, pad_mode="constant", htk=False, norm="slaney")``
     followed by ``log(x + floor)``.
     """
+
+    kernels: Tensor
+    mel: Tensor
 
     def __init__(self, config: LogMelConfig) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from serkit.lab.models.crnn import Crnn, CrnnConfig
 from serkit.lab.models.model import Model, Output
 from serkit.lab.settings import build_settings
 
-__all__ = ["Model", "Output", "build_body", "build_model", "get_config", "model_names"]
+__all__ = ["Model", "Output", "build_body", "build_model", "get_config", "model_names", "resolve_model"]
 
 _MODELS = {"crnn": (Crnn, CrnnConfig)}
 
@@ -29,6 +29,16 @@ def get_config(name: str) -> type[CrnnConfig]:
     return _MODELS[name][1]
 
 
+def resolve_model(name: str, settings: dict[str, Any]) -> CrnnConfig:
+    """Return a model's settings, every default filled in.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+        RecipeError: If a setting is unknown or impossible.
+    """
+    return build_settings(get_config(name), settings, where=f"model: {name}")
+
+
 def build_body(name: str, settings: dict[str, Any], *, size: int, classes: int) -> Crnn:
     """Build the trainable half of a model.
 
@@ -38,11 +48,9 @@ def build_body(name: str, settings: dict[str, Any], *, size: int, classes: int) 
         size: F of the features it reads.
         classes: C.
 
-    Raises:
-        UnknownNameError: If there is none of that name.
-        RecipeError: If a setting is unknown or impossible.
+    Errors are those of :func:`resolve_model`.
     """
-    config = build_settings(get_config(name), settings, where=f"model: {name}")
+    config = resolve_model(name, settings)
     return _MODELS[name][0](size, classes, config)
 
 

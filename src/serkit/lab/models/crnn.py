@@ -44,7 +44,10 @@ class CrnnConfig:
 
 
 class Crnn(nn.Module):
-    """Frames (B, F, N) to logits (B, C) and embedding (B, D). Padding changes nothing: see the tests."""
+    """Convolutions over log-mel, a bidirectional GRU and attentive statistics pooling.
+
+    Frames (B, F, N) to logits (B, C) and embedding (B, D); padding changes nothing.
+    """
 
     def __init__(self, size: int, classes: int, config: CrnnConfig) -> None:
         super().__init__()
@@ -65,7 +68,10 @@ class Crnn(nn.Module):
             nn.BatchNorm1d(2 * width), nn.Dropout(config.dropout), nn.Linear(2 * width, config.embedding)
         )
         self.classify = nn.Sequential(
-            nn.BatchNorm1d(config.embedding), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(config.embedding, classes)
+            nn.BatchNorm1d(config.embedding),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.embedding, classes),
         )
 
     def forward(self, features: Tensor, lengths: Tensor) -> Output:

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from serkit.lab.features import LogMel
+
 
 class Output(NamedTuple):
     """What a body gives: logits (B, C) and an utterance embedding (B, D)."""
@@ -18,9 +20,9 @@ class Model(nn.Module):
     Training may feed ``body`` from stored features; an exported file holds both.
     """
 
-    def __init__(self, front: nn.Module, body: nn.Module) -> None:
+    def __init__(self, front: LogMel, body: nn.Module) -> None:
         super().__init__()
-        self.front = front
+        self.front: LogMel = front
         self.body = body
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> Output:

@@ -1,0 +1,257 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from serkit.errors import RecipeError, UnknownNameError
+from serkit.lab.evaluation import evaluate, train
+from serkit.lab.features import build_feature
+from serkit.lab.models import build_body
+from serkit.lab.recipe import (
+    Augment,
+    NamedSettings,
+    Protocol,
+    Train,
+    dump_recipe,
+    load_recipe,
+    parse_recipe,
+    recipe_names,
+)
+
+SMALLEST: dict[str, Any] = {"name": "emodb-5fold-crnn", "corpora": ["emodb"], "labels": "emodb"}
+RANDOM = {"name": "random", "speaker_dependent": True}
+FULL = SMALLEST | {
+    "corpora": ["emodb", "tess"],
+    "protocol": {"name": "fixed_test_speakers", "test_speakers": ["tess/OAF"], "validation": "sentences", "seed": 3},
+    "features": {"name": "logmel", "bands": 40, "normalise": "band"},
+    "augment": {"speeds": [1.0], "mixup": 0},
+    "model": {"name": "crnn", "stem": [4, 8], "recurrent": 0},
+    "train": {"lr": 0.01, "scheduler": "cosine", "patience": 5, "precision": "bf16"},
+    "seeds": [0, 1, 2],
+}
+
+
+def saved(folder: Path, text: str) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+# Defaults
+
+
+def test_a_name_corpora_and_labels_are_enough() -> None:
+    recipe = parse_recipe(SMALLEST)
+    assert recipe.protocol == Protocol()
+    assert recipe.augment == Augment()
+    assert recipe.train == Train()
+    assert recipe.features == NamedSettings(name="logmel")
+    assert recipe.model == NamedSettings(name="crnn")
+    assert recipe.seeds == (0,)
+
+
+@pytest.mark.parametrize("key", SMALLEST)
+def test_each_of_them_is_needed(key: str) -> None:
+    with pytest.raises(RecipeError, match=rf"^{key}: Field required\.$"):
+        parse_recipe({k: v for k, v in SMALLEST.items() if k != key})
+
+
+def test_by_default_speakers_are_kept_apart() -> None:
+    protocol = Protocol()
+    assert (protocol.name, protocol.speaker_dependent, protocol.validation) == ("speaker_kfold", False, "speakers")
+
+
+def test_a_part_may_be_given_by_its_name_alone() -> None:
+    assert parse_recipe(SMALLEST | {"model": "crnn"}) == parse_recipe(SMALLEST | {"model": {"name": "crnn"}})
+
+
+# The recipes that come with serkit
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_shipped_recipe_is_valid_and_has_its_own_name(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    front = build_feature(recipe.features.name, recipe.features.settings)
+    build_body(recipe.model.name, recipe.model.settings, size=front.size, classes=2)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_shipped_recipe_survives_being_resolved(name: str, tmp_path: Path) -> None:
+    recipe = load_recipe(name)
+    assert load_recipe(saved(tmp_path, dump_recipe(recipe))) == recipe
+
+
+# Unknown keys and names
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"modle": {}},
+            "the recipe has no key 'modle'; did you mean 'model'? It has name, corpora, labels, ",
+        ),
+        ({"train": {"epoch": 3}}, "train has no key 'epoch'; did you mean 'epochs'? It has optimizer, lr, "),
+        ({"augment": {"mix_up": 0.1}}, "augment has no key 'mix_up'; did you mean 'mixup'? It has speeds, "),
+        ({"protocol": {"fold": 3}}, "protocol has no key 'fold'; did you mean 'folds'? It has name, folds, "),
+        ({"protocol": {"zzz": 3}}, "protocol has no key 'zzz'. It has name, folds, "),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecipeError, match="^" + re.escape(message)):
+        parse_recipe(SMALLEST | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"corpora": ["emodb", "ravdes"]}, "no corpus 'ravdes'; did you mean 'ravdess'?"),
+        ({"labels": "basic"}, "no label set 'basic'; did you mean 'basic7'?"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(UnknownNameError, match="^" + re.escape(message)):
+        parse_recipe(SMALLEST | change)
+
+
+@pytest.mark.parametrize("run", [evaluate, train])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": {"name": "crnn", "dropuot": 0.1}}, "model: crnn has no setting 'dropuot'; did you mean 'dropout'?"),
+        ({"model": {"name": "crnn", "dropout": "much"}}, "model: crnn: dropout: Input should be a valid number"),
+        ({"model": "crn"}, "no model 'crn'; did you mean 'crnn'?"),
+        ({"features": {"name": "logmel", "band": 1}}, "features: logmel has no setting 'band'; did you mean 'bands'?"),
+        ({"features": {"name": "logmel", "normalise": "all"}}, "features: logmel: normalise: Input should be 'none', "),
+        ({"features": "log_mel"}, "no feature 'log_mel'; did you mean 'logmel'?"),
+    ],
+)
+def test_a_wrong_part_is_refused_before_any_data_is_looked_for(
+    run: Any, change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises((RecipeError, UnknownNameError), match="^" + re.escape(message)):
+        run(parse_recipe(SMALLEST | change), tmp_path / "no data here", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_settings_that_do_not_fit_each_other_are_refused_in_one_sentence() -> None:
+    with pytest.raises(RecipeError, match=r"a window of 90\.0 ms is longer than n_fft of 512 points\.$"):
+        build_feature("logmel", {"window_ms": 90})
+
+
+# Impossible values
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "My Recipe"}, "name: String should match pattern"),
+        ({"corpora": []}, "corpora: Tuple should have at least 1 item"),
+        ({"seeds": []}, "seeds: Tuple should have at least 1 item"),
+        ({"seeds": [0, -1]}, "seeds.1: Input should be greater than or equal to 0"),
+        ({"seeds": [2, 1, 2]}, "seeds: seed 2 stands twice"),
+        ({"train": {"lr": 0}}, "train.lr: Input should be greater than 0"),
+        ({"train": {"lr": float("nan")}}, "train.lr: Input should be"),
+        ({"train": {"batch_size": 1}}, "train.batch_size: Input should be greater than or equal to 2"),
+        ({"train": {"epochs": 1.5}}, "train.epochs: Input should be a valid integer"),
+        ({"train": {"warmup": 1}}, "train.warmup: Input should be less than 1"),
+        ({"train": {"scheduler": "plateau"}}, "train.scheduler: Input should be 'one_cycle', 'cosine' or 'constant'"),
+        ({"train": None}, "train: Input should be a valid dictionary"),
+        ({"augment": {"speeds": []}}, "augment.speeds: speeds must be one factor or more, each between 0.5 and 2"),
+        ({"augment": {"speeds": [1, 3]}}, "augment.speeds: speeds must be one factor or more"),
+        ({"augment": {"frame_mask_share": 1.5}}, "augment.frame_mask_share: Input should be less than or equal to 1"),
+        ({"protocol": {"folds": 1}}, "protocol.folds: Input should be greater than or equal to 2"),
+        ({"protocol": {"seed": -1}}, "protocol.seed: Input should be greater than or equal to 0"),
+        ({"protocol": {"name": "kfold"}}, "protocol.name: Input should be 'speaker_kfold', 'leave_one_speaker_out', "),
+        ({"protocol": {"name": "fixed_test_speakers"}}, "protocol: fixed_test_speakers needs test_speakers."),
+        ({"protocol": {"validation": "random"}}, "protocol.validation: Input should be 'speakers', 'sentences' or"),
+        ({"model": {}}, "model.name: Field required."),
+        ({"model": 3}, "model: Input should be a valid dictionary"),
+    ],
+)
+def test_an_impossible_value_is_refused_with_its_place(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecipeError, match="^" + re.escape(message)):
+        parse_recipe(SMALLEST | change)
+
+
+def test_a_random_split_must_say_that_it_shares_speakers() -> None:
+    with pytest.raises(RecipeError, match=r"^protocol: a random split shares speakers: it needs speaker_dep"):
+        parse_recipe(SMALLEST | {"protocol": {"name": "random"}})
+    assert parse_recipe(SMALLEST | {"protocol": RANDOM}).protocol.speaker_dependent
+
+
+@pytest.mark.parametrize("name", ["speaker_kfold", "leave_one_speaker_out", "fixed_test_speakers"])
+def test_no_other_protocol_may_share_speakers(name: str) -> None:
+    with pytest.raises(RecipeError, match=rf"^protocol: {name} keeps speakers apart: speaker_dependent: true belongs"):
+        parse_recipe(SMALLEST | {"protocol": {"name": name, "speaker_dependent": True, "test_speakers": ["emodb/03"]}})
+
+
+@pytest.mark.parametrize("settings", [None, [], "emodb", 3])
+def test_a_recipe_is_a_mapping(settings: object) -> None:
+    with pytest.raises(RecipeError, match=r"^a recipe is a mapping with at least name, corpora and labels"):
+        parse_recipe(settings)
+
+
+def test_a_recipe_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        parse_recipe(SMALLEST).name = "other"  # type: ignore[misc]
+
+
+# Files
+
+
+@pytest.mark.parametrize("settings", [SMALLEST, FULL, SMALLEST | {"protocol": RANDOM}])
+def test_a_resolved_recipe_is_read_back_the_same(settings: dict[str, Any], tmp_path: Path) -> None:
+    recipe = parse_recipe(settings)
+    assert load_recipe(saved(tmp_path, dump_recipe(recipe))) == recipe
+
+
+def test_a_resolved_recipe_says_every_default() -> None:
+    written = yaml.safe_load(dump_recipe(parse_recipe(SMALLEST)))
+    assert written["train"]["label_smoothing"] == Train().label_smoothing
+    assert written["protocol"].keys() == Protocol.model_fields.keys()
+
+
+def test_a_recipe_made_in_python_is_the_one_that_is_read_back(tmp_path: Path) -> None:
+    """A tuple is a list in YAML, so it is the text that tells."""
+    recipe = parse_recipe(SMALLEST | {"model": {"name": "crnn", "stem": (4, 8)}})
+    assert dump_recipe(load_recipe(saved(tmp_path, dump_recipe(recipe)))) == dump_recipe(recipe)
+
+
+def test_a_number_in_the_notation_of_science_is_a_number(tmp_path: Path) -> None:
+    """YAML 1.1 reads 1e-3, which has no point, as text."""
+    path = saved(tmp_path, dump_recipe(parse_recipe(SMALLEST)).replace("lr: 0.002", "lr: 1e-3"))
+    assert load_recipe(path).train.lr == 1e-3
+
+
+@pytest.mark.parametrize("text", ["name: [", "a: b: c", "\tname: x", "name: *nobody"])
+def test_broken_yaml_is_named_in_one_line(text: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"recipe\.yaml' is not YAML: ") as caught:
+        load_recipe(saved(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_not_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(b"name: \xff\xfe")
+    with pytest.raises(RecipeError, match=r"recipe\.yaml' is not YAML: "):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize("text", ["", "- emodb", "emodb"])
+def test_yaml_that_is_no_mapping_is_not_a_recipe(text: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"^a recipe is a mapping"):
+        load_recipe(saved(tmp_path, text))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"^no recipe file '.*absent\.yaml'\.$"):
+        load_recipe(tmp_path / "absent.yaml")
+
+
+def test_an_unknown_shipped_recipe_says_where_they_are_listed() -> None:
+    with pytest.raises(UnknownNameError, match=r"^no recipe 'qqq'. See 'serkit recipes list'\.$"):
+        load_recipe("qqq")
