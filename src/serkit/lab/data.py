@@ -94,8 +94,11 @@ def write_pack(folder: Path, rows: Iterable[tuple[str, FloatArray]]) -> Pack:
                 total, width = total + len(row), row.shape[1]
         text = json.dumps({"total": total, "width": width, "rows": index})
         (temporary / "index.json").write_text(text, "utf-8")
-        if not folder.exists():
+        try:
             temporary.replace(folder)
+        except OSError:
+            if not folder.is_dir():  # where it is, another writer was first
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Pack.open(folder)
@@ -206,7 +209,7 @@ def training_batches(
         alike = sorted(names[start : start + pool], key=lambda name: len(frames[name]))
         batches += [alike[i : i + batch_size] for i in range(0, len(alike), batch_size)]
     if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2] += batches.pop()
+        batches[-2:] = [batches[-2] + batches[-1]]
     for i in order.permutation(len(batches)):
         yield _collate(batches[i], frames, targets)
 

@@ -19,6 +19,8 @@ from serkit.lab.recipe import Protocol
 from serkit.manifest import Manifest
 from serkit.types import Utterance
 
+_INSTEAD = "set validation: sentences, or validation: none with the epochs fixed beforehand."
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -202,9 +204,9 @@ def _balanced_groups(manifest: Manifest, protocol: Protocol) -> list[list[str]]:
     strata: dict[tuple[str, str], list[str]] = defaultdict(list)
     counts: dict[str, int] = defaultdict(int)
     for u in manifest:
-        counts[u.speaker] += 1
-        if u.speaker not in strata[u.corpus, u.sex]:
+        if u.speaker not in counts:
             strata[u.corpus, u.sex].append(u.speaker)
+        counts[u.speaker] += 1
     groups: list[list[str]] = [[] for _ in range(protocol.folds)]
     load: dict[tuple[int, str], int] = defaultdict(int)  # utterances of a corpus in a fold
     for corpus, sex in sorted(strata):
@@ -236,8 +238,7 @@ def _validation_speakers(manifest: Manifest, wanted: int | None, rng: np.random.
             if len(manifest.corpora) > 1 and wanted is None:
                 continue  # a corpus of one speaker is trained on whole; the others give validation speakers
             raise ProtocolError(
-                f"{corpus} has {len(sex_of)} training speakers, too few to hold out {count} for validation: "
-                "set validation: sentences, or validation: none with the epochs fixed beforehand."
+                f"{corpus} has {len(sex_of)} training speakers, too few to hold out {count} for validation: {_INSTEAD}"
             )
         by_sex: dict[str, list[str]] = defaultdict(list)
         for speaker in rng.permutation(sorted(sex_of)):
@@ -245,6 +246,8 @@ def _validation_speakers(manifest: Manifest, wanted: int | None, rng: np.random.
         sexes = [str(sex) for sex in rng.permutation(sorted(by_sex))]
         in_turn = [by_sex[sex][i] for i in range(len(sex_of)) for sex in sexes if i < len(by_sex[sex])]
         chosen.update(in_turn[:count])
+    if not chosen:
+        raise ProtocolError(f"each corpus has one training speaker, too few to hold out 1 for validation: {_INSTEAD}")
     return chosen
 
 
@@ -271,6 +274,8 @@ def _random_folds(manifest: Manifest, protocol: Protocol, digests: Mapping[str, 
                 tuple(sorted(i for i, fold in part.items() if fold == k)),
             )
         )
+    if not all(fold.train and fold.validation and fold.test for fold in folds):
+        raise ProtocolError(f"{len(manifest)} utterances are too few for {protocol.folds} random folds.")
     return tuple(folds)
 
 

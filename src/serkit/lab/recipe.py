@@ -109,7 +109,7 @@ class Recipe(_Strict):
     augment: Augment = Augment()
     model: NamedSettings = NamedSettings(name="crnn")
     train: Train = Train()
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    seeds: tuple[NonNegativeInt, ...] = Field(default=(0,), min_length=1)
 
     @field_validator("features", "model", mode="before")
     @classmethod

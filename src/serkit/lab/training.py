@@ -178,7 +178,7 @@ def learning_rate(train: Train, step: int, total: int) -> float:
         return _cosine(train.lr, train.lr / 25e4, (step - peak) / max(total - 1 - peak, 1))
     rise = train.warmup * total
     if step < rise:
-        return train.lr * (step + 1) / rise
+        return train.lr * min((step + 1) / rise, 1.0)
     return _cosine(train.lr, 0.0, (step - rise) / max(total - rise, 1))
 
 

@@ -87,7 +87,7 @@ class Recognizer:
         duration = len(samples) / self.card.sampling_rate
         if duration < self.card.minimum_duration:
             raise AudioTooShortError(
-                f"{source_name(audio)} lasts {duration:.3f} s; the model needs {self.card.minimum_duration} s or more."
+                f"{source_name(audio)} lasts {duration:.4f} s; the model needs {self.card.minimum_duration} s or more."
             )
         probabilities, embedding = self.run(samples[None], np.array([len(samples)], np.int64))
         ranked = sorted(zip(self.card.classes, probabilities[0].tolist(), strict=True), key=lambda pair: -pair[1])

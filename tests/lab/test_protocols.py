@@ -1,0 +1,513 @@
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from toy import digests, manifest, speaker
+
+from serkit.corpora import find_corpus, get_corpus
+from serkit.errors import LeakageError, ProtocolError
+from serkit.lab.data import open_store
+from serkit.lab.protocols import (
+    Fold,
+    Split,
+    check_ensemble,
+    check_leakage,
+    check_unseen,
+    folds_as_json,
+    hold_out_validation,
+    make_split,
+)
+from serkit.lab.recipe import Protocol
+from serkit.manifest import Manifest
+from serkit.types import Sex, Utterance
+
+RANDOM = Protocol(name="random", speaker_dependent=True, folds=4)
+LOSO = Protocol(name="leave_one_speaker_out")
+ONE_FOLD = Protocol(name="fixed_test_speakers", test_speakers=("tess/OAF",))
+ACTORS = manifest(*(speaker(f"ravdess/{n:02d}", "male" if n % 2 else "female") for n in range(1, 25)))
+MIXED = manifest(
+    *(speaker(f"emodb/{n:02d}", "male" if n % 2 else "female", count=6 + n) for n in range(10)),
+    *(speaker(f"nemo/{n:02d}", "male" if n < 4 else "female", count=30) for n in range(9)),
+    *(speaker(f"tess/{n}", "female", count=40) for n in "OY"),
+)
+DUO = manifest(speaker("tess/OAF", count=24), speaker("tess/YAF", count=24))
+
+
+def split_by(utterances: Manifest, protocol: Protocol) -> Split:
+    return make_split(utterances, protocol, digests(utterances))
+
+
+def speakers(utterances: Manifest, ids: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return utterances.subset(ids).speakers
+
+
+def parts(fold: Fold) -> tuple[tuple[str, ...], ...]:
+    return fold.train, fold.validation, fold.test
+
+
+# Any manifest: nothing leaks, nothing is lost
+
+
+def a_manifest(described: list[tuple[int, Sex, int, int]]) -> Manifest:
+    """Speakers as (corpus, sex, utterances, sentences)."""
+    return manifest(
+        *(
+            speaker(f"corpus{c}/{i}", sex, count=count, sentences=[str(s) for s in range(sentences)])
+            for i, (c, sex, count, sentences) in enumerate(described)
+        )
+    )
+
+
+manifests = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from(("male", "female", "unknown")), st.integers(1, 9), st.integers(1, 3)),
+    min_size=1,
+    max_size=9,
+).map(a_manifest)
+validations: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "validation": st.sampled_from(("speakers", "sentences", "none")),
+        "validation_speakers": st.none() | st.integers(1, 3),
+        "seed": st.integers(0, 3),
+    }
+)
+protocols = st.one_of(
+    st.builds(
+        lambda folds, order, validation: Protocol(folds=folds, order=order, **validation),
+        st.integers(2, 6),
+        st.sampled_from(("consecutive", "balanced")),
+        validations,
+    ),
+    validations.map(lambda validation: Protocol(name="leave_one_speaker_out", **validation)),
+    st.builds(
+        lambda folds, seed: Protocol(name="random", speaker_dependent=True, folds=folds, seed=seed),
+        st.integers(2, 6),
+        st.integers(0, 3),
+    ),
+)
+
+
+def copies(data: st.DataObject, utterances: Manifest, most: int) -> dict[str, str]:
+    """Draw utterances whose audio is that of another one."""
+    ids = [u.id for u in utterances]
+    return data.draw(st.dictionaries(st.sampled_from(ids), st.sampled_from(ids), max_size=most))
+
+
+@given(utterances=manifests, protocol=protocols, data=st.data())
+def test_no_fold_of_any_manifest_shares_a_speaker_or_identical_audio(
+    utterances: Manifest, protocol: Protocol, data: st.DataObject
+) -> None:
+    """Either there are folds, and they are clean, or it is refused."""
+    audio = digests(utterances, copies(data, utterances, 3))
+    try:
+        split = make_split(utterances, protocol, audio)
+    except ProtocolError:
+        return
+    speaker_of = {u.id: u.speaker for u in utterances}
+    for fold in split.folds:
+        for one, other in ((fold.train, fold.validation), (fold.train + fold.validation, fold.test)):
+            assert not set(one) & set(other)
+            assert not {audio[i] for i in one} & {audio[i] for i in other}
+        if protocol.name != "random":
+            assert not {speaker_of[i] for i in fold.train + fold.validation} & {speaker_of[i] for i in fold.test}
+        if split.validation == "speakers":
+            assert not {speaker_of[i] for i in fold.train} & {speaker_of[i] for i in fold.validation}
+
+
+@given(utterances=manifests, protocol=protocols)
+def test_folds_partition_any_manifest(utterances: Manifest, protocol: Protocol) -> None:
+    """Each utterance is tested exactly once, and stands in each fold exactly once."""
+    try:
+        split = split_by(utterances, protocol)
+    except ProtocolError:
+        assume(False)
+    ids = sorted(u.id for u in utterances)
+    assert sorted(chain.from_iterable(fold.test for fold in split.folds)) == ids
+    for fold in split.folds:
+        assert sorted(chain.from_iterable(parts(fold))) == ids
+
+
+@given(utterances=manifests, protocol=protocols)
+def test_no_part_is_empty_that_should_not_be(utterances: Manifest, protocol: Protocol) -> None:
+    try:
+        split = split_by(utterances, protocol)
+    except ProtocolError:
+        assume(False)
+    for fold in split.folds:
+        assert fold.train
+        assert fold.test
+        assert bool(fold.validation) == (split.validation != "none")
+
+
+@given(utterances=manifests, protocol=protocols, shuffle=st.randoms(use_true_random=False))
+def test_folds_do_not_depend_on_the_order_of_utterances(utterances: Manifest, protocol: Protocol, shuffle: Any) -> None:
+    """Within a corpus; the corpora take their turns as they come."""
+
+    def folds(ordered: list[Utterance]) -> Split | str:
+        try:
+            return split_by(Manifest(tuple(ordered)), protocol)
+        except ProtocolError as error:
+            return str(error)
+
+    ordered = [u for u in utterances if u.corpus == utterances.corpora[0]]
+    expected = folds(list(ordered))
+    shuffle.shuffle(ordered)
+    assert folds(ordered) == expected
+
+
+def test_another_seed_gives_other_folds() -> None:
+    for protocol in (Protocol(folds=4), RANDOM):
+        one, other = (split_by(ACTORS, protocol.model_copy(update={"seed": seed})) for seed in (0, 1))
+        assert one.folds != other.folds
+        assert one.digest != other.digest
+
+
+def test_the_digest_changes_with_any_part() -> None:
+    fold = Fold(0, ("a",), ("b",), ("c",))
+    changed = (
+        replace(fold, train=("a", "d")),
+        replace(fold, validation=("d",)),
+        replace(fold, test=("d",)),
+        replace(fold, train=("b",), validation=("a",)),
+    )
+    splits = [Split("random", False, "random", (f,)) for f in (fold, *changed)]
+    assert len({split.digest for split in splits}) == len(splits)
+    assert splits[0].digest == Split("random", False, "random", (replace(fold),)).digest
+
+
+# Folds of speakers
+
+
+def test_consecutive_folds_follow_the_speakers_order() -> None:
+    """The 24 actors in six folds: 01 to 04, 05 to 08, and so on."""
+    split = split_by(ACTORS, Protocol(folds=6, order="consecutive"))
+    found = [[name.removeprefix("ravdess/") for name in speakers(ACTORS, fold.test)] for fold in split.folds]
+    assert found == [[f"{n:02d}" for n in range(first, first + 4)] for first in range(1, 25, 4)]
+
+
+def test_balanced_folds_have_each_corpus_and_sex_alike() -> None:
+    sex_of = {u.speaker: u.sex for u in MIXED}
+    for seed in range(5):
+        split = split_by(MIXED, Protocol(folds=3, seed=seed))
+        tested = [Counter((s.split("/")[0], sex_of[s]) for s in speakers(MIXED, fold.test)) for fold in split.folds]
+        for stratum in set().union(*tested):
+            of_each = [count[stratum] for count in tested]
+            assert max(of_each) - min(of_each) <= 1, f"{stratum} is spread {of_each}"
+
+
+def test_balanced_folds_have_a_corpus_of_few_speakers_in_as_many_folds() -> None:
+    split = split_by(MIXED, Protocol(folds=3))
+    assert sum(any(i.startswith("tess/") for i in fold.test) for fold in split.folds) == 2
+
+
+def test_a_speaker_whose_sex_is_noted_in_two_ways_is_tested_once() -> None:
+    odd = Manifest(tuple(replace(u, sex="female") if u.id == "ravdess/01-00" else u for u in ACTORS))
+    for seed in range(5):
+        tested = [speakers(odd, fold.test) for fold in split_by(odd, Protocol(folds=6, seed=seed)).folds]
+        assert sorted(chain.from_iterable(tested)) == list(odd.speakers)
+
+
+def test_leave_one_speaker_out_tests_each_speaker_alone() -> None:
+    split = split_by(MIXED, LOSO)
+    assert [speakers(MIXED, fold.test) for fold in split.folds] == [(name,) for name in MIXED.speakers]
+
+
+def test_fixed_test_speakers_are_one_fold() -> None:
+    chosen = ("emodb/03", "nemo/01")
+    (fold,) = split_by(MIXED, Protocol(name="fixed_test_speakers", test_speakers=chosen)).folds
+    assert speakers(MIXED, fold.test) == chosen
+
+
+@pytest.mark.parametrize(
+    ("utterances", "protocol", "message"),
+    [
+        (ACTORS, Protocol(folds=25), r"^25 folds need as many speakers, and there are 24\.$"),
+        (
+            manifest(speaker("tess/OAF")),
+            Protocol(folds=2),
+            r"^speaker_kfold needs two speakers or more, and there is 1\.$",
+        ),
+        (manifest(speaker("tess/OAF")), LOSO, r"^leave_one_speaker_out needs two speakers or more, and there is 1\.$"),
+        (manifest(), LOSO, r"^leave_one_speaker_out needs two speakers or more, and there is 0\.$"),
+        (
+            ACTORS,
+            Protocol(name="fixed_test_speakers", test_speakers=("ravdess/1",)),
+            r"^no speaker 'ravdess/1' to test on; did you mean 'ravdess/[0-9]+'\?$",
+        ),
+        (
+            DUO,
+            Protocol(name="fixed_test_speakers", test_speakers=("tess/YAF", "tess/OAF")),
+            r"^every speaker is a test speaker: nobody is left to train on\.$",
+        ),
+        (
+            manifest(speaker("tess/OAF", count=3)),
+            RANDOM,
+            r"^3 utterances are too few for 4 random folds",
+        ),
+        (manifest(), RANDOM, r"^0 utterances are too few for 4 random folds\.$"),
+    ],
+)
+def test_too_few_speakers_are_refused(utterances: Manifest, protocol: Protocol, message: str) -> None:
+    with pytest.raises(ProtocolError, match=message):
+        split_by(utterances, protocol)
+
+
+# Validation
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_validation_speakers_are_of_each_corpus_and_never_tested(count: int) -> None:
+    """TESS is not among them: it has one training speaker where the other is tested."""
+    voices = MIXED.filter(lambda u: u.corpus != "tess")
+    for fold in split_by(voices, Protocol(folds=3, validation_speakers=count)).folds:
+        held_out = speakers(voices, fold.validation)
+        assert Counter(name.split("/")[0] for name in held_out) == {"emodb": count, "nemo": count}
+        assert not set(held_out) & set(speakers(voices, fold.test))
+
+
+def test_by_default_one_training_speaker_in_eight_validates() -> None:
+    for folds, count in ((6, 2), (2, 2), (24, 3)):  # of 20, 12, 23
+        for fold in split_by(ACTORS, Protocol(folds=folds, order="consecutive")).folds:
+            assert len(speakers(ACTORS, fold.validation)) == count
+
+
+@pytest.mark.parametrize(("count", "expected"), [(2, {1}), (4, {2}), (3, {1, 2})])
+def test_validation_speakers_are_of_both_sexes_in_turn(count: int, expected: set[int]) -> None:
+    for seed in range(8):
+        _, held_out = hold_out_validation(ACTORS, Protocol(validation_speakers=count, seed=seed))
+        sexes = Counter({u.speaker: u.sex for u in ACTORS.subset(held_out)}.values())
+        assert set(sexes.values()) == expected
+
+
+def test_validation_speakers_differ_between_folds_and_seeds() -> None:
+    drawn = {
+        speakers(ACTORS, hold_out_validation(ACTORS, Protocol(seed=seed), fold=fold)[1])
+        for seed in range(3)
+        for fold in range(3)
+    }
+    assert len(drawn) > 6
+
+
+def test_a_corpus_with_one_training_speaker_is_trained_on_whole_beside_others() -> None:
+    utterances = manifest(speaker("tess/OAF"), *(speaker(f"emodb/{n}") for n in range(9)))
+    training, held_out = hold_out_validation(utterances, Protocol())
+    assert "tess/OAF" in speakers(utterances, training)
+    assert Counter(name.split("/")[0] for name in speakers(utterances, held_out)) == {"emodb": 1}
+
+
+@pytest.mark.parametrize("protocol", [LOSO, Protocol(folds=2), ONE_FOLD])
+def test_one_training_speaker_cannot_give_validation_speakers(protocol: Protocol) -> None:
+    with pytest.raises(ProtocolError, match=r"^tess has 1 training speakers, too few to hold out 1 .* set valid"):
+        split_by(DUO, protocol)
+
+
+def test_corpora_with_one_training_speaker_each_cannot_give_any_either() -> None:
+    utterances = manifest(speaker("tess/OAF"), speaker("emodb/03"))
+    with pytest.raises(ProtocolError, match="too few to hold out 1 for validation"):
+        hold_out_validation(utterances, Protocol())
+
+
+def test_more_validation_speakers_than_there_are_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="emodb has 10 training speakers, too few to hold out 10 for validation"):
+        hold_out_validation(MIXED, Protocol(validation_speakers=10))
+
+
+def test_one_training_speaker_can_validate_on_held_out_sentences() -> None:
+    protocol = LOSO.model_copy(update={"validation": "sentences"})
+    split = split_by(DUO, protocol)
+    assert (split.validation, split.is_speaker_independent) == ("sentences", True)
+    for fold in split.folds:
+        training, held_out = DUO.subset(fold.train), DUO.subset(fold.validation)
+        assert training.speakers == held_out.speakers
+        assert len({u.sentence for u in held_out}) == 1
+        assert not {u.sentence for u in training} & {u.sentence for u in held_out}
+
+
+def test_one_sentence_in_eight_is_held_out() -> None:
+    words = [str(n) for n in range(24)]
+    utterances = manifest(speaker("tess/OAF", count=4 * len(words), sentences=words))
+    _, held_out = hold_out_validation(utterances, Protocol(validation="sentences"))
+    assert len({u.sentence for u in utterances.subset(held_out)}) == 3
+
+
+@pytest.mark.parametrize("sentences", [["1"], [""], ["", "1"]])
+def test_held_out_sentences_need_two_that_are_known(sentences: list[str]) -> None:
+    with pytest.raises(ProtocolError, match=r"^validation: sentences needs two known sentences or more"):
+        hold_out_validation(
+            manifest(speaker("tess/OAF", count=16, sentences=sentences)), Protocol(validation="sentences")
+        )
+
+
+def test_without_validation_everything_is_trained_on() -> None:
+    split = split_by(DUO, LOSO.model_copy(update={"validation": "none"}))
+    assert [len(part) for part in parts(split.folds[0])] == [24, 0, 24]
+
+
+# Random splits
+
+
+def test_random_folds_share_speakers_and_say_so() -> None:
+    split = split_by(ACTORS, RANDOM)
+    assert (split.is_speaker_independent, split.validation) == (False, "random")
+    assert set(speakers(ACTORS, split.folds[0].train)) & set(speakers(ACTORS, split.folds[0].test))
+
+
+def test_random_folds_have_each_class_alike() -> None:
+    emotion_of = {u.id: u.emotion for u in MIXED}
+    split = split_by(MIXED, RANDOM)
+    for tested in zip(*(sorted(Counter(emotion_of[i] for i in f.test).items()) for f in split.folds), strict=True):
+        counts = [count for _, count in tested]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_a_tenth_of_the_training_side_of_random_folds_validates() -> None:
+    for fold in split_by(MIXED, RANDOM).folds:
+        assert len(fold.validation) == pytest.approx(len(fold.train + fold.validation) / 10, abs=1)
+
+
+@given(data=st.data(), seed=st.integers(0, 20))
+def test_random_folds_never_divide_identical_audio(data: st.DataObject, seed: int) -> None:
+    """Speakers may be shared, recordings may not, even where the labels of the copies differ."""
+    audio = digests(MIXED, copies(data, MIXED, 30))
+    split = make_split(MIXED, RANDOM.model_copy(update={"seed": seed}), audio)
+    for fold in split.folds:
+        heard = [{audio[i] for i in ids} for ids in parts(fold)]
+        assert sum(len(recordings) for recordings in heard) == len(set(audio.values()))
+
+
+# Planted leaks
+
+
+ONE = ACTORS.filter(lambda u: u.speaker < "ravdess/05")
+CLEAN = Fold(
+    0,
+    tuple(u.id for u in ONE if u.speaker in ("ravdess/01", "ravdess/02")),
+    tuple(u.id for u in ONE if u.speaker == "ravdess/03"),
+    tuple(u.id for u in ONE if u.speaker == "ravdess/04"),
+)
+
+
+def plant(fold: Fold, *, independent: bool = True, validation: str = "speakers", same: Mapping[str, str] = {}) -> None:
+    check_leakage(Split("planted", independent, validation, (CLEAN, replace(fold, fold=1))), ONE, digests(ONE, same))
+
+
+def test_a_clean_split_passes() -> None:
+    plant(CLEAN)
+
+
+@pytest.mark.parametrize(
+    ("fold", "message"),
+    [
+        (
+            replace(CLEAN, train=CLEAN.train[:-1], test=(*CLEAN.test, CLEAN.train[-1])),
+            "1 speakers stand in both training and test, the first is 'ravdess/02'",
+        ),
+        (
+            replace(CLEAN, validation=CLEAN.validation[:-1], test=(*CLEAN.test, CLEAN.validation[-1])),
+            "1 speakers stand in both training and test, the first is 'ravdess/03'",
+        ),
+        (
+            replace(CLEAN, train=CLEAN.train[:-1], validation=(*CLEAN.validation, CLEAN.train[-1])),
+            "1 speakers stand in both training and validation, the first is 'ravdess/02'",
+        ),
+    ],
+)
+def test_a_shared_speaker_is_refused(fold: Fold, message: str) -> None:
+    with pytest.raises(LeakageError, match=f"^fold 1: {message}"):
+        plant(fold)
+
+
+@pytest.mark.parametrize("independent", [True, False])
+@pytest.mark.parametrize(
+    ("fold", "message"),
+    [
+        (replace(CLEAN, test=CLEAN.test + CLEAN.train[:2]), "2 utterances stand in both training and test"),
+        (replace(CLEAN, test=CLEAN.test + CLEAN.validation[:1]), "1 utterances stand in both training and test"),
+        (replace(CLEAN, train=CLEAN.train + CLEAN.validation), "4 utterances stand in both training and validation"),
+    ],
+)
+def test_a_shared_utterance_is_refused(fold: Fold, message: str, independent: bool) -> None:
+    with pytest.raises(LeakageError, match=f"^fold 1: {message}, the first is 'ravdess/"):
+        plant(fold, independent=independent)
+
+
+@pytest.mark.parametrize("independent", [True, False])
+@pytest.mark.parametrize(
+    ("one", "other", "sides"),
+    [
+        (CLEAN.train, CLEAN.test, "training and test"),
+        (CLEAN.validation, CLEAN.test, "training and test"),
+        (CLEAN.train, CLEAN.validation, "training and validation"),
+    ],
+)
+def test_identical_audio_under_two_names_is_refused(
+    one: tuple[str, ...], other: tuple[str, ...], sides: str, independent: bool
+) -> None:
+    with pytest.raises(LeakageError, match=rf"^fold 0: 1 identical recordings stand in both {sides}, "):
+        plant(CLEAN, independent=independent, same={one[0]: other[0]})
+
+
+def test_copies_on_one_side_are_allowed() -> None:
+    plant(CLEAN, same={CLEAN.train[0]: CLEAN.train[1]})
+
+
+def test_folds_of_speakers_with_a_copied_clip_are_refused() -> None:
+    same = {"ravdess/01-00": "ravdess/24-00"}
+    with pytest.raises(LeakageError, match="1 identical recordings"):
+        make_split(ACTORS, Protocol(folds=6, order="consecutive"), digests(ACTORS, same))
+
+
+def test_only_held_out_sentences_share_a_speaker_with_training() -> None:
+    shared = replace(CLEAN, train=CLEAN.train[:-1], validation=(*CLEAN.validation, CLEAN.train[-1]))
+    plant(shared, validation="sentences")
+    with pytest.raises(LeakageError, match="training and test"):
+        plant(replace(CLEAN, train=CLEAN.train + CLEAN.test[:1], test=CLEAN.test[1:]), validation="sentences")
+
+
+# What a model has seen
+
+
+def test_a_model_is_not_scored_on_speakers_that_it_has_seen() -> None:
+    seen = [f"emodb/{n:02d}" for n in range(10)]
+    check_unseen(seen, ["ravdess/01"])
+    with pytest.raises(LeakageError, match=r"^the model was fitted on 1 of the test speakers \(emodb/03\): its score"):
+        check_unseen(seen, ["emodb/03", "ravdess/03"])
+    with pytest.raises(LeakageError, match=r"on 4 of the test speakers \(emodb/00, emodb/01, emodb/02, \.\.\.\): "):
+        check_unseen(seen, seen[:4])
+
+
+def test_an_ensemble_is_refused_for_one_member_that_has_seen_a_test_speaker() -> None:
+    members = {"seed 0": ["emodb/03"], "inner fold 2": ["emodb/03", "emodb/08"], "seed 1": ["emodb/03"]}
+    check_ensemble(members, ["emodb/09"])
+    with pytest.raises(LeakageError, match=r"^ensemble member 'inner fold 2' was fitted on 1 of .* \(emodb/08\)"):
+        check_ensemble(members, ["emodb/08"])
+
+
+# What is written down
+
+
+def test_folds_are_written_with_their_utterances_and_speakers() -> None:
+    split = split_by(DUO, LOSO.model_copy(update={"validation": "none"}))
+    written = folds_as_json(split, DUO)
+    assert [list(fold) for fold in written] == [["fold", "train", "validation", "test"]] * 2
+    assert written[0]["train"] == {"speakers": ["tess/YAF"], "utterances": list(split.folds[0].train)}
+    assert written[0]["validation"] == {"speakers": [], "utterances": []}
+    assert written[0]["test"] == {"speakers": ["tess/OAF"], "utterances": list(split.folds[0].test)}
+
+
+# The real pair
+
+
+def test_random_folds_never_divide_the_clip_that_ravdess_holds_twice(real_corpora: Path) -> None:
+    pair = ("ravdess/03-01-03-01-02-01-07", "ravdess/03-01-03-01-02-02-07")
+    actor = get_corpus("ravdess").manifest(find_corpus("ravdess", real_corpora)).filter(lambda u: u.id.endswith("-07"))
+    audio = open_store(actor, 16_000).digests
+    assert [name for name, n in Counter(audio.values()).items() if n > 1] == [audio[pair[0]]] == [audio[pair[1]]]
+    for seed in range(20):
+        for fold in make_split(actor, RANDOM.model_copy(update={"seed": seed}), audio).folds:
+            assert [len(set(pair) & set(part)) for part in parts(fold)].count(2) == 1

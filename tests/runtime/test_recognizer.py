@@ -1,0 +1,353 @@
+import io
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+import serkit
+from serkit.card import METADATA_KEY
+from serkit.errors import (
+    AudioError,
+    AudioNotFoundError,
+    AudioTooShortError,
+    EmptyAudioFileError,
+    ModelFileError,
+    SamplingRateError,
+    SerkitError,
+)
+from serkit.runtime import recognizer as module
+from serkit.runtime.recognizer import Recognizer
+from serkit.types import Prediction
+from synthetic import voice
+
+RATE = 16_000
+GOLDEN = Path(__file__).parents[1] / "golden"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SPEECH = voice("anger", "emodb/03", seconds=1.2)
+PCM = (SPEECH * 32_767).round().astype(np.int16)  # what a 16-bit file holds
+
+
+@pytest.fixture(scope="module")
+def recognizer(model_file: Path) -> Recognizer:
+    return Recognizer.load(model_file)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("clips") / "clip.wav"
+    soundfile.write(file, PCM, RATE)
+    return file
+
+
+def assert_same(found: Prediction, expected: Prediction, *, within: float = 0.0) -> None:
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=within)
+    np.testing.assert_allclose(found.embedding, expected.embedding, atol=max(within, 1e-12))
+
+
+def difference(a: Prediction, b: Prediction) -> float:
+    return max(abs(a.probabilities[name] - b.probabilities[name]) for name in a.probabilities)
+
+
+def test_a_prediction_has_every_class_most_probable_first_and_sums_to_one(recognizer: Recognizer, clip: Path) -> None:
+    answer = recognizer.predict(clip)
+    assert isinstance(answer, Prediction)
+    assert sorted(answer.probabilities) == sorted(recognizer.card.classes)
+    values = list(answer.probabilities.values())
+    assert values == sorted(values, reverse=True)
+    assert sum(values) == pytest.approx(1, abs=1e-6)
+    assert answer.emotion == next(iter(answer.probabilities))
+    assert all(type(value) is float for value in values)
+    assert (answer.embedding.shape, answer.embedding.dtype) == ((16,), np.float32)
+    assert answer.duration == 1.2
+
+
+def test_the_small_model_has_learnt_enough_to_tell_clips_apart(recognizer: Recognizer) -> None:
+    answers = [
+        recognizer.predict(voice(emotion, "emodb/03", seconds=1.0), sampling_rate=RATE)
+        for emotion in recognizer.card.classes
+    ]
+    assert max(difference(a, b) for a in answers for b in answers) > 0.1  # or the tests below would compare nothing
+
+
+def test_a_path_a_string_and_a_file_object_give_the_same_answer(recognizer: Recognizer, clip: Path) -> None:
+    expected = recognizer.predict(clip)
+    assert_same(recognizer.predict(str(clip)), expected)
+    assert_same(recognizer.predict(io.BytesIO(clip.read_bytes())), expected)
+    with clip.open("rb") as file:
+        assert_same(recognizer.predict(file), expected)
+
+
+@pytest.mark.parametrize(
+    "form", ["int16", "int32", "float32", "float64", "one channel", "two channels", "not contiguous"]
+)
+def test_an_array_in_any_form_gives_the_same_answer_as_the_file(recognizer: Recognizer, clip: Path, form: str) -> None:
+    floats = (PCM / 32_768).astype(np.float32)
+    arrays: dict[str, NDArray[np.generic]] = {
+        "int16": PCM,
+        "int32": PCM.astype(np.int32) * 2**16,
+        "float32": floats,
+        "float64": floats.astype(np.float64),
+        "one channel": floats[None],
+        "two channels": np.stack([floats, floats]),
+        "not contiguous": np.repeat(floats, 2)[::2],
+    }
+    assert_same(recognizer.predict(arrays[form], sampling_rate=RATE), recognizer.predict(clip))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "subtype"), [("flac", "PCM_16"), ("flac", "PCM_24"), ("wav", "FLOAT"), ("aiff", "PCM_16")]
+)
+def test_the_same_audio_in_another_lossless_file_gives_the_same_answer(
+    recognizer: Recognizer, clip: Path, tmp_path: Path, suffix: str, subtype: str
+) -> None:
+    soundfile.write(tmp_path / f"clip.{suffix}", PCM / 32_768, RATE, subtype=subtype)
+    assert_same(recognizer.predict(tmp_path / f"clip.{suffix}"), recognizer.predict(clip))
+
+
+def test_stereo_is_the_mean_of_its_channels(recognizer: Recognizer, clip: Path) -> None:
+    left, right = 1.5 * SPEECH, 0.5 * SPEECH
+    both = recognizer.predict(np.stack([left, right]), sampling_rate=RATE)
+    assert_same(both, recognizer.predict(SPEECH, sampling_rate=RATE), within=1e-5)
+
+
+@pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
+def test_audio_at_another_rate_gives_nearly_the_same_answer(recognizer: Recognizer, clip: Path, rate: int) -> None:
+    faster = soxr.resample(SPEECH, RATE, rate, quality="VHQ")
+    answer = recognizer.predict(faster, sampling_rate=rate)
+    assert answer.duration == pytest.approx(1.2, abs=1e-3)
+    assert difference(answer, recognizer.predict(clip)) < 0.1  # a resampler cuts the highest bands
+
+
+def test_audio_at_a_lower_rate_is_taken_too(recognizer: Recognizer) -> None:
+    answer = recognizer.predict(SPEECH[::2], sampling_rate=RATE // 2)
+    assert answer.duration == pytest.approx(1.2, abs=1e-3)
+
+
+def test_an_array_needs_its_rate_and_a_file_must_not_have_one(recognizer: Recognizer, clip: Path) -> None:
+    with pytest.raises(SamplingRateError, match="pass sampling_rate="):
+        recognizer.predict(SPEECH)
+    with pytest.raises(SamplingRateError, match="for arrays only"):
+        recognizer.predict(clip, sampling_rate=RATE)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-8, 1.0])
+def test_silence_and_full_scale_get_a_finite_answer(recognizer: Recognizer, level: float) -> None:
+    answer = recognizer.predict(np.full(RATE, level, np.float32), sampling_rate=RATE)
+    assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-6)
+    assert np.isfinite(answer.embedding).all()
+
+
+def test_audio_below_the_models_minimum_is_refused_with_that_minimum(recognizer: Recognizer, tmp_path: Path) -> None:
+    assert recognizer.card.minimum_duration == 0.1
+    with pytest.raises(AudioTooShortError, match=r"^the array lasts 0\.0999 s; the model needs 0\.1 s or more\.$"):
+        recognizer.predict(SPEECH[:1599], sampling_rate=RATE)
+    soundfile.write(tmp_path / "short.wav", PCM[:1], RATE)
+    with pytest.raises(AudioTooShortError, match=r"short\.wav' lasts 0\.0001 s; the model needs 0\.1 s"):
+        recognizer.predict(tmp_path / "short.wav")
+
+
+def test_audio_as_long_as_the_minimum_is_taken_at_any_rate(recognizer: Recognizer) -> None:
+    for rate in (RATE, 8000, 44_100, 48_000):
+        samples = np.resize(SPEECH, rate // 10)
+        assert recognizer.predict(samples, sampling_rate=rate).duration == 0.1
+
+
+def test_a_prediction_leaves_the_array_as_it_was(recognizer: Recognizer) -> None:
+    samples = SPEECH.copy()
+    samples.flags.writeable = False
+    recognizer.predict(samples, sampling_rate=RATE)
+    np.testing.assert_array_equal(samples, SPEECH)
+
+
+def test_the_same_clip_gets_the_same_answer_every_time(recognizer: Recognizer, model_file: Path, clip: Path) -> None:
+    expected = recognizer.predict(clip)
+    recognizer.predict(voice("fear", "emodb/08", seconds=2.0), sampling_rate=RATE)
+    assert_same(recognizer.predict(clip), expected)
+    assert_same(Recognizer.load(str(model_file), threads=1).predict(clip), expected, within=1e-6)
+
+
+def test_threads_that_share_a_recognizer_get_the_answers_of_one(recognizer: Recognizer) -> None:
+    clips = [voice(e, f"emodb/{s:02d}", seconds=0.3 + 0.1 * s) for s in range(4) for e in recognizer.card.classes]
+    expected = [recognizer.predict(samples, sampling_rate=RATE) for samples in clips]
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(lambda samples: recognizer.predict(samples, sampling_rate=RATE), clips)
+    for a, b in zip(found, expected, strict=True):
+        assert_same(a, b)
+
+
+def test_many_clips_are_answered_in_order(recognizer: Recognizer, clip: Path) -> None:
+    others = [voice(emotion, "emodb/08", seconds=0.5) for emotion in ("fear", "anger", "sadness")]
+    found = list(recognizer.predict_many(others, sampling_rate=RATE))
+    for answer, samples in zip(found, others, strict=True):
+        assert isinstance(answer, Prediction)
+        assert_same(answer, recognizer.predict(samples, sampling_rate=RATE))
+    assert not list(recognizer.predict_many([]))
+    assert len(list(recognizer.predict_many([clip, str(clip), io.BytesIO(clip.read_bytes())]))) == 3
+
+
+def test_a_bad_clip_is_raised_where_it_stands(recognizer: Recognizer, clip: Path, tmp_path: Path) -> None:
+    answers = recognizer.predict_many([clip, tmp_path / "none.wav", clip])
+    assert isinstance(next(answers), Prediction)
+    with pytest.raises(AudioNotFoundError, match="none"):
+        next(answers)
+
+
+def test_bad_clips_are_returned_in_their_place_when_asked(recognizer: Recognizer, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.wav").touch()
+    files = [tmp_path / "none.wav", clip, tmp_path / "empty.wav", tmp_path, clip]
+    found = list(recognizer.predict_many(files, on_error="return"))
+    kinds = [type(answer) for answer in found]
+    assert kinds[:4] == [AudioNotFoundError, Prediction, EmptyAudioFileError, serkit.errors.AudioIsDirectoryError]
+    assert isinstance(found[4], Prediction)
+    assert all(isinstance(answer, Prediction | SerkitError) for answer in found)
+    assert all(
+        file.name in str(error) for file, error in zip(files, found, strict=True) if isinstance(error, AudioError)
+    )
+
+
+def test_a_programming_error_is_not_taken_for_a_bad_clip(recognizer: Recognizer) -> None:
+    with pytest.raises(TypeError, match="must be a path"):
+        list(recognizer.predict_many([3], on_error="return"))  # type: ignore[list-item]
+
+
+def test_many_clips_are_read_one_at_a_time_and_only_when_asked_for(recognizer: Recognizer, clip: Path) -> None:
+    taken: list[int] = []
+
+    def endless() -> Iterator[Path]:
+        while True:
+            taken.append(len(taken))
+            yield clip
+
+    answers = recognizer.predict_many(endless())
+    assert not taken
+    next(answers)
+    next(answers)
+    assert len(taken) == 2
+
+
+def test_a_padded_batch_of_the_graph_gets_the_answers_of_predict(recognizer: Recognizer) -> None:
+    waveform = np.zeros((2, len(SPEECH)), np.float32)
+    waveform[0] = SPEECH
+    waveform[1, :8000] = SPEECH[:8000]
+    probabilities, embedding = recognizer.run(waveform, np.array([len(SPEECH), 8000]))
+    assert probabilities.shape == (2, 7)
+    for row, vector, samples in zip(probabilities, embedding, (SPEECH, SPEECH[:8000]), strict=True):
+        answer = recognizer.predict(samples, sampling_rate=RATE)
+        assert dict(zip(recognizer.card.classes, row.tolist(), strict=True)) == pytest.approx(
+            answer.probabilities, abs=1e-5
+        )
+        np.testing.assert_allclose(vector, answer.embedding, atol=1e-5)
+
+
+def refused(file: str | Path) -> str:
+    with pytest.raises(ModelFileError) as caught:
+        Recognizer.load(file)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.count(". ") == 0
+    assert Path(file).name in message
+    return message
+
+
+def test_a_model_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    expected = f"cannot read the model {os.fspath(tmp_path / 'none.onnx')!r}: No such file or directory."
+    assert refused(tmp_path / "none.onnx") == expected
+
+
+def test_a_folder_is_no_model_file(tmp_path: Path) -> None:
+    assert refused(tmp_path).endswith("Is a directory.")
+
+
+def test_a_path_that_cannot_be_is_no_model_file() -> None:
+    with pytest.raises(ModelFileError, match="null byte"):
+        Recognizer.load("a\0b.onnx")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello, this is text\n", b"\x00" * 1000, b"\xff" * 100, b"PK\x03\x04zip"])
+def test_a_file_of_something_else_is_no_model_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.onnx").write_bytes(content)
+    assert refused(tmp_path / "model.onnx").startswith("the model '")
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.9, 0.99, 0.999999])
+def test_a_model_file_that_was_cut_off_is_refused(model_file: Path, tmp_path: Path, share: float) -> None:
+    content = model_file.read_bytes()
+    (tmp_path / "model.onnx").write_bytes(content[: int(share * len(content))])
+    refused(tmp_path / "model.onnx")
+
+
+def test_an_onnx_file_without_a_card_is_not_one_of_ours(model_file: Path, tmp_path: Path) -> None:
+    graph = onnx.load(model_file)
+    del graph.metadata_props[:]
+    onnx.save(graph, tmp_path / "model.onnx")
+    assert "is an ONNX file without a serkit card" in refused(tmp_path / "model.onnx")
+
+
+def test_a_card_of_a_later_format_in_a_file_says_upgrade(model_file: Path, tmp_path: Path) -> None:
+    graph = onnx.load(model_file)
+    card = json.loads(graph.metadata_props[0].value)
+    assert graph.metadata_props[0].key == METADATA_KEY
+    graph.metadata_props[0].value = json.dumps(card | {"format": 99})
+    onnx.save(graph, tmp_path / "model.onnx")
+    assert refused(tmp_path / "model.onnx").endswith("this serkit reads 1: upgrade serkit.")
+
+
+def test_an_installation_without_its_embedded_model_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DEFAULT_MODEL", "none.onnx")
+    with pytest.raises(ModelFileError, match=r"^cannot read the embedded model: No such file or directory\.$"):
+        serkit.load()
+
+
+def test_loading_by_the_package_is_loading_by_the_class(model_file: Path, clip: Path) -> None:
+    by_package = serkit.load(model_file, threads=1)
+    assert isinstance(by_package, Recognizer)
+    assert by_package.card == Recognizer.load(model_file).card
+    assert_same(by_package.predict(clip), Recognizer.load(model_file, threads=1).predict(clip))
+
+
+@pytest.mark.usefixtures("embedded")
+def test_the_embedded_model_has_a_card_that_tells_what_it_is() -> None:
+    card = serkit.load().card
+    assert card.sampling_rate == RATE
+    assert len(card.classes) == len(set(card.classes)) > 3
+    assert card.evidence, "serkit export --evidence RUN"
+    assert all(evidence.is_speaker_independent for evidence in card.evidence)
+    assert all(corpus["licence"] and corpus["citation"] for corpus in card.corpora)
+    assert card.licence
+    assert card.not_for
+    assert card.seen_speakers
+
+
+@pytest.mark.usefixtures("embedded")
+def test_the_embedded_model_answers_for_every_example() -> None:
+    recognizer = serkit.load()
+    clips = sorted(file for file in EXAMPLES.iterdir() if file.suffix in {".wav", ".flac"})
+    assert len(clips) >= 4
+    for answer in recognizer.predict_many(clips):
+        assert isinstance(answer, Prediction)
+        assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.usefixtures("embedded")
+def test_the_embedded_model_gives_the_stored_answers() -> None:
+    if not (GOLDEN / "embedded.json").is_file():
+        pytest.skip("needs tests/golden/embedded.json, which tests/golden/make.py writes once the model is there")
+    stored = json.loads((GOLDEN / "embedded.json").read_text("utf-8"))
+    assert stored["model"] == serkit.load().card.name
+    assert len(stored["answers"]) == len([f for f in EXAMPLES.iterdir() if f.suffix in {".wav", ".flac"}])
+    for name, expected in stored["answers"].items():
+        found = serkit.load().predict(EXAMPLES / name).probabilities
+        assert found == pytest.approx(expected, abs=1e-4), f"{name}; if that was meant: python tests/golden/make.py"
+
+
+@pytest.mark.usefixtures("embedded")
+def test_the_embedded_model_is_small() -> None:
+    assert (Path(serkit.__file__).parent / "assets" / module.DEFAULT_MODEL).stat().st_size < 12_000_000
