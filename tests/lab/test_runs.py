@@ -1,12 +1,10 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import balanced_accuracy_score
 
 from serkit.errors import RunError
 from serkit.lab.runs import (
@@ -217,15 +215,3 @@ def test_an_unfinished_run_is_measured_on_what_there_is() -> None:
 def test_numbers_do_not_depend_on_the_order_of_rows() -> None:
     rows = run(0) + all_right(1)
     assert measure(rows[::-1], CLASSES) == measure(rows, CLASSES)
-
-
-@given(pairs=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=30))
-def test_uar_in_a_run_is_that_of_scikit_learn(pairs: Any) -> None:
-    rows = [
-        Row(f"a/{i}", "a", f"a/{i % 2}", 0, 0, CLASSES[t], CLASSES[p], one_hot(CLASSES[p]))
-        for i, (t, p) in enumerate(pairs)
-    ]
-    present = {t for t, _ in pairs}
-    expected = balanced_accuracy_score(*zip(*pairs, strict=True)) if {p for _, p in pairs} <= present else None
-    if expected is not None:  # else scikit-learn warns; test_metrics covers it
-        assert measure(rows, CLASSES)["uar"] == pytest.approx(100 * expected, abs=0.005)

@@ -80,7 +80,7 @@ def read_predictions(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
         The rows, and the classes in order; nothing where there is no such file yet.
 
     Raises:
-        RunError: If the file does not have the columns of a run.
+        RunError: If the file does not have the columns of a run, or a row does not fit them.
     """
     path = folder / "predictions.csv"
     if not path.is_file():
@@ -90,9 +90,20 @@ def read_predictions(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
         head = tuple(next(reader, ()))
         if head[: len(_COLUMNS)] != _COLUMNS:
             raise RunError(f"{path} is not a table of predictions: its columns must begin {','.join(_COLUMNS)}.")
-        n = len(_COLUMNS)
-        rows = [Row(r[0], r[1], r[2], int(r[3]), int(r[4]), r[5], r[6], tuple(float(p) for p in r[n:])) for r in reader]
-    return rows, head[n:]
+        classes = head[len(_COLUMNS) :]
+        rows = [_read_row(cells, classes, f"{path}, row {number}") for number, cells in enumerate(reader, 1)]
+    return rows, classes
+
+
+def _read_row(cells: list[str], classes: tuple[str, ...], where: str) -> Row:
+    try:
+        utterance, corpus, speaker, fold, seed, true, predicted, *probabilities = cells
+        row = Row(utterance, corpus, speaker, int(fold), int(seed), true, predicted, tuple(map(float, probabilities)))
+    except ValueError as error:
+        raise RunError(f"{where}: not a prediction ({error}).") from error
+    if len(row.probabilities) != len(classes) or true not in classes or predicted not in classes:
+        raise RunError(f"{where}: not a prediction of one of {', '.join(classes)}, with the probability of each.")
+    return row
 
 
 def read_json(folder: Path, name: str) -> Any:
