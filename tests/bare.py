@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
-LAB = ("torch", "accelerate", "safetensors", "onnx", "onnxscript", "pydantic", "yaml")
+LAB = ("torch", "accelerate", "safetensors", "onnx", "onnxscript", "yaml")  # and pydantic, which typer may bring
 NOT_INSTALLED = (*LAB, "pandas", "librosa", "scipy", "sklearn", "transformers", "matplotlib")  # with serkit alone
 
 _BLOCKER = """
@@ -22,7 +22,7 @@ sys.meta_path.insert(0, Blocker())
 
 def python(
     code: str, *arguments: object, without: Iterable[str] = (), **environment: str
-) -> subprocess.CompletedProcess:
+) -> subprocess.CompletedProcess[str]:
     """Run code in a process of its own, in which some packages cannot be imported."""
     command = [sys.executable, "-c", _BLOCKER.format(names=tuple(without)) + code, *map(str, arguments)]
     return subprocess.run(

@@ -35,20 +35,12 @@ from serkit.lab.training import (
     predict_logits,
 )
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 CLASSES, BANDS = 4, 8
 SPEEDS = 2
 QUIET = Augment(**PLAIN)
 LOUD = Augment(band_masks=1, band_mask_size=2, frame_masks=1, mixup=0.3)
 SHORT = Train(epochs=3, batch_size=8)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """The same weights are promised for the same number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Killed(Exception):

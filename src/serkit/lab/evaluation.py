@@ -75,9 +75,9 @@ def evaluate(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: 
         RunError: If the folder holds a run of another recipe or other data.
     """
     run = _prepare(recipe, data, Path(out), watch or Watch(), make_split)
-    rows, _ = read_predictions(run.folder)
     fits = _read_fits(run.folder)
     done = {(f.fold, f.seed) for f in fits}
+    rows = [row for row in read_predictions(run.folder)[0] if (row.fold, row.seed) in done]
     todo = [(fold, seed) for seed in recipe.seeds for fold in run.split.folds if (fold.fold, seed) not in done]
     if done:
         run.watch.note(f"{len(done)} fits are done already, {len(todo)} to go")
@@ -230,9 +230,12 @@ def _claim(folder: Path, recipe: Recipe, split: Split, manifest: Manifest, dropp
     if (folder / "recipe.yaml").is_file():
         if load_recipe(folder / "recipe.yaml") != recipe:
             raise RunError(f"{str(folder)!r} holds a run of another recipe or other settings: choose another --out.")
-        if read_json(folder, "env.json")["split_digest"] != split.digest:
+        known = read_json(folder, "env.json")
+        if (known.get("manifest_digest"), known.get("split_digest")) != (manifest.digest, split.digest):
             raise RunError(f"{str(folder)!r} holds a run on other files or folds: choose another --out.")
         return
+    if (folder / "metrics.json").is_file() or any(folder.glob("fold_*/seed_*/checkpoint-*")):
+        raise RunError(f"{str(folder)!r} holds parts of a run but no recipe.yaml: remove them or choose another --out.")
     write_json(folder, "folds.json", folds_as_json(split, manifest))
     digests = {"manifest_digest": manifest.digest, "split_digest": split.digest}
     write_json(folder, "env.json", _environment() | digests | {"dropped": dict(dropped)})

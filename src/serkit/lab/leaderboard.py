@@ -1,7 +1,7 @@
 """Runs side by side, recomputed from their predictions. Nothing here needs torch."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,7 @@ def as_markdown(runs: Sequence[dict[str, Any]]) -> str:
         "macro-F1",
         "validation UAR",
     )
-    lines = [_line(head), _line("---" for _ in head), *(_line(_cells(run)) for run in runs)]
-    if any(run["interval_over"] != "speakers" for run in runs):
-        lines += ["", "\\* resampled over utterances within speakers: it tells nothing about new speakers."]
+    lines = [_line(head), _line("---" for _ in head), *(_line(_cells(run)) for run in runs), *_footnote(runs)]
     return "\n".join(lines)
 
 
@@ -75,6 +73,13 @@ def _uar(scores: dict[str, Any]) -> str:
     return f"{scores['uar']:.1f} [{scores['uar_low']:.1f}, {scores['uar_high']:.1f}]{star}"
 
 
+def _footnote(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """Explain the stars of :func:`_uar`, where there is one."""
+    if all(row["interval_over"] == "speakers" for row in rows):
+        return []
+    return ["", "\\* resampled over utterances within speakers: it tells nothing about new speakers."]
+
+
 def _cells(run: dict[str, Any]) -> list[str]:
     protocol = run["protocol"].replace("_", " ") + ("" if run["is_speaker_independent"] else " **(shares speakers)**")
     seen = "" if run["validation_uar"] is None else f"{run['validation_uar']:.1f}"
@@ -92,6 +97,7 @@ def _per_corpus(runs: Sequence[dict[str, Any]]) -> str:
         for corpus, row in run["per_corpus"].items():
             cells = (run["name"], corpus, row["speakers"], row["utterances"], _uar(row), row["wa"], row["macro_f1"])
             lines.append(_line(cells))
+    lines += _footnote(row for run in runs for row in run["per_corpus"].values())
     return "\n".join(lines)
 
 
@@ -105,7 +111,7 @@ def _leaks(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> str:
     lines = ["The same model and settings on the same clips, once with new speakers and once without.", ""]
     lines += [_line(head), _line("---" for _ in head)]
     for run, leaky in pairs:
-        gap = f"+{leaky['uar'] - run['uar']:.1f}"
+        gap = f"{leaky['uar'] - run['uar']:+.1f}"
         lines.append(_line((run["name"], leaky["name"], f"{run['uar']:.1f}", f"{leaky['uar']:.1f}", gap)))
     return "\n".join(lines)
 

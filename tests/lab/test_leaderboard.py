@@ -1,0 +1,222 @@
+import re
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from serkit.errors import RunError
+from serkit.lab.leaderboard import as_markdown, as_page, recompute
+from serkit.lab.metrics import bootstrap_interval, confusion_matrix, macro_f1, uar, weighted_accuracy
+from serkit.lab.recipe import load_recipe
+from serkit.lab.runs import Fit, Row, read_json, read_predictions, write_metrics, write_predictions
+
+CLASSES = ("anger", "fear", "calm")
+RESULTS = Path(__file__).parents[2] / "results"
+COMMITTED = sorted(path.parent for path in RESULTS.glob("*/metrics.json"))
+each_result = pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
+
+
+def facts(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "toy-loso-crnn",
+        "protocol": "leave_one_speaker_out",
+        "is_speaker_independent": True,
+        "validation": "speakers",
+        "labels": "toy",
+        "corpora": ["toy"],
+        "model": "crnn",
+        "complete": True,
+    } | changes
+
+
+def write_run(
+    folder: Path, *, speakers: int = 7, corpora: tuple[str, ...] = ("toy",), wrong: int = 5, **changes: Any
+) -> Path:
+    """Write a run in which each ``wrong``-th answer is fear; its probabilities have more decimals than are stored."""
+    rows = []
+    for i, (corpus, speaker, true, seed) in enumerate(product(corpora, range(speakers), ("anger", "fear"), (0, 1))):
+        for take in range(4):
+            predicted = "fear" if (i + take) % wrong == 0 else true
+            probabilities = tuple(0.712345678 if name == predicted else 0.143827161 for name in CLASSES)
+            name = f"{corpus}/{speaker}-{true}-{take}"
+            rows.append(Row(name, corpus, f"{corpus}/{speaker}", speaker, seed, true, predicted, probabilities))
+    fits = [Fit(fold, seed, 1, 2, 61.26, 1.0, 3.0) for fold in range(speakers) for seed in (0, 1)]
+    write_predictions(folder, rows, CLASSES)
+    write_metrics(folder, rows, CLASSES, fits, facts(corpora=list(corpora), **changes))
+    return folder
+
+
+# Recomputing
+
+
+def test_numbers_recomputed_from_predictions_are_those_of_the_metrics(tmp_path: Path) -> None:
+    found, stored = recompute(write_run(tmp_path)), read_json(tmp_path, "metrics.json")
+    for name in stored.keys() - {"fits", "validation"}:
+        assert found[name] == (pytest.approx(stored[name], abs=0.02) if name == "ece" else stored[name]), name
+
+
+def test_predictions_decide_and_not_the_metrics(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    changed = (tmp_path / "predictions.csv").read_text("utf-8").replace(",anger,anger,", ",anger,fear,")
+    (tmp_path / "predictions.csv").write_text(changed, "utf-8")
+    assert recompute(tmp_path)["uar"] < read_json(tmp_path, "metrics.json")["uar"]
+
+
+def test_a_run_without_predictions_cannot_be_compared(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"is not a run folder: it has no metrics\.json"):
+        recompute(tmp_path)
+    write_metrics(tmp_path, [], CLASSES, [], facts())
+    with pytest.raises(RunError, match=r"holds no predictions: it was trained, not evaluated\.$"):
+        recompute(tmp_path)
+
+
+# Tables
+
+
+def cells(markdown: str, name: str) -> list[str]:
+    (line,) = (line for line in markdown.splitlines() if line.startswith(f"| {name}"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_a_row_holds_protocol_classes_speakers_clips_seeds_and_numbers(tmp_path: Path) -> None:
+    run = recompute(write_run(tmp_path))
+    interval = f"{run['uar']:.1f} [{run['uar_low']:.1f}, {run['uar_high']:.1f}]"
+    assert cells(as_markdown([run]), "toy-loso-crnn") == [
+        "toy-loso-crnn", "leave one speaker out", "2", "7", "56", "2", interval,
+        f"{run['wa']:.1f}", f"{run['macro_f1']:.1f}", "61.3",
+    ]  # fmt: skip
+
+
+def test_a_table_has_as_many_cells_in_every_row(tmp_path: Path) -> None:
+    table = as_markdown([recompute(write_run(tmp_path / name, name=name)) for name in ("a", "b")])
+    assert {line.count("|") for line in table.splitlines()} == {11}
+    assert table.splitlines()[1] == "|" + " --- |" * 10
+
+
+def test_a_run_that_shares_speakers_is_marked(tmp_path: Path) -> None:
+    fair = recompute(write_run(tmp_path / "fair"))
+    leaky = write_run(tmp_path / "leaky", name="toy-random-crnn", protocol="random", is_speaker_independent=False)
+    table = as_markdown([fair, recompute(leaky)])
+    assert cells(table, "toy-random-crnn")[1] == "random **(shares speakers)**"
+    assert table.count("shares speakers") == 1
+
+
+def test_a_run_that_is_not_finished_is_marked(tmp_path: Path) -> None:
+    table = as_markdown([recompute(write_run(tmp_path, complete=False))])
+    assert cells(table, "toy-loso-crnn")[0] == "toy-loso-crnn (unfinished)"
+
+
+def test_an_interval_that_tells_nothing_of_new_speakers_is_marked(tmp_path: Path) -> None:
+    few, many = recompute(write_run(tmp_path / "few", name="few", speakers=2)), recompute(write_run(tmp_path / "many"))
+    table = as_markdown([few, many])
+    assert cells(table, "few")[6].endswith("]\\*")
+    assert cells(table, "toy-loso-crnn")[6].endswith("]")
+    assert table.endswith("\\* resampled over utterances within speakers: it tells nothing about new speakers.")
+    assert "\\*" not in as_markdown([many])
+
+
+def test_a_run_without_validation_has_an_empty_cell(tmp_path: Path) -> None:
+    run = recompute(write_run(tmp_path)) | {"validation_uar": None}
+    assert cells(as_markdown([run]), "toy-loso-crnn")[-1] == ""
+
+
+# The page of results
+
+
+def test_the_page_shows_each_corpus_of_a_run_on_several(tmp_path: Path) -> None:
+    one = recompute(write_run(tmp_path / "one", name="one"))
+    several = recompute(write_run(tmp_path / "several", name="several", speakers=4, corpora=("a", "b")))
+    page = as_page([one, several])
+    section = page.split("## Each corpus of a run on several")[1].split("##")[0]
+    assert re.findall(r"^\| several \| (\w+) \| 4 \| 32 \|", section, re.MULTILINE) == ["a", "b"]
+    assert "| one |" not in section
+    assert "\\* resampled over utterances" in section, "eight speakers, but four of each corpus"
+    assert "## Each corpus" not in as_page([one])
+
+
+def test_the_page_sets_a_run_beside_its_leaky_counterpart(tmp_path: Path) -> None:
+    fair = recompute(write_run(tmp_path / "fair", wrong=3))
+    leaky = recompute(write_run(tmp_path / "leaky", name="toy-random-crnn", wrong=9, is_speaker_independent=False))
+    other = recompute(write_run(tmp_path / "other", name="other", corpora=("other",)))
+    section = as_page([fair, leaky, other]).split("## What the leak is worth")[1].split("##")[0]
+    gap = f"{leaky['uar'] - fair['uar']:+.1f}"
+    expected = f"| toy-loso-crnn | toy-random-crnn | {fair['uar']:.1f} | {leaky['uar']:.1f} | {gap} |"
+    assert section.strip().splitlines()[-1] == expected
+    assert gap.startswith("+")
+    assert "| other |" not in section
+    assert "## What the leak" not in as_page([fair, other])
+
+
+def test_a_leak_that_does_not_help_has_its_sign(tmp_path: Path) -> None:
+    fair = recompute(write_run(tmp_path / "fair", wrong=9))
+    leaky = recompute(write_run(tmp_path / "leaky", name="toy-random-crnn", wrong=3, is_speaker_independent=False))
+    assert "+-" not in as_page([fair, leaky])
+
+
+def test_the_page_tells_recall_per_class_and_calibration(tmp_path: Path) -> None:
+    run = recompute(write_run(tmp_path))
+    details = as_page([run]).splitlines()[-1]
+    assert details.startswith("- **toy-loso-crnn**: UAR per fold ")
+    assert f"calibration error {run['ece']:.1f}; recall: anger {run['recall']['anger']:.1f}, fear 100.0." in details
+    assert details.split("(mean")[0].count(".") == 7
+
+
+# The committed runs
+
+
+@each_result
+def test_a_committed_runs_numbers_follow_from_its_predictions(folder: Path) -> None:
+    """Anew from the table, by the metrics alone; to the second decimal that is stored."""
+    stored = read_json(folder, "metrics.json")
+    if not stored["complete"]:
+        pytest.skip(f"{folder.name} is not finished")
+    rows, classes = read_predictions(folder)
+    seeds = sorted({row.seed for row in rows})
+    by_seed = [sorted((row for row in rows if row.seed == seed), key=lambda row: row.utterance) for seed in seeds]
+    index = {name: i for i, name in enumerate(classes)}
+    true = np.array([index[row.true] for row in by_seed[0]])
+    predicted = np.array([[index[row.predicted] for row in of_seed] for of_seed in by_seed])
+    speakers = np.array([row.speaker for row in by_seed[0]])
+    confusions = [confusion_matrix(true, row, len(classes)) for row in predicted]
+    for name, metric in (("uar", uar), ("wa", weighted_accuracy), ("macro_f1", macro_f1)):
+        assert stored[name] == pytest.approx(100 * np.mean([metric(c) for c in confusions]), abs=0.0051)
+    interval = bootstrap_interval(true, predicted, speakers, len(classes))
+    assert stored["uar_low"] == pytest.approx(100 * interval.low, abs=0.0051)
+    assert stored["uar_high"] == pytest.approx(100 * interval.high, abs=0.0051)
+    assert stored["interval_over"] == interval.over
+
+
+@each_result
+def test_a_committed_run_is_complete_and_its_recipe_says_how_it_was_made(folder: Path) -> None:
+    stored = read_json(folder, "metrics.json")
+    if not stored["complete"]:
+        pytest.skip(f"{folder.name} is not finished")
+    recipe, environment = load_recipe(folder / "recipe.yaml"), read_json(folder, "env.json")
+    assert stored["name"] == folder.name
+    assert {"manifest_digest", "serkit", "torch"} <= environment.keys()
+    if stored["protocol"] != "unseen_corpus":  # the recipe of a model that is scored elsewhere is the model's
+        assert recipe.name == folder.name
+        assert stored["seeds"] == list(recipe.seeds)
+        assert stored["corpora"] == list(recipe.corpora)
+
+
+@each_result
+def test_a_committed_run_shares_no_speaker_and_tests_each_utterance_once(folder: Path) -> None:
+    stored = read_json(folder, "metrics.json")
+    if not stored["complete"]:
+        pytest.skip(f"{folder.name} is not finished")
+    folds = read_json(folder, "folds.json")
+    for fold in folds:
+        seen = {*fold["train"]["speakers"], *fold["validation"]["speakers"]}
+        if stored["is_speaker_independent"]:
+            assert not seen & set(fold["test"]["speakers"])
+        if stored["is_speaker_independent"] and stored["validation"] == "speakers":
+            assert not set(fold["train"]["speakers"]) & set(fold["validation"]["speakers"])
+    tested = [(fold["fold"], name) for fold in folds for name in fold["test"]["utterances"]]
+    assert len({name for _, name in tested}) == len(tested)
+    rows, _ = read_predictions(folder)
+    assert sorted((row.seed, row.fold, row.utterance) for row in rows) == sorted(
+        (seed, k, name) for seed in stored["seeds"] for k, name in tested
+    )

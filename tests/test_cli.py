@@ -1,0 +1,579 @@
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+import bare
+import serkit
+from serkit.cli import main
+from serkit.corpora import corpus_names, get_corpus
+from serkit.manifest import Manifest
+from serkit.runtime.recognizer import Recognizer
+from synthetic import voice
+
+RATE = 16_000
+SPEECH = voice("anger", "emodb/03", seconds=1.0)
+EXAMPLES = Path(__file__).parents[1] / "examples"
+MISSING_LAB = "serkit: this command needs an optional part: pip install 'serkit[lab]'"
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Call = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    for name in ("SERKIT_CORPORA", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Run the command line in this process, from arguments to exit code."""
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["serkit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        captured = capsys.readouterr()
+        return Done(int(stop.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+def process(*arguments: object, **environment: str) -> Done:
+    """Run the command line as users do, in a process of its own."""
+    command = [sys.executable, "-m", "serkit.cli", *map(str, arguments)]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=os.environ | environment
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Good clips: a.wav, b.flac, and c.wav in stereo at another rate."""
+    folder = tmp_path_factory.mktemp("clips")
+    soundfile.write(folder / "a.wav", SPEECH, RATE)
+    soundfile.write(folder / "b.flac", voice("sadness", "emodb/08", seconds=0.6), RATE)
+    soundfile.write(folder / "c.wav", np.stack([SPEECH, SPEECH], axis=1), 22_050)
+    return folder
+
+
+def _patched(file: Path, offset: int, content: bytes) -> None:
+    data = bytearray(file.read_bytes())
+    data[offset : offset + len(content)] = content
+    file.write_bytes(data)
+
+
+def _bad_file(kind: str, folder: Path) -> Path:
+    file = folder / "bad.wav"
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "text":
+        file.write_text("this is no sound\n")
+    elif kind == "empty":
+        file.touch()
+    elif kind == "nan":
+        soundfile.write(file, np.where(np.arange(RATE) == 7, np.nan, 0.1), RATE, subtype="FLOAT")
+    elif kind == "infinite":
+        soundfile.write(file, np.where(np.arange(RATE) == 7, np.inf, 0.1), RATE, subtype="FLOAT")
+    elif kind != "missing":
+        size = {"no samples": 0, "too short": 100}.get(kind, RATE)
+        soundfile.write(file, SPEECH[:size], RATE)
+    if kind == "truncated":
+        file.write_bytes(file.read_bytes()[:5000])
+    if kind == "truncated in its header":
+        file.write_bytes(file.read_bytes()[:20])
+    if kind == "0 Hz":
+        _patched(file, 24, bytes(4))
+    return file
+
+
+BAD = {
+    "missing": "no file ",
+    "folder": "is a folder; name the files in it.",
+    "empty": "is empty: zero bytes.",
+    "text": "is not audio that can be decoded",
+    "truncated": "is cut off: ",
+    "truncated in its header": "is cut off: ",
+    "nan": "holds NaN, infinite or absurdly large samples",
+    "infinite": "holds NaN, infinite or absurdly large samples",
+    "no samples": "without a single sample.",
+    "0 Hz": "has a sampling rate of 0 Hz; expected 1000 to 768000 Hz.",
+    "too short": "lasts 0.0063 s; the model needs 0.1 s or more.",
+}
+every_bad_kind = pytest.mark.parametrize("kind", BAD)
+
+
+def assert_one_sentence(done: Done, *words: str) -> None:
+    """Check that a command failed with exit code 2 and one line on stderr, and printed nothing."""
+    assert done.out == ""
+    assert done.err.startswith("serkit: ")
+    assert done.err.endswith("\n")
+    assert done.err.count("\n") == 1
+    assert "Traceback" not in done.err
+    assert all(word in done.err for word in words), done.err
+    assert done.code == 2
+
+
+def test_predict_prints_a_table_for_one_file(call: Call, model_file: Path, clips: Path) -> None:
+    done = call("predict", "--model", model_file, clips / "a.wav")
+    assert (done.code, done.err) == (0, "")
+    expected = Recognizer.load(model_file).predict(clips / "a.wav")
+    assert f"{clips / 'a.wav'} (1.00 s)" in done.out
+    found = [line.split()[:2] for line in done.out.splitlines()[-9:] if line.split()[:1] and "0." in line]
+    assert found == [[name, f"{p:.3f}"] for name, p in expected.probabilities.items()]
+
+
+def test_predict_prints_a_row_per_file_for_several(call: Call, model_file: Path, clips: Path) -> None:
+    files = sorted(clips.iterdir())
+    done = call("predict", "--model", model_file, *files)
+    assert (done.code, done.err) == (0, "")
+    recognizer = Recognizer.load(model_file)
+    rows = [line.split() for line in done.out.splitlines() if str(clips) in line]
+    assert [row[:2] for row in rows] == [[str(file), recognizer.predict(file).emotion] for file in files]
+
+
+def test_predict_prints_one_json_document_and_nothing_else(call: Call, model_file: Path, clips: Path) -> None:
+    files = sorted(clips.iterdir())
+    done = call("predict", *files, "--model", model_file, "--format", "json")
+    assert (done.code, done.err) == (0, "")
+    recognizer = Recognizer.load(model_file)
+    for file, row in zip(files, json.loads(done.out), strict=True):
+        answer = recognizer.predict(file)
+        assert row["file"] == str(file)
+        assert (row["emotion"], row["duration"]) == (answer.emotion, answer.duration)
+        assert row["probabilities"] == pytest.approx(dict(answer.probabilities), abs=1e-6)
+        assert list(row["probabilities"]) == list(answer.probabilities)
+
+
+def test_predict_prints_csv(call: Call, model_file: Path, clips: Path) -> None:
+    files = sorted(clips.iterdir())
+    done = call("predict", *files, "--model", model_file, "--format", "csv")
+    assert (done.code, done.err) == (0, "")
+    recognizer = Recognizer.load(model_file)
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [row["file"] for row in rows] == [str(file) for file in files]
+    assert list(rows[0]) == ["file", "emotion", "duration", *recognizer.card.classes, "error"]
+    for file, row in zip(files, rows, strict=True):
+        expected = recognizer.predict(file).probabilities
+        assert {name: float(row[name]) for name in recognizer.card.classes} == pytest.approx(dict(expected), abs=1e-6)
+
+
+def test_predict_shows_as_many_emotions_as_asked(call: Call, model_file: Path, clips: Path) -> None:
+    for top, count in ((1, 1), (3, 3), (99, 7)):
+        done = call("predict", clips / "a.wav", "--model", model_file, "--format", "json", "--top", top)
+        assert len(json.loads(done.out)[0]["probabilities"]) == count
+    assert call("predict", clips / "a.wav", "--model", model_file, "--top", 0).code == 2
+
+
+@every_bad_kind
+def test_a_bad_file_is_one_sentence_and_exit_code_2(call: Call, model_file: Path, tmp_path: Path, kind: str) -> None:
+    file = _bad_file(kind, tmp_path)
+    assert_one_sentence(call("predict", file, "--model", model_file), BAD[kind], repr(str(file)))
+
+
+@every_bad_kind
+def test_a_bad_file_among_good_ones_is_named_and_costs_none_of_them(
+    call: Call, model_file: Path, clips: Path, tmp_path: Path, kind: str
+) -> None:
+    files = [clips / "a.wav", _bad_file(kind, tmp_path), clips / "b.flac"]
+    done = call("predict", *files, "--model", model_file, "--format", "json")
+    assert done.code == 1
+    assert done.err.startswith("serkit: ")
+    assert done.err.count("\n") == 1
+    assert BAD[kind] in done.err
+    rows = json.loads(done.out)
+    assert [row["file"] for row in rows] == list(map(str, files))
+    assert ["error" in row for row in rows] == [False, True, False]
+    assert f"serkit: {rows[1]['error']}\n" == done.err
+
+
+def test_the_good_ones_are_in_the_table_and_in_the_csv_too(
+    call: Call, model_file: Path, clips: Path, tmp_path: Path
+) -> None:
+    files = (clips / "a.wav", tmp_path / "none.wav", clips / "c.wav")
+    done = call("predict", *files, "--model", model_file)
+    assert done.code == 1
+    assert [str(file) in done.out for file in files] == [True, False, True]
+    assert done.err == f"serkit: no file {str(files[1])!r}.\n"
+    done = call("predict", *files, "--model", model_file, "--format", "csv")
+    assert [bool(row["error"]) for row in csv.DictReader(io.StringIO(done.out))] == [False, True, False]
+
+
+def test_where_every_file_is_bad_the_exit_code_is_2_and_each_has_its_sentence(
+    call: Call, model_file: Path, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{i}.wav" for i in range(3)]
+    done = call("predict", *files, "--model", model_file)
+    assert done == Done(2, "", "".join(f"serkit: no file {str(file)!r}.\n" for file in files))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_json_and_csv_are_documents_even_where_every_file_is_bad(
+    call: Call, model_file: Path, tmp_path: Path, count: int
+) -> None:
+    files = [tmp_path / "none.wav"] * count
+    done = call("predict", *files, "--model", model_file, "--format", "json")
+    assert done.code == 2
+    assert [row.keys() for row in json.loads(done.out)] == [{"file", "error"}] * count
+    done = call("predict", *files, "--model", model_file, "--format", "csv")
+    assert done.code == 2
+    assert len(list(csv.DictReader(io.StringIO(done.out)))) == count
+
+
+def test_a_file_whose_name_is_no_utf8_is_named_all_the_same(call: Call, model_file: Path, tmp_path: Path) -> None:
+    file = tmp_path / "b\udcff.wav"
+    done = call("predict", file, "--model", model_file, "--format", "json")
+    assert json.loads(done.out)[0]["file"] == str(file)
+    assert "b\\udcff.wav" in done.err
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "text", "empty", "wav"])
+def test_a_bad_model_file_is_one_sentence_and_exit_code_2(call: Call, clips: Path, tmp_path: Path, kind: str) -> None:
+    model = clips / "a.wav" if kind == "wav" else _bad_file(kind, tmp_path)
+    assert_one_sentence(call("predict", clips / "b.flac", "--model", model), f"the model {str(model)!r}")
+
+
+def test_as_a_process_predict_writes_answers_to_stdout_and_errors_to_stderr(
+    model_file: Path, clips: Path, tmp_path: Path
+) -> None:
+    done = process("predict", clips / "a.wav", tmp_path / "none.wav", "--model", model_file, "--format", "json")
+    assert done.code == 1
+    assert [row["file"] for row in json.loads(done.out)] == [str(clips / "a.wav"), str(tmp_path / "none.wav")]
+    assert done.err == f"serkit: no file {str(tmp_path / 'none.wav')!r}.\n"
+
+
+def test_as_a_process_a_bad_file_is_one_sentence_and_exit_code_2(model_file: Path, tmp_path: Path) -> None:
+    file = _bad_file("truncated", tmp_path)
+    assert_one_sentence(process("predict", file, "--model", model_file), BAD["truncated"], str(file))
+
+
+def test_a_pipe_that_knows_only_ascii_gets_every_answer(model_file: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "Übung.wav", SPEECH, RATE)
+    done = process("predict", tmp_path / "Übung.wav", "--model", model_file, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert (done.code, done.err) == (0, "")
+    assert "#" in done.out
+    assert "\\xdcbung.wav" in done.out
+
+
+@pytest.mark.usefixtures("embedded")
+def test_without_a_model_the_embedded_one_is_taken(call: Call) -> None:
+    files = sorted(file for file in EXAMPLES.iterdir() if file.suffix in {".wav", ".flac"})
+    done = call("predict", *files, "--format", "json")
+    assert (done.code, done.err) == (0, "")
+    expected = [serkit.load().predict(file).emotion for file in files]
+    assert [row["emotion"] for row in json.loads(done.out)] == expected
+    assert json.loads(call("models", "show").out)["name"] == serkit.load().card.name
+
+
+def test_the_version_is_the_packages(call: Call) -> None:
+    assert call("--version") == Done(0, f"{serkit.__version__}\n", "")
+    assert process("--version") == Done(0, f"{serkit.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["predict"],
+        ["train"],
+        ["evaluate"],
+        ["export"],
+        ["compare"],
+        ["corpora"],
+        ["models"],
+        ["features"],
+        ["recipes"],
+    ],
+    ids=" ".join,
+)
+def test_every_command_has_help(call: Call, command: list[str]) -> None:
+    done = call(*command, "--help")
+    assert done.code == 0
+    assert "Usage: " in done.out
+
+
+def test_a_wrong_call_is_told_on_stderr_with_exit_code_2(call: Call) -> None:
+    for arguments in (["predict"], ["predikt", "a.wav"], ["predict", "a.wav", "--frmat", "json"], ["train", "x"]):
+        done = call(*arguments)
+        assert (done.code, done.out) == (2, "")
+        assert "Usage: " in done.err
+
+
+def listing(call: Call, *command: str) -> list[dict[str, Any]]:
+    """Return a listing's JSON, after checking that its table holds the same."""
+    done = call(*command, "--json")
+    assert (done.code, done.err) == (0, "")
+    rows: list[dict[str, Any]] = json.loads(done.out)
+    table = call(*command)
+    assert (table.code, table.err) == (0, "")
+    assert all(str(next(iter(row.values()))) in table.out for row in rows)
+    return rows
+
+
+def test_corpora_are_listed_with_size_and_licence(call: Call) -> None:
+    rows = {row["corpus"]: row for row in listing(call, "corpora", "list")}
+    assert tuple(rows) == corpus_names()
+    assert rows["emodb"]["utterances"] == 535
+    assert rows["ravdess"]["speakers"] == 24
+    assert rows["nemo"]["languages"] == ["pl"]
+    assert all(row["licence"] == get_corpus(name).licence for name, row in rows.items())
+
+
+def test_features_models_and_recipes_are_listed(call: Call) -> None:
+    from serkit.lab.recipe import recipe_names
+
+    assert [row["feature"] for row in listing(call, "features", "list")] == ["logmel"]
+    models = listing(call, "models", "list")
+    assert "crnn" in [row["model"] for row in models]
+    assert all(row["weights"] > 0 and row["about"] for row in models)
+    recipes = listing(call, "recipes", "list")
+    assert tuple(row["recipe"] for row in recipes) == recipe_names()
+    assert all(row["speaker_dependent"] == (row["protocol"] == "random") for row in recipes)
+
+
+def test_a_recipe_is_shown_with_every_default(call: Call) -> None:
+    from serkit.lab.evaluation import resolve_recipe
+    from serkit.lab.recipe import load_recipe, parse_recipe, recipe_names
+
+    for name in recipe_names():
+        done = call("recipes", "show", name)
+        assert (done.code, done.err) == (0, "")
+        shown = yaml.safe_load(done.out)
+        assert parse_recipe(shown) == resolve_recipe(load_recipe(name))
+        assert {"bands", "hop_ms"} < shown["features"].keys()
+        assert {"embedding", "dropout"} < shown["model"].keys()
+
+
+def test_a_models_card_is_shown_as_json(call: Call, model_file: Path) -> None:
+    done = call("models", "show", model_file)
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out) == json.loads(json.dumps(Recognizer.load(model_file).card.to_json()))
+
+
+def test_a_manifest_is_written_as_a_table(call: Call, emodb_dir: Path, tmp_path: Path) -> None:
+    done = call("corpora", "manifest", "emodb", emodb_dir, "-o", tmp_path / "emodb.csv")
+    assert done == Done(0, f"{tmp_path / 'emodb.csv'}: 56 utterances of 4 speakers\n", "")
+    assert Manifest.read(tmp_path / "emodb.csv").utterances == get_corpus("emodb").manifest(emodb_dir).utterances
+
+
+@pytest.fixture
+def recipe_file(small_recipe: dict[str, Any], tmp_path: Path) -> Path:
+    file = tmp_path / "small.yaml"
+    file.write_text(yaml.safe_dump(small_recipe | {"train": {"epochs": 1, "batch_size": 8}}), "utf-8")
+    return file
+
+
+def test_a_model_is_trained_exported_shown_and_used(
+    call: Call, recipe_file: Path, corpora_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from serkit.lab import export
+
+    monkeypatch.setattr(export, "_PARITY_SECONDS", (0.2, 1.0))
+    run, model = tmp_path / "run", tmp_path / "emodb-small.onnx"
+    done = call("train", recipe_file, "--data", corpora_dir, "--out", run)
+    assert done.code == 0
+    assert done.out.endswith(f"next: serkit export {run} -o emodb-small.onnx\n")
+    assert "Traceback" not in done.err
+    done = call("export", run, "-o", model)
+    assert done.code == 0
+    assert done.out.startswith(f"{model}: ")
+    assert done.err == ""
+    card = json.loads(call("models", "show", model).out)
+    assert (card["name"], card["sampling_rate"]) == ("emodb-small", RATE)
+
+    clip = next(iter(sorted((corpora_dir / "EmoDB" / "wav").iterdir())))
+    done = process("predict", clip, "--model", model, "--format", "json")
+    assert (done.code, done.err) == (0, "")
+    assert set(json.loads(done.out)[0]["probabilities"]) == set(card["classes"])
+
+    done = call("evaluate", model, "--corpora", "tess", "--data", corpora_dir, "--out", tmp_path / "unseen")
+    assert done.code == 0
+    assert "| unseen | unseen corpus |" in done.out
+    done = call("evaluate", model, "--corpora", "emodb", "--data", corpora_dir, "--out", tmp_path / "seen")
+    assert done.code == 2
+    assert done.err.splitlines()[-1].startswith("serkit: ")
+    assert "emodb/03" in done.err
+    assert_one_sentence(call("evaluate", model, "--data", corpora_dir, "--out", tmp_path / "x"), "--corpora tess")
+
+
+def test_a_recipe_is_evaluated_and_compared(call: Call, recipe_file: Path, emodb_dir: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    done = call("evaluate", recipe_file, "--data", f"emodb={emodb_dir}", "--out", run)
+    assert done.code == 0
+    assert "Traceback" not in done.err
+    metrics = json.loads((run / "metrics.json").read_text("utf-8"))
+    row = f"| emodb-small | speaker kfold | 7 | 4 | 56 | 1 | {metrics['uar']:.1f} ["
+    assert row in done.out
+    compared = call("compare", run, run)
+    assert (compared.code, compared.err) == (0, "")
+    assert compared.out.count(row) == 2
+    document = call("compare", run, "--format", "json")
+    assert (document.code, document.err) == (0, "")
+    assert [(found["name"], found["uar"]) for found in json.loads(document.out)] == [("emodb-small", metrics["uar"])]
+
+    again = call("evaluate", recipe_file, "--data", f"emodb={emodb_dir}", "--out", run)
+    assert again.out == done.out
+    assert "2 fits are done already, 0 to go" in again.err
+    done = call("export", run, "-o", tmp_path / "model.onnx")
+    assert_one_sentence(done, "holds no finished model for seed 0: make one with 'serkit train'.")
+
+
+def test_the_variable_names_the_corpora_even_in_a_path_with_a_space(
+    call: Call, recipe_file: Path, emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "my corpora"
+    folder.mkdir()
+    monkeypatch.setenv("SERKIT_CORPORA", str(folder))
+    done = call("evaluate", recipe_file, "--out", tmp_path / "run")
+    assert_one_sentence(done, f"no folder for EmoDB in {str(folder)!r}")
+    monkeypatch.setenv("SERKIT_CORPORA", f"ravdess={folder}")
+    done = call("evaluate", recipe_file, "--out", tmp_path / "run")
+    assert_one_sentence(done, "no folder given for EmoDB; pass --data emodb=DIR.")
+
+
+def test_what_cannot_be_run_is_one_sentence(call: Call, recipe_file: Path, tmp_path: Path, trained_run: Path) -> None:
+    from serkit.lab.recipe import recipe_names
+
+    out, known = ("--out", tmp_path / "run"), recipe_names()[0]
+    assert_one_sentence(
+        call("evaluate", known[:-1], *out),
+        f"no recipe {known[:-1]!r}; did you mean {known!r}? See 'serkit recipes list'.",
+    )
+    assert_one_sentence(call("train", tmp_path / "none.yaml", *out), "no recipe file")
+    assert_one_sentence(call("evaluate", recipe_file, *out), "say where the corpora lie: --data DIR, or the variable")
+    assert_one_sentence(call("train", recipe_file, *out, "--data", tmp_path / "none"), "no data folder")
+    assert_one_sentence(call("train", recipe_file, *out, "--data", tmp_path), "no folder for EmoDB in")
+    assert_one_sentence(call("train", recipe_file, *out, "--data", f"emodb={tmp_path / 'none'}"), "none")
+    assert_one_sentence(call("train", recipe_file, *out, "--data", "a", "--data", "b"), "each is CORPUS=DIR.")
+    assert_one_sentence(call("evaluate", recipe_file, *out, "--corpora", "tess"), "--corpora is for model files")
+    assert_one_sentence(call("compare", tmp_path), "is not a run folder: it has no metrics.json.")
+    assert_one_sentence(call("compare", trained_run), "holds no predictions: it was trained, not evaluated.")
+    assert_one_sentence(call("export", tmp_path, "-o", tmp_path / "m.onnx"), "is not a run folder")
+    assert_one_sentence(call("export", trained_run, "-o", tmp_path), "is a folder; name the file to write.")
+    assert_one_sentence(call("corpora", "manifest", "emodv", tmp_path, "-o", "x.csv"), "did you mean 'emodb'?")
+    assert_one_sentence(call("models", "show", tmp_path / "none.onnx"), "cannot read the model")
+    assert_one_sentence(call("recipes", "show", "none"), "no recipe 'none'")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: x\ncorpora: [emodb]\nlabels: emodb\nsead: 1\n", "the recipe has no key 'sead'; did you mean 'seeds'?"),
+        ("name: x\ncorpora: [emodb]\nlabels: emodv\n", "no label set 'emodv'; did you mean 'emodb'?"),
+        ("name: x\ncorpora: [emodb]\nlabels: emodb\ntrain: {epochs: 0}\n", "train.epochs: "),
+        ("name: [\n", "is not YAML"),
+        ("- a list\n", "a recipe is a mapping"),
+        ("", "a recipe is a mapping"),
+    ],
+)
+def test_a_recipe_that_is_wrong_is_one_sentence(call: Call, tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(text, "utf-8")
+    assert_one_sentence(call("train", file, "--out", tmp_path / "run", "--data", tmp_path), message)
+
+
+def test_a_run_folder_that_is_a_file_is_one_sentence(
+    call: Call, recipe_file: Path, emodb_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = call("train", recipe_file, "--data", f"emodb={emodb_dir}", "--out", tmp_path / "file")
+    assert_one_sentence(done, f"{str(tmp_path / 'file')!r}: File exists.")
+
+
+def test_stopping_a_run_says_how_it_goes_on(
+    call: Call, recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from serkit.lab import evaluation
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluation, "evaluate", stopped)
+    done = call("evaluate", recipe_file, "--data", tmp_path, "--out", tmp_path / "run")
+    assert (done.code, done.out) == (130, "")
+    assert done.err.strip() == "serkit: stopped; the same command takes up a run where it was."
+
+
+def test_an_error_of_ours_stays_visible(call: Call, monkeypatch: pytest.MonkeyPatch, model_file: Path) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'serkit.nonsense'", name="serkit.nonsense")
+
+    monkeypatch.setattr(Recognizer, "load", broken)
+    with pytest.raises(ModuleNotFoundError):
+        call("models", "show", model_file)
+
+
+_CALL_MANY = """
+import json
+from serkit.cli import main
+
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["serkit", *arguments]
+    try:
+        main()
+    except SystemExit as stop:
+        print("exit code", stop.code)
+"""
+
+
+def test_without_the_lab_extra_its_commands_print_the_exact_pip_command(tmp_path: Path) -> None:
+    commands = [
+        ["train", "x", "--out", "y"], ["evaluate", "x", "--out", "y"], ["export", "x", "-o", "y"],
+        ["features", "list"], ["models", "list"], ["recipes", "list"], ["recipes", "show", "x"],
+    ]  # fmt: skip
+    done = bare.python(_CALL_MANY, json.dumps(commands), without=bare.LAB)
+    assert done.stderr.splitlines() == [MISSING_LAB] * len(commands)
+    assert done.stdout.splitlines() == ["exit code 2"] * len(commands)
+
+
+def _evaluated(folder: Path) -> Path:
+    """Write what ``compare`` reads of a run of two speakers."""
+    from serkit.lab.runs import Row, write_metrics, write_predictions
+
+    classes = ("anger", "neutral")
+    rows = [
+        Row(f"emodb/{s}{name}", "emodb", f"emodb/{s}", 0, 0, name, name, (0.5, 0.5)) for s in (3, 8) for name in classes
+    ]
+    facts = {
+        "name": "toy", "protocol": "speaker_kfold", "is_speaker_independent": True, "validation": "speakers",
+        "labels": "emodb", "corpora": ["emodb"], "model": "crnn", "complete": True,
+    }  # fmt: skip
+    write_predictions(folder, rows, classes)
+    write_metrics(folder, rows, classes, [], facts)
+    return folder
+
+
+def test_without_the_lab_extra_the_rest_of_the_command_line_works(
+    model_file: Path, clips: Path, emodb_dir: Path, tmp_path: Path
+) -> None:
+    commands = [
+        ["predict", str(clips / "a.wav"), "--model", str(model_file)],
+        ["predict", str(clips / "c.wav"), str(clips / "b.flac"), "--model", str(model_file), "--format", "csv"],
+        ["models", "show", str(model_file)],
+        ["corpora", "list"],
+        ["corpora", "manifest", "emodb", str(emodb_dir), "-o", str(tmp_path / "emodb.csv")],
+        ["compare", str(_evaluated(tmp_path / "run"))],
+    ]
+    done = bare.python(_CALL_MANY, json.dumps(commands), without=bare.NOT_INSTALLED)
+    assert done.stderr == ""
+    assert done.stdout.count("exit code 0") == len(commands)

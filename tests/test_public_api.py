@@ -1,0 +1,129 @@
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import soundfile
+
+import bare
+import serkit
+from synthetic import voice
+
+MODULES = sorted(module.name for module in pkgutil.walk_packages(serkit.__path__, "serkit."))
+HEAVY = {
+    "torch", "pandas", "librosa", "scipy", "sklearn", "onnx", "accelerate", "safetensors", "pydantic", "yaml",
+    "typer", "rich", "transformers", "matplotlib", "serkit.lab", "serkit.corpora", "serkit.cli",
+}  # fmt: skip
+_LOADED = "; print(*sorted(sys.modules), sep='\\n')"
+
+
+def loaded(done: object) -> set[str]:
+    """Return which of the heavy modules a process that ended with ``_LOADED`` has imported."""
+    assert getattr(done, "stderr", None) == ""
+    return HEAVY & set(getattr(done, "stdout", "").splitlines())
+
+
+def test_all_is_what_dir_shows() -> None:
+    assert sorted(serkit.__all__) == serkit.__all__
+    assert [name for name in dir(serkit) if name != "__version__"] == serkit.__all__
+
+
+def test_every_public_name_resolves_to_something_documented() -> None:
+    assert len(serkit.__all__) == len(set(serkit.__all__)) <= 16
+    for name in serkit.__all__:
+        thing = getattr(serkit, name)
+        assert callable(thing), name
+        assert thing.__doc__, name
+        assert thing.__name__ == name
+
+
+def test_a_star_import_gives_the_public_names() -> None:
+    code = "from serkit import *; print(sorted(name for name in globals() if name in sys.argv))"
+    assert bare.python(code, *serkit.__all__).stdout.strip() == str(serkit.__all__)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error_as_anywhere() -> None:
+    with pytest.raises(AttributeError, match=r"^module 'serkit' has no attribute 'Recogniser'$"):
+        serkit.Recogniser  # type: ignore[attr-defined]  # noqa: B018
+    assert not hasattr(serkit, "torch")
+
+
+def test_the_version_is_three_numbers() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", serkit.__version__)
+
+
+def test_importing_serkit_imports_next_to_nothing() -> None:
+    done = bare.python("import serkit; print(*sorted(sys.modules), sep='\\n')")
+    assert loaded(done) == set()
+    assert not {"numpy", "onnxruntime", "soundfile", "soxr"} & set(done.stdout.splitlines())
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stereo at 22,050 Hz, so that everything is done with it that can be done."""
+    file = tmp_path_factory.mktemp("clips") / "clip.wav"
+    speech = voice("anger", "emodb/03", seconds=1.0)
+    soundfile.write(file, [[x, x] for x in speech], 22_050)
+    return file
+
+
+_PREDICT = """
+import serkit
+
+recognizer = serkit.load(*sys.argv[2:])
+print(recognizer.predict(sys.argv[1]).emotion)
+recognizer.card.to_json()
+"""
+
+
+def test_loading_a_model_and_predicting_imports_no_part_of_the_lab(model_file: Path, clip: Path) -> None:
+    assert loaded(bare.python(_PREDICT + _LOADED.removeprefix("; "), clip, model_file)) == set()
+
+
+def test_a_plain_installation_predicts(model_file: Path, clip: Path) -> None:
+    done = bare.python(_PREDICT, clip, model_file, without=(*bare.NOT_INSTALLED, "pydantic", "typer", "rich"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == serkit.load(model_file).predict(clip).emotion
+
+
+@pytest.mark.usefixtures("embedded")
+def test_a_plain_installation_predicts_with_the_embedded_model(clip: Path) -> None:
+    done = bare.python(_PREDICT, clip, without=(*bare.NOT_INSTALLED, "pydantic", "typer", "rich"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == serkit.load().predict(clip).emotion
+
+
+def test_every_public_name_and_every_corpus_works_in_a_plain_installation() -> None:
+    code = """
+import serkit
+from serkit.corpora import corpus_names, get_corpus
+import serkit.lab.metrics, serkit.lab.runs, serkit.lab.leaderboard
+
+print(*(getattr(serkit, name).__name__ for name in serkit.__all__), *(get_corpus(name).name for name in corpus_names()))
+"""
+    done = bare.python(code, without=(*bare.NOT_INSTALLED, "pydantic"))
+    assert done.stderr == ""
+    assert done.stdout.split()[: len(serkit.__all__)] == serkit.__all__
+
+
+def examples(module: ModuleType) -> list[doctest.DocTest]:
+    return [test for test in doctest.DocTestFinder().find(module) if test.examples]
+
+
+@pytest.mark.parametrize("name", ["serkit", *MODULES])
+def test_the_examples_in_a_modules_docstrings_are_right(name: str, request: pytest.FixtureRequest) -> None:
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE, verbose=False)
+    failures: list[str] = []
+    for test in examples(importlib.import_module(name)):
+        if any("load()" in example.source for example in test.examples):
+            request.getfixturevalue("embedded")
+        runner.run(test, out=failures.append)
+    assert not failures, "".join(failures)
+
+
+def test_some_docstrings_have_examples() -> None:
+    with_examples = {name for name in ["serkit", *MODULES] if examples(importlib.import_module(name))}
+    assert {"serkit", "serkit.audio", "serkit.corpora", "serkit.labels", "serkit.runtime.recognizer"} <= with_examples
