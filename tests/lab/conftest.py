@@ -1,9 +1,13 @@
 """Fixtures of the lab's tests."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import torch
+
+from serkit.lab import runs
+from serkit.lab.metrics import bootstrap_interval
 
 
 @pytest.fixture(scope="module")
@@ -13,3 +17,11 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def quick_bootstrap() -> Iterator[None]:
+    """Runs are measured with a rough interval."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "bootstrap_interval", partial(bootstrap_interval, draws=50))
+        yield

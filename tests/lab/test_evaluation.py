@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from serkit.lab import evaluation, runs
 from serkit.lab.data import open_store
 from serkit.lab.evaluation import evaluate, evaluate_model, resolve_recipe, train
 from serkit.lab.features import build_feature
-from serkit.lab.metrics import bootstrap_interval
 from serkit.lab.models import build_body
 from serkit.lab.protocols import check_leakage, make_split
 from serkit.lab.recipe import Recipe, load_recipe
@@ -32,7 +30,7 @@ from serkit.manifest import Manifest
 from serkit.types import Prediction
 from synthetic import write_corpus
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")
 Data = Mapping[str, Path]
 FILES = ("recipe.yaml", "env.json", "folds.json", "predictions.csv", "metrics.json")
 TWO_SEEDS = tiny_recipe(seeds=[0, 3], train={"epochs": 2})
@@ -66,14 +64,6 @@ class Notes(Watch):
                 raise Killed
 
         yield advance
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_bootstrap() -> Iterator[None]:
-    """A rough interval is enough here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "bootstrap_interval", partial(bootstrap_interval, draws=20))
-        yield
 
 
 @pytest.fixture(scope="module")

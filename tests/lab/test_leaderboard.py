@@ -12,6 +12,7 @@ from serkit.lab.metrics import bootstrap_interval, confusion_matrix, macro_f1, u
 from serkit.lab.recipe import load_recipe
 from serkit.lab.runs import Fit, Row, read_json, read_predictions, write_metrics, write_predictions
 
+pytestmark = pytest.mark.usefixtures("quick_bootstrap")
 CLASSES = ("anger", "fear", "calm")
 RESULTS = Path(__file__).parents[2] / "results"
 COMMITTED = sorted(path.parent for path in RESULTS.glob("*/metrics.json"))

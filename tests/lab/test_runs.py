@@ -18,6 +18,7 @@ from serkit.lab.runs import (
     write_predictions,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_bootstrap")
 CLASSES = ("anger", "fear", "calm")
 FACTS = {"name": "toy-loso-crnn", "complete": True}
 FIT = Fit(fold=0, seed=0, kept=3, epochs=5, validation_uar=60.0, temperature=1.1, seconds=2.0)

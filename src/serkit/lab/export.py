@@ -93,7 +93,8 @@ def write_graph(exported: nn.Module, path: Path, card: Card) -> None:
     waveform = torch.zeros(2, card.sampling_rate)
     lengths = torch.tensor([card.sampling_rate, card.sampling_rate // 2])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecated, but the newer exporter cannot decompose a GRU over dynamic time (torch 2.13)
+        # Deprecated, but the newer exporter cannot decompose a GRU over dynamic time (torch 2.13).
+        warnings.simplefilter("ignore")
         torch.onnx.export(
             exported, (waveform, lengths), path, dynamo=False, opset_version=OPSET,
             input_names=["waveform", "lengths"], output_names=["probabilities", "embedding"],
