@@ -162,7 +162,7 @@ def _opened(source: str | os.PathLike[str] | BinaryIO, name: str) -> Any:
     target: Any
     if isinstance(source, str | os.PathLike):
         with _opened_path(Path(source), name) as file:
-            target = _checked(file, name) or os.fspath(source)
+            target = _checked(file, name) or os.fsencode(source)
     elif hasattr(source, "read"):
         stream = _bytes_of(source, name)
         target = _checked(stream, name) or stream

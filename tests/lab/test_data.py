@@ -388,13 +388,21 @@ def test_an_epoch_is_the_same_for_the_same_seed_and_number() -> None:
     assert not same(epoch(lengths, seed=2, epoch=2, **MASKED), first)
 
 
-def test_what_is_drawn_for_an_utterance_does_not_depend_on_the_others() -> None:
-    def drawn(lengths: list[int]) -> dict[str, torch.Tensor]:
-        batches = epoch(lengths, **MASKED)
-        return {name: batch.features[i, :, : batch.lengths[i]] for batch in batches for i, name in enumerate(batch.ids)}
+def drawn(lengths: list[int], **options: int) -> dict[str, torch.Tensor]:
+    """Return the masked frames of each utterance."""
+    batches = epoch(lengths, **options, **MASKED)
+    return {name: batch.features[i, :, : batch.lengths[i]] for batch in batches for i, name in enumerate(batch.ids)}
 
-    all_of_them, some = drawn(list(range(10, 40))), drawn(list(range(10, 20)))
-    assert all(torch.equal(features, all_of_them[name]) for name, features in some.items())
+
+def test_what_is_drawn_for_an_utterance_does_not_depend_on_the_others() -> None:
+    among_others, among_few = drawn(list(range(10, 40))), drawn(list(range(10, 20)))
+    assert all(torch.equal(features, among_others[name]) for name, features in among_few.items())
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"epoch": 1}])
+def test_what_is_drawn_for_an_utterance_differs_between_seeds_and_epochs(other: dict[str, int]) -> None:
+    one, two = drawn([20] * 30), drawn([20] * 30, **other)
+    assert sum(torch.equal(features, two[name]) for name, features in one.items()) < 3
 
 
 def test_every_speed_is_drawn_and_no_other() -> None:

@@ -190,14 +190,24 @@ def test_consecutive_folds_follow_the_speakers_order() -> None:
     assert found == [[f"{n:02d}" for n in range(first, first + 4)] for first in range(1, 25, 4)]
 
 
-def test_balanced_folds_have_each_corpus_and_sex_alike() -> None:
-    sex_of = {u.speaker: u.sex for u in MIXED}
+@given(utterances=manifests, folds=st.integers(2, 6), seed=st.integers(0, 3))
+def test_balanced_folds_have_each_corpus_and_sex_alike(utterances: Manifest, folds: int, seed: int) -> None:
+    """However much each speaker says."""
+    assume(folds <= len(utterances.speakers))
+    split = split_by(utterances, Protocol(folds=folds, seed=seed, validation="none"))
+    stratum = {u.speaker: (u.corpus, u.sex) for u in utterances}
+    tested = [Counter(stratum[name] for name in speakers(utterances, fold.test)) for fold in split.folds]
+    for corpus_and_sex in set(stratum.values()):
+        of_each = [count[corpus_and_sex] for count in tested]
+        assert max(of_each) - min(of_each) <= 1
+
+
+def test_balanced_folds_are_of_one_size() -> None:
+    """The man that is left over and the woman that is left over do not meet in one fold."""
+    voices = manifest(*(speaker(f"emodb/{n:02d}", "male" if n < 5 else "female") for n in range(10)))
     for seed in range(5):
-        split = split_by(MIXED, Protocol(folds=3, seed=seed))
-        tested = [Counter((s.split("/")[0], sex_of[s]) for s in speakers(MIXED, fold.test)) for fold in split.folds]
-        for stratum in set().union(*tested):
-            of_each = [count[stratum] for count in tested]
-            assert max(of_each) - min(of_each) <= 1, f"{stratum} is spread {of_each}"
+        tested = [speakers(voices, fold.test) for fold in split_by(voices, Protocol(folds=4, seed=seed)).folds]
+        assert sorted(len(names) for names in tested) == [2, 2, 3, 3]
 
 
 def test_balanced_folds_have_a_corpus_of_few_speakers_in_as_many_folds() -> None:

@@ -32,6 +32,20 @@ def build_settings(config: type[T], settings: dict[str, Any], *, where: str) -> 
         raise RecipeError(f"{where}: {describe(error)}") from error
 
 
+def require(**claims: bool) -> None:
+    """Check settings against each other, from a dataclass's ``__post_init__``.
+
+    Args:
+        claims: The setting that is at fault where its claim is false.
+
+    Raises:
+        RecipeError: For the first claim that is false.
+    """
+    for name, holds in claims.items():
+        if not holds:
+            raise RecipeError(f"{name} is out of range; see 'serkit recipes show' for the defaults.")
+
+
 def describe(error: ValidationError) -> str:
     """Say in one sentence what pydantic found wrong first."""
     first = error.errors()[0]

@@ -126,6 +126,8 @@ class Recognizer:
         Raises:
             AudioError: If a clip cannot be used and ``on_error`` is ``raise``.
         """
+        if isinstance(audios, str | bytes | os.PathLike):
+            raise TypeError("predict_many takes several clips; for one, call predict.")
         for audio in audios:
             try:
                 yield self.predict(audio, sampling_rate=sampling_rate)

@@ -309,3 +309,13 @@ def test_a_crnns_stem_halves_the_bands_and_as_often_as_asked_the_frames() -> Non
         shapes.append(x.shape[2:])
     assert all(after[0] == (before[0] + 1) // 2 for before, after in pairwise(shapes))
     assert [shape[1] for shape in shapes] == [101, 51, 26, 26]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"stem": []}, {"channels": 0}, {"dropout": 2}, {"recurrent": -1}, {"embedding": 0}, {"dilations": [0]},
+     {"halvings": -1}],
+)  # fmt: skip
+def test_a_setting_of_crnn_out_of_range_is_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(RecipeError, match="is out of range"):
+        build_body("crnn", settings, size=64, classes=7)

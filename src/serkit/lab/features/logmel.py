@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from serkit.errors import RecipeError
 from serkit.lab.features.masking import frame_mask, masked_mean_and_deviation, trim_silence
+from serkit.lab.settings import require
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class LogMelConfig:
         hop_ms: Step between frames.
         fmin: Lowest frequency in Hz.
         fmax: Highest frequency in Hz, or None for half the sampling rate.
-        floor: Power that is added before the logarithm: -60 dB below a power of 1.
+        floor: Power that is added before the logarithm.
         trim_db: Leading and trailing frames this far below the loudest are cut; None keeps all.
         normalise: ``band``: each band to mean 0, all to deviation 1; ``utterance``: one mean and one
             deviation for all bands; ``none``. Always over the utterance's own valid frames.
@@ -51,9 +52,19 @@ class LogMelConfig:
 
     def __post_init__(self) -> None:
         if self.window_ms * self.sampling_rate / 1000 > self.n_fft:
-            raise RecipeError(f"logmel: a window of {self.window_ms} ms is longer than n_fft of {self.n_fft} points.")
-        if self.normalise not in ("none", "band", "utterance"):
-            raise RecipeError(f"logmel: normalise must be none, band or utterance, not {self.normalise!r}.")
+            raise RecipeError(f"a window of {self.window_ms} ms is longer than n_fft of {self.n_fft} points.")
+        fmax = self.sampling_rate / 2 if self.fmax is None else self.fmax
+        require(
+            sampling_rate=self.sampling_rate > 0,
+            bands=self.bands >= 1,
+            window_ms=self.window_ms * self.sampling_rate >= 1000,
+            hop_ms=self.hop_ms * self.sampling_rate >= 1000,
+            fmin=0 <= self.fmin < fmax,
+            fmax=fmax <= self.sampling_rate / 2,
+            floor=self.floor > 0,
+            trim_db=self.trim_db is None or self.trim_db > 0,
+            normalise=self.normalise in ("none", "band", "utterance"),
+        )
 
 
 class LogMel(nn.Module):

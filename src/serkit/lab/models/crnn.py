@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from serkit.lab.features.masking import frame_mask
 from serkit.lab.models.model import Output
+from serkit.lab.settings import require
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,17 @@ class CrnnConfig:
     recurrent: int = 96
     embedding: int = 128
     dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        require(
+            stem=bool(self.stem) and min(self.stem) >= 1,
+            halvings=self.halvings >= 0,
+            channels=self.channels >= 1,
+            dilations=all(dilation >= 1 for dilation in self.dilations),
+            recurrent=self.recurrent >= 0,
+            embedding=self.embedding >= 1,
+            dropout=0 <= self.dropout < 1,
+        )
 
     @classmethod
     def tiny(cls) -> "CrnnConfig":
