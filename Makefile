@@ -11,7 +11,7 @@ REQUIREMENTS := pyproject.toml constraints.txt
 .PHONY: help demo test test-all lint bench results default-model clean distclean
 
 help:
-	@echo 'make demo       recognise the clips in examples/ (installs no torch)'
+	@echo 'make demo       recognise a clip of examples/ (installs no torch)'
 	@echo 'make test       run the tests; make test ARGS="-k folds" runs some'
 	@echo 'make test-all   run those that take minutes too'
 	@echo 'make lint       ruff, mypy, import rules'
@@ -21,7 +21,7 @@ help:
 	@echo 'make clean      delete caches and builds; make distclean deletes .venv too'
 
 demo: $(VENV)/.base
-	@$(BIN)/serkit predict examples/*.wav examples/*.flac
+	@$(BIN)/serkit predict examples/loud_fast_high.wav
 
 test: $(VENV)/.dev
 	@$(BIN)/pytest $(ARGS)

@@ -68,6 +68,10 @@ def _line(cells: Any) -> str:
     return f"| {' | '.join(str(cell) for cell in cells)} |"
 
 
+def _name(run: dict[str, Any]) -> str:
+    return str(run["name"]) + ("" if run["complete"] else " (unfinished)")
+
+
 def _uar(scores: dict[str, Any]) -> str:
     star = "" if scores["interval_over"] == "speakers" else "\\*"
     return f"{scores['uar']:.1f} [{scores['uar_low']:.1f}, {scores['uar_high']:.1f}]{star}"
@@ -84,7 +88,7 @@ def _cells(run: dict[str, Any]) -> list[str]:
     protocol = run["protocol"].replace("_", " ") + ("" if run["is_speaker_independent"] else " **(shares speakers)**")
     seen = "" if run["validation_uar"] is None else f"{run['validation_uar']:.1f}"
     return [
-        run["name"] + ("" if run["complete"] else " (unfinished)"), protocol, str(len(run["recall"])),
+        _name(run), protocol, str(len(run["recall"])),
         str(run["speakers"]), str(run["utterances"]), str(len(run["seeds"])), _uar(run), f"{run['wa']:.1f}",
         f"{run['macro_f1']:.1f}", seen,
     ]  # fmt: skip
@@ -112,7 +116,7 @@ def _leaks(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> str:
     lines += [_line(head), _line("---" for _ in head)]
     for run, leaky in pairs:
         gap = f"{leaky['uar'] - run['uar']:+.1f}"
-        lines.append(_line((run["name"], leaky["name"], f"{run['uar']:.1f}", f"{leaky['uar']:.1f}", gap)))
+        lines.append(_line((_name(run), _name(leaky), f"{run['uar']:.1f}", f"{leaky['uar']:.1f}", gap)))
     return "\n".join(lines)
 
 
