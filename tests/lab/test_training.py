@@ -181,21 +181,24 @@ def test_each_augmentation_changes_what_is_learned(tmp_path: Path, change: dict[
     assert not same_weights(plain.weights, augmented.weights)
 
 
-def test_mixup_mixes_pairs_that_are_as_long_as_the_longer_one(tmp_path: Path) -> None:
-    """Both of the pair are mixed with one share, so what is left of each behind the other adds up to one."""
+def test_mixup_mixes_features_and_targets_of_a_pair_by_one_share(tmp_path: Path) -> None:
+    """A pair is as long as its longer one, behind the shorter one's end the longer one alone is heard."""
     body = tiny_body()
-    heard: list[tuple[Tensor, Tensor]] = []
-    body.register_forward_pre_hook(lambda module, inputs: heard.append(inputs) if module.training else None)
-    short, long = np.ones((4, BANDS), np.float32), np.full((9, BANDS), 3, np.float32)
-    rows = {"toy/0": short, "toy/1": long}
-    data = Examples([rows], rows, {"toy/0": 0, "toy/1": 1}, {}, CLASSES)
-    fit(body, data, Train(epochs=6, batch_size=2), Augment(**(PLAIN | {"mixup": 0.5})), seed=0, folder=tmp_path)
-    mixed = [(features, lengths) for features, lengths in heard if lengths.tolist() == [9, 9]]
+    heard: list[tuple[Tensor, Tensor, Tensor]] = []
+    body.register_forward_hook(lambda module, inputs, output: heard.append((*inputs, output.logits.detach())))
+    rows = {"toy/short": np.ones((4, BANDS), np.float32), "toy/long": np.full((9, BANDS), 3, np.float32)}
+    data = Examples([rows], rows, {"toy/short": 0, "toy/long": 1}, {}, CLASSES)
+    train = Train(epochs=6, batch_size=2, label_smoothing=0, class_weights=False)
+    fitted = fit(body, data, train, Augment(**(PLAIN | {"mixup": 0.5})), seed=0, folder=tmp_path)
+    pairs = [(*batch, epoch.train_loss) for batch, epoch in zip(heard, fitted.history, strict=True)]
+    mixed = [pair for pair in pairs if pair[1].tolist() == [9, 9]]  # the others drew themselves as their partner
     assert mixed
-    for features, _ in mixed:
-        share = (features[:, :, 8] / 3).mean(dim=1)  # behind the short one's end only the long one is heard
+    for features, _, logits, loss in mixed:
+        share = (features[:, :, 8] / 3).mean(dim=1)  # of the long one, in either order
         torch.testing.assert_close(features[:, :, 0], (3 * share + 1 - share)[:, None].expand(2, BANDS))
         torch.testing.assert_close(share.sum(), torch.tensor(1.0))
+        short, long = -logits.log_softmax(1)[:, :2].T
+        assert loss == pytest.approx(float((share * long + (1 - share) * short).mean()), rel=1e-5)
 
 
 # Interrupted and resumed
