@@ -47,6 +47,7 @@ results: $(VENV)/.dev
 # Takes hours; needs SERKIT_CORPORA. The first export is what is scored on the unseen corpus, the second carries that
 # score and those on unseen speakers on its card; the weights are the same.
 default-model: $(VENV)/.dev
+	@rm -rf runs/default results/default-3fold-crnn results/tess-unseen-default
 	@$(BIN)/serkit train default-3fold-crnn --out runs/default
 	@$(BIN)/serkit export runs/default -o runs/default.onnx
 	@$(BIN)/serkit evaluate runs/default.onnx --corpora tess --out results/tess-unseen-default

@@ -566,3 +566,23 @@ def test_any_array_is_refused_or_is_audio(array: NDArray[Any], rate: int) -> Non
         samples = loaded(array, sampling_rate=rate)
         assert_valid(samples)
         assert abs(len(samples) - array.shape[-1] * RATE / rate) <= 1
+
+
+@pytest.mark.parametrize("size", [1e7, 1e18, 1e38])
+def test_absurdly_large_samples_are_refused_before_they_overflow_a_model(size: float) -> None:
+    samples = np.zeros(16_000, np.float32)
+    samples[5] = size
+    with pytest.raises(NonFiniteAudioError, match="absurdly large"):
+        load_audio(samples, sampling_rate=16_000, target_rate=16_000)
+
+
+def test_a_list_is_no_audio_whatever_its_rate() -> None:
+    for rate in (None, 16_000):
+        with pytest.raises(TypeError, match="a path, a binary file object or an array, not list"):
+            load_audio([0.0] * 16_000, sampling_rate=rate, target_rate=16_000)  # type: ignore[arg-type]
+
+
+def test_a_file_name_that_is_not_utf8_is_read(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path / "b") + b"\xff.wav"
+    soundfile.write(name, np.zeros(1600), 16_000, format="WAV")
+    assert load_audio(os.fsdecode(name), target_rate=16_000).shape == (1600,)

@@ -12,7 +12,7 @@ from serkit.errors import ModelFileError
 EVIDENCE = Evidence(
     run="emodb-loso-crnn", protocol="leave_one_speaker_out", corpora=("emodb",), is_speaker_independent=True,
     speakers=10, utterances=535, seeds=3, uar=80.1, uar_low=75.0, uar_high=85.5, interval_over="speakers",
-    wa=81.0, macro_f1=79.9, note="emodb: UAR 80.1",
+    wa=81.0, macro_f1=79.9, per_corpus=({"corpus": "emodb", "uar": 80.1},),
 )  # fmt: skip
 CARD = Card(
     name="emodb-loso-crnn", serkit_version="0.1.0", classes=("anger", "neutral"), label_set="emodb",
@@ -45,7 +45,7 @@ def test_a_card_is_read_as_it_was_written() -> None:
 
 
 def test_a_card_without_evidence_or_with_much_of_it_is_read_as_it_was_written() -> None:
-    for evidence in ((), (EVIDENCE, replace(EVIDENCE, run="other", note=""))):
+    for evidence in ((), (EVIDENCE, replace(EVIDENCE, run="other", per_corpus=()))):
         card = replace(CARD, evidence=evidence, validation_uar=71.5)
         assert read_card(write_card(card), "model") == card
 

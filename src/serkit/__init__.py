@@ -12,6 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import os
+
     from serkit.audio import load_audio
     from serkit.card import Card
     from serkit.errors import AudioError, ModelFileError, SerkitError
@@ -47,7 +49,7 @@ _HOMES = {
 }
 
 
-def load(path: Any = None, *, threads: int | None = None) -> "Recognizer":
+def load(path: "str | os.PathLike[str] | None" = None, *, threads: int | None = None) -> "Recognizer":
     """Open a model file; see :meth:`serkit.Recognizer.load`."""
     from serkit.runtime.recognizer import Recognizer
 

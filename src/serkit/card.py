@@ -37,7 +37,7 @@ class Evidence:
     interval_over: str
     wa: float
     macro_f1: float
-    note: str = ""
+    per_corpus: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,10 @@ class Card:
         temperature: That the logits are divided by, inside the graph.
         validation_uar: Percent, or None without validation.
         evidence: Measured results.
+        weights_digest: SHA-256 of the trained weights' file.
         licence: That follows from the corpora.
         is_commercial_use_allowed: Whether all the corpora allow it.
+        is_sharing_allowed: Whether all the corpora allow passing on what is derived from them.
         not_for: Uses that it must not be put to.
         recipe: The resolved recipe.
     """
@@ -88,6 +90,8 @@ class Card:
     is_commercial_use_allowed: bool
     not_for: tuple[str, ...]
     recipe: Mapping[str, Any]
+    weights_digest: str = ""
+    is_sharing_allowed: bool = True
 
     @property
     def seen_speakers(self) -> frozenset[str]:

@@ -189,9 +189,19 @@ def compare(
     format: Annotated[BoardFormat, typer.Option(help="How to print.")] = BoardFormat.markdown,  # noqa: A002
 ) -> None:
     """Put runs side by side, recomputed from their predictions."""
+    from serkit.errors import RunError
     from serkit.lab.leaderboard import as_markdown, as_page, recompute
 
-    rows = [recompute(run) for run in runs]
+    rows = []
+    for run in runs:
+        try:
+            rows.append(recompute(run))
+        except RunError as error:
+            if len(runs) == 1:
+                raise
+            typer.echo(f"serkit: left out: {error}", err=True)
+    if not rows:
+        raise RunError("none of these runs has predictions to compare.")
     if format is BoardFormat.json:
         typer.echo(json.dumps(rows, indent=1))
     else:
@@ -306,8 +316,8 @@ def _data(values: list[str] | None) -> "Data":
     """Turn ``--data`` into one folder, or corpora to folders."""
     from serkit.errors import CorpusError
 
-    if not values and "SERKIT_CORPORA" in os.environ:
-        values = [os.environ["SERKIT_CORPORA"]]  # typer's own envvar would take a path with a space for two
+    if not values and (folder := os.environ.get("SERKIT_CORPORA")):
+        values = [folder]  # typer's own envvar would take a path with a space for two
     if not values:
         raise CorpusError("say where the corpora lie: --data DIR, or the variable SERKIT_CORPORA.")
     if len(values) == 1 and "=" not in values[0]:

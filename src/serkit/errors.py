@@ -27,6 +27,7 @@ derives from the built-in exception that a caller would expect, so ``except File
     ├── RunError (ValueError)                        a folder that is not a run, or of another recipe
     ├── ExportError (RuntimeError)                   a model that cannot become one ONNX file
     ├── ModelFileError (ValueError)                  an ONNX file without a serkit card, or broken
+    ├── InferenceError (RuntimeError)                a model that fails on valid audio
     └── MissingExtraError (ImportError)              an optional package is not installed
 """
 
@@ -128,6 +129,10 @@ class ExportError(SerkitError, RuntimeError):
 
 class ModelFileError(SerkitError, ValueError):
     """A file that is not a serkit model."""
+
+
+class InferenceError(SerkitError, RuntimeError):
+    """A model that fails on valid audio, for want of memory, say."""
 
 
 class MissingExtraError(SerkitError, ImportError):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from serkit.errors import LabelError, nearest, unknown_name
+from serkit.errors import LabelError, UnknownNameError, nearest
 
 EMOTIONS = (
     "anger", "boredom", "calm", "contempt", "disgust", "excitement", "fear",
@@ -101,4 +101,5 @@ def get_label_set(name: str) -> LabelSet:
     try:
         return LABEL_SETS[name]
     except KeyError:
-        raise unknown_name("label set", name, LABEL_SETS, "serkit corpora list") from None
+        hint = nearest(name, LABEL_SETS) or "."
+        raise UnknownNameError(f"no label set {name!r}{hint} There are {', '.join(LABEL_SETS)}.") from None

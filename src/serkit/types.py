@@ -54,7 +54,8 @@ class Prediction:
 
     Attributes:
         emotion: The most probable class.
-        probabilities: Class to calibrated probability, most probable first; they sum to 1.
+        probabilities: Class to probability, most probable first; they sum to 1. Calibrated on held-out speakers of
+            the model's own corpora, which says little of other voices.
         embedding: The model's utterance embedding, shape (D,).
         duration: Seconds of audio that were heard.
     """

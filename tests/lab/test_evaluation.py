@@ -223,7 +223,8 @@ def test_killed_after_a_fold_and_resumed_equals_uninterrupted(
     watch = Notes()
     metrics = evaluate(TWO_SEEDS, data, tmp_path, watch=watch)
     assert len(watch.fits) == todo, "what is done is not done again"
-    assert watch.notes[0] == f"{4 - todo} fits are done already, {todo} to go"
+    assert watch.notes[0] == "ravdess has 96 utterances here, and 1440 officially"
+    assert watch.notes[1] == f"{4 - todo} fits are done already, {todo} to go"
     assert metrics["complete"] is True
     assert same_run(tmp_path, whole)
 
@@ -366,7 +367,8 @@ def test_what_a_label_set_leaves_out_is_counted(emodb_dir: Path, tmp_path: Path)
     recipe = tiny_recipe(name="emodb-2fold-tiny", corpora=["emodb"], labels="basic7")
     watch = Notes()
     metrics = evaluate(recipe, {"emodb": emodb_dir}, tmp_path, watch=watch)
-    assert watch.notes[0] == "label set basic7 leaves out 8 utterances of boredom"
+    assert watch.notes[0] == "emodb has 56 utterances here, and 535 officially"
+    assert watch.notes[1] == "label set basic7 leaves out 8 utterances of boredom"
     assert read_json(tmp_path, "env.json")["dropped"] == {"boredom": 8}
     assert metrics["utterances"] == 56 - 8
     assert "surprise" not in metrics["recall"], "a class that the corpus lacks has no recall"
@@ -481,6 +483,20 @@ def test_a_model_is_scored_on_a_corpus_that_it_has_never_seen(emodb_dir: Path, t
     for row in table(out):
         assert float(row[row["predicted"]]) == 0.7
     assert load_recipe(out / "recipe.yaml") == recipe
+
+
+def test_scoring_a_model_never_overwrites_another_run(emodb_dir: Path, tmp_path: Path) -> None:
+    data, recipe = {"emodb": emodb_dir}, tiny_recipe(labels="basic7")
+    answer = oracle(read_corpora(["emodb"], data), "basic7")
+    model = replace(card(recipe, train_speakers=("ravdess/01",)), weights_digest="one")
+    evaluate_model(model, answer, ("emodb",), data, tmp_path)
+    evaluate_model(model, answer, ("emodb",), data, tmp_path)
+    with pytest.raises(RunError, match="holds another run: choose another --out"):
+        evaluate_model(replace(model, weights_digest="two"), answer, ("emodb",), data, tmp_path)
+    kfold = tiny_recipe(name="emodb-2fold-tiny", corpora=["emodb"], labels="basic7")
+    evaluate(kfold, data, tmp_path / "kfold")
+    with pytest.raises(RunError, match="holds another run"):
+        evaluate_model(model, answer, ("emodb",), data, tmp_path / "kfold")
 
 
 @pytest.mark.parametrize("side", ["train_speakers", "validation_speakers"])

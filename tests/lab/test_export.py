@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 from dataclasses import asdict, replace
@@ -20,7 +21,7 @@ from serkit.errors import ExportError, RunError
 from serkit.lab import export as module
 from serkit.lab.export import TOLERANCE, export, largest_difference, write_graph
 from serkit.lab.models import Model, build_model, get_config, model_names
-from serkit.lab.runs import Fit, Row, write_metrics
+from serkit.lab.runs import Fit, Row, write_metrics, write_predictions
 from serkit.runtime.recognizer import Recognizer
 from synthetic import voice
 
@@ -55,8 +56,8 @@ def change(file: Path, **changes: Any) -> None:
         file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text("utf-8")) | changes), "utf-8")
 
 
-def evaluated(folder: Path, *, is_complete: bool = True) -> Path:
-    """Write what an evaluation of three seeds leaves behind, as far as a card needs it."""
+def evaluated(folder: Path, run: Path, *, is_complete: bool = True, **changed: Any) -> Path:
+    """Write what an evaluation of three seeds of the run's recipe leaves behind, as far as a card needs it."""
     rows = [
         Row(f"emodb/{s}{i}", "emodb", f"emodb/{s}", 0, seed, name, CLASSES[0] if i == 5 else name, (1.0,) * 7)
         for s in range(8) for i, name in enumerate(CLASSES) for seed in (0, 1, 2)
@@ -64,8 +65,10 @@ def evaluated(folder: Path, *, is_complete: bool = True) -> Path:
     facts = {
         "name": "emodb-loso-toy", "protocol": "leave_one_speaker_out", "is_speaker_independent": True,
         "validation": "speakers", "labels": "emodb", "corpora": ["emodb"], "model": "crnn", "complete": is_complete,
-    }  # fmt: skip
+    } | changed  # fmt: skip
     write_metrics(folder, rows, CLASSES, [Fit(0, 0, 1, 2, 50.0, 1.0, 1.0)], facts)
+    write_predictions(folder, rows, CLASSES)
+    shutil.copy(run / "recipe.yaml", folder)
     return folder
 
 
@@ -222,23 +225,55 @@ def test_every_corpus_says_its_licence_for_the_card() -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_evidence_goes_on_the_card_with_its_protocol(run: Path, tmp_path: Path) -> None:
-    export(run, tmp_path / "model.onnx", evidence=(evaluated(tmp_path / "a"), str(evaluated(tmp_path / "b"))))
+    export(run, tmp_path / "model.onnx", evidence=(evaluated(tmp_path / "a", run), str(evaluated(tmp_path / "b", run))))
     first, second = Recognizer.load(tmp_path / "model.onnx").card.evidence
     assert first == second
     assert isinstance(first, Evidence)
     expected = Evidence(
         run="emodb-loso-toy", protocol="leave_one_speaker_out", corpora=("emodb",), is_speaker_independent=True,
         speakers=8, utterances=56, seeds=3, uar=85.71, uar_low=85.71, uar_high=85.71, interval_over="speakers",
-        wa=85.71, macro_f1=first.macro_f1, note="emodb: UAR 85.71",
+        wa=85.71, macro_f1=first.macro_f1, per_corpus=first.per_corpus,
     )  # fmt: skip
     assert first == expected
+    assert [(row["corpus"], row["uar"], row["speakers"]) for row in first.per_corpus] == [("emodb", 85.71, 8)]
+
+
+@pytest.mark.usefixtures("quick")
+def test_evidence_of_another_recipe_is_refused(run: Path, tmp_path: Path) -> None:
+    other = evaluated(tmp_path / "other", run)
+    change(other / "recipe.yaml", name="other-name", seeds=[0, 1, 2])
+    export(run, tmp_path / "model.onnx", evidence=(other,))
+    settings = yaml.safe_load((other / "recipe.yaml").read_text("utf-8"))["train"]
+    change(other / "recipe.yaml", train=settings | {"lr": 0.5})
+    with pytest.raises(RunError, match="measured another model: its numbers cannot go on this card"):
+        export(run, tmp_path / "model.onnx", evidence=(other,))
+
+
+@pytest.mark.usefixtures("quick")
+def test_evidence_on_an_unseen_corpus_must_be_of_the_same_weights(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "model.onnx")
+    digest = Recognizer.load(tmp_path / "model.onnx").card.weights_digest
+    assert digest == hashlib.sha256((run / "fold_0" / "seed_0" / "weights.safetensors").read_bytes()).hexdigest()
+    same = evaluated(tmp_path / "same", run, protocol="unseen_corpus", model_weights_digest=digest)
+    export(run, tmp_path / "model.onnx", evidence=(same,))
+    other = evaluated(tmp_path / "other", run, protocol="unseen_corpus", model_weights_digest="0" * 64)
+    with pytest.raises(RunError, match="measured another model"):
+        export(run, tmp_path / "model.onnx", evidence=(other,))
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_corpus_that_forbids_derivatives_is_named_on_the_card(run: Path, tmp_path: Path) -> None:
+    for names, is_allowed in ((["emodb"], True), (["emodb", "tess"], False)):
+        change(run / "recipe.yaml", corpora=names)
+        export(run, tmp_path / "model.onnx")
+        assert Recognizer.load(tmp_path / "model.onnx").card.is_sharing_allowed is is_allowed
 
 
 @pytest.mark.usefixtures("quick")
 def test_evidence_that_is_not_finished_or_is_none_is_refused(run: Path, trained_run: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is not finished: its numbers cannot go on a card"):
-        export(run, tmp_path / "model.onnx", evidence=(evaluated(tmp_path / "part", is_complete=False),))
-    with pytest.raises(RunError, match="holds no numbers for a card: it was trained, not evaluated"):
+        export(run, tmp_path / "model.onnx", evidence=(evaluated(tmp_path / "part", run, is_complete=False),))
+    with pytest.raises(RunError, match="holds no predictions: it was trained, not evaluated"):
         export(run, tmp_path / "model.onnx", evidence=(trained_run,))
     with pytest.raises(RunError, match="is not a run folder: it has no metrics"):
         export(run, tmp_path / "model.onnx", evidence=(tmp_path,))
@@ -274,7 +309,8 @@ def test_of_several_seeds_the_first_is_exported_or_the_one_that_is_named(run: Pa
     export(run, tmp_path / "named.onnx", seed=7)
     first, named = Recognizer.load(tmp_path / "first.onnx"), Recognizer.load(tmp_path / "named.onnx")
     assert first.card.validation_uar == metrics["fits"][0]["validation_uar"]
-    assert named.card == replace(first.card, validation_uar=12.34)
+    assert named.card == replace(first.card, validation_uar=12.34, weights_digest=named.card.weights_digest)
+    assert named.card.weights_digest != first.card.weights_digest
     one, other = (answer(tmp_path / f"{name}.onnx", *SPEECH)[0] for name in ("first", "named"))
     assert np.abs(one - other).max() > 0.01
 

@@ -9,7 +9,7 @@ import pytest
 from serkit.errors import RunError
 from serkit.lab.leaderboard import as_markdown, as_page, recompute
 from serkit.lab.metrics import bootstrap_interval, confusion_matrix, macro_f1, uar, weighted_accuracy
-from serkit.lab.recipe import load_recipe
+from serkit.lab.recipe import dump_recipe, load_recipe, parse_recipe
 from serkit.lab.runs import Fit, Row, read_json, read_predictions, write_metrics, write_predictions
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap")
@@ -46,7 +46,13 @@ def write_run(
     fits = [Fit(fold, seed, 1, 2, 61.26, 1.0, 3.0) for fold in range(speakers) for seed in (0, 1)]
     write_predictions(folder, rows, CLASSES)
     write_metrics(folder, rows, CLASSES, fits, facts(corpora=list(corpora), **changes))
+    write_recipe(folder, train={"lr": 1e-3 if corpora == ("other",) else 2e-3})
     return folder
+
+
+def write_recipe(folder: Path, **settings: Any) -> None:
+    recipe = {"name": "toy", "corpora": ["emodb"], "labels": "emodb"} | settings
+    (folder / "recipe.yaml").write_text(dump_recipe(parse_recipe(recipe)), "utf-8")
 
 
 # Recomputing
@@ -54,7 +60,7 @@ def write_run(
 
 def test_numbers_recomputed_from_predictions_are_those_of_the_metrics(tmp_path: Path) -> None:
     found, stored = recompute(write_run(tmp_path)), read_json(tmp_path, "metrics.json")
-    for name in stored.keys() - {"fits", "validation"}:
+    for name in stored.keys() - {"fits"}:
         assert found[name] == (pytest.approx(stored[name], abs=0.02) if name == "ece" else stored[name]), name
 
 
@@ -68,8 +74,21 @@ def test_predictions_decide_and_not_the_metrics(tmp_path: Path) -> None:
 def test_a_run_without_predictions_cannot_be_compared(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"is not a run folder: it has no metrics\.json"):
         recompute(tmp_path)
-    write_metrics(tmp_path, [], CLASSES, [], facts())
+    write_metrics(tmp_path, [], CLASSES, [], facts(protocol="all_speakers"))
     with pytest.raises(RunError, match=r"holds no predictions: it was trained, not evaluated\.$"):
+        recompute(tmp_path)
+    write_metrics(tmp_path, [], CLASSES, [], facts())
+    with pytest.raises(RunError, match=r"holds no predictions: no fold is done yet\.$"):
+        recompute(tmp_path)
+
+
+def test_damaged_metrics_are_named(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    (tmp_path / "metrics.json").write_text('{"name": "toy"}', "utf-8")
+    with pytest.raises(RunError, match=r"has a metrics\.json without protocol, is_speaker_independent"):
+        recompute(tmp_path)
+    (tmp_path / "metrics.json").write_text('{"name": "to', "utf-8")
+    with pytest.raises(RunError, match=r"metrics\.json' is damaged"):
         recompute(tmp_path)
 
 
@@ -102,6 +121,11 @@ def test_a_run_that_shares_speakers_is_marked(tmp_path: Path) -> None:
     table = as_markdown([fair, recompute(leaky)])
     assert cells(table, "toy-random-crnn")[1] == "random **(shares speakers)**"
     assert table.count("shares speakers") == 1
+
+
+def test_validation_on_sentences_of_training_speakers_is_marked(tmp_path: Path) -> None:
+    table = as_markdown([recompute(write_run(tmp_path, validation="sentences"))])
+    assert cells(table, "toy-loso-crnn")[1].endswith("(validated on held-out sentences of training speakers)")
 
 
 def test_a_run_that_is_not_finished_is_marked(tmp_path: Path) -> None:
@@ -158,10 +182,17 @@ def test_a_leak_that_does_not_help_has_its_sign(tmp_path: Path) -> None:
 
 def test_the_page_tells_recall_per_class_and_calibration(tmp_path: Path) -> None:
     run = recompute(write_run(tmp_path))
-    details = as_page([run]).splitlines()[-1]
-    assert details.startswith("- **toy-loso-crnn**: UAR per fold ")
+    (details,) = (line for line in as_page([run]).splitlines() if line.startswith("- **toy-loso-crnn**: UAR per fold "))
     assert f"calibration error {run['ece']:.1f}; recall: anger {run['recall']['anger']:.1f}, fear 100.0." in details
     assert details.split("(mean")[0].count(".") == 7
+
+
+def test_the_page_ends_with_the_command_of_each_run(tmp_path: Path) -> None:
+    fair = recompute(write_run(tmp_path / "fair"))
+    unseen = recompute(write_run(tmp_path / "unseen", name="toy-unseen", protocol="unseen_corpus", model="mine"))
+    commands = as_page([fair, unseen]).split("## Commands")[1]
+    assert "serkit evaluate toy-loso-crnn --data DIR --out results/toy-loso-crnn\n" in commands
+    assert "serkit evaluate mine.onnx --corpora toy --data DIR --out results/toy-unseen " in commands
 
 
 # The committed runs

@@ -19,6 +19,7 @@ from serkit.errors import (
     AudioNotFoundError,
     AudioTooShortError,
     EmptyAudioFileError,
+    InferenceError,
     ModelFileError,
     SamplingRateError,
     SerkitError,
@@ -351,3 +352,19 @@ def test_the_embedded_model_gives_the_stored_answers() -> None:
 @pytest.mark.usefixtures("embedded")
 def test_the_embedded_model_is_small() -> None:
     assert (Path(serkit.__file__).parent / "assets" / module.DEFAULT_MODEL).stat().st_size < 12_000_000
+
+
+def test_a_model_that_fails_on_valid_audio_is_an_error_that_predict_many_returns(model_file: Path) -> None:
+    class Full:
+        def run(self, names: object, feeds: object) -> object:
+            raise RuntimeError("no memory")
+
+    recognizer = Recognizer(Full(), Recognizer.load(model_file).card)
+    (answer,) = recognizer.predict_many([np.zeros(16_000, np.float32)], sampling_rate=16_000, on_error="return")
+    assert isinstance(answer, InferenceError)
+    assert "the model failed on audio of shape (1, 16000): no memory" in str(answer)
+
+
+def test_predict_many_refuses_a_single_path(model_file: Path) -> None:
+    with pytest.raises(TypeError, match="for one, call predict"):
+        list(Recognizer.load(model_file).predict_many("clip.wav"))  # type: ignore[arg-type]

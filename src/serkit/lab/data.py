@@ -9,25 +9,29 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import soundfile
+import soxr
 import torch
 from numpy.typing import NDArray
 
 from serkit.audio import load_audio, resample
 from serkit.errors import ManifestError
-from serkit.lab.features import LogMel
+from serkit.lab.features import LogMel, masking
 from serkit.lab.recipe import Augment
 from serkit.manifest import Manifest
 from serkit.types import FloatArray, Utterance
 
-_FORMAT = 1  # raise it when what a pack holds changes
+_VERSIONS = [soundfile.__libsndfile_version__, soxr.__version__]
 
 
 class Batch(NamedTuple):
@@ -137,13 +141,14 @@ class Store:
             Utterance id to frames, shape (N, F).
         """
         rows: dict[str, FloatArray] = {}
+        code = [_code_of(module) for module in (type(front).__module__, masking.__name__)]
         for corpus, pack in self.audio.items():
-            settings = json.dumps([_FORMAT, self.keys[corpus], type(front).__name__, asdict(front.config), speed])
+            settings = json.dumps([self.keys[corpus], type(front).__name__, asdict(front.config), speed, code])
             folder = cache_dir() / "features" / _digest(settings)
             if not folder.exists():
-                write_pack(folder, _front_rows(pack, front, speed, progress))
+                write_pack(folder, _front_rows(pack, front, speed, partial(_advance, progress, len(rows))))
             stored = Pack.open(folder)
-            progress(len(stored.spans))
+            progress(len(rows) + len(stored.spans))
             rows |= {name: stored.row(name) for name in stored.spans}
         return rows
 
@@ -163,17 +168,19 @@ def open_store(manifest: Manifest, sampling_rate: int, progress: Callable[[int],
     by_corpus: dict[str, list[Utterance]] = defaultdict(list)
     for utterance in manifest:
         by_corpus[utterance.corpus].append(utterance)
+    before = 0
     for corpus, utterances in by_corpus.items():
         files = {u.path: manifest.audio_path(u) for u in utterances}
         with ThreadPoolExecutor() as pool:
             hashes = dict(zip(files, pool.map(_file_digest, files.values()), strict=True))
         content = sorted((u.id, hashes[u.path], u.start, u.end) for u in utterances)
-        keys[corpus] = _digest(json.dumps([_FORMAT, sampling_rate, content]))
+        keys[corpus] = _digest(json.dumps([_code_of(load_audio.__module__), _VERSIONS, sampling_rate, content]))
         folder = cache_dir() / "audio" / keys[corpus]
         if not folder.exists():
-            write_pack(folder, _decoded(manifest, utterances, sampling_rate, progress))
+            write_pack(folder, _decoded(manifest, utterances, sampling_rate, partial(_advance, progress, before)))
         audio[corpus] = Pack.open(folder)
-        progress(len(utterances))
+        before += len(utterances)
+        progress(before)
     return Store(audio, keys)
 
 
@@ -275,6 +282,15 @@ def _front_rows(
             frames, lengths = front(torch.from_numpy(np.array(samples))[None], torch.tensor([len(samples)]))
             yield name, frames[0, :, : int(lengths[0])].T.numpy()
             progress(done)
+
+
+def _advance(progress: Callable[[int], None], before: int, done: int) -> None:
+    progress(before + done)
+
+
+def _code_of(module: str) -> str:
+    """Return a digest of a module's source: edited code never finds what the older code made."""
+    return _file_digest(Path(str(sys.modules[module].__file__)))
 
 
 def _file_digest(path: Path) -> str:

@@ -19,7 +19,7 @@ import torch
 
 import serkit
 from serkit.card import Card
-from serkit.corpora import Data, read_corpora
+from serkit.corpora import Data, get_corpus, read_corpora
 from serkit.errors import RunError
 from serkit.lab.data import Store, open_store
 from serkit.lab.features import build_feature, resolve_feature
@@ -34,7 +34,17 @@ from serkit.lab.protocols import (
     make_split,
 )
 from serkit.lab.recipe import Recipe, dump_recipe, load_recipe, parse_recipe
-from serkit.lab.runs import Fit, Row, read_json, read_predictions, write_json, write_metrics, write_predictions
+from serkit.lab.runs import (
+    ALL_SPEAKERS,
+    UNSEEN_CORPUS,
+    Fit,
+    Row,
+    read_json,
+    read_predictions,
+    write_json,
+    write_metrics,
+    write_predictions,
+)
 from serkit.lab.training import Examples, fit, predict_logits
 from serkit.lab.watch import Watch
 from serkit.labels import LabelSet, get_label_set
@@ -130,13 +140,25 @@ def evaluate_model(
         out: The run folder; its name is the run's.
         watch: Shows progress.
 
+    Returns:
+        The content of ``metrics.json``.
+
     Raises:
         LeakageError: If the model has seen one of the speakers.
+        RunError: If the folder holds another run, or a corpus has utterances that are parts of a file.
     """
     out, watch = Path(out), watch or Watch()
+    recipe = parse_recipe(dict(card.recipe))
+    about = {"protocol": UNSEEN_CORPUS, "corpora": list(corpora), "model_weights_digest": card.weights_digest}
+    if (out / "recipe.yaml").exists():
+        stored = read_json(out, "metrics.json")
+        if any(stored.get(name) != value for name, value in about.items()):
+            raise RunError(f"{str(out)!r} holds another run: choose another --out.")
     labels = get_label_set(card.label_set)
     manifest, dropped = read_corpora(corpora, data).select(labels)
     check_unseen(card.seen_speakers, manifest.speakers)
+    if any(u.start or u.end is not None for u in manifest):
+        raise RunError("a model file is scored on whole files, and some utterances here are parts of one.")
     rows = []
     started = time.monotonic()
     with watch.bar(f"{', '.join(corpora)}", len(manifest)) as advance:
@@ -152,19 +174,17 @@ def evaluate_model(
         "train": {"speakers": list(card.train_speakers)},
         "validation": {"speakers": list(card.validation_speakers)},
     }
-    write_whole(out / "recipe.yaml", dump_recipe(Recipe.model_validate(card.recipe)))
+    write_whole(out / "recipe.yaml", dump_recipe(recipe))
     write_json(out, "folds.json", [{"fold": 0, **seen, "test": test}])
     write_json(out, "env.json", _environment() | {"manifest_digest": manifest.digest, "dropped": dict(dropped)})
     write_predictions(out, rows, card.classes)
     facts = {
         "name": out.name,
-        "protocol": "unseen_corpus",
+        **about,
         "is_speaker_independent": True,
         "validation": "speakers",
         "labels": card.label_set,
-        "corpora": list(corpora),
         "model": card.name,
-        "model_split_digest": card.split_digest,
         "complete": True,
     }
     watch.note(f"{len(manifest)} clips in {time.monotonic() - started:.1f} s")
@@ -191,10 +211,16 @@ def _prepare(
     recipe: Recipe, data: Data, folder: Path, watch: Watch, split_by: Callable[[Manifest, Any, Any], Split]
 ) -> _Experiment:
     """Read corpora, decode, divide, compute features, and claim the run folder."""
+    if folder.is_file():
+        raise RunError(f"{str(folder)!r} is a file; choose another --out.")
     recipe = resolve_recipe(recipe)
     labels = get_label_set(recipe.labels)
     front = build_feature(recipe.features.name, recipe.features.settings)
-    manifest, dropped = read_corpora(recipe.corpora, data).select(labels)
+    everything = read_corpora(recipe.corpora, data)
+    for corpus, found in Counter(u.corpus for u in everything).items():
+        if found != get_corpus(corpus).utterances:
+            watch.note(f"{corpus} has {found} utterances here, and {get_corpus(corpus).utterances} officially")
+    manifest, dropped = everything.select(labels)
     for emotion, count in sorted(dropped.items()):
         watch.note(f"label set {labels.name} leaves out {count} utterances of {emotion}")
     with watch.bar("decoding", len(manifest)) as advance:
@@ -220,7 +246,7 @@ def _whole_split(manifest: Manifest, protocol: Any, digests: Any) -> Split:
     """Everybody trains but the validation speakers; nobody is tested."""
     train_ids, validation = hold_out_validation(manifest, protocol)
     fold = Fold(0, tuple(sorted(train_ids)), tuple(validation), ())
-    split = Split("all_speakers", True, protocol.validation, (fold,))
+    split = Split(ALL_SPEAKERS, True, protocol.validation, (fold,))
     check_leakage(split, manifest, digests)
     return split
 
@@ -276,7 +302,9 @@ def _rows(run: _Experiment, fold: Fold, seed: int, scores: np.ndarray[Any, Any])
     for name, values in zip(fold.test, probabilities, strict=True):
         u = utterances[name]
         true, predicted = run.labels.classes[run.targets[name]], run.labels.classes[int(np.argmax(values))]
-        rows.append(Row(name, u.corpus, u.speaker, fold.fold, seed, true, predicted, tuple(values)))
+        rows.append(
+            Row(name, u.corpus, u.speaker, fold.fold, seed, true, predicted, tuple(round(value, 4) for value in values))
+        )
     return rows
 
 

@@ -1,7 +1,9 @@
 """A trained run to one ONNX file: front end, body, temperature and card, checked against torch."""
 
+import hashlib
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,15 @@ import serkit
 from serkit.card import NOT_FOR, Card, Evidence, write_card
 from serkit.corpora import get_corpus
 from serkit.errors import ExportError, RunError
+from serkit.lab.leaderboard import recompute, what_is_fitted
 from serkit.lab.models import Model, build_model
 from serkit.lab.recipe import Recipe, load_recipe
-from serkit.lab.runs import read_json
+from serkit.lab.runs import UNSEEN_CORPUS, read_json
 from serkit.labels import get_label_set
 from serkit.runtime.recognizer import Recognizer
 
 OPSET = 18
+PUBLIC_DOMAIN = "CC0-1.0"
 MINIMUM_DURATION = 0.1  # seconds; shorter than a syllable says nothing of emotion
 TOLERANCE = 1e-4
 _PARITY_SECONDS = (0.2, 0.73, 3.0, 7.5, 20.0)
@@ -71,9 +75,10 @@ def export(
     folds = read_json(run, "folds.json")
     if len(folds) != 1 or folds[0]["test"]["utterances"] or seed not in fits:
         raise RunError(f"{str(run)!r} holds no finished model for seed {seed}: make one with 'serkit train'.")
-    model = _load_model(recipe, run / "fold_0" / f"seed_{seed}" / "weights.safetensors")
-    measured = tuple(_evidence(Path(path)) for path in evidence)
-    card = _card(recipe, run, model, fit=fits[seed], fold=folds[0], evidence=measured)
+    model = _load_model(recipe, _weights_of(run, seed))
+    card = _card(recipe, run, model, fit=fits[seed], fold=folds[0])
+    measured = tuple(_evidence(Path(path), what_is_fitted(run), card) for path in evidence)
+    card = replace(card, evidence=measured)
     exported = _Exported(model, fits[seed]["temperature"]).eval()
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -125,6 +130,10 @@ def largest_difference(exported: nn.Module, recognizer: Recognizer, sampling_rat
     return worst
 
 
+def _weights_of(run: Path, seed: int) -> Path:
+    return run / "fold_0" / f"seed_{seed}" / "weights.safetensors"
+
+
 def _recipe_of(run: Path) -> Recipe:
     if not (run / "recipe.yaml").is_file():
         raise RunError(f"{str(run)!r} is not a run folder: it has no recipe.yaml.")
@@ -149,7 +158,6 @@ def _card(
     *,
     fit: dict[str, Any],
     fold: dict[str, Any],
-    evidence: tuple[Evidence, ...],
 ) -> Card:
     labels = get_label_set(recipe.labels)
     corpora = [get_corpus(name) for name in recipe.corpora]
@@ -163,7 +171,10 @@ def _card(
         }
         for c in corpora
     )  # fmt: skip
-    restricted = [c for c in corpora if not c.commercial]
+    licences = dict.fromkeys(c.licence for c in corpora)
+    if len(licences) > 1:
+        licences.pop(PUBLIC_DOMAIN, None)  # it asks for nothing beside the others
+    weights = _weights_of(run, fit["seed"])
     return Card(
         name=recipe.name,
         serkit_version=serkit.__version__,
@@ -181,26 +192,33 @@ def _card(
         split_digest=read_json(run, "env.json")["split_digest"],
         temperature=fit["temperature"],
         validation_uar=fit["validation_uar"],
-        evidence=evidence,
-        licence=" AND ".join(dict.fromkeys(c.licence for c in restricted or corpora)),
-        is_commercial_use_allowed=not restricted,
+        evidence=(),
+        weights_digest=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        licence=" AND ".join(licences),
+        is_commercial_use_allowed=all(c.commercial for c in corpora),
+        is_sharing_allowed=all(c.derivatives for c in corpora),
         not_for=NOT_FOR,
         recipe=recipe.model_dump(mode="json"),
     )
 
 
-def _evidence(run: Path) -> Evidence:
-    metrics = read_json(run, "metrics.json")
-    if not metrics.get("complete"):
+def _evidence(run: Path, fitted: str, card: Card) -> Evidence:
+    """Recompute a run's numbers, which must be of what this recipe fits, or of these very weights."""
+    metrics = recompute(run)
+    if not metrics["complete"]:
         raise RunError(f"{str(run)!r} is not finished: its numbers cannot go on a card.")
-    if "uar" not in metrics:
-        raise RunError(f"{str(run)!r} holds no numbers for a card: it was trained, not evaluated.")
+    if metrics["protocol"] == UNSEEN_CORPUS:
+        is_ours = read_json(run, "metrics.json").get("model_weights_digest") == card.weights_digest
+    else:
+        is_ours = metrics["fitted"] == fitted
+    if not is_ours:
+        raise RunError(f"{str(run)!r} measured another model: its numbers cannot go on this card.")
     names = ("protocol", "speakers", "utterances", "uar", "uar_low", "uar_high", "interval_over", "wa", "macro_f1")
     return Evidence(
         run=metrics["name"],
         corpora=tuple(metrics["corpora"]),
         is_speaker_independent=metrics["is_speaker_independent"],
         seeds=len(metrics["seeds"]),
-        note="; ".join(f"{c}: UAR {row['uar']}" for c, row in metrics["per_corpus"].items()),
+        per_corpus=tuple({"corpus": name, **row} for name, row in metrics["per_corpus"].items()),
         **{name: metrics[name] for name in names},
     )

@@ -1,21 +1,25 @@
 """Runs side by side, recomputed from their predictions. Nothing here needs torch."""
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from serkit.errors import RunError
-from serkit.lab.runs import measure, read_json, read_predictions
+from serkit.lab.runs import ALL_SPEAKERS, UNSEEN_CORPUS, measure, read_json, read_predictions
 
-_FACTS = ("name", "protocol", "is_speaker_independent", "labels", "corpora", "model", "complete", "validation_uar")
+_FACTS = (
+    "name", "protocol", "is_speaker_independent", "validation", "labels", "corpora", "model", "complete",
+    "validation_uar",
+)  # fmt: skip
+_NOT_FITTED = ("name", "protocol", "seeds")
 _PAGE_HEAD = """# Results
 
 Made by `make results` from `results/*/predictions.csv`; do not edit. All in percent. UAR is recall averaged over the
 classes present in the reference, folds pooled, mean over seeds; its 95 % interval is a bootstrap over speakers. WA is
 the share of clips that are right. The corpora are acted: these numbers say how often a model names what an actor
-played. Each run is made again by `serkit evaluate RUN --data DIR --out results/RUN`, those of a model file by
-`serkit evaluate MODEL.onnx --corpora CORPUS --data DIR --out results/RUN`.
+played. The commands that make each run again stand at the end.
 """
 
 
@@ -29,8 +33,21 @@ def recompute(run: str | os.PathLike[str]) -> dict[str, Any]:
     stored = read_json(folder, "metrics.json")
     rows, classes = read_predictions(folder)
     if not rows:
-        raise RunError(f"{str(run)!r} holds no predictions: it was trained, not evaluated.")
-    return {name: stored[name] for name in _FACTS} | measure(rows, classes)
+        why = "it was trained, not evaluated" if stored.get("protocol") == ALL_SPEAKERS else "no fold is done yet"
+        raise RunError(f"{str(run)!r} holds no predictions: {why}.")
+    missing = [name for name in _FACTS if name not in stored]
+    if missing:
+        raise RunError(f"{str(run)!r} has a metrics.json without {', '.join(missing)}.")
+    return {name: stored[name] for name in _FACTS} | measure(rows, classes) | {"fitted": what_is_fitted(folder)}
+
+
+def what_is_fitted(folder: Path) -> str:
+    """Return the resolved recipe without name, protocol and seeds; as text, since a plain install reads no YAML."""
+    path = folder / "recipe.yaml"
+    if not path.is_file():
+        raise RunError(f"{str(folder)!r} is not a run folder: it has no recipe.yaml.")
+    blocks = re.split(r"^(?=\w)", path.read_text("utf-8"), flags=re.MULTILINE)
+    return "".join(block for block in blocks if block.split(":")[0] not in _NOT_FITTED)
 
 
 def as_markdown(runs: Sequence[dict[str, Any]]) -> str:
@@ -61,7 +78,17 @@ def as_page(runs: Sequence[dict[str, Any]]) -> str:
     if pairs:
         parts.append("\n## What the leak is worth\n\n" + _leaks(pairs))
     parts.append("\n## Folds, calibration, and recall per class\n\n" + "\n".join(_details(run) for run in runs))
+    parts.append("\n## Commands\n\n```\n" + "\n".join(_command(run) for run in runs) + "\n```")
     return "\n".join(parts)
+
+
+def _command(run: dict[str, Any]) -> str:
+    if run["protocol"] == UNSEEN_CORPUS:
+        corpora = ",".join(run["corpora"])
+        model = f"{run['model']}.onnx"
+        made = f"# {model}: serkit train {run['model']} --data DIR -o RUN; serkit export RUN -o {model}"
+        return f"serkit evaluate {model} --corpora {corpora} --data DIR --out results/{run['name']}  {made}"
+    return f"serkit evaluate {run['name']} --data DIR --out results/{run['name']}"
 
 
 def _line(cells: Any) -> str:
@@ -86,6 +113,8 @@ def _footnote(rows: Iterable[dict[str, Any]]) -> list[str]:
 
 def _cells(run: dict[str, Any]) -> list[str]:
     protocol = run["protocol"].replace("_", " ") + ("" if run["is_speaker_independent"] else " **(shares speakers)**")
+    if run["validation"] == "sentences":
+        protocol += " (validated on held-out sentences of training speakers)"
     seen = "" if run["validation_uar"] is None else f"{run['validation_uar']:.1f}"
     return [
         _name(run), protocol, str(len(run["recall"])),
@@ -107,7 +136,7 @@ def _per_corpus(runs: Sequence[dict[str, Any]]) -> str:
 
 def _is_leaky_twin(run: dict[str, Any], leaky: dict[str, Any]) -> bool:
     is_pair = run["is_speaker_independent"] and not leaky["is_speaker_independent"]
-    return is_pair and all(run[fact] == leaky[fact] for fact in ("corpora", "labels", "model"))
+    return bool(is_pair and run["fitted"] == leaky["fitted"] and run["protocol"] != UNSEEN_CORPUS)
 
 
 def _leaks(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> str:

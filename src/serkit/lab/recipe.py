@@ -1,4 +1,4 @@
-"""The recipe: one experiment, as YAML. Every default of serkit's lab stands in this file.
+"""The recipe: one experiment, as YAML, with every default but those of front ends and models, which stand with them.
 
 A recipe says only what differs from these defaults. Unknown keys are refused with the nearest known one.
 """
@@ -55,6 +55,8 @@ class Protocol(_Strict):
             raise ValueError(f"{self.name} keeps speakers apart: speaker_dependent: true belongs to random alone")
         if self.name == "fixed_test_speakers" and not self.test_speakers:
             raise ValueError("fixed_test_speakers needs test_speakers")
+        if self.name != "fixed_test_speakers" and self.test_speakers:
+            raise ValueError(f"test_speakers belongs to fixed_test_speakers; {self.name} would ignore it")
         return self
 
 

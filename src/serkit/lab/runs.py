@@ -32,6 +32,8 @@ from serkit.lab.metrics import (
 )
 from serkit.manifest import write_whole
 
+ALL_SPEAKERS = "all_speakers"  # the protocol of a final model: nobody is tested
+UNSEEN_CORPUS = "unseen_corpus"  # the protocol of a finished model on corpora that it has not seen
 _COLUMNS = ("utterance", "corpus", "speaker", "fold", "seed", "true", "predicted")
 
 
@@ -110,12 +112,15 @@ def read_json(folder: Path, name: str) -> Any:
     """Read a JSON file of a run.
 
     Raises:
-        RunError: If it is not there.
+        RunError: If it is not there, or damaged.
     """
     path = folder / name
     if not path.is_file():
         raise RunError(f"{str(folder)!r} is not a run folder: it has no {name}.")
-    return json.loads(path.read_text("utf-8"))
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise RunError(f"{str(path)!r} is damaged ({error}).") from error
 
 
 def write_json(folder: Path, name: str, content: object) -> None:

@@ -32,10 +32,11 @@ def build_settings(config: type[T], settings: dict[str, Any], *, where: str) -> 
         raise RecipeError(f"{where}: {describe(error)}") from error
 
 
-def require(**claims: bool) -> None:
+def require(settings: object, **claims: bool) -> None:
     """Check settings against each other, from a dataclass's ``__post_init__``.
 
     Args:
+        settings: The dataclass.
         claims: The setting that is at fault where its claim is false.
 
     Raises:
@@ -43,7 +44,8 @@ def require(**claims: bool) -> None:
     """
     for name, holds in claims.items():
         if not holds:
-            raise RecipeError(f"{name} is out of range; see 'serkit recipes show' for the defaults.")
+            value = getattr(settings, name)
+            raise RecipeError(f"{name} is out of range: {value!r}; see 'serkit recipes show' for the defaults.")
 
 
 def describe(error: ValidationError) -> str:

@@ -6,6 +6,7 @@ killed and resumed ends with the very weights of one that was not, given the sam
 """
 
 import csv
+import io
 import json
 import math
 import shutil
@@ -25,6 +26,7 @@ from serkit.errors import TrainingError
 from serkit.lab.data import Batch, evaluation_batches, training_batches
 from serkit.lab.metrics import confusion_matrix, uar
 from serkit.lab.recipe import Augment, Train
+from serkit.manifest import write_whole
 from serkit.types import FloatArray
 
 _EVALUATION_BATCH = 64
@@ -304,10 +306,14 @@ def _resume(body: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> 
 
 
 def _save_result(folder: Path, body: nn.Module, fitted: Fitted) -> None:
-    save_file({n: v.detach().cpu().contiguous() for n, v in body.state_dict().items()}, folder / "weights.safetensors")
-    with (folder / "history.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(fitted.history[0])), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(epoch) for epoch in fitted.history)
+    weights = folder / "weights.safetensors"
+    temporary = folder / f".{weights.name}.tmp"
+    save_file({name: value.detach().cpu().contiguous() for name, value in body.state_dict().items()}, temporary)
+    temporary.replace(weights)
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(asdict(fitted.history[0])), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(epoch) for epoch in fitted.history)
+    write_whole(folder / "history.csv", buffer.getvalue())
     for checkpoint in folder.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from serkit.audio import AudioSource, load_audio, source_name
 from serkit.card import Card, read_card
-from serkit.errors import AudioTooShortError, ModelFileError, SerkitError
+from serkit.errors import AudioTooShortError, InferenceError, ModelFileError, SerkitError
 from serkit.types import FloatArray, Prediction
 
 DEFAULT_MODEL = "default.onnx"
@@ -104,9 +104,15 @@ class Recognizer:
 
         Returns:
             Probabilities (B, C) and embeddings (B, D).
+
+        Raises:
+            InferenceError: If ONNX Runtime fails, for want of memory, say.
         """
         feeds = {"waveform": waveform, "lengths": lengths}
-        probabilities, embedding = self._session.run(["probabilities", "embedding"], feeds)
+        try:
+            probabilities, embedding = self._session.run(["probabilities", "embedding"], feeds)
+        except Exception as error:  # ONNX Runtime's own exceptions share no base but this
+            raise InferenceError(f"the model failed on audio of shape {waveform.shape}: {error}") from error
         return probabilities, embedding
 
     def predict_many(

@@ -55,6 +55,7 @@ class LogMelConfig:
             raise RecipeError(f"a window of {self.window_ms} ms is longer than n_fft of {self.n_fft} points.")
         fmax = self.sampling_rate / 2 if self.fmax is None else self.fmax
         require(
+            self,
             sampling_rate=self.sampling_rate > 0,
             bands=self.bands >= 1,
             window_ms=self.window_ms * self.sampling_rate >= 1000,
@@ -106,11 +107,13 @@ class LogMel(nn.Module):
             logmel, frames = trim_silence(logmel, frames, level, threshold)
         mask = frame_mask(frames, logmel.shape[-1])[:, None, :].to(logmel.dtype)
         if self.config.normalise != "none":
-            mean, deviation = masked_mean_and_deviation(logmel, mask, (1, 2), 1e-4)
             if self.config.normalise == "band":
-                mean, _ = masked_mean_and_deviation(logmel, mask, (2,), 1e-4)
-                _, deviation = masked_mean_and_deviation(logmel - mean, mask, (1, 2), 1e-4)
-            logmel = (logmel - mean) / deviation
+                logmel = logmel - masked_mean_and_deviation(logmel, mask, (2,), 1e-4)[0]
+                deviation = masked_mean_and_deviation(logmel, mask, (1, 2), 1e-4)[1]
+            else:
+                mean, deviation = masked_mean_and_deviation(logmel, mask, (1, 2), 1e-4)
+                logmel = logmel - mean
+            logmel = logmel / deviation
         return logmel * mask, frames
 
     def logmel(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
