@@ -166,7 +166,7 @@ def test_nothing_is_written_outside_the_cache(cache: Path, root: Path) -> None:
 def test_audio_is_decoded_once(cache: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = toys(root, clip(root, "a.wav"), clip(root, "b.wav", frequency=220))
     first = open_store(manifest, SAMPLING_RATE)
-    monkeypatch.setattr(data, "load_audio", fail)
+    monkeypatch.setattr(data, "write_pack", fail)
     second = open_store(manifest, SAMPLING_RATE)
     for u in manifest:
         np.testing.assert_array_equal(second.waveform(u), first.waveform(u))
@@ -179,7 +179,7 @@ def test_a_corpus_that_was_moved_is_not_decoded_again(
     u = clip(root, "a.wav")
     open_store(toys(root, u), SAMPLING_RATE)
     shutil.move(root, tmp_path / "elsewhere")
-    monkeypatch.setattr(data, "load_audio", fail)
+    monkeypatch.setattr(data, "write_pack", fail)
     assert len(open_store(toys(tmp_path / "elsewhere", u), SAMPLING_RATE).waveform(u))
 
 
