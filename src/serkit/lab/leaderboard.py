@@ -128,7 +128,15 @@ def _per_corpus(runs: Sequence[dict[str, Any]]) -> str:
     lines = [_line(head), _line("---" for _ in head)]
     for run in runs:
         for corpus, row in run["per_corpus"].items():
-            cells = (run["name"], corpus, row["speakers"], row["utterances"], _uar(row), row["wa"], row["macro_f1"])
+            cells = (
+                run["name"],
+                corpus,
+                row["speakers"],
+                row["utterances"],
+                _uar(row),
+                f"{row['wa']:.1f}",
+                f"{row['macro_f1']:.1f}",
+            )
             lines.append(_line(cells))
     lines += _footnote(row for run in runs for row in run["per_corpus"].values())
     return "\n".join(lines)
