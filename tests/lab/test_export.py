@@ -21,6 +21,7 @@ from serkit.errors import ExportError, RunError
 from serkit.lab import export as module
 from serkit.lab.export import TOLERANCE, export, largest_difference, write_graph
 from serkit.lab.models import Model, build_model, get_config, model_names
+from serkit.lab.recipe import dump_recipe, load_recipe
 from serkit.lab.runs import Fit, Row, write_metrics, write_predictions
 from serkit.runtime.recognizer import Recognizer
 from synthetic import voice
@@ -241,10 +242,12 @@ def test_evidence_goes_on_the_card_with_its_protocol(run: Path, tmp_path: Path) 
 @pytest.mark.usefixtures("quick")
 def test_evidence_of_another_recipe_is_refused(run: Path, tmp_path: Path) -> None:
     other = evaluated(tmp_path / "other", run)
-    change(other / "recipe.yaml", name="other-name", seeds=[0, 1, 2])
+    recipe = load_recipe(run / "recipe.yaml")
+    renamed = recipe.model_copy(update={"name": "other-name", "seeds": (0, 1, 2)})
+    (other / "recipe.yaml").write_text(dump_recipe(renamed), "utf-8")
     export(run, tmp_path / "model.onnx", evidence=(other,))
-    settings = yaml.safe_load((other / "recipe.yaml").read_text("utf-8"))["train"]
-    change(other / "recipe.yaml", train=settings | {"lr": 0.5})
+    changed = recipe.model_copy(update={"train": recipe.train.model_copy(update={"lr": 0.5})})
+    (other / "recipe.yaml").write_text(dump_recipe(changed), "utf-8")
     with pytest.raises(RunError, match="measured another model: its numbers cannot go on this card"):
         export(run, tmp_path / "model.onnx", evidence=(other,))
 
