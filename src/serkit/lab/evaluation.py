@@ -159,20 +159,11 @@ def evaluate_model(
     check_unseen(card.seen_speakers, manifest.speakers)
     if any(u.start or u.end is not None for u in manifest):
         raise RunError("a model file is scored on whole files, and some utterances here are parts of one.")
-    rows = []
-    started = time.monotonic()
-    with watch.bar(f"{', '.join(corpora)}", len(manifest)) as advance:
-        for done, u in enumerate(manifest, 1):
-            answer = predict(manifest.audio_path(u))
-            true = labels.class_of(u.emotion)
-            assert true is not None
-            probabilities = tuple(answer.probabilities[name] for name in card.classes)
-            rows.append(Row(u.id, u.corpus, u.speaker, 0, 0, true, answer.emotion, probabilities))
-            advance(done, "")
+    rows = _score(card, predict, manifest, labels, watch)
     test = {"speakers": list(manifest.speakers), "utterances": [u.id for u in manifest]}
-    seen = {
-        "train": {"speakers": list(card.train_speakers)},
-        "validation": {"speakers": list(card.validation_speakers)},
+    seen = {  # a card names speakers, not utterances
+        "train": {"speakers": list(card.train_speakers), "utterances": []},
+        "validation": {"speakers": list(card.validation_speakers), "utterances": []},
     }
     write_whole(out / "recipe.yaml", dump_recipe(recipe))
     write_json(out, "folds.json", [{"fold": 0, **seen, "test": test}])
@@ -187,7 +178,6 @@ def evaluate_model(
         "model": card.name,
         "complete": True,
     }
-    watch.note(f"{len(manifest)} clips in {time.monotonic() - started:.1f} s")
     return write_metrics(out, rows, card.classes, [], facts)
 
 
@@ -205,6 +195,20 @@ def resolve_recipe(recipe: Recipe) -> Recipe:
         "model": {"name": recipe.model.name, **asdict(model)},
     }
     return parse_recipe(recipe.model_dump(mode="json") | json.loads(json.dumps(named)))
+
+
+def _score(
+    card: Card, predict: Callable[[Path], Prediction], manifest: Manifest, labels: LabelSet, watch: Watch
+) -> list[Row]:
+    rows = []
+    with watch.bar(", ".join(manifest.corpora), len(manifest)) as advance:
+        for done, u in enumerate(manifest, 1):
+            answer = predict(manifest.audio_path(u))
+            probabilities = tuple(round(answer.probabilities[name], 4) for name in card.classes)
+            true = labels.classes[labels.index(u.emotion)]
+            rows.append(Row(u.id, u.corpus, u.speaker, 0, 0, true, answer.emotion, probabilities))
+            advance(done, "")
+    return rows
 
 
 def _prepare(
