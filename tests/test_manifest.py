@@ -13,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serkit.errors import LabelError, ManifestError
+from serkit.files import write_whole
 from serkit.labels import EMOTIONS, get_label_set
-from serkit.manifest import Manifest, merge, write_whole
+from serkit.manifest import Manifest, merge
 from serkit.types import Utterance
 
-ENDINGS = (".csv", ".jsonl")
+ENDINGS = (".csv", ".jsonl", ".parquet")
+TEXTS = (".csv", ".jsonl")
 # No lone surrogates, which no UTF-8 file can hold, and no carriage return: before Python 3.13 csv leaves it unquoted.
 text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r"), max_size=12)
 name = text.filter(bool)
@@ -100,15 +102,15 @@ def test_writing_that_fails_leaves_the_old_file_and_no_temporary_one(tmp_path: P
 
 
 def test_a_name_of_another_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match=r"cannot write .*'m\.xlsx': the name must end in \.csv or \.jsonl"):
+    with pytest.raises(ManifestError, match=r"cannot write 'm\.xlsx' as a table: the name must end in \.csv, "):
         manifest().write(tmp_path / "m.xlsx")
     (tmp_path / "m.xlsx").touch()
-    with pytest.raises(ManifestError, match=r"cannot read 'm\.xlsx'.* must end in \.csv or \.jsonl"):
+    with pytest.raises(ManifestError, match=r"cannot read 'm\.xlsx'.* must end in \.csv, \.jsonl or"):
         Manifest.read(tmp_path / "m.xlsx")
 
 
 def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match=r"no manifest '.*nothing\.csv'"):
+    with pytest.raises(ManifestError, match=r"no table '.*nothing\.csv'"):
         Manifest.read(tmp_path / "nothing.csv")
 
 
@@ -118,7 +120,7 @@ def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
     assert Manifest.read(path).utterances == (utterance(0),)
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", TEXTS)
 def test_a_table_that_is_not_utf_8_is_refused(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"m{ending}"
     path.write_bytes(b"id,path,corpus,speaker,emotion\nt\xfcr,0.wav,toy,s,anger\n")
@@ -141,7 +143,7 @@ def write_rows(path: Path, second: dict[str, Any]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", TEXTS)
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
@@ -166,7 +168,7 @@ def test_a_bad_row_is_named(
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", TEXTS)
 def test_an_unknown_column_is_refused_with_the_known_ones(tmp_path: Path, ending: str) -> None:
     path = write_rows(tmp_path / f"m{ending}", {"mood": "fine"})
     with pytest.raises(ManifestError, match=r"row [12]: unknown column 'mood'; the columns are id, path, "):
@@ -196,7 +198,7 @@ def test_a_bad_json_line_is_named(tmp_path: Path, line: str, said: str) -> None:
         Manifest.read(path)
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", TEXTS)
 @given(junk=st.binary(max_size=200) | st.text(string.printable, max_size=200).map(str.encode))
 def test_any_file_is_read_or_refused_but_nothing_else(
     tmp_path_factory: pytest.TempPathFactory, ending: str, junk: bytes

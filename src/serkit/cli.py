@@ -130,7 +130,7 @@ def train(
     """Fit a recipe's final model on everything but the validation speakers."""
     from serkit.lab import evaluation
     from serkit.lab.recipe import load_recipe
-    from serkit.lab.watch import RichWatch
+    from serkit.watch import RichWatch
 
     metrics = evaluation.train(load_recipe(recipe), _data(data), out, watch=RichWatch())
     typer.echo(
@@ -149,7 +149,7 @@ def evaluate(
     from serkit.errors import RecipeError
     from serkit.lab import evaluation
     from serkit.lab.leaderboard import as_markdown
-    from serkit.lab.watch import RichWatch
+    from serkit.watch import RichWatch
 
     if Path(recipe).suffix == ".onnx":
         from serkit.runtime.recognizer import Recognizer

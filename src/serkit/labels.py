@@ -1,11 +1,11 @@
-"""Canonical emotions, and the named sets of classes that models are trained on.
+"""Canonical emotions, the maps to them, and the named sets of classes that models are trained on.
 
-A corpus file maps its own codes to canonical emotions. A label set then says which classes a model
-has, which emotions are merged into one, and by that which are left out. Nothing is left out in silence:
-:meth:`serkit.manifest.Manifest.select` counts what a label set drops.
+A corpus file maps its own codes to canonical emotions by an :class:`EmotionMap`. A label set then says which
+classes a model has, which emotions are merged into one, and by that which are left out. Nothing is left out
+in silence: :meth:`serkit.manifest.Manifest.select` counts what a label set drops.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -15,6 +15,47 @@ EMOTIONS = (
     "anger", "boredom", "calm", "contempt", "disgust", "excitement", "fear",
     "frustration", "happiness", "neutral", "sadness", "surprise", "other",
 )  # fmt: skip
+
+
+class EmotionMap(Mapping[str, str]):
+    """One corpus's own labels, each with the canonical emotion that it counts as.
+
+    Args:
+        owner: Whose labels they are, as messages name it.
+        version: Raised whenever an entry changes its meaning, since every number made before then changes too.
+        emotions: Own label to canonical emotion.
+
+    Example:
+        >>> EmotionMap("EmoDB", 1, {"W": "anger", "T": "sadness"})["X"]
+        Traceback (most recent call last):
+        serkit.errors.LabelError: EmoDB has no label 'X': it knows W (anger), T (sadness).
+    """
+
+    def __init__(self, owner: str, version: int, emotions: Mapping[str, str]) -> None:
+        self.owner = owner
+        self.version = version
+        self._emotions = {label: check_emotion(emotion) for label, emotion in emotions.items()}
+
+    def __getitem__(self, label: str) -> str:
+        try:
+            return self._emotions[label]
+        except KeyError:
+            known = ", ".join(f"{own} ({emotion})" for own, emotion in self._emotions.items())
+            raise LabelError(f"{self.owner} has no label {label!r}: it knows {known}.") from None
+
+    def __contains__(self, label: object) -> bool:  # Mapping's own waits for a KeyError
+        return label in self._emotions
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._emotions)
+
+    def __len__(self) -> int:
+        return len(self._emotions)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The canonical emotions that occur, each once, in alphabetical order."""
+        return tuple(sorted(set(self._emotions.values())))
 
 
 @dataclass(frozen=True)
@@ -51,20 +92,51 @@ class LabelSet:
         return self.classes.index(name)
 
 
-_RAVDESS = ("anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+_SIX = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 _SEVEN = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+_RAVDESS = ("anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+_CREMA_D = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
 
 LABEL_SETS = {
     labels.name: labels
     for labels in (
-        LabelSet("ravdess", _RAVDESS, "the eight classes of RAVDESS"),
+        LabelSet("afew", _SEVEN, "the seven classes of AFEW"),
+        LabelSet("crema-d", _CREMA_D, "the six classes of CREMA-D"),
         LabelSet(
             "emodb",
             ("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"),
             "the seven classes of EmoDB",
         ),
-        LabelSet("tess", _SEVEN, "the seven classes of TESS"),
+        LabelSet("enterface", _SIX, "the six classes of eNTERFACE'05"),
+        LabelSet(
+            "iemocap",
+            (
+                "anger", "disgust", "excitement", "fear", "frustration",
+                "happiness", "neutral", "other", "sadness", "surprise",
+            ),
+            "all ten labels of IEMOCAP on which its listeners agreed",
+        ),
+        LabelSet("kaggle-ser-en", _RAVDESS, "the eight classes of CREMA-D, RAVDESS, SAVEE and TESS together"),
         LabelSet("nemo", ("anger", "fear", "happiness", "neutral", "sadness", "surprise"), "the six classes of nEMO"),
+        LabelSet("ravdess", _RAVDESS, "the eight classes of RAVDESS"),
+        LabelSet(
+            "ravdess-song",
+            ("anger", "calm", "fear", "happiness", "neutral", "sadness"),
+            "the six classes of RAVDESS's songs",
+        ),
+        LabelSet("savee", _SEVEN, "the seven classes of SAVEE"),
+        LabelSet("tess", _SEVEN, "the seven classes of TESS"),
+        LabelSet(
+            "superset6",
+            _CREMA_D,
+            "what CREMA-D, RAVDESS, SAVEE and TESS share; calm and surprise, which not all of them have, are left out",
+        ),
+        LabelSet(
+            "iemocap4",
+            ("anger", "happiness", "neutral", "sadness"),
+            "the usual four of IEMOCAP: excitement counts as happiness, the other labels are left out",
+            MappingProxyType({"excitement": "happiness"}),
+        ),
         LabelSet(
             "basic7",
             _SEVEN,
@@ -73,7 +145,36 @@ LABEL_SETS = {
             MappingProxyType({"calm": "neutral"}),
         ),
     )
-}
+}  # fmt: skip
+
+COMMON = "common"  # the label set that the corpora of an experiment make, see common_labels
+
+
+def common_labels(classes: Mapping[str, Iterable[str]]) -> LabelSet:
+    """Make the label set of a cross-corpus experiment: what all its corpora have.
+
+    Args:
+        classes: Corpus name to its canonical emotions.
+
+    Returns:
+        A set named ``common`` that states which corpora it is of, and what each of them loses by it.
+
+    Raises:
+        LabelError: If they share fewer than two.
+
+    Example:
+        >>> common_labels({"emodb": ("anger", "boredom", "neutral"), "tess": ("anger", "neutral")}).why
+        'what emodb and tess share; left out: boredom (emodb)'
+    """
+    sets = {name: set(emotions) for name, emotions in classes.items()}
+    shared = tuple(sorted(set.intersection(*sets.values()))) if sets else ()
+    names = " and ".join(sets)
+    if len(shared) < 2:
+        raise LabelError(f"{names} share {len(shared)} emotions; a label set needs two at least.")
+    lost = ", ".join(
+        f"{', '.join(sorted(extra))} ({name})" for name, own in sets.items() if (extra := own - set(shared))
+    )
+    return LabelSet(COMMON, shared, f"what {names} share" + (f"; left out: {lost}" if lost else ""))
 
 
 def check_emotion(emotion: str) -> str:
@@ -102,4 +203,4 @@ def get_label_set(name: str) -> LabelSet:
         return LABEL_SETS[name]
     except KeyError:
         hint = nearest(name, LABEL_SETS) or "."
-        raise UnknownNameError(f"no label set {name!r}{hint} There are {', '.join(LABEL_SETS)}.") from None
+        raise UnknownNameError(f"no label set {name!r}{hint} There are {', '.join((*LABEL_SETS, COMMON))}.") from None

@@ -4,12 +4,11 @@ It is immutable; every operation returns another one. Its digest covers what was
 which label, not where the files happen to lie, so the same experiment has the same digest elsewhere.
 """
 
-import csv
 import hashlib
-import io
 import json
 import math
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -18,10 +17,17 @@ from typing import Any, get_args
 
 from serkit.errors import LabelError, ManifestError
 from serkit.labels import EMOTIONS, LabelSet, check_emotion
+from serkit.tables import read_rows, write_rows
 from serkit.types import Sex, Utterance
 
 _COLUMNS = tuple(f.name for f in fields(Utterance))
+_COLUMN_SET = frozenset(_COLUMNS)
 _REQUIRED = ("id", "path", "corpus", "speaker", "emotion")
+_TEXTS = tuple(name for name in _COLUMNS if name not in ("start", "end", "extra"))
+_RECURRING = frozenset(_TEXTS) - {"id", "path"}
+_SEXES = get_args(Sex)
+_NOTHING: Mapping[str, str] = {}
+_MANY_EXTRAS = 100_000  # where every row has its own, remembering them would only cost memory
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Manifest:
     Attributes:
         utterances: Sorted as their source gave them.
         roots: Corpus name to the folder that ``Utterance.path`` is relative to.
+        left_out: Why sound files of these corpora were not read, to how many. Not written to files.
 
     Raises:
         ManifestError: If two utterances share an id.
@@ -38,10 +45,11 @@ class Manifest:
 
     utterances: tuple[Utterance, ...]
     roots: Mapping[str, Path] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        doubled = [name for name, n in Counter(u.id for u in self.utterances).items() if n > 1]
-        if doubled:
+        if len({u.id for u in self.utterances}) < len(self.utterances):
+            doubled = [name for name, n in Counter(u.id for u in self.utterances).items() if n > 1]
             raise ManifestError(f"{len(doubled)} utterance ids stand twice, the first is {doubled[0]!r}.")
 
     def __len__(self) -> int:
@@ -79,6 +87,11 @@ class Manifest:
             return self.roots[utterance.corpus] / utterance.path
         except KeyError:
             raise ManifestError(f"no folder is known for corpus {utterance.corpus!r}; pass it as root.") from None
+
+    def relative_to(self, folder: Path) -> Iterator[str]:
+        """Yield each utterance's path relative to a folder; unchanged where the root of its corpus is not known."""
+        prefixes = {corpus: _prefix(root, folder) for corpus, root in self.roots.items()}
+        return (prefixes.get(u.corpus, "") + u.path for u in self.utterances)
 
     def filter(self, keep: Callable[[Utterance], bool]) -> "Manifest":
         """Return the utterances for which ``keep`` is true."""
@@ -120,45 +133,38 @@ class Manifest:
         return found
 
     def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write the manifest whole, as ``.csv`` or ``.jsonl`` by the name's ending.
+        """Write the manifest whole, as ``.csv``, ``.jsonl`` or ``.parquet`` by the name's ending.
+
+        The paths in the file are relative to the file's own folder, where the corpus roots are known.
 
         Raises:
-            ManifestError: If the ending is neither.
+            ManifestError: If the ending is none of these.
+            MissingExtraError: If it is ``.parquet`` and pyarrow is not installed.
         """
         path = Path(path)
-        if path.suffix == ".jsonl":
-            text = "".join(_to_json(u) + "\n" for u in self.utterances)
-        elif path.suffix == ".csv":
-            buffer = io.StringIO()
-            writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(_to_row(u) for u in self.utterances)
-            text = buffer.getvalue()
-        else:
-            raise ManifestError(f"cannot write a manifest as {path.name!r}: the name must end in .csv or .jsonl.")
-        write_whole(path, text)
+        as_row = _to_json if path.suffix == ".jsonl" else _to_row
+        rows = (as_row(u, way) for u, way in zip(self.utterances, self.relative_to(path.parent), strict=True))
+        write_rows(path, _COLUMNS, rows, numbers=("start", "end"))
         return path
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, roots: Mapping[str, Path] | None = None) -> "Manifest":
         """Read what :meth:`write` wrote.
 
+        Args:
+            path: A ``.csv``, ``.jsonl`` or ``.parquet`` file.
+            roots: Corpus name to the folder of its paths; by default the file's own folder for all.
+
         Raises:
-            ManifestError: If the file is missing, is neither CSV nor JSONL in UTF-8, or a row is wrong; the
-                message names the row.
+            ManifestError: If the file is missing, damaged or of another kind, or a row is wrong; the message names
+                the row.
             LabelError: If an emotion is not canonical; the message names the row.
+            MissingExtraError: If it is Parquet and pyarrow is not installed.
         """
         path = Path(path)
-        if not path.is_file():
-            raise ManifestError(f"no manifest {str(path)!r}.")
-        if path.suffix not in (".csv", ".jsonl"):
-            raise ManifestError(f"cannot read {path.name!r} as a manifest: the name must end in .csv or .jsonl.")
-        try:
-            with path.open(encoding="utf-8-sig", newline="" if path.suffix == ".csv" else "\n") as file:
-                rows = list(csv.DictReader(file) if path.suffix == ".csv" else _json_rows(file, path.name))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise ManifestError(f"cannot read {path.name!r} as a manifest in UTF-8: {error}.") from error
-        return cls(tuple(_from_row(row, f"{path.name}, row {n}") for n, row in enumerate(rows, 1)), roots or {})
+        build = _Builder(path.name)
+        utterances = tuple(build(row, n) for n, row in enumerate(read_rows(path), 1))
+        return cls(utterances, roots or dict.fromkeys({u.corpus for u in utterances}, path.parent))
 
 
 def merge(manifests: Iterable[Manifest]) -> Manifest:
@@ -169,85 +175,87 @@ def merge(manifests: Iterable[Manifest]) -> Manifest:
     """
     manifests = list(manifests)
     roots = {corpus: root for m in manifests for corpus, root in m.roots.items()}
-    return Manifest(tuple(u for m in manifests for u in m.utterances), roots)
+    left_out = sum((Counter(m.left_out) for m in manifests), Counter[str]())
+    return Manifest(tuple(u for m in manifests for u in m.utterances), roots, left_out)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file under a temporary name, then rename it: a killed job leaves no half file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def _prefix(root: Path, folder: Path) -> str:
+    """Return what leads from a folder to a corpus root, ready to be put before a path."""
     try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        way = Path(os.path.relpath(root, folder)).as_posix()
+    except ValueError:  # on another drive
+        way = root.absolute().as_posix()
+    return "" if way == "." else f"{way}/"
 
 
-def _to_json(utterance: Utterance) -> str:
+def _to_json(utterance: Utterance, path: str) -> dict[str, object]:
     row = {name: getattr(utterance, name) for name in _COLUMNS}
-    row["extra"] = dict(utterance.extra)
-    return json.dumps(row, ensure_ascii=False, sort_keys=True)
+    return row | {"path": path, "extra": dict(utterance.extra)}
 
 
-def _to_row(utterance: Utterance) -> dict[str, object]:
-    row = {name: getattr(utterance, name) for name in _COLUMNS}
-    row["end"] = "" if utterance.end is None else utterance.end
-    row["extra"] = json.dumps(dict(utterance.extra), ensure_ascii=False, sort_keys=True)
-    return row
+def _to_row(utterance: Utterance, path: str) -> dict[str, object]:
+    return _to_json(utterance, path) | {"extra": json.dumps(dict(utterance.extra), ensure_ascii=False, sort_keys=True)}
 
 
-def _json_rows(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(lines, start=1):
+class _Builder:
+    """Builds utterances from the rows of one file; texts that recur are held once."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._extras: dict[str, Mapping[str, str]] = {}
+
+    def __call__(self, row: dict[str, Any], number: int) -> Utterance:
+        if not row.keys() <= _COLUMN_SET:
+            unknown = next(name for name in row if name not in _COLUMN_SET)
+            raise self._error(number, f"unknown column {unknown!r}; the columns are {', '.join(_COLUMNS)}")
+        if missing := [name for name in _REQUIRED if not row.get(name)]:
+            raise self._error(number, f"no value for {', '.join(missing)}")
+        values = {name: row[name] for name in _TEXTS if row.get(name)}
+        for name, value in values.items():
+            if not isinstance(value, str):
+                raise self._error(number, f"{name} must be text, got {value!r}")
+            if name in _RECURRING:
+                values[name] = sys.intern(value)
+        if values["emotion"] not in EMOTIONS:
+            try:
+                check_emotion(values["emotion"])
+            except LabelError as error:
+                raise LabelError(f"{self._name}, row {number}: {error}") from None
+        if values.get("sex", "unknown") not in _SEXES:
+            raise self._error(number, f"sex must be one of {', '.join(_SEXES)}, got {values['sex']!r}")
+        return Utterance(
+            **values,
+            start=self._seconds(row.get("start"), number) or 0.0,
+            end=self._seconds(row.get("end"), number),
+            extra=self._extra(row.get("extra"), number),
+        )
+
+    def _seconds(self, value: object, number: int) -> float | None:
+        if value in (None, ""):
+            return None
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ManifestError(f"{name}, row {number}: not JSON ({error.msg}).") from error
-        if not isinstance(row, dict):
-            raise ManifestError(f"{name}, row {number}: expected a JSON object, got {line.strip()[:40]!r}.")
-        yield row
+            seconds = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            seconds = math.nan
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise self._error(number, f"start and end must be seconds, got {value!r}")
+        return seconds
 
+    def _extra(self, value: object, number: int) -> Mapping[str, str]:
+        if value in (None, "", {}):
+            return _NOTHING
+        if isinstance(value, str) and value in self._extras:
+            return self._extras[value]
+        try:
+            extra = json.loads(value) if isinstance(value, str) else value
+        except json.JSONDecodeError:
+            extra = None
+        if not isinstance(extra, dict) or not all(isinstance(text, str) for text in extra.values()):
+            raise self._error(number, f"extra must be a JSON object of texts, got {value!r}")
+        extra = {sys.intern(name): sys.intern(text) for name, text in extra.items()}
+        if isinstance(value, str) and len(self._extras) < _MANY_EXTRAS:
+            self._extras[value] = extra
+        return extra
 
-def _from_row(row: dict[str, Any], where: str) -> Utterance:
-    missing = [name for name in _REQUIRED if not row.get(name)]
-    if missing:
-        raise ManifestError(f"{where}: no value for {', '.join(missing)}.")
-    unknown = [name for name in row if name not in _COLUMNS]
-    if unknown:
-        raise ManifestError(f"{where}: unknown column {unknown[0]!r}; the columns are {', '.join(_COLUMNS)}.")
-    values = {name: value for name, value in row.items() if value not in (None, "")}
-    start, end, extra = values.pop("start", 0.0), values.pop("end", None), values.pop("extra", {})
-    wrong = [name for name, value in values.items() if not isinstance(value, str)]
-    if wrong:
-        raise ManifestError(f"{where}: {wrong[0]} must be text, got {values[wrong[0]]!r}.")
-    try:
-        check_emotion(values["emotion"])
-    except LabelError as error:
-        raise LabelError(f"{where}: {error}") from None
-    if values.get("sex", "unknown") not in get_args(Sex):
-        raise ManifestError(f"{where}: sex must be one of {', '.join(get_args(Sex))}, got {values['sex']!r}.")
-    return Utterance(
-        **values,
-        start=_seconds(start, where),
-        end=None if end is None else _seconds(end, where),
-        extra=_extra(extra, where),
-    )
-
-
-def _seconds(value: object, where: str) -> float:
-    try:
-        seconds = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        seconds = math.nan
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise ManifestError(f"{where}: start and end must be seconds, got {value!r}.")
-    return seconds
-
-
-def _extra(value: object, where: str) -> dict[str, str]:
-    try:
-        extra = json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
-        extra = None
-    if not isinstance(extra, dict) or not all(isinstance(text, str) for text in extra.values()):
-        raise ManifestError(f"{where}: extra must be a JSON object of texts, got {value!r}.")
-    return extra
+    def _error(self, number: int, what: str) -> ManifestError:
+        return ManifestError(f"{self._name}, row {number}: {what}.")

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Sex = Literal["male", "female", "unknown"]
 FloatArray = NDArray[np.float32]
 
+SEX_VALUES: Mapping[Sex, float] = {"male": 1.0, "female": 0.0, "unknown": 0.5}  # as an input of a model that uses it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
@@ -46,6 +48,19 @@ class Utterance:
     intensity: str = ""
     split: str = ""
     extra: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A sound file of a corpus that is not read, and why.
+
+    Attributes:
+        path: Relative to the corpus root, with forward slashes.
+        reason: The same words for all files that are left out for it, since reasons are counted.
+    """
+
+    path: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,10 +24,10 @@ from serkit.lab.models import build_body
 from serkit.lab.protocols import check_leakage, make_split
 from serkit.lab.recipe import Recipe, load_recipe
 from serkit.lab.runs import read_json, read_predictions
-from serkit.lab.watch import Watch
 from serkit.labels import get_label_set
 from serkit.manifest import Manifest
 from serkit.types import Prediction
+from serkit.watch import Watch
 from synthetic import write_corpus
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")

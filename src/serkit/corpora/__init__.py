@@ -4,17 +4,25 @@ A new corpus is a new file here with a ``CORPUS``, and its name in ``_NAMES``.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
 from serkit.corpora.adapter import Corpus
-from serkit.errors import CorpusError, unknown_name
-from serkit.manifest import Manifest
+from serkit.errors import CorpusError, LabelError, UnknownNameError, unknown_name
+from serkit.labels import COMMON, LabelSet, check_emotion, common_labels, get_label_set
+from serkit.manifest import Manifest, merge
+from serkit.tables import SUFFIXES
 
-__all__ = ["Corpus", "corpus_names", "find_corpus", "get_corpus", "read_corpora"]
+__all__ = [
+    "Corpus", "corpus_names", "corpus_of", "find_corpus", "get_corpus", "label_set_of", "read_corpora", "read_corpus",
+    "recognise",
+]  # fmt: skip
 
-_NAMES = ("emodb", "nemo", "ravdess", "tess")
+_NAMES = (
+    "afew", "crema-d", "emodb", "enterface", "iemocap", "kaggle-ser-en",
+    "nemo", "ravdess", "ravdess-song", "savee", "tess",
+)  # fmt: skip
 
 Data = str | os.PathLike[str] | Mapping[str, Path]
 
@@ -36,48 +44,137 @@ def get_corpus(name: str) -> Corpus:
     """
     if name not in _NAMES:
         raise unknown_name("corpus", name, _NAMES, "serkit corpora list")
-    corpus = import_module(f"serkit.corpora.{name}").CORPUS
+    corpus = import_module(f"serkit.corpora.{name.replace('-', '_')}").CORPUS
     assert isinstance(corpus, Corpus)
     return corpus
 
 
+def corpus_of(name: str) -> Corpus:
+    """Return a known corpus, or what stands for the user's own of that name."""
+    if name in _NAMES:
+        return get_corpus(name)
+    from serkit.corpora.own import own_corpus
+
+    return own_corpus(name)
+
+
+def recognise(folder: Path) -> tuple[str, int] | None:
+    """Find out which corpus a folder holds: the one that finds most utterances there, and how many; or None."""
+    found = []
+    for name in _NAMES:
+        try:
+            found.append((len(get_corpus(name).survey(folder)[0]), name))
+        except (CorpusError, LabelError):
+            continue
+    count, name = max(found, default=(0, ""))
+    return (name, count) if count else None
+
+
 def find_corpus(name: str, data: Data) -> Path:
-    """Find the folder of a corpus.
+    """Find the folder of a corpus, or the table or folder of the user's own.
 
     Args:
-        name: Registry name.
-        data: A folder that holds one folder per corpus (any case), or corpus names to folders.
+        name: Registry name, or that of own data.
+        data: A folder that holds one folder per corpus (any case), or corpus names to folders or tables.
 
     Raises:
         CorpusError: If it is not there.
+        UnknownNameError: If it is neither known nor given.
     """
-    corpus = get_corpus(name)
     if isinstance(data, Mapping):
-        if name not in data:
-            raise CorpusError(
-                f"no folder given for {corpus.title}; pass --data {name}=DIR. It comes from {corpus.url}."
-            )
-        return data[name]
+        if name in data:
+            return Path(data[name])
+        corpus = _get_or_give(name)
+        raise CorpusError(f"no folder given for {corpus.title}; pass --data {name}=DIR. It comes from {corpus.url}.")
     folder = Path(data)
     if not folder.is_dir():
         raise CorpusError(f"no data folder {str(folder)!r}.")
-    accepted = {alias.lower() for alias in (name, corpus.title, *corpus.folders)}
-    for candidate in sorted(folder.iterdir()):
-        if candidate.is_dir() and candidate.name.lower() in accepted:
-            return candidate
+    there = {candidate.name.lower(): candidate for candidate in sorted(folder.iterdir(), reverse=True)}
+    names = _folder_names(name)
+    for alias in names:
+        if alias in there and (there[alias].is_dir() or name not in _NAMES):
+            return there[alias]
+    corpus = _get_or_give(name)
     raise CorpusError(
-        f"no folder for {corpus.title} in {str(folder)!r} (looked for {', '.join(sorted(accepted))}, in any case); "
+        f"no folder for {corpus.title} in {str(folder)!r} (looked for {', '.join(sorted(names))}, in any case); "
         f"it comes from {corpus.url}."
     )
 
 
-def read_corpora(names: tuple[str, ...] | list[str], data: Data) -> Manifest:
+def read_corpus(name: str, source: Path) -> Manifest:
+    """Read one corpus.
+
+    Args:
+        name: Registry name, or that of own data.
+        source: Its folder; or a manifest that :meth:`Manifest.write` wrote; or, for own data, what
+            :func:`serkit.corpora.own.read_own` reads.
+
+    Raises:
+        CorpusError: If it is not there; where the folder holds another corpus, the message names it.
+        LabelError: If a label is unknown.
+    """
+    if name not in _NAMES:
+        from serkit.corpora.own import read_own
+        from serkit.formats.own import OwnData
+
+        return read_own(source, OwnData(name=name))
+    if source.is_file():
+        return Manifest.read(source)
+    corpus = get_corpus(name)
+    try:
+        return corpus.manifest(source)
+    except CorpusError as error:
+        if source.is_dir() and (other := recognise(source)) and other[0] != name:
+            title = get_corpus(other[0]).title
+            raise CorpusError(f"{str(error).rstrip('.')}; {other[1]} have that of {title} ({other[0]}).") from None
+        raise
+
+
+def read_corpora(names: Iterable[str], data: Data) -> Manifest:
     """Read several corpora into one manifest.
 
     Raises:
         CorpusError: If one is missing: found out before any is read.
+        UnknownNameError: If one is neither known nor given in ``data``.
+        ManifestError: If two hold the same utterances.
     """
-    from serkit.manifest import merge
-
     folders = {name: find_corpus(name, data) for name in names}
-    return merge(get_corpus(name).manifest(folder) for name, folder in folders.items())
+    return merge(read_corpus(name, folder) for name, folder in folders.items())
+
+
+def label_set_of(labels: str | Sequence[str], corpora: Iterable[str]) -> LabelSet:
+    """Return the label set of an experiment.
+
+    Args:
+        labels: A named set; ``common``, for the emotions that all its corpora have; or the classes themselves.
+        corpora: The experiment's.
+
+    Raises:
+        UnknownNameError: If there is no set of that name.
+        LabelError: If a class is not canonical, or the corpora share fewer than two emotions.
+    """
+    if not isinstance(labels, str):
+        return LabelSet("own", tuple(check_emotion(name) for name in labels), "the classes that the recipe names")
+    if labels != COMMON:
+        return get_label_set(labels)
+    own = [name for name in corpora if name not in _NAMES]
+    if own:
+        raise LabelError(
+            f"what {own[0]!r} has in common is not known beforehand: name the classes, labels: [anger, ...]."
+        )
+    return common_labels({name: get_corpus(name).emotions.classes for name in corpora})
+
+
+def _get_or_give(name: str) -> Corpus:
+    try:
+        return get_corpus(name)
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{error} Data of your own is given as --data {name}=PATH.") from None
+
+
+def _folder_names(name: str) -> tuple[str, ...]:
+    """Return what a corpus's folder may be called, lower case, the likeliest first."""
+    if name not in _NAMES:
+        return (name, *(f"{name}{suffix}" for suffix in SUFFIXES))
+    corpus = get_corpus(name)
+    return tuple(dict.fromkeys(alias.lower() for alias in (name, corpus.title, *corpus.folders)))

@@ -19,8 +19,9 @@ import torch
 
 import serkit
 from serkit.card import Card
-from serkit.corpora import Data, get_corpus, read_corpora
+from serkit.corpora import Data, corpus_of, label_set_of, read_corpora
 from serkit.errors import RunError
+from serkit.files import write_whole
 from serkit.lab.data import Store, open_store
 from serkit.lab.features import build_feature, resolve_feature
 from serkit.lab.models import build_body, resolve_model
@@ -46,10 +47,10 @@ from serkit.lab.runs import (
     write_predictions,
 )
 from serkit.lab.training import Examples, fit, predict_logits
-from serkit.lab.watch import Watch
-from serkit.labels import LabelSet, get_label_set
-from serkit.manifest import Manifest, write_whole
+from serkit.labels import COMMON, LABEL_SETS, LabelSet
+from serkit.manifest import Manifest
 from serkit.types import FloatArray, Prediction
+from serkit.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,10 @@ def evaluate_model(
         stored = read_json(out, "metrics.json")
         if any(stored.get(name) != value for name, value in about.items()):
             raise RunError(f"{str(out)!r} holds another run: choose another --out.")
-    labels = get_label_set(card.label_set)
-    manifest, dropped = read_corpora(corpora, data).select(labels)
+    labels = LABEL_SETS.get(card.label_set) or LabelSet(card.label_set, card.classes, card.label_note)
+    everything = read_corpora(corpora, data)
+    manifest, dropped = everything.select(labels)
+    _say_what_is_missing(everything, labels, dropped, watch)
     check_unseen(card.seen_speakers, manifest.speakers)
     if any(u.start or u.end is not None for u in manifest):
         raise RunError("a model file is scored on whole files, and some utterances here are parts of one.")
@@ -218,15 +221,11 @@ def _prepare(
     if folder.is_file():
         raise RunError(f"{str(folder)!r} is a file; choose another --out.")
     recipe = resolve_recipe(recipe)
-    labels = get_label_set(recipe.labels)
+    labels = label_set_of(recipe.labels, recipe.corpora)
     front = build_feature(recipe.features.name, recipe.features.settings)
     everything = read_corpora(recipe.corpora, data)
-    for corpus, found in Counter(u.corpus for u in everything).items():
-        if found != get_corpus(corpus).utterances:
-            watch.note(f"{corpus} has {found} utterances here, and {get_corpus(corpus).utterances} officially")
     manifest, dropped = everything.select(labels)
-    for emotion, count in sorted(dropped.items()):
-        watch.note(f"label set {labels.name} leaves out {count} utterances of {emotion}")
+    _say_what_is_missing(everything, labels, dropped, watch)
     with watch.bar("decoding", len(manifest)) as advance:
         store = open_store(manifest, front.config.sampling_rate, lambda done: advance(done, ""))
     split = split_by(manifest, recipe.protocol, store.digests)
@@ -234,6 +233,20 @@ def _prepare(
     features = _features(store, front, sorted({1.0, *recipe.augment.speeds}), len(manifest), watch)
     targets = {u.id: labels.index(u.emotion) for u in manifest}
     return _Experiment(recipe, labels, manifest, split, front.size, features, targets, folder, watch)
+
+
+def _say_what_is_missing(everything: Manifest, labels: LabelSet, dropped: Counter[str], watch: Watch) -> None:
+    """Note what differs from the official releases, what was not read, and what the label set leaves out."""
+    for name, found in Counter(u.corpus for u in everything).items():
+        official = corpus_of(name).utterances
+        if official and found != official:
+            watch.note(f"{name} has {found} utterances here, and {official} officially")
+    for reason, count in sorted(everything.left_out.items()):
+        watch.note(f"{count} files were not read: {reason}")
+    if labels.name == COMMON:
+        watch.note(f"label set {labels.name}: {', '.join(labels.classes)}, {labels.why}")
+    for emotion, count in sorted(dropped.items()):
+        watch.note(f"label set {labels.name} leaves out {count} utterances of {emotion}")
 
 
 def _features(

@@ -15,13 +15,12 @@ from torch import Tensor, nn
 
 import serkit
 from serkit.card import NOT_FOR, Card, Evidence, write_card
-from serkit.corpora import get_corpus
+from serkit.corpora import corpus_of, label_set_of
 from serkit.errors import ExportError, RunError
 from serkit.lab.leaderboard import recompute, what_is_fitted
 from serkit.lab.models import Model, build_model
 from serkit.lab.recipe import Recipe, load_recipe
 from serkit.lab.runs import UNSEEN_CORPUS, read_json
-from serkit.labels import get_label_set
 from serkit.runtime.recognizer import Recognizer
 
 OPSET = 18
@@ -143,7 +142,7 @@ def _recipe_of(run: Path) -> Recipe:
 def _load_model(recipe: Recipe, weights: Path) -> Model:
     if not weights.is_file():
         raise RunError(f"no weights {str(weights)!r}: only the machine that trained a run keeps them; train it again.")
-    classes = len(get_label_set(recipe.labels).classes)
+    classes = len(label_set_of(recipe.labels, recipe.corpora).classes)
     model = build_model(
         recipe.features.name, recipe.features.settings, recipe.model.name, recipe.model.settings, classes=classes
     )
@@ -159,14 +158,15 @@ def _card(
     fit: dict[str, Any],
     fold: dict[str, Any],
 ) -> Card:
-    labels = get_label_set(recipe.labels)
-    corpora = [get_corpus(name) for name in recipe.corpora]
+    labels = label_set_of(recipe.labels, recipe.corpora)
     speakers = set(fold["train"]["speakers"]) | set(fold["validation"]["speakers"])
     utterances = fold["train"]["utterances"] + fold["validation"]["utterances"]
+    named = [part for name in recipe.corpora for part in (corpus_of(name).parts or (name,))]
+    corpora = [corpus_of(name) for name in dict.fromkeys([*named, *sorted({u.split("/")[0] for u in utterances})])]
     about = tuple(
         {
             "name": c.name, "title": c.title, "licence": c.licence, "citation": c.citation, "url": c.url,
-            "speakers": sum(s.startswith(f"{c.name}/") for s in speakers),
+            "speakers": sum(s.startswith(f"{c.voices_of or c.name}/") for s in speakers),
             "utterances": sum(u.startswith(f"{c.name}/") for u in utterances),
         }
         for c in corpora

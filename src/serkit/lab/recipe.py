@@ -11,10 +11,9 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, field_validator, model_validator
 
-from serkit.corpora import get_corpus
+from serkit.corpora import corpus_of, label_set_of
 from serkit.errors import RecipeError, nearest, unknown_name
 from serkit.lab.settings import describe
-from serkit.labels import get_label_set
 
 
 class _Strict(BaseModel):
@@ -105,7 +104,7 @@ class Recipe(_Strict):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")
     corpora: tuple[str, ...] = Field(min_length=1)
-    labels: str
+    labels: str | tuple[str, ...]  # a named set, common, or the classes themselves
     protocol: Protocol = Protocol()
     features: NamedSettings = NamedSettings(name="logmel")
     augment: Augment = Augment()
@@ -128,9 +127,9 @@ class Recipe(_Strict):
 
     @model_validator(mode="after")
     def _known_names(self) -> Self:
-        for corpus in self.corpora:
-            get_corpus(corpus)
-        get_label_set(self.labels)
+        for name in self.corpora:  # whether one that is not known is the user's own shows when data is given
+            corpus_of(name)
+        label_set_of(self.labels, self.corpora)
         return self
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from serkit.errors import RunError
+from serkit.files import write_whole
 from serkit.lab.metrics import (
     bootstrap_interval,
     confusion_matrix,
@@ -30,7 +31,6 @@ from serkit.lab.metrics import (
     uar,
     weighted_accuracy,
 )
-from serkit.manifest import write_whole
 
 ALL_SPEAKERS = "all_speakers"  # the protocol of a final model: nobody is tested
 UNSEEN_CORPUS = "unseen_corpus"  # the protocol of a finished model on corpora that it has not seen

@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from serkit.errors import TrainingError
+from serkit.files import write_whole
 from serkit.lab.data import Batch, evaluation_batches, training_batches
 from serkit.lab.metrics import confusion_matrix, uar
 from serkit.lab.recipe import Augment, Train
-from serkit.manifest import write_whole
 from serkit.types import FloatArray
 
 _EVALUATION_BATCH = 64

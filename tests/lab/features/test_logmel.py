@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from serkit.audio import load_audio, resample
-from serkit.corpora import corpus_names, find_corpus, get_corpus
+from serkit.corpora import find_corpus, get_corpus
 from serkit.errors import RecipeError, UnknownNameError
 from serkit.lab.features import LogMel, LogMelConfig, build_feature, feature_names
 from serkit.lab.features.logmel import mel_filters
@@ -137,7 +137,7 @@ def test_logmel_equals_librosa_with_other_settings(config: LogMelConfig) -> None
         assert difference(logmel(samples, config), of_librosa(samples, config)) < LOG_TOLERANCE
 
 
-@pytest.mark.parametrize("corpus", corpus_names())
+@pytest.mark.parametrize("corpus", ["emodb", "nemo", "ravdess", "tess"])
 def test_logmel_equals_librosa_on_real_clips(corpus: str, real_corpora: object) -> None:
     folder = find_corpus(corpus, str(real_corpora))
     utterances = tuple(get_corpus(corpus).manifest(folder))

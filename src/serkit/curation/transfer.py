@@ -1,0 +1,268 @@
+"""One file over HTTP through pooch: what was received is kept, a cut connection goes on, the hash decides.
+
+pooch checks hashes and moves the file into place, but begins anew after every cut. So the download itself is
+ours: bytes go to ``NAME.part``, and the next attempt, or the next command, asks for the rest of them with a
+``Range``. ``NAME.etag`` remembers which version they are of; a server that has another one by now sends all of it.
+
+Source: RFC 9110, sections 13.1.5 (If-Range), 14.2 (Range), 14.4 (Content-Range) and 15.5.17 (416).
+"""
+
+import errno
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from serkit.errors import CorpusError
+
+if TYPE_CHECKING:
+    import requests
+
+_PAUSES = (1.0, 4.0, 15.0)  # seconds before each further attempt, of those that follow one that brought nothing
+_LONGEST_PAUSE = 60.0  # seconds; a host may ask for more
+_PATIENCE = (15, 60)  # seconds to connect, and between two pieces
+_PIECE_BYTES = 1 << 14  # the one that is cut is lost
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers that may be another one in a moment
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+
+
+class _CutError(Exception):
+    """An attempt that failed and may be repeated."""
+
+    def __init__(self, reason: str, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+@contextmanager
+def open_session() -> Iterator["requests.Session"]:
+    """Open a session for several files, with pooch's own log kept quiet."""
+    import pooch
+    import requests
+
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with requests.Session() as session:
+            session.headers["User-Agent"] = "serkit"
+            session.headers["Accept-Encoding"] = "identity"  # bytes are counted, and hashed, as they lie on the host
+            yield session
+    finally:
+        logger.setLevel(level)
+
+
+def fetch(
+    url: str,
+    target: Path,
+    *,
+    session: "requests.Session",
+    known_hash: str = "",
+    tell: Callable[[int], None] = lambda done: None,
+    stop: threading.Event | None = None,
+) -> str:
+    """Fetch a file, going on where an earlier attempt was cut.
+
+    Args:
+        url: Where it lies.
+        target: Where it goes; its folder must be there. A file that is there with the right hash is not fetched.
+        session: From :func:`open_session`.
+        known_hash: ``md5:...`` or ``sha256:...``; where it is empty nothing is checked.
+        tell: Called with the bytes received so far.
+        stop: Once set, a fetch in another thread ends at its next piece.
+
+    Returns:
+        The file's hash, with the known one's algorithm (else SHA-256) before it.
+
+    Raises:
+        CorpusError: If the host refuses or cannot be reached, the disk is full, or the hash is another one.
+    """
+    import pooch
+
+    receive = _Receiver(session, target, known_hash, tell, stop or threading.Event())
+    try:
+        pooch.retrieve(url, known_hash or None, fname=target.name, path=target.parent, downloader=receive)
+    except CorpusError:
+        raise
+    except ValueError as error:  # pooch's: it has deleted the file
+        raise CorpusError(
+            f"{url} is not what it should be: its hash is {receive.hash}, and {known_hash} was expected. It was "
+            f"deleted; run the same command again, and if both stay as they are, the host has changed the file."
+        ) from error
+    return receive.hash or _hash(target, known_hash)
+
+
+def disk_error(error: OSError, what: str, needed: str, kept: str) -> CorpusError:
+    """Say in a sentence why something could not be written.
+
+    Args:
+        error: What the system said.
+        what: What was to be written.
+        needed: How much room that takes.
+        kept: What becomes of what is there.
+    """
+    if error.errno in _FULL:
+        return CorpusError(f"the disk is full: {what} needs {needed}. {kept} Free some room and run the command again.")
+    place = f" {str(error.filename)!r}" if error.filename else ""
+    return CorpusError(f"cannot write{place} for {what}: {error.strerror or error}.")
+
+
+def as_size(count: int) -> str:
+    """Return a number of bytes as people read it, in decimal units as hosts do."""
+    for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= scale:
+            return f"{count / scale:.{1 if count < 100 * scale else 0}f} {unit}"
+    return f"{count} bytes"
+
+
+@dataclass(slots=True)
+class _Receiver:
+    """What pooch calls to download: it keeps the pieces between attempts and between commands."""
+
+    session: "requests.Session"
+    target: Path
+    known_hash: str
+    tell: Callable[[int], None]
+    stop: threading.Event
+    hash: str = ""
+    part: Path = field(init=False)
+    etag: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.part = self.target.with_name(f"{self.target.name}.part")
+        self.etag = self.target.with_name(f"{self.target.name}.etag")
+
+    def __call__(self, url: str, output_file: str, _pooch: object = None) -> None:
+        """Download the whole of a file to a place that pooch names."""
+        failures = 0
+        while True:
+            before = self._received()
+            try:
+                self._attempt(url, before)
+                break
+            except _CutError as cut:
+                failures = 1 if self._received() > before else failures + 1
+                if failures > len(_PAUSES):
+                    raise CorpusError(f"{url}: {cut}. {self._next()}") from cut
+                pause = max(_PAUSES[failures - 1], min(cut.wait, _LONGEST_PAUSE))
+            self.stop.wait(pause)
+        self.hash = _hash(self.part, self.known_hash)
+        self.part.replace(output_file)
+        self.etag.unlink(missing_ok=True)
+
+    def _attempt(self, url: str, received: int) -> None:
+        """Ask for what is missing and store it.
+
+        Raises:
+            _CutError: If that failed and may be repeated.
+            CorpusError: If it is of no use to repeat it.
+        """
+        import requests
+
+        etag = self.etag.read_text("utf-8") if self.etag.is_file() else ""
+        start = received if etag or self.known_hash else 0  # else nothing tells two versions in one file apart
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        if start and etag:
+            headers["If-Range"] = etag
+        try:
+            with self.session.get(url, headers=headers, stream=True, timeout=_PATIENCE) as answer:
+                total = self._read_head(url, answer, start)
+                if answer.status_code != 416:  # which says here that there is no more
+                    self._store(answer, total)
+        except requests.RequestException as error:
+            reason, is_passing = _reason(error)
+            if is_passing:
+                raise _CutError(reason) from error
+            raise CorpusError(f"{url}: {reason}. {self._next()}") from error
+        if total is not None and self._received() != total:
+            raise _CutError("the connection was cut")
+
+    def _read_head(self, url: str, answer: "requests.Response", start: int) -> int | None:
+        """Make the partial file fit an answer and return how many bytes the whole has, where that is said."""
+        match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        total = int(match[2]) if match and match[2] != "*" else None
+        if answer.status_code == 206 and match and match[1] == str(start):
+            return total
+        if answer.status_code == 416 and start and total == start:
+            return total
+        if answer.status_code in (206, 416) and start:
+            self.part.unlink()
+            raise _CutError("the host has no such part of the file")
+        if answer.status_code in _PASSING:
+            wait = answer.headers.get("Retry-After", "")
+            raise _CutError(_status(answer), float(wait) if wait.isdecimal() else 0.0)
+        if answer.status_code != 200:
+            raise CorpusError(f"{url}: {_status(answer)}. {self._next()}")
+        self.part.unlink(missing_ok=True)  # before the new tag: a kill between both must not join two versions
+        etag = answer.headers.get("ETag", "")
+        if etag.startswith('"'):  # a weak one may not be used in If-Range
+            self.etag.write_text(etag, "utf-8")
+        else:
+            self.etag.unlink(missing_ok=True)
+        length = answer.headers.get("Content-Length", "")
+        return int(length) if length.isdecimal() else None
+
+    def _store(self, answer: "requests.Response", total: int | None) -> None:
+        import requests
+
+        done = self._received()
+        try:
+            with self.part.open("ab") as file:
+                for piece in answer.iter_content(_PIECE_BYTES):
+                    if self.stop.is_set():
+                        raise CorpusError("stopped, since another file could not be fetched.")
+                    file.write(piece)
+                    done += len(piece)
+                    self.tell(done)
+        except requests.RequestException:  # is an OSError too
+            raise
+        except OSError as error:
+            missing = f"{as_size(total - self._received())} more" if total else "more room"
+            raise disk_error(error, self.target.name, missing, self._next()) from error
+
+    def _received(self) -> int:
+        return self.part.stat().st_size if self.part.is_file() else 0
+
+    def _next(self) -> str:
+        received = self._received()
+        if received:
+            return f"The same command goes on from byte {received}."
+        return "Nothing of it was received; the same command tries again."
+
+
+def _hash(file: Path, known_hash: str) -> str:
+    import pooch
+
+    algorithm = known_hash.partition(":")[0] if ":" in known_hash else "sha256"
+    return f"{algorithm}:{pooch.file_hash(str(file), alg=algorithm)}"
+
+
+def _status(answer: "requests.Response") -> str:
+    """Say what an answer other than the file means."""
+    said = f"the host answered {answer.status_code} {answer.reason or ''}".rstrip()
+    if answer.status_code in (404, 410):
+        return f"{said}: the file is no longer there"
+    return f"{said}: it allows no further downloads for now" if answer.status_code in (403, 429) else said
+
+
+def _reason(error: "requests.RequestException") -> tuple[str, bool]:
+    """Say why there was no answer, and whether it may be worth another attempt."""
+    import requests
+
+    text = repr(error)
+    if "NameResolution" in text or "getaddrinfo" in text:
+        return "the host's name is not known: is this machine online", False
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the host's certificate is not trusted", False
+    if isinstance(error, requests.Timeout) or "timed out" in text:
+        return "the host did not answer in time", True
+    if isinstance(error, requests.exceptions.ChunkedEncodingError) or "aborted" in text or "reset" in text:
+        return "the connection was cut", True
+    if isinstance(error, requests.ConnectionError):
+        return "the host cannot be reached", True
+    return f"it cannot be fetched ({error})", False

@@ -1,0 +1,49 @@
+"""A folder per emotion: ``angry/a.wav``, ``train/sad/b.flac``, ``Actor 1/happy/c.mp3``."""
+
+from pathlib import Path
+
+from serkit.errors import LabelError
+from serkit.formats.own import Builder, OwnData, Reading
+from serkit.sounds import SOUND_SUFFIXES, sound_files
+
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+}
+_SPLITS |= {"dev": "validation", "test": "test"}
+
+
+def read(root: Path, own: OwnData) -> Reading:
+    """Read a folder per emotion.
+
+    Args:
+        root: Files lie at any depth below it; the nearest folder whose name is a label says the emotion, and one called
+            train, validation or test the split.
+        own: Labels, and how the path tells the speaker.
+
+    Yields:
+        An utterance, or what is left out, for each sound file.
+
+    Raises:
+        LabelError: If a file lies in no folder that is a label; the message lists the known ones.
+    """
+    build = Builder(own).build
+    known = {*own.emotions, *(label.lower() for label in own.leave_out)}
+    for path in sound_files(root, SOUND_SUFFIXES):
+        names = [name for name in reversed(path.parts[:-1]) if name.lower() in known]
+        if not names:
+            raise LabelError(
+                f"no folder on the way to {path.as_posix()!r} is an emotion; name each after its label "
+                f"({', '.join(own.emotions)}), or say what a name means: --label 'NAME=EMOTION' or --leave-out NAME."
+            )
+        splits = [_SPLITS[name.lower()] for name in path.parts[:-1] if name.lower() in _SPLITS]
+        yield build({"emotion": names[0], "split": splits[0] if splits else ""}, path=path, where=path.as_posix())
+
+
+def is_one(root: Path, own: OwnData) -> bool:
+    """Whether some sound file lies in a folder that is named after an emotion."""
+    emotions = own.emotions
+    return any(name.lower() in emotions for path in sound_files(root, SOUND_SUFFIXES) for name in path.parts[:-1])
