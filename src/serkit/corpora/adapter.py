@@ -14,6 +14,7 @@ from serkit.types import LeftOut, Utterance
 
 OTHER_FORM = "a name that is not of this corpus's form"
 SECOND_FILE = "another file of an utterance that is there already"
+OTHER_KIND = "an utterance that is there already, as another kind of file"
 
 
 Reading = Iterable[Utterance | LeftOut]
@@ -63,7 +64,7 @@ class Corpus:
         url: Where to get it, or to ask for it.
         read: From the corpus root to its utterances and what is left out, in any order.
         official: The utterances of the official release without their paths, where its list is known.
-        oddities: Id of an utterance to what is strange about it in the official release itself.
+        oddities: Id of an utterance, or a speaker, to what is strange about it in the official release itself.
         voices_of: The corpus whose speakers these are too, under its names, where there is one.
         parts: The corpora that this one is made of; its utterances are theirs.
         folders: Other names that releases unpack to, for ``--data``.
@@ -147,19 +148,21 @@ def read_names(
     Yields:
         An utterance, or what was left out, for every sound file.
     """
-    seen = set()
+    seen: dict[str, str] = {}
 
     def preference(path: PurePosixPath) -> int:
         return suffixes.index(path.suffix.lower())
 
     for path in sorted(sound_files(root, suffixes), key=preference):  # stable: within a kind they stay sorted
         found = parse(path)
-        if isinstance(found, Utterance) and found.id not in seen:
-            seen.add(found.id)
-            yield replace(found, path=path.as_posix())
+        if not isinstance(found, Utterance):
+            yield LeftOut(path.as_posix(), found or OTHER_FORM)
+        elif found.id in seen:
+            is_same_kind = seen[found.id] == path.suffix.lower()
+            yield LeftOut(path.as_posix(), SECOND_FILE if is_same_kind else OTHER_KIND)
         else:
-            reason = SECOND_FILE if isinstance(found, Utterance) else found or OTHER_FORM
-            yield LeftOut(path.as_posix(), reason)
+            seen[found.id] = path.suffix.lower()
+            yield replace(found, path=path.as_posix())
 
 
 def official_list(parse: Callable[[PurePosixPath], Utterance | str | None], names: Iterable[str]) -> list[Utterance]:

@@ -115,6 +115,7 @@ CORPUS = Corpus(
     url="https://huggingface.co/datasets/amu-cai/nEMO",
     read=_read,
     official=_official,
+    oddities={"nemo/MP0": "officially heard in 256 clips only", "nemo/MK0": "officially never surprised"},
     remotes=(
         Remote(
             url="https://github.com/amu-cai/nEMO/archive/06f1f83dde8f1a780443a57d53b2af3971af34ab.zip",
