@@ -1,13 +1,15 @@
 """Audio in: any file or array to float32 mono at the rate that a model wants.
 
-Decoding is soundfile's (libsndfile), resampling is soxr's. Nothing else ever touches the waveform
-outside a model's graph. libsndfile quietly shortens a WAV file that was cut off, and names every fault
-alike, so what can be told apart from a WAV file's chunks is told apart here.
+Decoding is soundfile's (libsndfile), that of video and compressed containers :mod:`serkit.media`'s,
+resampling is soxr's. Nothing else ever touches the waveform outside a model's graph. libsndfile quietly
+shortens a WAV file that was cut off, and names every fault alike, so what can be told apart from a WAV
+file's chunks is told apart here.
 """
 
 import io
 import math
 import os
+import re
 import stat
 import struct
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from serkit import media
 from serkit.errors import (
     AudioIsDirectoryError,
     AudioNotFoundError,
@@ -43,6 +46,10 @@ _UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's word for a FLAC file that was writte
 _MP3_FRAME = 1152  # samples: without a Xing header the announced length is an estimate, right to a frame
 _MALFORMED = 3  # libsndfile's SF_ERR_MALFORMED_FILE
 _BLOCK = 1 << 20
+_NOT_SOUND = {  # what a download leaves under a sound's name, by its first bytes
+    rb"version https://git-lfs": "is a Git LFS pointer, not sound: fetch the file itself with 'git lfs pull'",
+    rb"(\xef\xbb\xbf)?\s*<(!doctype\s+html|html\b)": "is a web page, not sound: the download went wrong",
+}
 _ABSURD = 1e6  # 120 dB above full scale; squares of much more overflow float32 in a model
 
 
@@ -70,6 +77,7 @@ def load_audio(audio: AudioSource, *, sampling_rate: int | None = None, target_r
 
     Raises:
         AudioError: One of its kinds, see :mod:`serkit.errors`.
+        MissingExtraError: As for :func:`read_file`.
 
     Example:
         >>> load_audio(np.zeros((2, 48_000), np.float32), sampling_rate=48_000, target_rate=16_000).shape
@@ -97,10 +105,15 @@ def read_file(source: str | os.PathLike[str] | BinaryIO) -> tuple[FloatArray, in
 
     Raises:
         AudioError: One of its kinds, see :mod:`serkit.errors`.
+        MissingExtraError: If the file is a video or a container that needs PyAV, which is not installed.
     """
     name = source_name(source)
-    with _opened(source, name) as sound:
-        return _decoded(sound, name), int(sound.samplerate)
+    with _stream(source, name) as stream:
+        if container := media.container_of(stream):
+            samples, rate = media.decode(stream, container, name=name)
+            return samples, _checked_form(rate, len(samples), name)
+        with _opened(stream, source, name) as sound:
+            return _decoded(sound, name), int(sound.samplerate)
 
 
 def probe(source: str | os.PathLike[str]) -> AudioInfo:
@@ -108,11 +121,17 @@ def probe(source: str | os.PathLike[str]) -> AudioInfo:
 
     Raises:
         AudioError: One of its kinds, see :mod:`serkit.errors`.
+        MissingExtraError: As for :func:`read_file`.
     """
     name = source_name(source)
-    with _opened(source, name) as sound:
-        frames = sound.frames if sound.frames < _UNKNOWN_FRAMES else _decoded(sound, name).shape[1]
-        return AudioInfo(sound.samplerate, sound.channels, frames / sound.samplerate, sound.format)
+    with _stream(source, name) as stream:
+        if container := media.container_of(stream):
+            info = AudioInfo(*media.probe(stream, container, name=name))
+            _checked_form(info.sampling_rate, info.channels, name)
+            return info
+        with _opened(stream, source, name) as sound:
+            frames = sound.frames if sound.frames < _UNKNOWN_FRAMES else _decoded(sound, name).shape[1]
+            return AudioInfo(sound.samplerate, sound.channels, frames / sound.samplerate, sound.format)
 
 
 def mix_down(samples: FloatArray) -> FloatArray:
@@ -158,31 +177,41 @@ def source_name(source: object) -> str:
     return repr(name) if name and isinstance(name, str) else "the file object"
 
 
-def _opened(source: str | os.PathLike[str] | BinaryIO, name: str) -> Any:
+def _stream(source: str | os.PathLike[str] | BinaryIO, name: str) -> BinaryIO:
+    """Open a path, or take the rest of a file object into memory."""
+    if isinstance(source, str | os.PathLike):
+        return _opened_path(Path(source), name)
+    if hasattr(source, "read"):
+        return _bytes_of(source, name)
+    raise TypeError(f"audio must be a path, a binary file object or an array, not {type(source).__name__}.")
+
+
+def _opened(stream: BinaryIO, source: str | os.PathLike[str] | BinaryIO, name: str) -> Any:
     """Open with soundfile, turning each fault into its own error."""
     import soundfile  # 30 ms to import, and not needed for arrays
 
-    target: Any
-    if isinstance(source, str | os.PathLike):
-        with _opened_path(Path(source), name) as file:
-            target = _checked(file, name) or os.fsencode(source)
-    elif hasattr(source, "read"):
-        stream = _bytes_of(source, name)
-        target = _checked(stream, name) or stream
-    else:
-        raise TypeError(f"audio must be a path, a binary file object or an array, not {type(source).__name__}.")
+    target: Any = _checked(stream, name)
+    if target is None:  # libsndfile reads a path faster than through Python
+        target = os.fsencode(source) if isinstance(source, str | os.PathLike) else stream
     try:
         sound = soundfile.SoundFile(target)
     except soundfile.LibsndfileError as error:
         if error.code == _MALFORMED:
             raise TruncatedAudioError(f"{name} is damaged or cut off: {_reason(error)}.") from error
         raise UnknownAudioFormatError(
-            f"{name} is not audio that can be decoded ({_reason(error)}); WAV, FLAC, OGG, Opus and MP3 can."
+            f"{name} is not audio that can be decoded ({_reason(error)}); WAV, FLAC, OGG, Opus and MP3 can, "
+            "and with 'serkit[media]' AAC and video."
         ) from error
-    check_rate(sound.samplerate, name)
-    if sound.channels > MAX_CHANNELS:
-        raise AudioShapeError(f"{name} has {sound.channels} channels; expected {MAX_CHANNELS} at most.")
+    _checked_form(sound.samplerate, sound.channels, name)
     return sound
+
+
+def _checked_form(rate: int, channels: int, name: str) -> int:
+    """Return the rate of a file whose rate and channels are those of a recording."""
+    check_rate(rate, name)
+    if channels > MAX_CHANNELS:
+        raise AudioShapeError(f"{name} has {channels} channels; expected {MAX_CHANNELS} at most.")
+    return rate
 
 
 def _opened_path(path: Path, name: str) -> BinaryIO:
@@ -225,8 +254,11 @@ def _checked(stream: BinaryIO, name: str) -> io.BytesIO | None:
     if size == 0:
         raise EmptyAudioFileError(f"{name} is empty: zero bytes.")
     stream.seek(0)
-    head = stream.read(12)
-    repaired = _check_wav(stream, size, name) if head[:4] == b"RIFF" and head[8:] == b"WAVE" else None
+    head = stream.read(64)
+    for beginning, verdict in _NOT_SOUND.items():
+        if re.match(beginning, head, re.IGNORECASE):
+            raise UnknownAudioFormatError(f"{name} {verdict}.")
+    repaired = _check_wav(stream, size, name) if head[:4] == b"RIFF" and head[8:12] == b"WAVE" else None
     stream.seek(0)
     return repaired
 

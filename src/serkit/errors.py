@@ -11,7 +11,7 @@ derives from the built-in exception that a caller would expect, so ``except File
     │   ├── EmptyAudioFileError                      a file of zero bytes
     │   ├── UnknownAudioFormatError                  not audio, or a format we cannot decode
     │   ├── TruncatedAudioError                      the file ends before its header says
-    │   ├── NoSamplesError                           valid, but holds no samples
+    │   ├── NoSamplesError                           valid, but holds no samples, or is a film without sound
     │   ├── NonFiniteAudioError                      NaN or infinite samples
     │   ├── AudioShapeError                          an array that is not (T,) or (channels, T)
     │   ├── SamplingRateError                        missing, zero, negative or absurd

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from serkit.errors import CorpusError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".opus", ".ogg", ".mp3")  # of two files of one utterance the earlier kind is read
-VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".flv", ".wmv", ".mpg", ".mpeg", ".m4v")
-SOUND_SUFFIXES = (*AUDIO_SUFFIXES, ".aiff", ".aif", ".m4a", ".aac", *VIDEO_SUFFIXES)
+VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".flv", ".wmv", ".mpg", ".mpeg", ".m4v", ".3gp", ".asf")
+SOUND_SUFFIXES = (*AUDIO_SUFFIXES, ".aiff", ".aif", ".m4a", ".aac", ".wma", ".amr", *VIDEO_SUFFIXES)
 
 
 def sound_files(root: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> Iterator[PurePosixPath]:

@@ -7,12 +7,17 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from serkit.corpora.adapter import Corpus
-from serkit.errors import CorpusError, LabelError, UnknownNameError, unknown_name
+from serkit.errors import CorpusError, LabelError, UnknownNameError, nearest, unknown_name
 from serkit.labels import COMMON, LabelSet, check_emotion, common_labels, get_label_set
 from serkit.manifest import Manifest, merge
 from serkit.tables import SUFFIXES
+
+if TYPE_CHECKING:
+    from serkit.corpora.own import Kind
+    from serkit.formats.own import OwnData
 
 __all__ = [
     "Corpus", "corpus_names", "corpus_of", "find_corpus", "get_corpus", "label_set_of", "read_corpora", "read_corpus",
@@ -101,13 +106,15 @@ def find_corpus(name: str, data: Data) -> Path:
     )
 
 
-def read_corpus(name: str, source: Path) -> Manifest:
+def read_corpus(name: str, source: Path, *, own: "OwnData | None" = None, kind: "Kind | None" = None) -> Manifest:
     """Read one corpus.
 
     Args:
         name: Registry name, or that of own data.
         source: Its folder; or a manifest that :meth:`Manifest.write` wrote; or, for own data, what
             :func:`serkit.corpora.own.read_own` reads.
+        own: What own data calls things.
+        kind: How own data is laid out; found out by default.
 
     Raises:
         CorpusError: If it is not there; where the folder holds another corpus, the message names it.
@@ -117,7 +124,13 @@ def read_corpus(name: str, source: Path) -> Manifest:
         from serkit.corpora.own import read_own
         from serkit.formats.own import OwnData
 
-        return read_own(source, OwnData(name=name))
+        try:
+            return read_own(source, own or OwnData(name=name), kind=kind)
+        except CorpusError as error:
+            hint = nearest(name, _NAMES)
+            raise CorpusError(
+                f"no corpus {name!r}{hint} And as your own data: {error}" if hint else str(error)
+            ) from None
     if source.is_file():
         return Manifest.read(source)
     corpus = get_corpus(name)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,9 +30,11 @@ from serkit.errors import ManifestError
 from serkit.lab.features import LogMel, masking
 from serkit.lab.recipe import Augment
 from serkit.manifest import Manifest
+from serkit.media import decode
 from serkit.types import FloatArray, Utterance
 
-_VERSIONS = [soundfile.__libsndfile_version__, soxr.__version__]
+_VERSIONS = [soundfile.__libsndfile_version__, soxr.__version__, *(d.version for d in distributions(name="av"))]
+_DECODERS = (load_audio.__module__, decode.__module__)
 
 
 class Batch(NamedTuple):
@@ -174,7 +177,7 @@ def open_store(manifest: Manifest, sampling_rate: int, progress: Callable[[int],
         with ThreadPoolExecutor() as pool:
             hashes = dict(zip(files, pool.map(_file_digest, files.values()), strict=True))
         content = sorted((u.id, hashes[u.path], u.start, u.end) for u in utterances)
-        keys[corpus] = _digest(json.dumps([_code_of(load_audio.__module__), _VERSIONS, sampling_rate, content]))
+        keys[corpus] = _digest(json.dumps([*map(_code_of, _DECODERS), _VERSIONS, sampling_rate, content]))
         folder = cache_dir() / "audio" / keys[corpus]
         if not folder.exists():
             write_pack(folder, _decoded(manifest, utterances, sampling_rate, partial(_advance, progress, before)))

@@ -5,20 +5,18 @@ stderr has one sentence. Results go to stdout, everything else to stderr.
 """
 
 import json
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from serkit.cli import corpora
+from serkit.cli.options import DataOption, JsonOption, data_of, show_rows
 from serkit.errors import MissingExtraError, SerkitError
-
-if TYPE_CHECKING:
-    from serkit.corpora import Data
 
 app = typer.Typer(
     help="Speech emotion recognition: honest experiments, one-file models, a runtime without torch.",
@@ -26,11 +24,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-corpora_app = typer.Typer(help="The corpora that serkit knows.", no_args_is_help=True)
 features_app = typer.Typer(help="Front ends.", no_args_is_help=True)
 models_app = typer.Typer(help="Networks and model files.", no_args_is_help=True)
 recipes_app = typer.Typer(help="The experiments that come with serkit.", no_args_is_help=True)
-app.add_typer(corpora_app, name="corpora")
+app.add_typer(corpora.app, name="corpora")
 app.add_typer(features_app, name="features")
 app.add_typer(models_app, name="models")
 app.add_typer(recipes_app, name="recipes")
@@ -38,11 +35,6 @@ app.add_typer(recipes_app, name="recipes")
 _STOPPED = 130  # what typer makes of Ctrl-C
 _LAB = {"torch", "accelerate", "safetensors", "onnx", "onnxscript", "pydantic", "yaml"}
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-DataOption = Annotated[
-    list[str] | None,
-    typer.Option("--data", help="A folder of corpora, or CORPUS=DIR, repeated; by default SERKIT_CORPORA."),
-]
 RunOption = Annotated[Path, typer.Option("--out", "-o", help="The run folder.")]
 
 
@@ -97,7 +89,9 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 @app.command()
 def predict(
-    files: Annotated[list[Path], typer.Argument(help="Audio files: WAV, FLAC, OGG, Opus, MP3.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Sound files: WAV, FLAC, OGG, Opus, MP3; with serkit[media] AAC and video.")
+    ],
     model: Annotated[Path | None, typer.Option(help="A model file; the embedded one by default.")] = None,
     format: Annotated[TableFormat, typer.Option(help="How to print.")] = TableFormat.table,  # noqa: A002
     top: Annotated[int | None, typer.Option(min=1, help="Show only the K most probable emotions.")] = None,
@@ -132,7 +126,7 @@ def train(
     from serkit.lab.recipe import load_recipe
     from serkit.watch import RichWatch
 
-    metrics = evaluation.train(load_recipe(recipe), _data(data), out, watch=RichWatch())
+    metrics = evaluation.train(load_recipe(recipe), data_of(data), out, watch=RichWatch())
     typer.echo(
         f"{out}: validation UAR {metrics['validation_uar']}; next: serkit export {out} -o {metrics['name']}.onnx"
     )
@@ -158,13 +152,13 @@ def evaluate(
             raise RecipeError("say what to test the model file on: --corpora tess, for example.")
         model = Recognizer.load(recipe)
         names = tuple(corpora.split(","))
-        metrics = evaluation.evaluate_model(model.card, model.predict, names, _data(data), out, watch=RichWatch())
+        metrics = evaluation.evaluate_model(model.card, model.predict, names, data_of(data), out, watch=RichWatch())
     else:
         from serkit.lab.recipe import load_recipe
 
         if corpora:
             raise RecipeError("--corpora is for model files: a recipe names its own.")
-        metrics = evaluation.evaluate(load_recipe(recipe), _data(data), out, watch=RichWatch())
+        metrics = evaluation.evaluate(load_recipe(recipe), data_of(data), out, watch=RichWatch())
     typer.echo(as_markdown([metrics]))
 
 
@@ -208,38 +202,6 @@ def compare(
         typer.echo(as_page(rows) if format is BoardFormat.page else as_markdown(rows))
 
 
-@corpora_app.command("list")
-def list_corpora(as_json: JsonOption = False) -> None:
-    """List the corpora, with their size and licence."""
-    from serkit.corpora import corpus_names, get_corpus
-
-    rows = []
-    for name in corpus_names():
-        corpus = get_corpus(name)
-        rows.append(
-            {
-                "corpus": name, "utterances": corpus.utterances, "speakers": corpus.speakers,
-                "languages": list(corpus.languages), "emotions": sorted(set(corpus.emotions.values())),
-                "licence": corpus.licence, "url": corpus.url,
-            }
-        )  # fmt: skip
-    _show(rows, as_json, ("corpus", "utterances", "speakers", "languages", "licence", "emotions"))
-
-
-@corpora_app.command("manifest")
-def write_manifest(
-    name: Annotated[str, typer.Argument(help="A corpus.")],
-    folder: Annotated[Path, typer.Argument(help="Where it lies.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A .csv or .jsonl file.")],
-) -> None:
-    """Write a corpus's utterances as a table."""
-    from serkit.corpora import get_corpus
-
-    manifest = get_corpus(name).manifest(folder)
-    manifest.write(output)
-    typer.echo(f"{output}: {len(manifest)} utterances of {len(manifest.speakers)} speakers")
-
-
 @features_app.command("list")
 def list_features(as_json: JsonOption = False) -> None:
     """List the front ends."""
@@ -249,7 +211,7 @@ def list_features(as_json: JsonOption = False) -> None:
     for name in feature_names():
         front = build_feature(name, {})
         rows.append({"feature": name, "size": front.size, "about": _first_line(type(front))})
-    _show(rows, as_json, ("feature", "size", "about"))
+    show_rows(rows, as_json, ("feature", "size", "about"))
 
 
 @models_app.command("list")
@@ -262,7 +224,7 @@ def list_models(as_json: JsonOption = False) -> None:
         body = build_body(name, {}, size=64, classes=7)
         weights = sum(p.numel() for p in body.parameters())
         rows.append({"model": name, "weights": weights, "about": _first_line(type(body))})
-    _show(rows, as_json, ("model", "weights", "about"))
+    show_rows(rows, as_json, ("model", "weights", "about"))
 
 
 @models_app.command("show")
@@ -290,7 +252,7 @@ def list_recipes(as_json: JsonOption = False) -> None:
                 "model": recipe.model.name,
             }
         )  # fmt: skip
-    _show(rows, as_json, ("recipe", "corpora", "labels", "protocol", "speaker_dependent", "model"))
+    show_rows(rows, as_json, ("recipe", "corpora", "labels", "protocol", "speaker_dependent", "model"))
 
 
 @recipes_app.command("show")
@@ -312,42 +274,5 @@ def _with_bar(answers: Any, files: Sequence[Path]) -> Any:
     return track(answers, "recognising", total=len(files), console=Console(stderr=True), transient=True)
 
 
-def _data(values: list[str] | None) -> "Data":
-    """Turn ``--data`` into one folder, or corpora to folders."""
-    from serkit.errors import CorpusError
-
-    if not values and (folder := os.environ.get("SERKIT_CORPORA")):
-        values = [folder]  # typer's own envvar would take a path with a space for two
-    if not values:
-        raise CorpusError("say where the corpora lie: --data DIR, or the variable SERKIT_CORPORA.")
-    if len(values) == 1 and "=" not in values[0]:
-        return values[0]
-    named = {}
-    for value in values:
-        name, equals, folder = value.partition("=")
-        if not equals:
-            raise CorpusError(f"--data {value!r}: with several folders, each is CORPUS=DIR.")
-        named[name] = Path(folder)
-    return named
-
-
-def _show(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...]) -> None:
-    if as_json:
-        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*columns)
-    say: Callable[[Any], str] = lambda value: ", ".join(value) if isinstance(value, list) else str(value)  # noqa: E731
-    for row in rows:
-        table.add_row(*(say(row[column]) for column in columns))
-    Console().print(table)
-
-
 def _first_line(thing: type) -> str:
     return (thing.__doc__ or "").strip().splitlines()[0]
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,276 @@
+"""``serkit corpora``: the corpora that serkit knows, and the user's own."""
+
+import json
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from serkit.cli.options import JsonOption, pairs, show_rows, show_table
+
+if TYPE_CHECKING:
+    from serkit.corpora import Corpus
+    from serkit.curation.check import Report
+    from serkit.manifest import Manifest
+
+app = typer.Typer(help="The corpora that serkit knows, and your own.", no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(help="A corpus of 'serkit corpora list', or a new name for your own.")]
+_SHOWN = 5  # files of a problem
+
+
+class Layout(StrEnum):
+    """How own data is laid out."""
+
+    manifest = "manifest"
+    table = "table"
+    audiofolder = "audiofolder"
+    audformat = "audformat"
+    folders = "folders"
+
+
+class Form(StrEnum):
+    """What ``serkit corpora manifest`` writes."""
+
+    table = "table"
+    audiofolder = "audiofolder"
+    audformat = "audformat"
+
+
+@app.command("list")
+def list_corpora(as_json: JsonOption = False) -> None:
+    """List the corpora, with their size and licence."""
+    from serkit.corpora import corpus_names, get_corpus
+
+    rows = [_facts(get_corpus(name)) for name in corpus_names()]
+    show_rows(rows, as_json, ("corpus", "utterances", "speakers", "hours", "languages", "classes", "licence"))
+
+
+@app.command()
+def info(name: Annotated[str, typer.Argument(help="A corpus.")], as_json: JsonOption = False) -> None:
+    """Say all that is known of a corpus: classes, licence, where to get it, what is odd about it."""
+    import inspect
+    import sys
+
+    from serkit.corpora import get_corpus
+
+    corpus = get_corpus(name)
+    facts = _facts(corpus) | {
+        "counts": dict(corpus.counts), "labels": dict(corpus.emotions), "label_map_version": corpus.emotions.version,
+        "folders": [name, *corpus.folders], "citation": corpus.citation,
+        "about": inspect.getdoc(sys.modules[corpus.read.__module__]),
+    }  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+        return
+    hours = "" if corpus.hours is None else f", {corpus.hours:g} h"
+    get = f"serkit corpora download {name} DIR" if corpus.remotes else "ask its authors"
+    typer.echo(f"{facts['about']}\n")
+    for heading, text in (
+        ("utterances", f"{corpus.utterances} of {corpus.speakers} speakers{hours}, in {', '.join(corpus.languages)}"),
+        ("classes", ", ".join(f"{emotion} {count}" for emotion, count in sorted(corpus.counts.items()))),
+        ("labels", ", ".join(f"{own} = {emotion}" for own, emotion in corpus.emotions.items())),
+        ("licence", corpus.licence + ("" if corpus.commercial else ", not for commercial use")),
+        ("citation", corpus.citation),
+        ("from", f"{corpus.url} ({get})"),
+        ("folder", f"below --data: {', '.join((name, *corpus.folders))}, in any case"),
+    ):
+        typer.echo(f"{heading:<11} {text}")
+
+
+@app.command()
+def check(
+    name: NameArgument,
+    folder: Annotated[Path, typer.Argument(help="Where it lies.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Compare a corpus with its official release, and decode every file; exit code 1 if something is wrong."""
+    from serkit.corpora import corpus_names, get_corpus, read_corpus
+    from serkit.curation.check import check as look
+    from serkit.curation.check import check_manifest
+    from serkit.watch import RichWatch
+
+    manifest = read_corpus(name, folder)
+    if name in corpus_names() and folder.is_dir():
+        report = look(get_corpus(name), folder, watch=RichWatch())
+    else:
+        report = check_manifest(name, manifest, watch=RichWatch())
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
+    else:
+        _show_report(report)
+    if not report.is_passed:
+        raise typer.Exit(1)
+
+
+@app.command("manifest")
+def write_manifest(
+    name: NameArgument,
+    source: Annotated[Path, typer.Argument(help="Its folder; for your own data, a folder or table.")],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .csv, .jsonl or .parquet file, or a new folder.")],
+    format: Annotated[Form, typer.Option(help="What to write.")] = Form.table,  # noqa: A002
+    labels: Annotated[str | None, typer.Option(help="Keep what this label set has a class for.")] = None,
+    kind: Annotated[Layout | None, typer.Option(help="Own data: its layout, else found out.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="Own data: FIELD=COLUMN, as in emotion=mood.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Own data: LABEL=EMOTION, as in wut=anger.")] = None,
+    leave_out: Annotated[list[str] | None, typer.Option(help="Own data: a label that is not read.")] = None,
+    speaker: Annotated[str, typer.Option(help="Own data: a regular expression whose group is the speaker.")] = "",
+    language: Annotated[str, typer.Option(help="Own data: ISO 639-1 code.")] = "",
+) -> None:
+    """Write a corpus's utterances as a table, an audformat database or a Hugging Face audiofolder."""
+    from serkit.corpora import corpus_names, label_set_of, read_corpus
+    from serkit.errors import CorpusError
+    from serkit.formats.own import OwnData
+
+    told = {
+        "--kind": kind, "--column": column, "--label": label, "--leave-out": leave_out, "--speaker": speaker,
+        "--language": language,
+    }  # fmt: skip
+    if name in corpus_names():
+        if given := [option for option, value in told.items() if value]:
+            raise CorpusError(f"{given[0]} is for your own data, and serkit knows {name}: give yours another name.")
+        manifest = read_corpus(name, source)
+    else:
+        own = OwnData(
+            name=name, columns=pairs(column, "--column", "FIELD=COLUMN"),
+            labels=pairs(label, "--label", "LABEL=EMOTION"), leave_out=frozenset(leave_out or ()),
+            speaker=speaker, language=language,
+        )  # fmt: skip
+        manifest = read_corpus(name, source, own=own, kind=kind.value if kind else None)
+    if labels:
+        manifest, dropped = manifest.select(label_set_of(labels, manifest.corpora))
+        for emotion, count in sorted(dropped.items()):
+            typer.echo(f"serkit: label set {labels} leaves out {count} utterances of {emotion}", err=True)
+    _write(manifest, output, format)
+    _say_what_was_read(manifest, output)
+
+
+@app.command()
+def stats(
+    sources: Annotated[list[str], typer.Argument(help="Folders of corpora, or NAME=PATH.")],
+    plot: Annotated[Path | None, typer.Option(help="Draw a .png, .svg or .pdf as well.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure corpora: classes, speakers, durations, loudness, pitch by sex."""
+    from serkit.curation.pictures import check_picture, draw
+    from serkit.curation.stats import describe, tables
+    from serkit.manifest import merge
+    from serkit.watch import RichWatch
+
+    if plot:
+        check_picture(plot)
+    found = describe(merge(_recognised(source) for source in sources), watch=RichWatch())
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+    else:
+        for table in tables(found):
+            show_table(table.columns, table.rows, names=table.names, title=table.title)
+    for clip in found.unreadable:
+        typer.echo(f"serkit: {clip.reason}", err=True)
+    if plot:
+        typer.echo(f"serkit: drew {draw(found, plot)}", err=True)
+    if found.unreadable:
+        raise typer.Exit(1)
+
+
+@app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="A corpus.")],
+    folder: Annotated[Path, typer.Argument(help="Where to put it.")],
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="You have read it and keep to it.")] = False,
+) -> None:
+    """Download a corpus that can be had openly; for the others, say where to register."""
+    from serkit.corpora import get_corpus
+    from serkit.curation.download import download as fetch
+    from serkit.watch import RichWatch
+
+    fetch(get_corpus(name), folder, accept_licence=accept_licence, watch=RichWatch())
+    typer.echo(f"{folder}: next: serkit corpora check {name} {folder}")
+
+
+def _facts(corpus: "Corpus") -> dict[str, Any]:
+    return {
+        "corpus": corpus.name, "title": corpus.title, "utterances": corpus.utterances, "speakers": corpus.speakers,
+        "hours": corpus.hours, "languages": list(corpus.languages), "emotions": list(corpus.emotions.classes),
+        "classes": len(corpus.emotions.classes),
+        "licence": corpus.licence, "commercial_use": corpus.commercial, "sharing_of_models": corpus.derivatives,
+        "download": bool(corpus.remotes), "url": corpus.url,
+    }  # fmt: skip
+
+
+def _show_report(report: "Report") -> None:
+    official = report.official
+    of = {key: f" of {official[key]}" if official else "" for key in ("utterances", "speakers")}
+    rates = ", ".join(f"{count} files at {rate} Hz" for rate, count in report.sampling_rates.items())
+    typer.echo(
+        f"{report.corpus}: {report.utterances}{of['utterances']} utterances, {report.speakers}{of['speakers']} "
+        f"speakers, {report.seconds / 3600:.2f} h, {rates}"
+    )
+    emotions = list(report.emotions)
+    rows = [
+        [
+            speaker.removeprefix(f"{report.corpus}/"),
+            *(str(counts.get(emotion, 0)) for emotion in emotions),
+            str(sum(counts.values())),
+        ]
+        for speaker, counts in report.by_speaker.items()
+    ]
+    rows.append(["all", *(str(report.emotions[emotion]) for emotion in emotions), str(report.utterances)])
+    if official:
+        counts = official["emotions"]
+        rows.append(["official", *(str(counts.get(emotion, 0)) for emotion in emotions), str(official["utterances"])])
+    show_table(("speaker", *emotions, "all"), rows, names=1)
+    for problem in report.problems:
+        typer.echo(f"{problem.severity}: {problem.message}")
+        for file in problem.files[:_SHOWN] if problem.severity == "problem" else ():
+            typer.echo(f"  {file}")
+        if problem.severity == "problem" and len(problem.files) > _SHOWN:
+            typer.echo(f"  ... and {len(problem.files) - _SHOWN} more; --json lists them all")
+    typer.echo("passed" if report.is_passed else "not passed")
+
+
+def _write(manifest: "Manifest", output: Path, form: Form) -> None:
+    from serkit.formats import audformat, audiofolder
+    from serkit.watch import RichWatch
+
+    if form is Form.table:
+        manifest.write(output)
+    elif form is Form.audformat:
+        audformat.write(manifest, output)
+    else:
+        with RichWatch().bar("copying", len(manifest)) as advance:
+            audiofolder.write(manifest, output, on_file=lambda done: advance(done, ""))
+
+
+def _say_what_was_read(manifest: "Manifest", output: Path) -> None:
+    from serkit.corpora import corpus_of
+    from serkit.formats.own import UNKNOWN
+
+    for reason, count in sorted(manifest.left_out.items()):
+        typer.echo(f"serkit: {count} files not read: {reason}", err=True)
+    unknown = sum(u.speaker.endswith(f"/{UNKNOWN}") for u in manifest)
+    if unknown:
+        typer.echo(
+            f"serkit: {unknown} utterances name no speaker: they count as one, whom no split will part; "
+            "--speaker or --column speaker=COLUMN would tell them apart",
+            err=True,
+        )
+    official = sum(corpus_of(name).utterances for name in manifest.corpora)
+    of = f" (officially {official})" if official and official != len(manifest) else ""
+    typer.echo(f"{output}: {len(manifest)} utterances{of} of {len(manifest.speakers)} speakers")
+
+
+def _recognised(source: str) -> "Manifest":
+    """Read NAME=PATH, or a folder whose corpus is found out; a folder of no known corpus is own data of its name."""
+    from serkit.corpora import read_corpus, recognise
+
+    name, equals, path = source.partition("=")
+    if equals:
+        return read_corpus(name, Path(path))
+    folder = Path(source)
+    found = recognise(folder)
+    own = re.sub(r"[^a-z0-9]+", "-", folder.resolve().stem.lower()).strip("-") or "own"
+    return read_corpus(found[0] if found else own, folder)
