@@ -27,6 +27,7 @@ derives from the built-in exception that a caller would expect, so ``except File
     ├── RunError (ValueError)                        a folder that is not a run, or of another recipe
     ├── ExportError (RuntimeError)                   a model that cannot become one ONNX file
     ├── ModelFileError (ValueError)                  an ONNX file without a serkit card, or broken
+    ├── DrawingError (ValueError)                    a figure that cannot be drawn as asked
     ├── InferenceError (RuntimeError)                a model that fails on valid audio
     └── MissingExtraError (ImportError)              an optional package is not installed
 """
@@ -129,6 +130,10 @@ class ExportError(SerkitError, RuntimeError):
 
 class ModelFileError(SerkitError, ValueError):
     """A file that is not a serkit model."""
+
+
+class DrawingError(SerkitError, ValueError):
+    """A figure of nothing, or in a format that is not known."""
 
 
 class InferenceError(SerkitError, RuntimeError):

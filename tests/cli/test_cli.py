@@ -4,9 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ import yaml
 
 import bare
 import serkit
-from serkit.cli import main
+from calling import Call, Done, assert_one_sentence
 from serkit.corpora import corpus_names, get_corpus
 from serkit.manifest import Manifest
 from serkit.runtime.recognizer import Recognizer
@@ -23,38 +22,8 @@ from synthetic import voice
 
 RATE = 16_000
 SPEECH = voice("anger", "emodb/03", seconds=1.0)
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 MISSING_LAB = "serkit: this command needs an optional part: pip install 'serkit[lab]'"
-
-
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Done]
-
-
-@pytest.fixture(autouse=True)
-def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
-    for name in ("SERKIT_CORPORA", "FORCE_COLOR", "TTY_COMPATIBLE"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Run the command line in this process, from arguments to exit code."""
-
-    def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["serkit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        captured = capsys.readouterr()
-        return Done(int(stop.value.code or 0), captured.out, captured.err)
-
-    return run
 
 
 def process(*arguments: object, **environment: str) -> Done:
@@ -120,17 +89,6 @@ BAD = {
     "too short": "lasts 0.0063 s; the model needs 0.1 s or more.",
 }
 every_bad_kind = pytest.mark.parametrize("kind", BAD)
-
-
-def assert_one_sentence(done: Done, *words: str) -> None:
-    """Check that a command failed with exit code 2 and one line on stderr, and printed nothing."""
-    assert done.out == ""
-    assert done.err.startswith("serkit: ")
-    assert done.err.endswith("\n")
-    assert done.err.count("\n") == 1
-    assert "Traceback" not in done.err
-    assert all(word in done.err for word in words), done.err
-    assert done.code == 2
 
 
 def test_predict_prints_a_table_for_one_file(call: Call, model_file: Path, clips: Path) -> None:

@@ -12,7 +12,7 @@ from matplotlib.text import Text
 
 from serkit.curation.pictures import ENDINGS, check_picture, draw, make_figure
 from serkit.curation.stats import Clip, CorpusStats, Unreadable
-from serkit.errors import CorpusError, MissingExtraError
+from serkit.errors import DrawingError, MissingExtraError
 from serkit.labels import EMOTIONS
 from serkit.types import Sex
 
@@ -118,12 +118,12 @@ def test_little_and_odd_data_is_drawn_without_a_warning(tmp_path: Path, clips: t
 
 @pytest.mark.parametrize("name", ["figure.gif", "figure", ".png"])
 def test_another_ending_is_refused_before_anything_is_measured(name: str) -> None:
-    with pytest.raises(CorpusError, match=r"must end in \.png, \.svg or \.pdf"):
+    with pytest.raises(DrawingError, match=r"must end in \.png, \.svg or \.pdf"):
         check_picture(name)
 
 
 def test_nothing_readable_is_nothing_to_draw(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="nothing to draw"):
+    with pytest.raises(DrawingError, match="nothing to draw"):
         draw(CorpusStats(("toy",), (), ()), tmp_path / "a.png")
 
 

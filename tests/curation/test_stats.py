@@ -14,7 +14,8 @@ from scipy.signal import lfilter
 
 from serkit.audio import resample
 from serkit.corpora import read_corpora
-from serkit.curation.stats import CorpusStats, Quartiles, describe, loudness, tables
+from serkit.curation.loudness import loudness
+from serkit.curation.stats import CorpusStats, Quartiles, describe, tables
 from serkit.errors import ManifestError
 from serkit.manifest import Manifest
 from serkit.types import Utterance

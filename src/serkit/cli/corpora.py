@@ -210,18 +210,17 @@ def _show_report(report: "Report") -> None:
         f"speakers, {report.seconds / 3600:.2f} h, {rates}"
     )
     emotions = list(report.emotions)
-    rows = [
-        [
-            speaker.removeprefix(f"{report.corpus}/"),
-            *(str(counts.get(emotion, 0)) for emotion in emotions),
-            str(sum(counts.values())),
-        ]
-        for speaker, counts in report.by_speaker.items()
-    ]
+    theirs = official.get("by_speaker", report.by_speaker)
+    rows = []
+    for speaker, ours in report.by_speaker.items():
+        counts = [(ours.get(emotion, 0), theirs.get(speaker, {}).get(emotion, 0)) for emotion in emotions]
+        counts.append((sum(ours.values()), sum(theirs.get(speaker, {}).values())))
+        cells = [str(here) if here == there else f"{here} of {there}" for here, there in counts]
+        rows.append([speaker.removeprefix(f"{report.corpus}/"), *cells])
     rows.append(["all", *(str(report.emotions[emotion]) for emotion in emotions), str(report.utterances)])
     if official:
-        counts = official["emotions"]
-        rows.append(["official", *(str(counts.get(emotion, 0)) for emotion in emotions), str(official["utterances"])])
+        totals = official["emotions"]
+        rows.append(["official", *(str(totals.get(emotion, 0)) for emotion in emotions), str(official["utterances"])])
     show_table(("speaker", *emotions, "all"), rows, names=1)
     for problem in report.problems:
         typer.echo(f"{problem.severity}: {problem.message}")

@@ -56,7 +56,8 @@ class Report:
         emotions: Canonical emotion to utterances.
         problems: The worst first.
         by_speaker: Speaker to emotion to utterances.
-        official: The official numbers of utterances, speakers and emotions; empty for own data.
+        official: The official numbers of utterances, speakers and emotions, and where the list of the release is known
+            ``by_speaker`` like our own; empty for own data.
         sampling_rates: Hz to files.
         seconds: Of sound in all.
     """
@@ -109,6 +110,8 @@ def check(corpus: Corpus, root: str | os.PathLike[str], *, watch: Watch | None =
     utterances, left_out = corpus.survey(root)
     found = [*_against_official(corpus, utterances), *_left_out(left_out), *_oddities(corpus, utterances)]
     official = {"utterances": corpus.utterances, "speakers": corpus.speakers, "emotions": dict(corpus.counts)}
+    if corpus.official:
+        official["by_speaker"] = _by_speaker(corpus.official())
     sounds = _listen(manifest, watch or Watch())
     found += _in_sound(manifest, sounds, corpus.oddities)
     return _report(manifest, found, sounds, name=corpus.name, official=official if corpus.counts else {})
@@ -133,9 +136,6 @@ def _report(
     official: Mapping[str, Any],
 ) -> Report:
     order = ("problem", "known", "note")
-    by_speaker: dict[str, Counter[str]] = defaultdict(Counter)
-    for u in manifest:
-        by_speaker[u.speaker][u.emotion] += 1
     heard = [sound for sound in sounds.values() if not sound.error]
     return Report(
         corpus=name,
@@ -143,11 +143,18 @@ def _report(
         speakers=len(manifest.speakers),
         emotions=dict(sorted(Counter(u.emotion for u in manifest).items())),
         problems=tuple(sorted(found, key=lambda p: order.index(p.severity))),
-        by_speaker={speaker: dict(sorted(by_speaker[speaker].items())) for speaker in manifest.speakers},
+        by_speaker=_by_speaker(manifest),
         official=official,
         sampling_rates=dict(sorted(Counter(sound.rate for sound in heard).items())),
         seconds=round(sum(sound.seconds for sound in heard), 3),
     )
+
+
+def _by_speaker(utterances: Iterable[Utterance]) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for u in utterances:
+        counts[u.speaker][u.emotion] += 1
+    return {speaker: dict(sorted(counts[speaker].items())) for speaker in sorted(counts)}
 
 
 def _against_official(corpus: Corpus, utterances: Sequence[Utterance]) -> Iterable[Problem]:
@@ -195,9 +202,10 @@ def _in_sound(manifest: Manifest, sounds: Mapping[str, _Sound], oddities: Mappin
     def severity(paths: Iterable[str]) -> Severity:
         return "known" if all(ids[path] in oddities for path in paths) else "problem"
 
-    for path, sound in sounds.items():
-        if sound.error:
-            yield Problem("undecodable", severity([path]), sound.error.rstrip("."), (path,))
+    if errors := {path: sound.error.rstrip(".") for path, sound in sounds.items() if sound.error}:
+        first = next(iter(errors.values()))
+        message = f"{len(errors)} files cannot be decoded; the first: {first}" if len(errors) > 1 else first
+        yield Problem("undecodable", "problem", message, tuple(errors))
     same: dict[str, list[str]] = defaultdict(list)
     for path, sound in sounds.items():
         if sound.digest:
@@ -205,7 +213,9 @@ def _in_sound(manifest: Manifest, sounds: Mapping[str, _Sound], oddities: Mappin
     for paths in same.values():
         if len(paths) > 1:
             message = f"{len(paths)} files hold the same samples: {', '.join(paths[:3])}{', ...' if paths[3:] else ''}"
-            yield Problem("identical audio", severity(paths), message, tuple(paths))
+            reasons = {oddities.get(ids[path]) for path in paths}
+            is_known = len(reasons) == 1 and None not in reasons  # one for all, that is
+            yield Problem("identical audio", "known" if is_known else "problem", message, tuple(paths))
     silent = [path for path, sound in sounds.items() if 20 * np.log10(max(sound.peak, 1e-12)) < NEAR_SILENT_DB]
     for group in (known := [p for p in silent if severity([p]) == "known"]), [p for p in silent if p not in set(known)]:
         if group:

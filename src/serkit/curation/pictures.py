@@ -13,7 +13,7 @@ import numpy as np
 
 from serkit.corpora import corpus_names, get_corpus
 from serkit.curation.stats import CorpusStats, Group
-from serkit.errors import CorpusError, MissingExtraError
+from serkit.errors import DrawingError, MissingExtraError
 from serkit.types import Sex
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ def check_picture(path: str | os.PathLike[str]) -> Path:
     """Return the path if a figure can be drawn to it; worth asking before corpora are measured.
 
     Raises:
-        CorpusError: If the name ends in none of .png, .svg, .pdf.
+        DrawingError: If the name ends in none of .png, .svg, .pdf.
         MissingExtraError: If matplotlib is not installed.
     """
     path = Path(path)
     if path.suffix.lower() not in ENDINGS:
-        raise CorpusError(f"cannot draw to {path.name!r}: the name must end in .png, .svg or .pdf.")
+        raise DrawingError(f"cannot draw to {path.name!r}: the name must end in .png, .svg or .pdf.")
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
@@ -74,12 +74,12 @@ def draw(stats: CorpusStats, path: str | os.PathLike[str]) -> Path:
         The path.
 
     Raises:
-        CorpusError: If the name has another ending, or no clip could be read.
+        DrawingError: If the name has another ending, or no clip could be read.
         MissingExtraError: If matplotlib is not installed.
     """
     path = check_picture(path)
     if not stats.clips:
-        raise CorpusError("there is nothing to draw: no clip could be read.")
+        raise DrawingError("there is nothing to draw: no clip could be read.")
     from matplotlib import rc_context
 
     path.parent.mkdir(parents=True, exist_ok=True)

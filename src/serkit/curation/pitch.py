@@ -33,8 +33,12 @@ def track_pitch(
     """Find the fundamental frequency of each frame.
 
     Where the paper takes the first dip under a fixed threshold, the first that is nearly as deep as the deepest
-    is taken here, which errs less on breathy voices. The voicing decision is this project's own: a frame has a
-    pitch if the dip is deep, the frame no more than 40 dB below the loudest, and its neighbours agree.
+    is taken here. The smoothing before and the voicing decision are this project's own: a frame has a pitch if the
+    dip is deep, the frame no more than 40 dB below the loudest, and its neighbours agree.
+
+    On 140 clips of four corpora, the ones its thresholds were chosen on, 92 % of the frames that Praat's
+    autocorrelation finds voiced are found, 93 % of those found are voiced there, and 98.7 % of the shared ones lie
+    within 5 %.
 
     Args:
         samples: One voice, shape (T,) or (channels, T).
