@@ -25,10 +25,14 @@ SPEAKERS: Mapping[str, tuple[str, ...]] = {
     "emodb": ("03", "08", "09", "10", "11", "12", "13", "14", "15", "16"),
     "tess": ("OAF", "YAF"),
     "nemo": ("EB0", "IC0", "KD0", "KS0", "MK0", "MP0", "SM0", "TP0", "WR0"),
+    "crema-d": tuple(str(n) for n in range(1001, 1092)),
+    "savee": ("DC", "JE", "JK", "KL"),
+    "iemocap": tuple(f"Ses0{session}{letter}" for session in range(1, 6) for letter in "FM"),
 }
 _NEMO_WOMEN = frozenset({"EB0", "IC0", "KD0", "MK0"})
 _EMODB_SENTENCES = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
 _TESS_WORDS = ("back", "bar", "base", "bath", "bean", "beg", "bite", "boat", "bone", "book")
+_CREMA_D_SENTENCES = ("DFA", "IOM", "ITH", "ITS", "IWL", "IWW", "MTI", "TAI", "TIE", "TSI", "WSI")  # of one level
 _TESS_FOLDERS = {  # as the official release spells them
     "OAF": ("OAF_angry", "OAF_disgust", "OAF_Fear", "OAF_happy", "OAF_neutral", "OAF_Pleasant_surprise", "OAF_Sad"),
     "YAF": ("YAF_angry", "YAF_disgust", "YAF_fear", "YAF_happy", "YAF_neutral", "YAF_pleasant_surprised", "YAF_sad"),
@@ -88,7 +92,7 @@ def write_corpus(
     """Write a small corpus in its official layout.
 
     Args:
-        name: ``ravdess``, ``emodb``, ``tess`` or ``nemo``.
+        name: One of those in ``SPEAKERS``.
         root: The corpus's own folder; made where it is missing.
         speakers: The first so many, or which.
         per_class: Clips per speaker and emotion; RAVDESS's neutral has 4 at most, since it has one intensity.
@@ -107,6 +111,13 @@ def write_corpus(
         (root / "erkennung.txt").write_bytes(listeners_table(clips).encode("latin-1"))
     if name == "nemo":
         (root / "data.tsv").write_text(nemo_table(clips), encoding="utf-8")
+    if name == "crema-d":
+        (root / "VideoDemographics.csv").write_text(actors_table(chosen))
+        (root / "processedResults").mkdir(exist_ok=True)
+        (root / "processedResults" / "summaryTable.csv").write_text(votes_table(clips))
+    if name == "iemocap":
+        codes = {emotion: code for code, emotion in get_corpus(name).emotions.items()}
+        write_evaluations(root, [(clip.name, codes[clip.emotion]) for clip in clips])
     return root
 
 
@@ -128,6 +139,41 @@ def nemo_table(clips: Sequence[Clip]) -> str:
         texts = f'Ćwiczę "zdanie {number}.', f"ćwiczę zdanie {number}"  # a quotation mark that nothing closes
         lines.append("\t".join((f"{clip.name}.wav", emotion, *texts, f"        {speaker}", gender, "27")))
     return "\n".join(lines) + "\n"
+
+
+def actors_table(actors: Sequence[str]) -> str:
+    """Return CREMA-D's ``VideoDemographics.csv``."""
+    rows = [f'{actor},{20 + int(actor) % 50},"Male","Caucasian","Not Hispanic"' for actor in actors]
+    return "\n".join(('"ActorID","Age","Sex","Race","Ethnicity"', *rows)) + "\n"
+
+
+def votes_table(clips: Sequence[Clip]) -> str:
+    """Return CREMA-D's ``summaryTable.csv``: all voices were heard as angry or sad, all faces as happy."""
+    rows = [f'"{clip.name}","A:S","41.5:60","H","91.2","H","80"' for clip in clips]
+    heading = '"FileName","VoiceVote","VoiceLevel","FaceVote","FaceLevel","MultiModalVote","MultiModalLevel"'
+    return "\n".join((heading, *rows)) + "\n"
+
+
+def write_evaluations(root: Path, turns: Sequence[tuple[str, str]]) -> None:
+    """Write IEMOCAP's ``EmoEvaluation`` texts, one for each dialogue.
+
+    Args:
+        root: The corpus root.
+        turns: ``Ses01F_impro01_M003``, and what most listeners heard.
+    """
+    dialogues: dict[str, list[tuple[str, str]]] = {}
+    for turn, label in turns:
+        dialogues.setdefault(turn[:-5], []).append((turn, label))
+    for dialogue, said in dialogues.items():
+        folder = root / f"Session{dialogue[4]}" / "dialog" / "EmoEvaluation"
+        folder.mkdir(parents=True, exist_ok=True)
+        blocks = [
+            f"[{2 * n}.2901 - {2 * n + 1}.2357]\t{turn}\t{label}\t[2.5000, 3.0000, 3.5000]\n"
+            "C-E2:\tNeutral;\t()\nC-F1:\tOther;\t(bored)\nA-E3:\tval 3; act 2; dom  2;\t()\n"
+            for n, (turn, label) in enumerate(said)
+        ]
+        heading = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n"
+        (folder / f"{dialogue}.txt").write_text("\n".join((heading, *blocks)))
 
 
 def _ravdess(speakers: Sequence[str], per_class: int) -> Iterator[Clip]:
@@ -158,11 +204,36 @@ def _nemo(speakers: Sequence[str], per_class: int) -> Iterator[Clip]:
             yield Clip(f"samples/{speaker}_{code}_{number}", emotion, f"nemo/{speaker}")
 
 
+def _crema_d(speakers: Sequence[str], per_class: int) -> Iterator[Clip]:
+    for actor, (code, emotion) in product(speakers, get_corpus("crema-d").emotions.items()):
+        for sentence in _CREMA_D_SENTENCES[:per_class]:
+            yield Clip(f"AudioWAV/{actor}_{sentence}_{code}_XX", emotion, f"crema-d/{actor}")
+
+
+def _savee(speakers: Sequence[str], per_class: int) -> Iterator[Clip]:
+    for speaker, (code, emotion) in product(speakers, get_corpus("savee").emotions.items()):
+        for number in range(1, per_class + 1):
+            yield Clip(f"AudioData/{speaker}/{code}{number:02}", emotion, f"savee/{speaker}")
+
+
+def _iemocap(speakers: Sequence[str], per_class: int) -> Iterator[Clip]:
+    """Yield turns of dialogues that are all named after the woman, as half of the official ones are."""
+    for speaker in speakers:
+        dialogue, letter = f"{speaker[:5]}F_impro01", speaker[5]
+        said = [emotion for emotion in get_corpus("iemocap").emotions.values() for _ in range(per_class)]
+        for number, emotion in enumerate(said):
+            turn = f"{dialogue}_{letter}{number:03}"
+            yield Clip(f"Session{speaker[4]}/sentences/wav/{dialogue}/{turn}", emotion, f"iemocap/{speaker}")
+
+
 _CLIPS: Mapping[str, Callable[[Sequence[str], int], Iterator[Clip]]] = {
     "ravdess": _ravdess,
     "emodb": _emodb,
     "tess": _tess,
     "nemo": _nemo,
+    "crema-d": _crema_d,
+    "savee": _savee,
+    "iemocap": _iemocap,
 }
 
 

@@ -170,7 +170,10 @@ def common_labels(classes: Mapping[str, Iterable[str]]) -> LabelSet:
     shared = tuple(sorted(set.intersection(*sets.values()))) if sets else ()
     names = " and ".join(sets)
     if len(shared) < 2:
-        raise LabelError(f"{names} share {len(shared)} emotions; a label set needs two at least.")
+        if not sets:
+            raise LabelError("no corpora are named, so they share no emotion; name two at least.")
+        plural = "" if len(shared) == 1 else "s"
+        raise LabelError(f"{names} share {len(shared)} emotion{plural}; a label set needs two at least.")
     lost = ", ".join(
         f"{', '.join(sorted(extra))} ({name})" for name, own in sets.items() if (extra := own - set(shared))
     )

@@ -91,7 +91,10 @@ class Manifest:
     def relative_to(self, folder: Path) -> Iterator[str]:
         """Yield each utterance's path relative to a folder; unchanged where the root of its corpus is not known."""
         prefixes = {corpus: _prefix(root, folder) for corpus, root in self.roots.items()}
-        return (prefixes.get(u.corpus, "") + u.path for u in self.utterances)
+        return (
+            u.path if os.path.isabs(u.path) else prefixes.get(u.corpus, "") + u.path  # noqa: PTH117  (a Path each is slow)
+            for u in self.utterances
+        )
 
     def filter(self, keep: Callable[[Utterance], bool]) -> "Manifest":
         """Return the utterances for which ``keep`` is true."""
@@ -142,7 +145,7 @@ class Manifest:
             MissingExtraError: If it is ``.parquet`` and pyarrow is not installed.
         """
         path = Path(path)
-        as_row = _to_json if path.suffix == ".jsonl" else _to_row
+        as_row = _to_json if path.suffix.lower() == ".jsonl" else _to_row
         rows = (as_row(u, way) for u, way in zip(self.utterances, self.relative_to(path.parent), strict=True))
         write_rows(path, _COLUMNS, rows, numbers=("start", "end"))
         return path
@@ -177,6 +180,11 @@ def merge(manifests: Iterable[Manifest]) -> Manifest:
     roots = {corpus: root for m in manifests for corpus, root in m.roots.items()}
     left_out = sum((Counter(m.left_out) for m in manifests), Counter[str]())
     return Manifest(tuple(u for m in manifests for u in m.utterances), roots, left_out)
+
+
+def is_manifest_row(row: Mapping[str, object]) -> bool:
+    """Whether a row of a table has the columns of a manifest, and no others."""
+    return frozenset(_REQUIRED) <= row.keys() <= _COLUMN_SET
 
 
 def _prefix(root: Path, folder: Path) -> str:

@@ -1,7 +1,7 @@
-"""Where sound files lie below a folder."""
+"""Where files lie below a folder: sound, and the tables that come with it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from serkit.errors import CorpusError
@@ -24,6 +24,15 @@ def sound_files(root: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> Itera
     Raises:
         CorpusError: If a folder cannot be listed.
     """
+    return files_below(root, lambda name: name.lower().endswith(suffixes))
+
+
+def files_below(root: Path, is_wanted: Callable[[str], bool]) -> Iterator[PurePosixPath]:
+    """Yield files below a folder by their names, as :func:`sound_files` does.
+
+    Raises:
+        CorpusError: If a folder cannot be listed.
+    """
 
     def refuse(error: OSError) -> None:
         raise CorpusError(f"cannot list {error.filename!r}: {error.strerror}.") from error
@@ -38,5 +47,5 @@ def sound_files(root: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> Itera
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         place = PurePosixPath(Path(folder).relative_to(root).as_posix())
         for name in sorted(names):
-            if name.lower().endswith(suffixes) and not name.startswith("."):
+            if is_wanted(name) and not name.startswith("."):
                 yield place / name

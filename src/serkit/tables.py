@@ -2,9 +2,12 @@
 
 import csv
 import json
+import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from serkit.errors import ManifestError, MissingExtraError
@@ -14,10 +17,14 @@ Row = Mapping[str, Any]
 _Kind = TypeVar("_Kind")
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 _GROUP = 50_000  # rows of Parquet that are held at once
+_INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls the index of a filtered frame in Parquet
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table: texts from CSV, what JSON and Parquet hold from these.
+
+    A CSV file may be separated by semicolons or tabs, as spreadsheets write it. Its empty rows are passed over, and
+    so are columns without a name, and pandas's index.
 
     Raises:
         ManifestError: If the file is missing, of another kind, or damaged; the message names the row where it can.
@@ -30,8 +37,9 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     )
     try:
         yield from reader(path)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ManifestError(f"cannot read {path.name!r} as a table in UTF-8: {error}.") from error
+    except UnicodeDecodeError as error:
+        why = f"{error.reason} at byte {error.start}; save it in that encoding"
+        raise ManifestError(f"cannot read {path.name!r} as a table in UTF-8: {why}.") from error
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Row], *, numbers: Collection[str] = ()) -> None:
@@ -61,12 +69,44 @@ def _kind(path: Path, verb: str, kinds: Mapping[str, _Kind]) -> _Kind:
 
 def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        yield from csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+        header = next((line for line in file if line.strip()), "")
+        file.seek(0)
+        reader = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else _delimiter(header), strict=True)
+        try:
+            rows = (cells for cells in reader if any(cells))
+            columns = [name.strip() for name in next(rows, [])]
+            _check_columns(columns, path.name)
+            is_plain = all(columns)
+            for number, cells in enumerate(rows, start=1):
+                if is_plain and len(cells) == len(columns):
+                    yield dict(zip(columns, cells, strict=True))
+                    continue
+                if any(cells[len(columns) :]):
+                    many = f"{len(cells)} cells, but the header {len(columns)}"
+                    raise ManifestError(f"{path.name}, row {number}: it has {many}; put texts with commas in quotes.")
+                yield {name: cell for name, cell in zip_longest(columns, cells[: len(columns)]) if name}
+        except csv.Error as error:
+            why = f"{error} at line {reader.line_num}; a quotation mark may be open"
+            raise ManifestError(f"cannot read {path.name!r} as CSV: {why}.") from error
+
+
+def _delimiter(header: str) -> str:
+    """Return what separates the names of the columns: a spreadsheet in German writes semicolons."""
+    bare = re.sub(r'"[^"]*"', "", header)
+    return max(",;\t", key=bare.count)
+
+
+def _check_columns(columns: Sequence[str], name: str) -> None:
+    doubled = [column for column, count in Counter(columns).items() if column and count > 1]
+    if doubled:
+        raise ManifestError(f"{name} has two columns {doubled[0]!r}; rename one.")
 
 
 def _read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="\n") as file:
         for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
@@ -80,15 +120,19 @@ def _read_parquet(path: Path) -> Iterator[dict[str, Any]]:
     pyarrow = _pyarrow("reading Parquet")
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
+            _check_columns(file.schema_arrow.names, path.name)
+            columns = [name for name in file.schema_arrow.names if not _INDEX.fullmatch(name)]
             for batch in file.iter_batches(batch_size=_GROUP):
-                yield from batch.to_pylist()
+                yield from batch.select(columns).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
-        raise ManifestError(f"cannot read {path.name!r} as Parquet: {str(error).rstrip('.')}.") from error
+        why = " ".join(str(error).split()).rstrip(".")  # some of its messages end in a line feed
+        raise ManifestError(f"cannot read {path.name!r} as Parquet: {why}.") from error
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row], _: Collection[str]) -> None:
     with whole_text(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
+        line_feeds = SimpleNamespace(write=lambda line: file.write(f"{line[:-2]}\n"))
+        writer = csv.writer(line_feeds, lineterminator="\r\n")  # with "\n" alone, csv before 3.13 leaves "\r" unquoted
         writer.writerow(columns)
         writer.writerows([row[name] for name in columns] for row in rows)
 

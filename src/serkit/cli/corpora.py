@@ -118,16 +118,19 @@ def write_manifest(
     label: Annotated[list[str] | None, typer.Option(help="Own data: LABEL=EMOTION, as in wut=anger.")] = None,
     leave_out: Annotated[list[str] | None, typer.Option(help="Own data: a label that is not read.")] = None,
     speaker: Annotated[str, typer.Option(help="Own data: a regular expression whose group is the speaker.")] = "",
+    sex: Annotated[list[str] | None, typer.Option(help="Own data: WORD=male, female or unknown.")] = None,
     language: Annotated[str, typer.Option(help="Own data: ISO 639-1 code.")] = "",
 ) -> None:
     """Write a corpus's utterances as a table, an audformat database or a Hugging Face audiofolder."""
+    from typing import cast
+
     from serkit.corpora import corpus_names, label_set_of, read_corpus
     from serkit.errors import CorpusError
     from serkit.formats.own import OwnData
 
     told = {
         "--kind": kind, "--column": column, "--label": label, "--leave-out": leave_out, "--speaker": speaker,
-        "--language": language,
+        "--sex": sex, "--language": language,
     }  # fmt: skip
     if name in corpus_names():
         if given := [option for option, value in told.items() if value]:
@@ -137,7 +140,7 @@ def write_manifest(
         own = OwnData(
             name=name, columns=pairs(column, "--column", "FIELD=COLUMN"),
             labels=pairs(label, "--label", "LABEL=EMOTION"), leave_out=frozenset(leave_out or ()),
-            speaker=speaker, language=language,
+            speaker=speaker, sexes=cast(Any, pairs(sex, "--sex", "WORD=SEX")), language=language,
         )  # fmt: skip
         manifest = read_corpus(name, source, own=own, kind=kind.value if kind else None)
     if labels:

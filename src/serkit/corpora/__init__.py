@@ -164,10 +164,13 @@ def label_set_of(labels: str | Sequence[str], corpora: Iterable[str]) -> LabelSe
 
     Raises:
         UnknownNameError: If there is no set of that name.
-        LabelError: If a class is not canonical, or the corpora share fewer than two emotions.
+        LabelError: If a class is not canonical or stands twice, or there are fewer than two.
     """
     if not isinstance(labels, str):
-        return LabelSet("own", tuple(check_emotion(name) for name in labels), "the classes that the recipe names")
+        classes = tuple(check_emotion(name) for name in labels)
+        if len(set(classes)) < max(2, len(classes)):
+            raise LabelError(f"labels must name two classes or more, each once, not {', '.join(classes) or 'none'}.")
+        return LabelSet("own", classes, "the classes that the recipe names")
     if labels != COMMON:
         return get_label_set(labels)
     own = [name for name in corpora if name not in _NAMES]

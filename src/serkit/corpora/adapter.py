@@ -1,5 +1,6 @@
 """What a corpus file must provide, and how a corpus's files are found on disk."""
 
+import csv
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -9,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from serkit.errors import CorpusError
 from serkit.labels import EmotionMap
 from serkit.manifest import Manifest
-from serkit.sounds import AUDIO_SUFFIXES, sound_files
+from serkit.sounds import AUDIO_SUFFIXES, files_below, sound_files
 from serkit.types import LeftOut, Utterance
 
 OTHER_FORM = "a name that is not of this corpus's form"
@@ -96,23 +97,28 @@ class Corpus:
         """How many the official release has."""
         return sum(self.counts.values())
 
-    def survey(self, root: str | os.PathLike[str]) -> tuple[list[Utterance], list[LeftOut]]:
+    def survey(self, root: str | os.PathLike[str]) -> tuple[Manifest, list[LeftOut]]:
         """Read the corpus below a folder, whatever is there.
 
         Returns:
-            Its utterances sorted by id, and what was left out.
+            Its utterances sorted by id, perhaps none, and what was left out.
 
         Raises:
             CorpusError: If the folder is missing or cannot be listed.
             LabelError: If a file has the corpus's form and a label that it does not know.
         """
         root = Path(root)
-        if not root.is_dir():
-            what = "a file, not a folder" if root.exists() else "not there"
+        try:
+            what = "" if root.is_dir() else "a file, not a folder" if root.exists() else "not there"
+        except OSError as error:
+            raise CorpusError(f"cannot read {self.title} from {str(root)!r}: {error.strerror}.") from error
+        if what:
             raise CorpusError(f"cannot read {self.title} from {str(root)!r}, which is {what}; get it from {self.url}.")
         found = list(self.read(root))
-        utterances = [item for item in found if isinstance(item, Utterance)]
-        return sorted(utterances, key=lambda u: u.id), [item for item in found if isinstance(item, LeftOut)]
+        utterances = sorted((item for item in found if isinstance(item, Utterance)), key=lambda u: u.id)
+        left_out = [item for item in found if isinstance(item, LeftOut)]
+        reasons = Counter(f"{self.name}: {item.reason}" for item in left_out)
+        return Manifest(tuple(utterances), {u.corpus: root for u in utterances}, reasons), left_out
 
     def manifest(self, root: str | os.PathLike[str]) -> Manifest:
         """Read the corpus below a folder.
@@ -124,12 +130,14 @@ class Corpus:
             CorpusError: If the folder is missing, unreadable, or holds no utterance of this corpus.
             LabelError: If a file has the corpus's form and a label that it does not know.
         """
-        utterances, left_out = self.survey(root)
-        if not utterances:
-            many = f"none of its {len(left_out)} sound files" if left_out else "no sound file there"
-            raise CorpusError(f"no {self.title} in {str(root)!r}: {many} has this corpus's form.")
-        reasons = Counter(f"{self.name}: {item.reason}" for item in left_out)
-        return Manifest(tuple(utterances), {u.corpus: Path(root) for u in utterances}, reasons)
+        manifest, left_out = self.survey(root)
+        if not len(manifest):
+            reasons = Counter(item.reason for item in left_out)
+            strangers = reasons.pop(OTHER_FORM, 0)
+            many = f"none of its {strangers} sound files has" if strangers else "no sound file there has"
+            why = "".join(f"; {count} left out: {reason}" for reason, count in reasons.items())
+            raise CorpusError(f"no {self.title} in {os.fspath(root)!r}: {many} this corpus's form{why}.")
+        return manifest
 
 
 def read_names(
@@ -163,6 +171,60 @@ def read_names(
         else:
             seen[found.id] = path.suffix.lower()
             yield replace(found, path=path.as_posix())
+
+
+def read_table(
+    root: Path,
+    name: str,
+    columns: tuple[str, ...],
+    *,
+    title: str,
+    delimiter: str = ",",
+    is_quoted: bool = True,
+) -> dict[str, dict[str, str]]:
+    """Read a table that comes with a corpus, wherever it lies below the root.
+
+    Args:
+        root: The corpus root.
+        name: Of the file, in any case.
+        columns: That it must have, the one that names the rows first.
+        title: The corpus, as the message names it.
+        delimiter: Between cells.
+        is_quoted: Whether a cell may stand in quotation marks.
+
+    Returns:
+        The rows by their names, with empty cells where a row is short; nothing where there is no such file.
+
+    Raises:
+        CorpusError: If it is another table of that name, or no table.
+    """
+    found = next(files_below(root, lambda file: file.lower() == name.lower()), None)
+    if found is None:
+        return {}
+    path = root / found
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(
+                file, restval="", delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE
+            )
+            missing = [column for column in columns if column not in (rows.fieldnames or ())]
+            if missing:
+                raise CorpusError(f"{str(path)!r} is not {title}'s table: it has no column {missing[0]!r}.")
+            return {row[columns[0]]: row for row in rows}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"cannot read {str(path)!r} as {title}'s table: {error}.") from error
+
+
+def read_bytes(path: Path, *, title: str) -> bytes:
+    """Read a text that comes with a corpus.
+
+    Raises:
+        CorpusError: If the system refuses, as for a link to nowhere.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CorpusError(f"cannot read {str(path)!r} of {title}: {error.strerror}.") from error
 
 
 def official_list(parse: Callable[[PurePosixPath], Utterance | str | None], names: Iterable[str]) -> list[Utterance]:

@@ -43,9 +43,12 @@ def _part(path: PurePosixPath) -> str:
 def _parse(path: PurePosixPath) -> Utterance | str | None:
     if _NAME.fullmatch(path.stem) is None:
         return None
-    part, label = _part(path), _LABELS.get(path.parent.name.lower())
-    if label is None:
-        return "of the test part, whose labels are not public" if part == "test" else None
+    part, folder = _part(path), path.parent.name
+    if part == "test" and folder.lower() not in _LABELS:
+        return "of the test part, whose labels are not public"
+    if part == "unknown" and folder.lower() not in _LABELS:
+        return None
+    label = _LABELS.get(folder.lower(), folder)
     return Utterance(
         id=f"afew/{part}_{path.stem}",
         path="",

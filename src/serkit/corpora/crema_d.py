@@ -6,13 +6,11 @@ these tables are there. The official repository holds each clip as WAV and as MP
 its sound in Git LFS, so a clone made without it holds small texts under the names of the clips.
 """
 
-import csv
 import re
 from itertools import product
 from pathlib import Path, PurePosixPath
 
-from serkit.corpora.adapter import Corpus, Reading, Remote, official_list, read_names
-from serkit.errors import CorpusError
+from serkit.corpora.adapter import Corpus, Reading, Remote, official_list, read_names, read_table
 from serkit.labels import EmotionMap
 from serkit.sounds import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serkit.types import Utterance
@@ -43,25 +41,8 @@ _NEVER_RECORDED = {("1008", "WSI"), ("1009", "MTI"), ("1019", "ITH")} | {
 }
 
 
-def _rows(root: Path, name: str, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    """Read one of the official tables by its first column; empty where it is not there.
-
-    Raises:
-        CorpusError: If it is another table of that name.
-    """
-    tables = sorted(root.rglob(name))
-    if not tables:
-        return {}
-    with tables[0].open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file, restval="")
-        missing = [column for column in columns if column not in (rows.fieldnames or ())]
-        if missing:
-            raise CorpusError(f"{str(tables[0])!r} is not CREMA-D's table: it has no column {missing[0]!r}.")
-        return {row[columns[0]]: row for row in rows}
-
-
 def _actors(root: Path) -> dict[str, dict[str, str]]:
-    rows = _rows(root, "VideoDemographics.csv", ("ActorID", "Age", "Race", "Ethnicity"))
+    rows = read_table(root, "VideoDemographics.csv", ("ActorID", "Age", "Race", "Ethnicity"), title="CREMA-D")
     return {
         actor: {"age": row["Age"], "race": row["Race"], "ethnicity": row["Ethnicity"]} for actor, row in rows.items()
     }
@@ -69,7 +50,7 @@ def _actors(root: Path) -> dict[str, dict[str, str]]:
 
 def _heard(root: Path) -> dict[str, dict[str, str]]:
     """What most listeners heard in the voice (``anger:disgust`` where votes tie), and the mean level, 0 to 100."""
-    rows = _rows(root, "summaryTable.csv", ("FileName", "VoiceVote", "VoiceLevel"))
+    rows = read_table(root, "summaryTable.csv", ("FileName", "VoiceVote", "VoiceLevel"), title="CREMA-D")
     return {
         name: {
             "heard": ":".join(_HEARD[vote] for vote in row["VoiceVote"].split(":")),
@@ -135,8 +116,8 @@ CORPUS = Corpus(
     oddities={
         "crema-d/1076_MTI_NEU_XX": "officially all but silent",
         "crema-d/1076_MTI_SAD_XX": "officially all but silent",
-        "crema-d/1064_TIE_SAD_XX": "officially without a duration",
-        "crema-d/1064_IEO_DIS_MD": "officially a minute that holds the sentence in all emotions",
+        "crema-d/1064_TIE_SAD_XX": "known to its users as faulty",
+        "crema-d/1064_IEO_DIS_MD": "known to its users as faulty: several emotions in one clip",
     },
     folders=("cremad", "crema", "crema_d", "CREMA-D-master"),
     remotes=(

@@ -8,8 +8,9 @@ found it natural; it is Latin-1 with decimal commas and no-break spaces.
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.corpora.adapter import Corpus, Reading, Remote, official_list, read_names
+from serkit.corpora.adapter import Corpus, Reading, Remote, official_list, read_bytes, read_names
 from serkit.labels import EmotionMap
+from serkit.sounds import files_below
 from serkit.types import Sex, Utterance
 
 _NAME = re.compile(r"(\d\d)([ab]\d\d)([a-z])([a-z])", re.IGNORECASE)
@@ -73,14 +74,15 @@ _OFFICIAL = {  # speaker to sentences, each followed by the emotion and take of 
 
 def _listeners(root: Path) -> dict[str, dict[str, str]]:
     """Read the listeners' rates in percent, by file stem; empty where the table is not there."""
-    tables = sorted(root.rglob("erkennung.txt"))
+    table = next(files_below(root, lambda name: name.lower() == "erkennung.txt"), None)
     rates: dict[str, dict[str, str]] = {}
-    if not tables:
+    if table is None:
         return rates
+    content = read_bytes(root / table, title="EmoDB")
     try:
-        text = tables[0].read_text("utf-8")  # as some copies have been saved again; Latin-1's bare 0xA0 is not UTF-8
+        text = content.decode("utf-8")  # as some copies have been saved again; Latin-1's bare 0xA0 is not UTF-8
     except UnicodeDecodeError:
-        text = tables[0].read_text("latin-1")
+        text = content.decode("latin-1")
     for line in text.splitlines()[1:]:
         cells = line.replace("\xa0", " ").split()
         if len(cells) == 4:

@@ -30,9 +30,7 @@ _SUBJECTS = range(1, 45)
 
 def _parse(path: PurePosixPath) -> Utterance | str | None:
     match = _NAME.fullmatch(path.stem)
-    if match is None:
-        return None
-    subject, label, sentence = match[1], match[2].lower(), match[3]
+    subject, label, sentence = (match[1], match[2].lower(), match[3]) if match else (None, "", None)
     for folder in path.parts[:-1]:
         if found := _SUBJECT.fullmatch(folder):
             subject = found[1]
@@ -40,9 +38,9 @@ def _parse(path: PurePosixPath) -> Utterance | str | None:
             sentence = found[1]
         else:
             label = _CODES.get(folder.lower(), label)
-    if int(subject) == _UNCUT:
+    if subject is not None and int(subject) == _UNCUT:
         return "of subject 6, whose recordings are not cut into sentences"
-    if sentence is None or int(subject) not in _SUBJECTS:
+    if match is None or subject is None or sentence is None or int(subject) not in _SUBJECTS:
         return None
     return Utterance(
         id=f"enterface/s{int(subject)}_{label}_{sentence}",

@@ -13,10 +13,10 @@ again from the sound.
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.corpora.adapter import Corpus, Reading, read_names
+from serkit.corpora.adapter import Corpus, Reading, read_bytes, read_names
 from serkit.errors import CorpusError
 from serkit.labels import EmotionMap
-from serkit.sounds import sound_files
+from serkit.sounds import files_below, sound_files
 from serkit.types import LeftOut, Utterance
 
 _EMOTIONS = EmotionMap(
@@ -47,10 +47,10 @@ _LINE = re.compile(
 def _labels(root: Path) -> dict[str, tuple[str, dict[str, str]]]:
     """Read every evaluation text: turn to its label, and valence, activation and dominance from 1 to 5."""
     labels: dict[str, tuple[str, dict[str, str]]] = {}
-    for text in sorted(root.rglob("*.txt")):
-        if text.parent.name != "EmoEvaluation" or text.name.startswith("."):  # folders below hold single listeners
+    for text in files_below(root, lambda name: name.lower().endswith(".txt")):
+        if text.parent.name.lower() != "emoevaluation":  # the folders in it hold what single listeners said
             continue
-        for line in text.read_text("latin-1").splitlines():
+        for line in read_bytes(root / text, title="IEMOCAP").decode("latin-1").splitlines():
             if match := _LINE.match(line):
                 _, _, turn, label, valence, activation, dominance = match.groups()
                 labels[turn] = (label, {"valence": valence, "activation": activation, "dominance": dominance})
@@ -61,7 +61,7 @@ def _utterance(turn: str, label: str, dimensions: dict[str, str]) -> Utterance |
     match = _TURN.fullmatch(turn)
     if match is None:
         return None
-    session, number, scene, letter, _ = match.groups()
+    session, number, scene, letter = match[1].capitalize(), match[2], match[3].lower(), match[4].upper()
     return Utterance(
         id=f"iemocap/{turn}",
         path="",
@@ -95,7 +95,7 @@ def _read(root: Path) -> Reading:
         return "the sound of a whole dialogue" if _DIALOGUE.fullmatch(path.stem) else None
 
     yield from read_names(root, parse)
-    silent = labels.keys() - files.values()
+    silent = sorted(labels.keys() - files.values())
     yield from (LeftOut(labels[turn][0], "a turn in EmoEvaluation whose sound file is missing") for turn in silent)
 
 

@@ -2,37 +2,57 @@
 
 ``Crema/``, ``Ravdess/``, ``Savee/`` and ``Tess/`` are read by their own corpora, and the utterances are theirs, with
 the same ids and speakers: an experiment on this folder and one on ``crema-d, ravdess, savee, tess`` are the same.
+The four may lie at any depth, as they do where an archive was unpacked into a folder of its own name.
 It is document B's superset: 12,162 utterances of 57 women and 64 men.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from serkit.corpora import crema_d, ravdess, savee, tess
 from serkit.corpora.adapter import Corpus
 from serkit.errors import CorpusError
 from serkit.labels import EmotionMap
+from serkit.sounds import AUDIO_SUFFIXES, VIDEO_SUFFIXES, sound_files
 from serkit.types import LeftOut, Utterance
 
 _PARTS = {
-    "Crema": crema_d.CORPUS,
-    "Ravdess": ravdess.CORPUS,
-    "Savee": savee.CORPUS,
-    "Tess": tess.CORPUS,
+    "crema": crema_d.CORPUS,
+    "ravdess": ravdess.CORPUS,
+    "savee": savee.CORPUS,
+    "tess": tess.CORPUS,
 }
+_OUTSIDE = "a sound file outside the four folders"
+
+
+def _folders(root: Path, sounds: list[PurePosixPath]) -> dict[str, PurePosixPath]:
+    """Find the four that lie side by side, the nearest to the root where there are more.
+
+    Raises:
+        CorpusError: If they are nowhere.
+    """
+    side_by_side: dict[PurePosixPath, dict[str, PurePosixPath]] = defaultdict(dict)
+    for path in sounds:
+        for folder in path.parents:
+            if folder.name.lower() in _PARTS:
+                side_by_side[folder.parent].setdefault(folder.name.lower(), folder)
+    nearest_first = sorted(side_by_side, key=lambda folder: len(folder.parts))
+    found = max((side_by_side[folder] for folder in nearest_first), key=len, default={})
+    if missing := [name.title() for name in _PARTS if name not in found]:
+        raise CorpusError(f"{str(root)!r} is not the merged folder: it has no sound in {', '.join(missing)}.")
+    return found
 
 
 def _read(root: Path) -> Iterator[Utterance | LeftOut]:
-    folders = {folder.name.lower(): folder for folder in sorted(root.iterdir()) if folder.is_dir()}
-    missing = [name for name in _PARTS if name.lower() not in folders]
-    if missing:
-        raise CorpusError(f"{str(root)!r} is not the merged folder: it has no {', '.join(missing)}.")
+    sounds = list(sound_files(root, AUDIO_SUFFIXES + VIDEO_SUFFIXES))
+    folders = _folders(root, sounds)
     for name, corpus in _PARTS.items():
-        folder = folders[name.lower()]
-        for item in corpus.read(folder):
-            yield replace(item, path=f"{folder.name}/{item.path}")
+        for item in corpus.read(root / folders[name]):
+            yield replace(item, path=(folders[name] / item.path).as_posix())
+    read = set(folders.values())
+    yield from (LeftOut(path.as_posix(), _OUTSIDE) for path in sounds if read.isdisjoint(path.parents))
 
 
 def _official() -> list[Utterance]:

@@ -4,12 +4,10 @@ File names are ``SPK_emotion_n``; sex, age and the sentence come from ``data.tsv
 Speaker MP0 has only 256 clips, MK0 is never surprised, five others lack one clip.
 """
 
-import csv
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.corpora.adapter import Corpus, Reading, Remote, official_list, read_names
-from serkit.errors import CorpusError
+from serkit.corpora.adapter import Corpus, Reading, Remote, official_list, read_names, read_table
 from serkit.labels import EmotionMap
 from serkit.types import Sex, Utterance
 
@@ -49,20 +47,9 @@ _SEXES: dict[str, Sex] = {"male": "male", "female": "female"}
 
 
 def _table(root: Path) -> dict[str, dict[str, str]]:
-    """Read ``data.tsv`` by file stem; empty where it is not there.
-
-    Raises:
-        CorpusError: If it is another table of that name.
-    """
-    tables = sorted(root.rglob("data.tsv"))
-    if not tables:
-        return {}
-    with tables[0].open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restval="")
-        missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
-        if missing:
-            raise CorpusError(f"{str(tables[0])!r} is not nEMO's table: it has no column {missing[0]!r}.")
-        return {Path(row["file_id"]).stem: row for row in rows}
+    """Read ``data.tsv`` by file stem; empty where it is not there."""
+    rows = read_table(root, "data.tsv", _COLUMNS, title="nEMO", delimiter="\t", is_quoted=False)
+    return {Path(name).stem: row for name, row in rows.items()}
 
 
 def _parse(path: PurePosixPath, table: dict[str, dict[str, str]] | None = None) -> Utterance | None:

@@ -35,9 +35,17 @@ def read_own(source: Path, own: OwnData, *, kind: Kind | None = None) -> Manifes
         LabelError: If a label is unknown.
         MissingExtraError: If its kind needs a package that is not installed.
     """
+    if source.name == audformat.HEADER:
+        source = source.parent
+    if not source.exists():
+        raise CorpusError(f"no file or folder {str(source)!r}.")
     kind = kind or _guess_kind(source, own)
+    if kind in ("manifest", "table"):
+        source = _manifest_file(source) or source
     if kind == "manifest":
-        return Manifest.read(_manifest_file(source) or source)
+        return Manifest.read(source)
+    if kind != "table" and not source.is_dir():
+        raise CorpusError(f"{str(source)!r} is a file, not a folder as {kind} wants it.")
     root = source if source.is_dir() else source.parent
     readers: Mapping[Kind, Callable[[Path, OwnData], Reading]] = {
         "table": table.read, "audiofolder": audiofolder.read, "audformat": audformat.read, "folders": folders.read
@@ -47,7 +55,8 @@ def read_own(source: Path, own: OwnData, *, kind: Kind | None = None) -> Manifes
     left_out = Counter(f"{own.name}: {item.reason}" for item in found if not isinstance(item, Utterance))
     if not utterances:
         why = "; ".join(f"{count} {reason}" for reason, count in left_out.items()) or "it is empty"
-        raise CorpusError(f"no utterance in {str(source)!r}: {why}.")
+        first = f"; the first is {found[0].path}" if found else ""
+        raise CorpusError(f"no utterance in {str(source)!r}: {why}{first}.")
     return Manifest(tuple(utterances), {own.name: root}, left_out)
 
 
@@ -72,12 +81,9 @@ def own_corpus(name: str) -> Corpus:
 
 
 def _guess_kind(source: Path, own: OwnData) -> Kind:
-    if source.is_file():
-        return "manifest" if table.looks_like_manifest(source) else "table"
-    if not source.is_dir():
-        raise CorpusError(f"no file or folder {str(source)!r}.")
-    if _manifest_file(source):
-        return "manifest"
+    if file := source if source.is_file() else _manifest_file(source):
+        is_told_nothing = own == OwnData(name=own.name)  # what is told of a table does not hold for a manifest
+        return "manifest" if is_told_nothing and table.looks_like_manifest(file) else "table"
     if (source / audformat.HEADER).is_file():
         return "audformat"
     if audiofolder.tables(source):

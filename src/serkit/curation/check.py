@@ -106,9 +106,10 @@ def check(corpus: Corpus, root: str | os.PathLike[str], *, watch: Watch | None =
         LabelError: If a file has the corpus's form and a label that it does not know.
         MissingExtraError: If it is video and PyAV is not installed.
     """
-    manifest = corpus.manifest(root)  # says what is wrong where there is nothing
-    utterances, left_out = corpus.survey(root)
-    found = [*_against_official(corpus, utterances), *_left_out(left_out), *_oddities(corpus, utterances)]
+    manifest, left_out = corpus.survey(root)
+    if not len(manifest):
+        corpus.manifest(root)  # says why
+    found = [*_against_official(corpus, manifest), *_left_out(left_out), *_oddities(corpus, manifest)]
     official = {"utterances": corpus.utterances, "speakers": corpus.speakers, "emotions": dict(corpus.counts)}
     if corpus.official:
         official["by_speaker"] = _by_speaker(corpus.official())
@@ -157,7 +158,7 @@ def _by_speaker(utterances: Iterable[Utterance]) -> dict[str, dict[str, int]]:
     return {speaker: dict(sorted(counts[speaker].items())) for speaker in sorted(counts)}
 
 
-def _against_official(corpus: Corpus, utterances: Sequence[Utterance]) -> Iterable[Problem]:
+def _against_official(corpus: Corpus, utterances: Manifest) -> Iterable[Problem]:
     """Compare with the official list, or where there is none with the official counts."""
     if corpus.official is None:
         found = Counter(u.emotion for u in utterances)
@@ -189,7 +190,7 @@ def _left_out(left_out: Sequence[LeftOut]) -> Iterable[Problem]:
         yield Problem(kind, severity, f"{len(paths)} files not read: {reason}", tuple(paths))
 
 
-def _oddities(corpus: Corpus, utterances: Sequence[Utterance]) -> Iterable[Problem]:
+def _oddities(corpus: Corpus, utterances: Manifest) -> Iterable[Problem]:
     files = {u.id: (u.path,) for u in utterances} | {u.speaker: () for u in utterances}
     for name, what in corpus.oddities.items():
         if name in files:

@@ -3,17 +3,9 @@
 from pathlib import Path
 
 from serkit.errors import LabelError
-from serkit.formats.own import Builder, OwnData, Reading
+from serkit.formats.own import SPLITS, Builder, OwnData, Reading
 from serkit.sounds import SOUND_SUFFIXES, sound_files
-
-_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-}
-_SPLITS |= {"dev": "validation", "test": "test"}
+from serkit.types import LeftOut
 
 
 def read(root: Path, own: OwnData) -> Reading:
@@ -28,18 +20,21 @@ def read(root: Path, own: OwnData) -> Reading:
         An utterance, or what is left out, for each sound file.
 
     Raises:
-        LabelError: If a file lies in no folder that is a label; the message lists the known ones.
+        LabelError: If a file lies in folders of which none is a label; the message lists the known ones.
     """
     build = Builder(own).build
     known = {*own.emotions, *(label.lower() for label in own.leave_out)}
     for path in sound_files(root, SOUND_SUFFIXES):
+        if len(path.parts) == 1:
+            yield LeftOut(path.as_posix(), "in no folder that could be its label")
+            continue
         names = [name for name in reversed(path.parts[:-1]) if name.lower() in known]
         if not names:
             raise LabelError(
                 f"no folder on the way to {path.as_posix()!r} is an emotion; name each after its label "
                 f"({', '.join(own.emotions)}), or say what a name means: --label 'NAME=EMOTION' or --leave-out NAME."
             )
-        splits = [_SPLITS[name.lower()] for name in path.parts[:-1] if name.lower() in _SPLITS]
+        splits = [SPLITS[name.lower()] for name in path.parts[:-1] if name.lower() in SPLITS]
         yield build({"emotion": names[0], "split": splits[0] if splits else ""}, path=path, where=path.as_posix())
 
 

@@ -1,10 +1,10 @@
 """How somebody's own data says who spoke what with which emotion, brought to serkit's words."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, get_args
 
 from serkit.errors import LabelError, ManifestError, nearest
 from serkit.labels import EMOTIONS, EmotionMap
@@ -25,15 +25,15 @@ _SYNONYMS = {
     "surprise": ("surprised", "pleasant_surprise", "sur"),
     "other": (),
 }
-_SEXES: Mapping[str, Sex] = {
-    **dict.fromkeys(("male", "m", "man", "1", "1.0"), "male"),
-    **dict.fromkeys(("female", "f", "w", "woman", "0", "0.0"), "female"),
-    **dict.fromkeys(("", "unknown", "other", "nan", "none", "0.5"), "unknown"),
-}
-_FIELDS = tuple(f.name for f in fields(Utterance) if f.name not in ("corpus", "extra"))
+_SEXES: dict[str, Sex] = {
+    **dict.fromkeys(("male", "m", "man"), "male"),
+    **dict.fromkeys(("female", "f", "w", "woman"), "female"),
+    **dict.fromkeys(("unknown", "other", "diverse", "non-binary", "nan", "none", ""), "unknown"),
+}  # no numbers: some data count men as 0 and women as 1, others the other way round
+_FIELDS = (*(f.name for f in fields(Utterance) if f.name not in ("corpus", "extra")), "duration")
 _ALIASES = {
-    "path": ("path", "file", "file_name", "filename", "audio", "wav"),
-    "emotion": ("emotion", "label", "emo"),
+    "path": ("path", "file", "file_name", "filename", "audio_filepath", "audio", "wav"),
+    "emotion": ("emotion", "label", "emo", "emotions"),
     "speaker": ("speaker", "speaker_id", "spk", "actor"),
     "sex": ("sex", "gender"),
     "language": ("language", "lang"),
@@ -41,6 +41,11 @@ _ALIASES = {
     "split": ("split", "subset", "partition"),
 }
 Reading = Iterator[Utterance | LeftOut]
+SPLITS = {  # names of folders to those of splits
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+}
 UNKNOWN = "unknown"  # the speaker of all utterances that name none: together they are one, so that no split parts them
 
 
@@ -50,10 +55,13 @@ class OwnData:
 
     Attributes:
         name: Lower case; becomes the corpus, and the prefix of ids and speakers.
-        columns: Field of an utterance to the column that holds it, where the usual names do not find it.
+        columns: Field of an utterance to the column that holds it, where the usual names (in any case) do not find it;
+            ``duration``, from the start on, may stand in for ``end``.
         labels: Own label to canonical emotion, beside the canonical names and their adjectives.
         leave_out: Own labels that are not read; each utterance of them is counted.
-        speaker: A regular expression over the path, whose first group is the speaker.
+        sexes: Own word or number to ``male``, ``female`` or ``unknown``, beside the usual words.
+        speaker: A regular expression over the path, whose first group is the speaker; it outdoes a column that
+            ``columns`` does not name.
         language: ISO 639-1 code of all, where no column says it.
     """
 
@@ -61,6 +69,7 @@ class OwnData:
     columns: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     leave_out: frozenset[str] = frozenset()
+    sexes: Mapping[str, Sex] = field(default_factory=dict)
     speaker: str = ""
     language: str = ""
 
@@ -71,6 +80,9 @@ class OwnData:
             if name not in _FIELDS:
                 hint = nearest(name, _FIELDS) or "."
                 raise ManifestError(f"an utterance has no {name!r}{hint} It has {', '.join(_FIELDS)}.")
+        for word, sex in self.sexes.items():
+            if sex not in get_args(Sex):
+                raise ManifestError(f"sex {word!r} cannot count as {sex!r}: it is one of {', '.join(get_args(Sex))}.")
         try:
             groups = re.compile(self.speaker).groups
         except re.error as error:
@@ -92,8 +104,10 @@ class Builder:
         self._own = own
         self._emotions = own.emotions
         self._leave_out = {label.lower() for label in own.leave_out}
+        self._sexes = _SEXES | {word.lower(): sex for word, sex in own.sexes.items()}
         self._speaker = re.compile(own.speaker) if own.speaker else None
-        self._ids: set[str] = set()
+        self._columns: dict[tuple[str, ...], Mapping[str, str]] = {}
+        self._built: dict[str, Utterance] = {}
 
     def build(self, values: Mapping[str, Any], *, path: PurePosixPath, where: str) -> Utterance | LeftOut:
         """Build one utterance.
@@ -105,49 +119,42 @@ class Builder:
 
         Raises:
             LabelError: If the label is unknown.
-            ManifestError: If a value is impossible.
+            ManifestError: If a value is impossible, or contradicts an earlier utterance.
         """
-        values = {name: _text(value) for name, value in values.items() if name is not None}
-        found, used = self._fields(values)
+        texts = {name: _text(value) for name, value in values.items()}
+        columns = self._columns_of(tuple(texts))
+        found = {name: texts[column].strip() for name, column in columns.items()}
         label = found.get("emotion", "")
         if not label:
             return LeftOut(path.as_posix(), "without a label")
         if label.lower() in self._leave_out:
             return LeftOut(path.as_posix(), f"labelled {label}, which is left out as asked")
-        start, end = (_seconds(found.get(name, ""), where) for name in ("start", "end"))
-        name = self._id(found.get("id") or path.with_suffix("").as_posix(), start, end)
-        if name in self._ids:
-            return LeftOut(path.as_posix(), "another file or row of an utterance that is there already")
-        self._ids.add(name)
-        extra = {name: value for name, value in values.items() if name not in used and value}
-        return Utterance(
-            id=name,
+        start, end = _times(found, where)
+        given = found.get("id") if columns.get("id") != columns.get("path") else None
+        used = {column for name, column in columns.items() if name != "duration"} | {"label"}
+        utterance = Utterance(
+            id=self._named(given) if given else self._id(path, start, end),
             path=path.as_posix(),
             corpus=self._own.name,
-            speaker=f"{self._own.name}/{found.get('speaker') or self._speaker_of(path)}",
+            speaker=self._named(self._speaker_of(found, path)),
             emotion=self._emotion(label, where),
-            sex=_sex(found.get("sex", ""), where),
+            sex=self._sex(found.get("sex", ""), where),
             language=found.get("language") or self._own.language,
             start=start or 0.0,
             end=end,
-            sentence=f"{self._own.name}/{found['sentence']}" if found.get("sentence") else "",
+            sentence=self._named(found["sentence"]) if found.get("sentence") else "",
             session=found.get("session", ""),
             intensity=found.get("intensity", ""),
             split=found.get("split", ""),
-            extra={"label": label} | extra,
+            extra={"label": label} | {name: text for name, text in texts.items() if text and name not in used},
         )
+        first = self._built.setdefault(utterance.id, utterance)
+        return utterance if first is utterance else _left_out(utterance, first, where)
 
-    def _fields(self, values: Mapping[str, str]) -> tuple[dict[str, str], set[str]]:
-        """Find each field's column; returns the fields and the columns that were used."""
-        found, used = {}, set()
-        for name in _FIELDS:
-            wanted = self._own.columns.get(name)
-            for column in (wanted,) if wanted else _ALIASES.get(name, (name,)):
-                if column in values:
-                    found[name] = values[column].strip()
-                    used.add(column)
-                    break
-        return found, used
+    def _columns_of(self, columns: tuple[str, ...]) -> Mapping[str, str]:
+        if columns not in self._columns:
+            self._columns[columns] = find_columns(self._own, columns)
+        return self._columns[columns]
 
     def _emotion(self, label: str, where: str) -> str:
         try:
@@ -159,35 +166,72 @@ class Builder:
                 f"--label '{label}=EMOTION' or --leave-out '{label}'."
             ) from None
 
-    def _speaker_of(self, path: PurePosixPath) -> str:
-        if self._speaker is None:
-            return UNKNOWN
+    def _sex(self, word: str, where: str) -> Sex:
+        try:
+            return self._sexes[word.lower()]
+        except KeyError:
+            known = ", ".join(filter(None, self._sexes))
+            raise ManifestError(
+                f"{where}: unknown sex {word!r}, which is none of {known}; say what it means: --sex '{word}=unknown'."
+            ) from None
+
+    def _speaker_of(self, found: Mapping[str, str], path: PurePosixPath) -> str:
+        given = found.get("speaker") if self._speaker is None or "speaker" in self._own.columns else None
+        if given or self._speaker is None:
+            return given or UNKNOWN
         match = self._speaker.search(path.as_posix())
         if match is None or not match[1]:
             raise ManifestError(f"{self._own.speaker!r} finds no speaker in {path.as_posix()!r}.")
         return match[1]
 
-    def _id(self, name: str, start: float | None, end: float | None) -> str:
-        """Return the id; parts of one file differ by their times."""
-        part = "" if start is None and end is None else f"@{start or 0:g}-{'' if end is None else f'{end:g}'}"
+    def _named(self, text: str) -> str:
+        """Put the corpus before an id, a speaker or a sentence, unless serkit itself wrote it there."""
+        prefix = f"{self._own.name}/"
+        return text if text.startswith(prefix) else prefix + text
+
+    def _id(self, path: PurePosixPath, start: float | None, end: float | None) -> str:
+        """Return the id that a path gives; parts of one file differ by their times."""
+        name = "/".join(part for part in path.with_suffix("").parts if part not in ("/", ".."))
+        part = "" if start is None and end is None else f"@{start or 0:.15g}-{'' if end is None else f'{end:.15g}'}"
         return f"{self._own.name}/{name}{part}"
 
 
-def check_column(own: OwnData, name: str, columns: Mapping[str, Any], where: str) -> str:
-    """Return the column that holds a field.
+def find_columns(own: OwnData, columns: Collection[str]) -> dict[str, str]:
+    """Return which column holds each field: the one that was named, or else one of a usual name in any case."""
+    usual = {column.strip().lower(): column for column in reversed(list(columns))}
+    found = {}
+    for name in _FIELDS:
+        if wanted := own.columns.get(name):
+            there = [wanted] if wanted in columns else []
+        else:
+            there = [usual[alias] for alias in _ALIASES.get(name, (name,)) if alias in usual]
+        if there:
+            found[name] = there[0]
+    return found
+
+
+def check_columns(own: OwnData, needed: Collection[str], columns: Collection[str], where: str) -> dict[str, str]:
+    """Return which column holds each field.
+
+    Args:
+        own: What was named.
+        needed: The fields that must have a column, beside those that were named.
+        columns: What there is.
+        where: Names the table in messages.
 
     Raises:
-        ManifestError: If there is none; the message lists the columns and says how to map one.
+        ManifestError: If one has none; the message lists the columns and says how to map one.
     """
-    wanted = own.columns.get(name)
-    for column in (wanted,) if wanted else _ALIASES[name]:
-        if column in columns:
-            return column
-    looked = repr(wanted) if wanted else f"any of {', '.join(_ALIASES[name])}"
-    there = ", ".join(str(column) for column in columns)
-    raise ManifestError(
-        f"{where} has no column for the {name} (looked for {looked}); it has {there}: --column {name}=ONE."
-    )
+    found = find_columns(own, columns)
+    for name in (*needed, *own.columns):
+        if name not in found:
+            wanted = own.columns.get(name)
+            looked = repr(wanted) if wanted else f"any of {', '.join(_ALIASES[name])}"
+            raise ManifestError(
+                f"{where} has no column for the {name} (looked for {looked}); "
+                f"it has {', '.join(columns)}: --column {name}=ONE."
+            )
+    return found
 
 
 def relative(file: str, folder: Path, root: Path) -> PurePosixPath:
@@ -199,24 +243,44 @@ def relative(file: str, folder: Path, root: Path) -> PurePosixPath:
         return PurePosixPath(path.as_posix())
 
 
+def _left_out(utterance: Utterance, first: Utterance, where: str) -> LeftOut:
+    """Return why the second utterance of an id is left out; it must be the same one."""
+    places = {(PurePosixPath(u.path).with_suffix(""), u.start, u.end) for u in (first, utterance)}
+    if len(places) > 1:
+        raise ManifestError(
+            f"{where}: id {utterance.id!r} stands twice, the first is of {first.path}; "
+            f"name a column that tells the utterances apart, or that of the path: --column id=ONE."
+        )
+    if first.emotion != utterance.emotion:
+        raise ManifestError(
+            f"{where}: {utterance.id!r} is labelled {first.emotion} and {utterance.emotion}; keep one row of it."
+        )
+    return LeftOut(utterance.path, "another file or row of an utterance that is there already")
+
+
 def _text(value: object) -> str:
-    return "" if value is None else str(value)
+    if value is None or value != value:  # noqa: PLR0124  (NaN is not itself)
+        return ""
+    is_whole = isinstance(value, float) and value.is_integer()  # 3 becomes 3.0 where pandas had to hold a gap
+    return str(int(value)) if is_whole else str(value)  # type: ignore[call-overload]
 
 
-def _sex(value: str, where: str) -> Sex:
-    try:
-        return _SEXES[value.lower()]
-    except KeyError:
-        raise ManifestError(f"{where}: sex {value!r} is none of {', '.join(filter(None, _SEXES))}.") from None
+def _times(found: Mapping[str, str], where: str) -> tuple[float | None, float | None]:
+    start, end = (_seconds(found.get(name, ""), where) for name in ("start", "end"))
+    if start is not None and "end" not in found and (duration := _seconds(found.get("duration", ""), where)):
+        end = start + duration
+    if end is not None and end <= (start or 0.0):
+        raise ManifestError(f"{where}: ends at {end:g} s, which is not after its start at {start or 0:g} s.")
+    return start, end
 
 
 def _seconds(value: str, where: str) -> float | None:
     if value.lower() in ("", "nan", "nat", "none"):
         return None
     try:
-        seconds = float(value)
+        seconds = float(value.replace(",", "."))  # 0,5: a spreadsheet in German
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise ManifestError(f"{where}: start and end must be seconds, got {value!r}.")
+        raise ManifestError(f"{where}: times must be seconds, got {value!r}.")
     return seconds

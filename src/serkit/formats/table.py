@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from serkit.errors import ManifestError
-from serkit.formats.own import Builder, OwnData, Reading, check_column, relative
+from serkit.formats.own import Builder, OwnData, Reading, check_columns, relative
+from serkit.manifest import is_manifest_row
 from serkit.tables import read_rows
 from serkit.types import LeftOut
 
@@ -30,19 +31,22 @@ def read(file: Path, own: OwnData, *, root: Path | None = None, split: str = "")
     for number, row in enumerate(read_rows(file), 1):
         where = f"{file.name}, row {number}"
         if not column:
-            column = check_column(own, "path", row, file.name)
-            check_column(own, "emotion", row, file.name)
-        if not row.get(column):
-            raise ManifestError(f"{where}: no value for {column}.")
-        path = relative(str(row[column]), file.parent, root)
+            column = check_columns(own, ("path", "emotion"), row, file.name)["path"]
+        path = relative(_name(row.get(column), column, where), file.parent, root)
         if not (root / path).is_file():
             yield LeftOut(path.as_posix(), "in the table, but not on disk")
             continue
-        found = build(({"split": split} if split else {}) | row, path=path, where=where)
-        yield found
+        yield build(({"split": split} if split else {}) | row, path=path, where=where)
 
 
 def looks_like_manifest(file: Path) -> bool:
-    """Whether a table has the columns that serkit itself writes."""
-    first = next(read_rows(file), {})
-    return {"id", "path", "corpus", "speaker", "emotion"} <= first.keys() and isinstance(first, dict)
+    """Whether a table has the columns that serkit itself writes, and no others."""
+    return is_manifest_row(next(read_rows(file), {}))
+
+
+def _name(value: object, column: str, where: str) -> str:
+    if isinstance(value, dict | list | bytes):
+        raise ManifestError(f"{where}: {column} must hold the path of a file, got a {type(value).__name__}.")
+    if value is None or value != value or not str(value).strip():  # noqa: PLR0124  (NaN is not itself)
+        raise ManifestError(f"{where}: no value for {column}.")
+    return str(value).strip()
