@@ -3,6 +3,7 @@ import pytest
 from serkit.corpora import corpus_names, get_corpus
 from serkit.errors import LabelError, UnknownNameError
 from serkit.labels import EMOTIONS, LABEL_SETS, EmotionMap, LabelSet, check_emotion, common_labels, get_label_set
+from serkit.types import SEX_VALUES
 
 every_label_set = pytest.mark.parametrize("labels", LABEL_SETS.values(), ids=lambda labels: labels.name)
 
@@ -168,3 +169,7 @@ def test_an_unknown_label_set_is_refused_with_all_that_there_are() -> None:
     with pytest.raises(UnknownNameError) as caught:
         get_label_set("xyz")
     assert all(name in str(caught.value) for name in (*LABEL_SETS, "common"))
+
+
+def test_sex_is_a_number_as_document_b_has_it() -> None:
+    assert SEX_VALUES == {"male": 1, "female": 0, "unknown": 0.5}

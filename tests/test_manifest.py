@@ -105,7 +105,7 @@ def test_a_name_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"cannot write 'm\.xlsx' as a table: the name must end in \.csv, "):
         manifest().write(tmp_path / "m.xlsx")
     (tmp_path / "m.xlsx").touch()
-    with pytest.raises(ManifestError, match=r"cannot read 'm\.xlsx'.* must end in \.csv, \.jsonl or"):
+    with pytest.raises(ManifestError, match=r"cannot read 'm\.xlsx'.* must end in \.csv, \.tsv, \.jsonl or"):
         Manifest.read(tmp_path / "m.xlsx")
 
 

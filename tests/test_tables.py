@@ -175,10 +175,24 @@ def test_parquet_without_pyarrow_names_the_command(
 @pytest.mark.parametrize("name", ["t.xlsx", "t", "t.csv.gz"])
 def test_a_table_of_another_kind_is_refused_with_the_known_ones(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
-    with pytest.raises(ManifestError, match=r"the name must end in \.csv, \.jsonl or \.parquet"):
+    with pytest.raises(ManifestError, match=r"the name must end in \.csv, (\.tsv, )?\.jsonl or \.parquet"):
         list(read_rows(tmp_path / name))
 
 
 def test_a_folder_is_no_table(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="no table"):
         list(read_rows(tmp_path))
+
+
+def test_excels_own_first_line_and_its_unicode_text_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"sep=;\r\nfile;mood\r\na.wav;sad\r\n")
+    (tmp_path / "b.csv").write_bytes("file\tmood\r\na.wav\tsad\r\n".encode("utf-16"))
+    for name in ("a.csv", "b.csv"):
+        assert list(read_rows(tmp_path / name)) == [{"file": "a.wav", "mood": "sad"}]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_a_name_in_bytes_that_are_no_text_is_refused(tmp_path: Path, ending: str) -> None:
+    with pytest.raises(ManifestError, match="is not text in UTF-8"):
+        write_rows(tmp_path / f"t{ending}", ["path"], [{"path": "\udcff.wav"}])
+    assert not list(tmp_path.iterdir())

@@ -153,9 +153,9 @@ class MissingExtraError(SerkitError, ImportError):
         return type(self), (self.purpose, self.extra)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest known name, or an empty string."""
-    close = get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
+    close = get_close_matches(name.lower(), list(known), n=1, cutoff=cutoff)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

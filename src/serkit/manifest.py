@@ -96,6 +96,16 @@ class Manifest:
             for u in self.utterances
         )
 
+    def moved_to(self, roots: Mapping[str, Path]) -> "Manifest":
+        """Return the same files under other roots of some corpora."""
+        if not self.roots.keys() & roots.keys():
+            return self
+        moved = {corpus: _prefix(self.roots[corpus].absolute(), root) for corpus, root in roots.items()}
+        utterances = tuple(
+            replace(u, path=moved[u.corpus] + u.path) if u.corpus in moved else u for u in self.utterances
+        )
+        return replace(self, utterances=utterances, roots={**self.roots, **roots})
+
     def filter(self, keep: Callable[[Utterance], bool]) -> "Manifest":
         """Return the utterances for which ``keep`` is true."""
         return replace(self, utterances=tuple(u for u in self.utterances if keep(u)))
@@ -171,12 +181,17 @@ class Manifest:
 
 
 def merge(manifests: Iterable[Manifest]) -> Manifest:
-    """Join manifests of different corpora into one.
+    """Join manifests into one; where two have parts of one corpus in different folders, under the folders' common one.
 
     Raises:
         ManifestError: If two share an utterance id.
     """
     manifests = list(manifests)
+    folders: dict[str, set[Path]] = {}
+    for corpus, root in (pair for m in manifests for pair in m.roots.items()):
+        folders.setdefault(corpus, set()).add(root.absolute())
+    common = {corpus: Path(os.path.commonpath(several)) for corpus, several in folders.items() if len(several) > 1}
+    manifests = [m.moved_to(common) for m in manifests]
     roots = {corpus: root for m in manifests for corpus, root in m.roots.items()}
     left_out = sum((Counter(m.left_out) for m in manifests), Counter[str]())
     return Manifest(tuple(u for m in manifests for u in m.utterances), roots, left_out)

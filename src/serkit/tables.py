@@ -38,7 +38,7 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     try:
         yield from reader(path)
     except UnicodeDecodeError as error:
-        why = f"{error.reason} at byte {error.start}; save it in that encoding"
+        why = f"{error.reason} at byte {error.start}; save it in that encoding (Excel: CSV UTF-8)"
         raise ManifestError(f"cannot read {path.name!r} as a table in UTF-8: {why}.") from error
 
 
@@ -56,21 +56,30 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Row], *, numbe
         MissingExtraError: If it is Parquet and pyarrow is not installed.
     """
     write = _kind(path, "write", {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet})
-    write(path, columns, rows, numbers)
+    try:
+        write(path, columns, rows, numbers)
+    except UnicodeEncodeError as error:  # a file may be named in bytes that are no text
+        raise ManifestError(f"cannot write {path.name!r}: {error.object!a} is not text in UTF-8; rename it.") from error
 
 
 def _kind(path: Path, verb: str, kinds: Mapping[str, _Kind]) -> _Kind:
     try:
         return kinds[path.suffix.lower()]
     except KeyError:
-        known = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+        *others, last = kinds
+        known = f"{', '.join(others)} or {last}"
         raise ManifestError(f"cannot {verb} {path.name!r} as a table: the name must end in {known}.") from None
 
 
 def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding=_encoding(path), newline="") as file:
         header = next((line for line in file if line.strip()), "")
-        file.seek(0)
+        if not header.lower().startswith("sep="):  # Excel's own line, which says no more than the next
+            file.seek(0)
+        else:
+            header = next(iter(file), "")
+            file.seek(0)
+            next(file)
         reader = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else _delimiter(header), strict=True)
         try:
             rows = (cells for cells in reader if any(cells))
@@ -88,6 +97,12 @@ def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
         except csv.Error as error:
             why = f"{error} at line {reader.line_num}; a quotation mark may be open"
             raise ManifestError(f"cannot read {path.name!r} as CSV: {why}.") from error
+
+
+def _encoding(path: Path) -> str:
+    """Return UTF-16 where a file says so, as what Excel calls Unicode text does; else UTF-8."""
+    with path.open("rb") as file:
+        return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def _delimiter(header: str) -> str:

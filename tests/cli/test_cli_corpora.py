@@ -174,6 +174,50 @@ def test_what_goes_out_comes_back(call: Call, emodb_dir: Path, tmp_path: Path, f
     assert all(back.audio_path(u).is_file() for u in back)
 
 
+def test_a_manifest_of_another_corpus_is_not_taken_for_this_one(
+    call: Call, own_dir: Path, emodb_dir: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "mine.csv"
+    call("corpora", "manifest", "mine", own_dir, "-o", table, "--label", "wut=anger")
+    assert_one_sentence(call("corpora", "check", "emodb", table), "is a manifest of mine, not of emodb")
+    assert_one_sentence(call("corpora", "check", "other", table), "is a manifest of mine, not of other")
+    call("corpora", "manifest", "emodb", emodb_dir, "-o", tmp_path / "emodb.csv")
+    assert call("corpora", "check", "emodb", tmp_path / "emodb.csv").code == 1  # 56 of 535
+
+
+def test_a_moved_manifest_says_that_it_was_moved(call: Call, own_dir: Path, tmp_path: Path) -> None:
+    call("corpora", "manifest", "mine", own_dir, "-o", tmp_path / "m.csv", "--label", "wut=anger")
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    shutil.move(tmp_path / "m.csv", tmp_path / "a" / "b" / "m.csv")
+    assert_one_sentence(call("corpora", "check", "mine", tmp_path / "a" / "b" / "m.csv"), "was it moved?")
+
+
+def test_a_table_of_the_users_own_is_not_replaced(call: Call, own_dir: Path, tmp_path: Path) -> None:
+    table = tmp_path / "clips.csv"
+    table.write_text(f"file,emotion\n{own_dir / 'sad' / 'anna_a.wav'},sad\n")
+    before = table.read_bytes()
+    assert_one_sentence(call("corpora", "manifest", "mine", table, "-o", table), "is there already and is no manifest")
+    assert table.read_bytes() == before
+    assert_one_sentence(call("corpora", "manifest", "mine", table, "-o", tmp_path), "is a folder; name the file")
+
+
+def test_a_label_set_that_leaves_nothing_is_refused(call: Call, tmp_path: Path, own_dir: Path) -> None:
+    done = call(
+        "corpora", "manifest", "mine", own_dir, "-o", tmp_path / "m.csv", "--labels", "enterface",
+        "--leave-out", "wut", "--leave-out", "sad",
+    )  # fmt: skip
+    assert done.code == 2
+    assert "nothing is left to write" in done.err
+    assert not (tmp_path / "m.csv").exists()
+
+
+def test_an_option_that_says_two_things_is_refused(call: Call, own_dir: Path, tmp_path: Path) -> None:
+    done = call(
+        "corpora", "manifest", "mine", own_dir, "-o", tmp_path / "m.csv", "--label", "a=anger", "--label", "a=fear"
+    )
+    assert_one_sentence(done, "a is there already, as anger")
+
+
 # From own data to a model file
 
 
@@ -233,6 +277,31 @@ def test_stats_find_out_which_corpus_a_folder_holds(
     assert picture.read_bytes().startswith(b"\x89PNG")
     groups = json.loads(call("corpora", "stats", corpora_dir / "EmoDB", "--json").out)["corpora"]
     assert [(group["corpus"], group["clips"]) for group in groups] == [("emodb", 56)]
+
+
+def test_stats_of_a_folder_of_corpora_read_each_and_say_what_is_left_out(call: Call, corpora_dir: Path) -> None:
+    done = call("corpora", "stats", corpora_dir, "--json")
+    assert done.code == 0, done.err
+    assert {group["corpus"] for group in json.loads(done.out)["corpora"]} >= {"emodb", "ravdess", "tess", "nemo"}
+
+
+def test_own_data_with_a_clip_of_a_known_corpus_is_own_data(call: Call, own_dir: Path, tmp_path: Path) -> None:
+    root = tmp_path / "mixed"
+    shutil.copytree(own_dir, root)
+    (root / "wut").rename(root / "anger")
+    shutil.copy(root / "sad" / "anna_a.wav", root / "sad" / "03a01Ta.wav")
+    groups = json.loads(call("corpora", "stats", root, "--json").out)["corpora"]
+    assert [(group["corpus"], group["clips"]) for group in groups] == [("mixed", 25)]
+
+
+def test_two_halves_of_a_corpus_are_measured_together(call: Call, emodb_dir: Path, tmp_path: Path) -> None:
+    for number, part in enumerate(("one", "two")):
+        for path in list(sound_files(emodb_dir))[number::2]:
+            (tmp_path / part).mkdir(exist_ok=True)
+            shutil.copy(emodb_dir / path, tmp_path / part)
+    done = call("corpora", "stats", tmp_path / "one", tmp_path / "two", "--json")
+    assert done.code == 0, done.err
+    assert [group["clips"] for group in json.loads(done.out)["corpora"]] == [56]
 
 
 def test_stats_of_nothing_and_pictures_of_other_kinds_are_refused(call: Call, emodb_dir: Path, tmp_path: Path) -> None:

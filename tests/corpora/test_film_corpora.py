@@ -109,26 +109,28 @@ def test_each_part_is_a_speaker_and_a_split_for_its_actors_are_no_others(tmp_pat
     root = touch(tmp_path, "Train_AFEW/Angry/000046280.avi", "Val_AFEW/Angry/000046280.avi")
     found = by_id(get_corpus("afew").manifest(root))
     assert {name: (u.speaker, u.split) for name, u in found.items()} == {
-        "afew/train_000046280": ("afew/train", "train"),
-        "afew/validation_000046280": ("afew/validation", "validation"),
+        "afew/train_angry_000046280": ("afew/train", "train"),
+        "afew/validation_angry_000046280": ("afew/validation", "validation"),
     }
 
 
 def test_the_test_part_is_left_out_for_its_labels_are_secret(tmp_path: Path) -> None:
     root = touch(tmp_path, "Train/Sad/000046280.avi", "Test/000046281.avi", "Test_vid/more/000046282.avi")
-    assert only("afew", root).id == "afew/train_000046280"
+    assert only("afew", root).id == "afew/train_sad_000046280"
     assert reasons("afew", root) == {
         "of the test part, whose labels are not public": ["Test/000046281.avi", "Test_vid/more/000046282.avi"]
     }
 
 
-@pytest.mark.parametrize("name", ["Angry/000046280.avi", "ANGRY/000046280.MP4", "angry/000046280_1.wav"])
+@pytest.mark.parametrize("name", ["Angry/000046280.avi", "ANGRY/000046280.MP4", "angry/000046280_1.mp4"])
 def test_clips_outside_any_part_are_one_speaker(tmp_path: Path, name: str) -> None:
     utterance = only("afew", touch(tmp_path, name))
     assert (utterance.speaker, utterance.emotion, utterance.extra["label"]) == ("afew/unknown", "anger", "Angry")
 
 
-@pytest.mark.parametrize("name", ["Train/Angry/clip.avi", "Train/Angry/12345.avi", "holiday/000046280.avi"])
+@pytest.mark.parametrize(
+    "name", ["Train/Angry/clip.avi", "Train/Angry/12345.avi", "holiday/000046280.avi", "angry/000046280.wav"]
+)
 def test_a_name_that_is_not_of_afew_is_left_out(tmp_path: Path, name: str) -> None:
     with pytest.raises(CorpusError, match=r"no AFEW in .*: none of its 1 sound files has this corpus's form"):
         get_corpus("afew").manifest(touch(tmp_path, name))

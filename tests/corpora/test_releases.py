@@ -155,7 +155,7 @@ def test_speakers_of_different_corpora_never_mix(releases: Path) -> None:
             "afew",
             "Val/Happy/002138680.avi",
             {
-                "id": "afew/validation_002138680",
+                "id": "afew/validation_happy_002138680",
                 "speaker": "afew/validation",
                 "language": "en",
                 "emotion": "happiness",

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from serkit.corpora import corpus_names, get_corpus
 from serkit.curation.check import Problem, Report, check, check_manifest
@@ -177,13 +179,33 @@ def test_files_that_cannot_be_decoded_are_one_problem_that_shows_the_first(tmp_p
 
 
 def test_a_clone_without_its_sound_says_how_to_fetch_it(tmp_path: Path) -> None:
-    report = savee(fill(tmp_path, dict.fromkeys(official_names("savee"), POINTER)))
-    assert list(problems(report)) == ["undecodable"]
-    assert problems(report)["undecodable"].message.startswith("480 files cannot be decoded; the first: ")
-    assert problems(report)["undecodable"].message.endswith(
-        "is a Git LFS pointer, not sound: fetch the file itself with 'git lfs pull'"
+    with pytest.raises(CorpusError, match=r"480 left out: a Git LFS pointer, not sound: .* 'git lfs pull'"):
+        savee(fill(tmp_path, dict.fromkeys(official_names("savee"), POINTER)))
+
+
+def test_a_pointer_among_sounds_is_a_problem(tmp_path: Path) -> None:
+    report = savee(fill(whole(tmp_path), {"KL_n01.wav": POINTER}))
+    assert problems(report)["undecodable"].files == ("KL_n01.wav",)
+    assert problems(report)["missing"].files == ("savee/KL_n01",)
+
+
+def test_a_part_beyond_the_end_of_its_file_is_a_problem(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full(16_000, 0.1, np.float32), 16_000)
+    parts = [(0.0, 0.5), (0.5, 1.02), (0.5, 9.0)]
+    utterances = tuple(
+        Utterance(id=f"mine/{n}", path="a.wav", corpus="mine", speaker="mine/s", emotion="anger", start=start, end=end)
+        for n, (start, end) in enumerate(parts)
     )
-    assert (report.sampling_rates, report.seconds) == ({}, 0)
+    report = check_manifest("mine", Manifest(utterances, {"mine": tmp_path}))
+    assert [(p.kind, p.files) for p in report.problems] == [("beyond the end", ("mine/2",))]
+    assert report.seconds == pytest.approx(0.5 + 0.5 + 0.5)
+
+
+def test_half_a_known_corpus_as_a_manifest_is_compared_with_the_release_too(tmp_path: Path) -> None:
+    half = get_corpus("savee").manifest(whole(tmp_path)).filter(lambda u: u.speaker != "savee/DC")
+    report = check_manifest("savee", half, corpus=get_corpus("savee"))
+    assert len(problems(report)["missing"].files) == 120
+    assert not report.is_passed
 
 
 def test_a_link_to_nowhere_cannot_be_decoded(tmp_path: Path) -> None:

@@ -167,3 +167,15 @@ def test_nothing_is_claimed_of_a_corpus_that_is_only_the_users(tmp_path: Path) -
     corpus = own_corpus("own")
     assert (corpus.licence, corpus.commercial, corpus.utterances) == ("unknown", False, 0)
     assert len(corpus.manifest(tmp_path)) == 1
+
+
+def test_two_speakers_of_one_clip_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.wav").touch()
+    (tmp_path / "t.csv").write_text("file,emotion,speaker\nc.wav,angry,a\nc.wav,angry,b\n")
+    with pytest.raises(ManifestError, match="is spoken by own/a and own/b"):
+        read_own(tmp_path / "t.csv", OwnData(name="own"))
+
+
+def test_a_text_is_no_set_of_labels() -> None:
+    with pytest.raises(ManifestError, match="leave_out is a set of labels, got the text 'noise'"):
+        OwnData(name="own", leave_out="noise")  # type: ignore[arg-type]

@@ -93,10 +93,11 @@ def check(
     from serkit.watch import RichWatch
 
     manifest = read_corpus(name, folder)
-    if name in corpus_names() and folder.is_dir():
-        report = look(get_corpus(name), folder, watch=RichWatch())
+    corpus = get_corpus(name) if name in corpus_names() else None
+    if corpus and folder.is_dir():
+        report = look(corpus, folder, watch=RichWatch())
     else:
-        report = check_manifest(name, manifest, watch=RichWatch())
+        report = check_manifest(name, manifest, corpus=corpus, watch=RichWatch())
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
     else:
@@ -147,7 +148,10 @@ def write_manifest(
         manifest, dropped = manifest.select(label_set_of(labels, manifest.corpora))
         for emotion, count in sorted(dropped.items()):
             typer.echo(f"serkit: label set {labels} leaves out {count} utterances of {emotion}", err=True)
+    if not len(manifest):
+        raise CorpusError(f"nothing is left to write: no utterance of {name} has a class in {labels}.")
     _write(manifest, output, format)
+    _say_what_was_left_out(manifest)
     _say_what_was_read(manifest, output)
 
 
@@ -165,9 +169,12 @@ def stats(
 
     if plot:
         check_picture(plot)
-    found = describe(merge(_recognised(source) for source in sources), watch=RichWatch())
+    manifest = merge(one for source in sources for one in _recognised(source))
+    _say_what_was_left_out(manifest)
+    found = describe(manifest, watch=RichWatch())
     if as_json:
-        typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+        report = found.to_json() | {"left_out": dict(manifest.left_out)}
+        typer.echo(json.dumps(report, indent=1, ensure_ascii=False))
     else:
         for table in tables(found):
             show_table(table.columns, table.rows, names=table.names, title=table.title)
@@ -239,6 +246,7 @@ def _write(manifest: "Manifest", output: Path, form: Form) -> None:
     from serkit.watch import RichWatch
 
     if form is Form.table:
+        _check_replaceable(output)
         manifest.write(output)
     elif form is Form.audformat:
         audformat.write(manifest, output)
@@ -247,12 +255,15 @@ def _write(manifest: "Manifest", output: Path, form: Form) -> None:
             audiofolder.write(manifest, output, on_file=lambda done: advance(done, ""))
 
 
+def _say_what_was_left_out(manifest: "Manifest") -> None:
+    for reason, count in sorted(manifest.left_out.items()):
+        typer.echo(f"serkit: {count} files not read: {reason}", err=True)
+
+
 def _say_what_was_read(manifest: "Manifest", output: Path) -> None:
     from serkit.corpora import corpus_of
     from serkit.formats.own import UNKNOWN
 
-    for reason, count in sorted(manifest.left_out.items()):
-        typer.echo(f"serkit: {count} files not read: {reason}", err=True)
     unknown = sum(u.speaker.endswith(f"/{UNKNOWN}") for u in manifest)
     if unknown:
         typer.echo(
@@ -265,14 +276,38 @@ def _say_what_was_read(manifest: "Manifest", output: Path) -> None:
     typer.echo(f"{output}: {len(manifest)} utterances{of} of {len(manifest.speakers)} speakers")
 
 
-def _recognised(source: str) -> "Manifest":
-    """Read NAME=PATH, or a folder whose corpus is found out; a folder of no known corpus is own data of its name."""
-    from serkit.corpora import read_corpus, recognise
+def _check_replaceable(output: Path) -> None:
+    """Refuse to replace a table that serkit has not written."""
+    from serkit.errors import ManifestError
+    from serkit.formats.table import looks_like_manifest
+    from serkit.tables import SUFFIXES
 
-    name, equals, path = source.partition("=")
-    if equals:
-        return read_corpus(name, Path(path))
+    if output.is_dir():
+        raise ManifestError(f"{str(output)!r} is a folder; name the file to write.")
+    if output.suffix in SUFFIXES and output.is_file() and output.stat().st_size and not looks_like_manifest(output):
+        raise ManifestError(f"{str(output)!r} is there already and is no manifest of serkit's: choose another name.")
+
+
+def _recognised(source: str) -> list["Manifest"]:
+    """Read NAME=PATH, or a folder whose corpus is found out, or one that holds several corpora; else it is own data."""
+    from serkit.corpora import read_corpus, recognise
+    from serkit.errors import CorpusError
+
     folder = Path(source)
-    found = recognise(folder)
+    name, equals, path = source.partition("=")
+    if equals and not folder.exists():
+        return [read_corpus(name, Path(path))]
+    if found := recognise(folder):
+        return [read_corpus(found[0], folder)]
     own = re.sub(r"[^a-z0-9]+", "-", folder.resolve().stem.lower()).strip("-") or "own"
-    return read_corpus(found[0] if found else own, folder)
+    try:
+        return [read_corpus(own, folder)]
+    except CorpusError:
+        inside = sorted(place for place in folder.iterdir() if place.is_dir()) if folder.is_dir() else []
+        several = [read_corpus(known[0], place) for place in inside if (known := recognise(place))]
+        if not several:
+            raise
+        for place in inside:
+            if not recognise(place):
+                typer.echo(f"serkit: left out: no known corpus is in {str(place)!r}", err=True)
+        return several

@@ -40,11 +40,13 @@ def pairs(values: Sequence[str] | None, option: str, form: str) -> dict[str, str
     """
     from serkit.errors import CorpusError
 
-    found = {}
+    found: dict[str, str] = {}
     for value in values or ():
         name, equals, rest = value.partition("=")
         if not equals or not name or not rest:
             raise CorpusError(f"{option} {value!r}: each is {form}.")
+        if name in found:
+            raise CorpusError(f"{option} {value!r}: {name} is there already, as {found[name]}.")
         found[name] = rest
     return found
 

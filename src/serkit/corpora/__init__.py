@@ -5,12 +5,13 @@ A new corpus is a new file here with a ``CORPUS``, and its name in ``_NAMES``.
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serkit.corpora.adapter import Corpus
-from serkit.errors import CorpusError, LabelError, UnknownNameError, nearest, unknown_name
+from serkit.corpora.adapter import OTHER_FORM, Corpus
+from serkit.errors import CorpusError, LabelError, ManifestError, UnknownNameError, nearest, unknown_name
 from serkit.labels import COMMON, LabelSet, check_emotion, common_labels, get_label_set
 from serkit.manifest import Manifest, merge
 from serkit.tables import SUFFIXES
@@ -64,13 +65,16 @@ def corpus_of(name: str) -> Corpus:
 
 
 def recognise(folder: Path) -> tuple[str, int] | None:
-    """Find out which corpus a folder holds: the one that finds most utterances there, and how many; or None."""
+    """Find out which corpus a folder holds: the one that reads most of its files, and how many; or None."""
     found = []
     for name in _NAMES:
         try:
-            found.append((len(get_corpus(name).survey(folder)[0]), name))
+            manifest, left_out = get_corpus(name).survey(folder)
         except (CorpusError, LabelError):
             continue
+        strangers = sum(item.reason == OTHER_FORM for item in left_out)
+        if len(manifest) > strangers:
+            found.append((len(manifest), name))
     count, name = max(found, default=(0, ""))
     return (name, count) if count else None
 
@@ -125,15 +129,19 @@ def read_corpus(name: str, source: Path, *, own: "OwnData | None" = None, kind: 
         from serkit.formats.own import OwnData
 
         try:
-            return read_own(source, own or OwnData(name=name), kind=kind)
+            return _only(name, (name,), read_own(source, own or OwnData(name=name), kind=kind), source)
         except CorpusError as error:
-            hint = nearest(name, _NAMES)
-            raise CorpusError(
-                f"no corpus {name!r}{hint} And as your own data: {error}" if hint else str(error)
+            hint = nearest(name, _NAMES, cutoff=0.75)
+            raise CorpusError(f"{error} There is no corpus {name!r}{hint}" if hint else str(error)) from None
+        except (LabelError, ManifestError) as error:
+            if own:
+                raise
+            raise type(error)(
+                f"{error} ('serkit corpora manifest' takes such options; use the table it writes.)"
             ) from None
-    if source.is_file():
-        return Manifest.read(source)
     corpus = get_corpus(name)
+    if source.is_file() and source.suffix.lower() in SUFFIXES:
+        return _only(name, corpus.parts or (name,), Manifest.read(source), source)
     try:
         return corpus.manifest(source)
     except CorpusError as error:
@@ -141,6 +149,27 @@ def read_corpus(name: str, source: Path, *, own: "OwnData | None" = None, kind: 
             title = get_corpus(other[0]).title
             raise CorpusError(f"{str(error).rstrip('.')}; {other[1]} have that of {title} ({other[0]}).") from None
         raise
+
+
+def _only(name: str, parts: Sequence[str], manifest: Manifest, source: Path) -> Manifest:
+    """Take a corpus's utterances out of a manifest, and see that its files are where it says.
+
+    Raises:
+        ManifestError: If it is a manifest of other corpora, or none of its files is there.
+    """
+    kept = manifest.filter(lambda u: u.corpus in parts)
+    if not len(kept):
+        there = ", ".join(manifest.corpora)
+        raise ManifestError(f"{str(source)!r} is a manifest of {there}, not of {name}: give it under that name.")
+    if not any(kept.audio_path(u).exists() for u in kept):
+        first = kept.utterances[0].path
+        raise ManifestError(
+            f"none of the {len(kept)} files of {str(source)!r} is there, the first is {first!r}: was it moved? "
+            "A manifest's paths are relative to its own folder."
+        )
+    strangers = len(manifest) - len(kept)
+    reasons = {f"{name}: of another corpus in the same manifest": strangers} if strangers else {}
+    return replace(kept, left_out=dict(manifest.left_out) | reasons)
 
 
 def read_corpora(names: Iterable[str], data: Data) -> Manifest:

@@ -15,6 +15,9 @@ from serkit.types import LeftOut, Utterance
 
 OTHER_FORM = "a name that is not of this corpus's form"
 SECOND_FILE = "another file of an utterance that is there already"
+LFS_POINTER = "a Git LFS pointer, not sound: fetch the files themselves with 'git lfs pull'"
+_POINTER = b"version https://git-lfs"
+_MOST_POINTER_BYTES = 1024
 OTHER_KIND = "an utterance that is there already, as another kind of file"
 
 
@@ -163,6 +166,8 @@ def read_names(
 
     for path in sorted(sound_files(root, suffixes), key=preference):  # stable: within a kind they stay sorted
         found = parse(path)
+        if isinstance(found, Utterance) and _is_pointer(root / path):
+            found = LFS_POINTER
         if not isinstance(found, Utterance):
             yield LeftOut(path.as_posix(), found or OTHER_FORM)
         elif found.id in seen:
@@ -171,6 +176,17 @@ def read_names(
         else:
             seen[found.id] = path.suffix.lower()
             yield replace(found, path=path.as_posix())
+
+
+def _is_pointer(file: Path) -> bool:
+    """Whether a file is what Git leaves of a sound where Git LFS is not installed."""
+    try:
+        if file.stat().st_size > _MOST_POINTER_BYTES:
+            return False
+        with file.open("rb") as stream:
+            return stream.read(len(_POINTER)) == _POINTER
+    except OSError:
+        return False
 
 
 def read_table(

@@ -46,11 +46,11 @@ def _parse(path: PurePosixPath) -> Utterance | str | None:
     part, folder = _part(path), path.parent.name
     if part == "test" and folder.lower() not in _LABELS:
         return "of the test part, whose labels are not public"
-    if part == "unknown" and folder.lower() not in _LABELS:
-        return None
+    if part == "unknown" and (folder.lower() not in _LABELS or path.suffix.lower() not in VIDEO_SUFFIXES):
+        return None  # numbered sounds in folders of emotions are somebody else's
     label = _LABELS.get(folder.lower(), folder)
     return Utterance(
-        id=f"afew/{part}_{path.stem}",
+        id=f"afew/{part}_{label.lower()}_{path.stem}",
         path="",
         corpus="afew",
         speaker=f"afew/{part}",

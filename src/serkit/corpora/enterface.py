@@ -4,7 +4,8 @@ The corpus is video, ``subject 1/anger/sentence 1/s1_an_1.avi``: its sound needs
 have misprints (``s16_su_3avi.avi``, ``s_3_ha_1.avi``), and those of subject 11 say ``s12``, which would give two people
 one voice: where the folders are there, they say the subject, the emotion and the sentence. Subject 6 is not cut
 into sentences and is left out, subject 23 lacks three clips. Each emotion has sentences of its own, so the
-words alone give the emotion away. Nobody has published which subjects are women.
+words alone give the emotion away. Nobody has published which subjects are women. The licence is what the corpus's
+page says of its terms.
 """
 
 import re

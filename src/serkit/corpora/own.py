@@ -1,5 +1,6 @@
 """Somebody's own data as a corpus: a serkit manifest, a table, an audiofolder, an audformat database, or folders."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 _MANIFESTS = tuple(f"manifest{suffix}" for suffix in SUFFIXES)
 
 
-def read_own(source: Path, own: OwnData, *, kind: Kind | None = None) -> Manifest:
+def read_own(source: str | os.PathLike[str], own: OwnData, *, kind: Kind | None = None) -> Manifest:
     """Read somebody's own data.
 
     Args:
@@ -35,6 +36,7 @@ def read_own(source: Path, own: OwnData, *, kind: Kind | None = None) -> Manifes
         LabelError: If a label is unknown.
         MissingExtraError: If its kind needs a package that is not installed.
     """
+    source = Path(source)
     if source.name == audformat.HEADER:
         source = source.parent
     if not source.exists():

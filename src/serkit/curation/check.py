@@ -17,13 +17,14 @@ from typing import Any, Literal
 import numpy as np
 
 from serkit.audio import read_file
-from serkit.corpora.adapter import OTHER_FORM, SECOND_FILE, Corpus
+from serkit.corpora.adapter import LFS_POINTER, OTHER_FORM, SECOND_FILE, Corpus
 from serkit.errors import AudioError, CorpusError, MissingExtraError
 from serkit.manifest import Manifest
 from serkit.types import LeftOut, Utterance
 from serkit.watch import Watch
 
 NEAR_SILENT_DB = -60.0  # peak re full scale; the quietest clip of RAVDESS peaks at -47
+_TOLERATED_S = 0.05  # tables round
 Severity = Literal["problem", "known", "note"]
 
 
@@ -33,7 +34,7 @@ class Problem:
 
     Attributes:
         kind: ``missing``, ``extra``, ``count``, ``second file``, ``left out``, ``undecodable``, ``identical audio``,
-            ``near-silent``, ``sampling rates`` or ``official``.
+            ``near-silent``, ``beyond the end``, ``sampling rates`` or ``official``.
         severity: ``problem``; ``known`` where the official release is so itself; ``note`` for what is as it should be.
         message: One sentence.
         files: Paths below the root, or ids of utterances where there is no file.
@@ -110,22 +111,39 @@ def check(corpus: Corpus, root: str | os.PathLike[str], *, watch: Watch | None =
     if not len(manifest):
         corpus.manifest(root)  # says why
     found = [*_against_official(corpus, manifest), *_left_out(left_out), *_oddities(corpus, manifest)]
-    official = {"utterances": corpus.utterances, "speakers": corpus.speakers, "emotions": dict(corpus.counts)}
-    if corpus.official:
-        official["by_speaker"] = _by_speaker(corpus.official())
     sounds = _listen(manifest, watch or Watch())
     found += _in_sound(manifest, sounds, corpus.oddities)
-    return _report(manifest, found, sounds, name=corpus.name, official=official if corpus.counts else {})
+    return _report(manifest, found, sounds, name=corpus.name, official=_official(corpus))
 
 
-def check_manifest(name: str, manifest: Manifest, *, watch: Watch | None = None) -> Report:
-    """Check data that has no official list, and decode every file; see :func:`check`."""
+def check_manifest(
+    name: str, manifest: Manifest, *, corpus: Corpus | None = None, watch: Watch | None = None
+) -> Report:
+    """Check what a manifest lists, and decode every file; see :func:`check`.
+
+    Args:
+        name: Of the corpus, or of own data.
+        manifest: What there is.
+        corpus: To compare with its official release, where it is a known one.
+        watch: Shows progress.
+    """
     found = [
         Problem("left out", "note", f"{count} files not read: {reason}", ())
         for reason, count in manifest.left_out.items()
     ]
     sounds = _listen(manifest, watch or Watch())
-    return _report(manifest, [*found, *_in_sound(manifest, sounds, {})], sounds, name=name, official={})
+    if corpus is None:
+        return _report(manifest, [*found, *_in_sound(manifest, sounds, {})], sounds, name=name, official={})
+    found += [*_against_official(corpus, manifest), *_oddities(corpus, manifest)]
+    found += _in_sound(manifest, sounds, corpus.oddities)
+    return _report(manifest, found, sounds, name=name, official=_official(corpus))
+
+
+def _official(corpus: Corpus) -> dict[str, Any]:
+    if not corpus.counts:
+        return {}
+    facts = {"utterances": corpus.utterances, "speakers": corpus.speakers, "emotions": dict(corpus.counts)}
+    return facts | ({"by_speaker": _by_speaker(corpus.official())} if corpus.official else {})
 
 
 def _report(
@@ -147,7 +165,7 @@ def _report(
         by_speaker=_by_speaker(manifest),
         official=official,
         sampling_rates=dict(sorted(Counter(sound.rate for sound in heard).items())),
-        seconds=round(sum(sound.seconds for sound in heard), 3),
+        seconds=round(sum(_seconds_of(u, sounds[u.path]) for u in manifest), 3),
     )
 
 
@@ -181,7 +199,11 @@ def _against_official(corpus: Corpus, utterances: Manifest) -> Iterable[Problem]
 
 
 def _left_out(left_out: Sequence[LeftOut]) -> Iterable[Problem]:
-    kinds: dict[str, tuple[str, Severity]] = {OTHER_FORM: ("extra", "problem"), SECOND_FILE: ("second file", "problem")}
+    kinds: dict[str, tuple[str, Severity]] = {
+        OTHER_FORM: ("extra", "problem"),
+        SECOND_FILE: ("second file", "problem"),
+        LFS_POINTER: ("undecodable", "problem"),
+    }
     files: dict[str, list[str]] = defaultdict(list)
     for item in left_out:
         files[item.reason].append(item.path)
@@ -222,12 +244,24 @@ def _in_sound(manifest: Manifest, sounds: Mapping[str, _Sound], oddities: Mappin
         if group:
             message = f"{len(group)} files are all but silent (peak below {NEAR_SILENT_DB:g} dBFS)"
             yield Problem("near-silent", severity(group), message, tuple(group))
+    over = tuple(u.id for u in manifest if (end := u.end or u.start) and _is_beyond(end, sounds[u.path]))
+    if over:
+        message = f"{len(over)} utterances end beyond the end of their file"
+        yield Problem("beyond the end", "problem", message, over)
     rates = Counter(sound.rate for sound in sounds.values() if sound.rate)
     if len(rates) > 1:
         usual = rates.most_common(1)[0][0]
         odd = tuple(path for path, sound in sounds.items() if sound.rate not in (0, usual))
         each = ", ".join(f"{rate} Hz ({count} files)" for rate, count in rates.most_common())
         yield Problem("sampling rates", "note", f"sampling rates differ: {each}", odd)
+
+
+def _is_beyond(end: float, sound: _Sound) -> bool:
+    return not sound.error and end > sound.seconds + _TOLERATED_S
+
+
+def _seconds_of(u: Utterance, sound: _Sound) -> float:
+    return max(0.0, min(sound.seconds, sound.seconds if u.end is None else u.end) - u.start)
 
 
 def _listen(manifest: Manifest, watch: Watch) -> dict[str, _Sound]:

@@ -24,12 +24,14 @@ from serkit.types import FloatArray, LeftOut, Utterance
 
 _TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _FIELDS = ("id", "corpus", "speaker", "sex", "language", "sentence", "session", "intensity", "split")
+_NOT_IN_NAMES = re.compile(r'[\\:*?"<>|]')  # what some system cannot have in a name, or reads as a path
 _SPLIT_WORD = re.compile(rf"(?<![^/._ 0-9-])({'|'.join(SPLITS)})(?![^/._ 0-9-])")
 
 
 def tables(root: Path) -> list[Path]:
-    """Return the metadata tables at the top of a folder, or of its splits."""
-    folders = (root, *sorted(path for path in root.iterdir() if path.is_dir()))
+    """Return the metadata tables at the top of a folder, of its splits, or of those in its ``data``."""
+    places = (root, root / "data") if (root / "data").is_dir() else (root,)
+    folders = (root, *(path for place in places for path in sorted(place.iterdir()) if path.is_dir()))
     return [file for folder in folders for name in _TABLES if (file := folder / name).is_file()]
 
 
@@ -82,7 +84,7 @@ def write(manifest: Manifest, folder: Path, *, on_file: Callable[[int], None] = 
     if folder.is_dir() and tables(folder):
         raise ManifestError(f"{str(folder)!r} holds an audiofolder already; choose another folder.")
     names = [_file_name(u) for u in manifest]
-    if doubled := [name for name, count in Counter(names).items() if count > 1]:
+    if doubled := [name for name, count in Counter(name.lower() for name in names).items() if count > 1]:
         raise ManifestError(f"two utterances would have one file, {doubled[0]!r}: give them ids that differ more.")
     decode = lru_cache(maxsize=1)(read_file)  # the parts of a file follow each other
     for done, (name, u) in enumerate(zip(names, manifest, strict=True), 1):
@@ -106,7 +108,8 @@ def _file_name(u: Utterance) -> str:
     ``datasets`` takes whatever lies beside a file or folder with a word such as ``test`` in its name for no part of any
     split, and drops it; in capitals it is no such word.
     """
-    name = "/".join(part for part in PurePosixPath(u.id).parts if part not in ("/", ".."))
+    parts = PurePosixPath(_NOT_IN_NAMES.sub("_", u.id)).parts
+    name = "/".join(part for part in parts if part not in ("/", ".."))
     name = _SPLIT_WORD.sub(lambda word: word[0].capitalize(), name)
     return f"{name}{'.flac' if _is_part(u) else PurePosixPath(u.path).suffix.lower()}"
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from serkit.errors import LabelError
 from serkit.formats.own import SPLITS, Builder, OwnData, Reading
+from serkit.labels import EMOTIONS
 from serkit.sounds import SOUND_SUFFIXES, sound_files
 from serkit.types import LeftOut
 
@@ -32,7 +33,7 @@ def read(root: Path, own: OwnData) -> Reading:
         if not names:
             raise LabelError(
                 f"no folder on the way to {path.as_posix()!r} is an emotion; name each after its label "
-                f"({', '.join(own.emotions)}), or say what a name means: --label 'NAME=EMOTION' or --leave-out NAME."
+                f"({', '.join(EMOTIONS)}), or say what a name means: --label 'NAME=EMOTION' or --leave-out NAME."
             )
         splits = [SPLITS[name.lower()] for name in path.parts[:-1] if name.lower() in SPLITS]
         yield build({"emotion": names[0], "split": splits[0] if splits else ""}, path=path, where=path.as_posix())

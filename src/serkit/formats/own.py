@@ -76,6 +76,8 @@ class OwnData:
     def __post_init__(self) -> None:
         if re.fullmatch(r"[a-z0-9][a-z0-9._-]*", self.name) is None:
             raise ManifestError(f"a corpus cannot be called {self.name!r}: use lower-case letters, digits and hyphens.")
+        if isinstance(self.leave_out, str):
+            raise ManifestError(f"leave_out is a set of labels, got the text {self.leave_out!r}.")
         for name in self.columns:
             if name not in _FIELDS:
                 hint = nearest(name, _FIELDS) or "."
@@ -254,6 +256,10 @@ def _left_out(utterance: Utterance, first: Utterance, where: str) -> LeftOut:
     if first.emotion != utterance.emotion:
         raise ManifestError(
             f"{where}: {utterance.id!r} is labelled {first.emotion} and {utterance.emotion}; keep one row of it."
+        )
+    if first.speaker != utterance.speaker:
+        raise ManifestError(
+            f"{where}: {utterance.id!r} is spoken by {first.speaker} and {utterance.speaker}; keep one row of it."
         )
     return LeftOut(utterance.path, "another file or row of an utterance that is there already")
 
