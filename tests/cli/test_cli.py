@@ -299,7 +299,7 @@ def test_corpora_are_listed_with_size_and_licence(call: Call) -> None:
 def test_features_models_and_recipes_are_listed(call: Call) -> None:
     from serkit.lab.recipe import recipe_names
 
-    assert [row["feature"] for row in listing(call, "features", "list")] == ["logmel"]
+    assert "logmel" in [row["feature"] for row in listing(call, "features", "list")]
     models = listing(call, "models", "list")
     assert "crnn" in [row["model"] for row in models]
     assert all(row["weights"] > 0 and row["about"] for row in models)
@@ -471,7 +471,7 @@ def test_stopping_a_run_says_how_it_goes_on(
     monkeypatch.setattr(evaluation, "evaluate", stopped)
     done = call("evaluate", recipe_file, "--data", tmp_path, "--out", tmp_path / "run")
     assert (done.code, done.out) == (130, "")
-    assert done.err.strip() == "serkit: stopped; the same command takes up a run where it was."
+    assert done.err.strip() == "serkit: stopped; a run or a download goes on with the same command."
 
 
 def test_an_error_of_ours_stays_visible(call: Call, monkeypatch: pytest.MonkeyPatch, model_file: Path) -> None:

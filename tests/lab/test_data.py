@@ -20,6 +20,7 @@ from toy import PLAIN
 
 from serkit.errors import AudioError, ManifestError
 from serkit.lab import data
+from serkit.lab.augment import mask_spectrogram
 from serkit.lab.data import Batch, Pack, cache_dir, evaluation_batches, open_store, training_batches, write_pack
 from serkit.lab.features import LogMel, LogMelConfig
 from serkit.lab.recipe import Augment
@@ -422,7 +423,7 @@ masks = st.builds(
 
 @given(length=st.integers(1, 60), augment=masks, seed=st.integers(0, 10))
 def test_masks_take_no_more_than_their_share(length: int, augment: Augment, seed: int) -> None:
-    masked = data.mask_spectrogram(np.ones((length, BANDS), np.float32), augment, np.random.default_rng(seed))
+    masked = mask_spectrogram(np.ones((length, BANDS), np.float32), augment, np.random.default_rng(seed))
     kept_bands, kept_frames = masked.any(0), masked.any(1)
     if masked.any():  # a mask of everything hides how the rest was masked
         assert (~kept_bands).sum() <= augment.band_masks * min(augment.band_mask_size, BANDS)
@@ -433,14 +434,14 @@ def test_masks_take_no_more_than_their_share(length: int, augment: Augment, seed
 def test_masks_do_mask_and_leave_the_stored_frames_alone() -> None:
     row = np.ones((50, BANDS), np.float32)
     settings = Augment(band_masks=1, band_mask_size=2, frame_masks=1, frame_mask_share=0.2)
-    zeros = [(data.mask_spectrogram(row, settings, np.random.default_rng(seed)) == 0).mean() for seed in range(40)]
+    zeros = [(mask_spectrogram(row, settings, np.random.default_rng(seed)) == 0).mean() for seed in range(40)]
     assert 0.05 < np.mean(zeros) < 0.4
     assert row.all()
 
 
 def test_without_masks_frames_are_as_stored() -> None:
     row = np.random.default_rng(0).standard_normal((9, BANDS)).astype(np.float32)
-    np.testing.assert_array_equal(data.mask_spectrogram(row, Augment(**PLAIN), np.random.default_rng(0)), row)
+    np.testing.assert_array_equal(mask_spectrogram(row, Augment(**PLAIN), np.random.default_rng(0)), row)
 
 
 # Evaluation batches

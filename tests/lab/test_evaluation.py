@@ -19,7 +19,7 @@ from serkit.errors import CorpusError, LeakageError, ProtocolError, RunError
 from serkit.lab import evaluation, runs
 from serkit.lab.data import open_store
 from serkit.lab.evaluation import evaluate, evaluate_model, resolve_recipe, train
-from serkit.lab.features import build_feature
+from serkit.lab.features import build_front
 from serkit.lab.models import build_body
 from serkit.lab.protocols import check_leakage, make_split
 from serkit.lab.recipe import Recipe, load_recipe
@@ -117,7 +117,7 @@ def test_a_run_leaves_its_recipe_environment_folds_predictions_and_metrics(whole
 def test_the_recipe_is_written_with_every_setting(whole: Path) -> None:
     recipe = load_recipe(whole / "recipe.yaml")
     assert recipe == resolve_recipe(TWO_SEEDS)
-    assert recipe.features.settings["sampling_rate"] == 16_000
+    assert recipe.features[0].settings["sampling_rate"] == 16_000
     assert recipe.model.settings["halvings"] == 3
 
 
@@ -184,7 +184,7 @@ def test_the_metrics_have_the_documented_names(whole: Path) -> None:
 def test_predictions_are_those_of_the_stored_weights_and_temperature(whole: Path, data: Data) -> None:
     """To the four decimals that are stored."""
     recipe, labels = load_recipe(whole / "recipe.yaml"), get_label_set("ravdess")
-    front = build_feature(recipe.features.name, recipe.features.settings)
+    front = build_front(recipe.named_features)
     body = build_body(recipe.model.name, recipe.model.settings, size=front.size, classes=len(labels.classes)).eval()
     body.load_state_dict(load_file(whole / "fold_1" / "seed_3" / "weights.safetensors"))
     (fit,) = (fit for fit in read_json(whole, "metrics.json")["fits"] if (fit["fold"], fit["seed"]) == (1, 3))

@@ -76,7 +76,7 @@ def evaluated(folder: Path, run: Path, *, is_complete: bool = True, **changed: A
 def random_model(name: str, settings: dict[str, Any]) -> torch.nn.Module:
     """Return an exportable model with random weights and with running statistics that are not trivial."""
     torch.manual_seed(0)
-    model: Model = build_model("logmel", FEATURES, name, settings, classes=len(CLASSES))
+    model: Model = build_model([{"name": "logmel", **FEATURES}], name, settings, classes=len(CLASSES))
     model.train()
     for _ in range(10):
         model(0.1 * torch.randn(4, RATE // 2), torch.tensor([RATE // 2, RATE // 3, RATE // 2, RATE // 4]))
@@ -371,7 +371,7 @@ def test_a_model_that_answers_nan_is_refused(run: Path, tmp_path: Path) -> None:
 def test_a_failure_leaves_the_older_file_and_nothing_beside_it(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    def broken(*arguments: Any) -> float:
+    def broken(*arguments: Any, **options: Any) -> float:
         if step == "write_graph":
             arguments[1].write_bytes(b"half of a graph")
             raise OSError(28, "No space left on device")

@@ -7,7 +7,7 @@ import yaml
 
 from serkit.errors import RecipeError, UnknownNameError
 from serkit.lab.evaluation import evaluate, train
-from serkit.lab.features import build_feature
+from serkit.lab.features import build_feature, build_front
 from serkit.lab.models import build_body
 from serkit.lab.recipe import (
     Augment,
@@ -47,7 +47,7 @@ def test_a_name_corpora_and_labels_are_enough() -> None:
     assert recipe.protocol == Protocol()
     assert recipe.augment == Augment()
     assert recipe.train == Train()
-    assert recipe.features == NamedSettings(name="logmel")
+    assert recipe.features == (NamedSettings(name="logmel"),)
     assert recipe.model == NamedSettings(name="crnn")
     assert recipe.seeds == (0,)
 
@@ -74,7 +74,7 @@ def test_a_part_may_be_given_by_its_name_alone() -> None:
 def test_a_shipped_recipe_is_valid_and_has_its_own_name(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.name == name
-    front = build_feature(recipe.features.name, recipe.features.settings)
+    front = build_front(recipe.named_features)
     build_body(recipe.model.name, recipe.model.settings, size=front.size, classes=2)
 
 
@@ -95,7 +95,7 @@ def test_a_shipped_recipe_survives_being_resolved(name: str, tmp_path: Path) -> 
             "the recipe has no key 'modle'; did you mean 'model'? It has name, corpora, labels, ",
         ),
         ({"train": {"epoch": 3}}, "train has no key 'epoch'; did you mean 'epochs'? It has optimizer, lr, "),
-        ({"augment": {"mix_up": 0.1}}, "augment has no key 'mix_up'; did you mean 'mixup'? It has speeds, "),
+        ({"augment": {"mix_up": 0.1}}, "augment has no key 'mix_up'; did you mean 'mixup'? It has waveform, "),
         ({"protocol": {"fold": 3}}, "protocol has no key 'fold'; did you mean 'folds'? It has name, folds, "),
         ({"protocol": {"zzz": 3}}, "protocol has no key 'zzz'. It has name, folds, "),
     ],

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from serkit.cli import corpora
+from serkit.cli import corpora, sounds
 from serkit.cli.options import DataOption, JsonOption, data_of, show_rows
 from serkit.errors import MissingExtraError, SerkitError
 
@@ -24,11 +24,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-features_app = typer.Typer(help="Front ends.", no_args_is_help=True)
 models_app = typer.Typer(help="Networks and model files.", no_args_is_help=True)
 recipes_app = typer.Typer(help="The experiments that come with serkit.", no_args_is_help=True)
 app.add_typer(corpora.app, name="corpora")
-app.add_typer(features_app, name="features")
+app.add_typer(sounds.features_app, name="features")
+app.command()(sounds.augment)
 app.add_typer(models_app, name="models")
 app.add_typer(recipes_app, name="recipes")
 
@@ -74,7 +74,7 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as stop:
         if stop.code == _STOPPED:
-            typer.echo("serkit: stopped; the same command takes up a run where it was.", err=True)
+            typer.echo("serkit: stopped; a run or a download goes on with the same command.", err=True)
         raise
 
 
@@ -200,18 +200,6 @@ def compare(
         typer.echo(json.dumps(rows, indent=1))
     else:
         typer.echo(as_page(rows) if format is BoardFormat.page else as_markdown(rows))
-
-
-@features_app.command("list")
-def list_features(as_json: JsonOption = False) -> None:
-    """List the front ends."""
-    from serkit.lab.features import build_feature, feature_names
-
-    rows = []
-    for name in feature_names():
-        front = build_feature(name, {})
-        rows.append({"feature": name, "size": front.size, "about": _first_line(type(front))})
-    show_rows(rows, as_json, ("feature", "size", "about"))
 
 
 @models_app.command("list")

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import NamedTuple
@@ -24,16 +24,20 @@ import soundfile
 import soxr
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import DataLoader
 
 from serkit.audio import load_audio, resample
 from serkit.errors import ManifestError
-from serkit.lab.features import LogMel, masking
+from serkit.lab import features
+from serkit.lab.augment import AugmentedUtterances, Chain, mask_spectrogram, random_of
+from serkit.lab.features import Front
 from serkit.lab.recipe import Augment
 from serkit.manifest import Manifest
 from serkit.media import decode
-from serkit.types import FloatArray, Utterance
+from serkit.types import SEX_VALUES, FloatArray, Utterance
 
 _VERSIONS = [soundfile.__libsndfile_version__, soxr.__version__, *(d.version for d in distributions(name="av"))]
+_BLOCK = 256  # utterances of a pack of features
 _DECODERS = (load_audio.__module__, decode.__module__)
 
 
@@ -117,11 +121,11 @@ class Store:
 
     Attributes:
         audio: Corpus to its decoded audio, rows (T, 1).
-        keys: Corpus to the digest that names its audio pack.
+        sexes: Utterance id to the speaker's sex as models take it.
     """
 
     audio: Mapping[str, Pack]
-    keys: Mapping[str, str]
+    sexes: Mapping[str, float]
 
     @property
     def digests(self) -> dict[str, str]:
@@ -132,11 +136,14 @@ class Store:
         """Return decoded audio, shape (T,)."""
         return self.audio[utterance.corpus].row(utterance.id)[:, 0]
 
-    def features(self, front: LogMel, speed: float, progress: Callable[[int], None]) -> dict[str, FloatArray]:
+    def features(self, front: Front, speed: float, progress: Callable[[int], None]) -> dict[str, FloatArray]:
         """Return ``front``'s output for every utterance, computed at the first call and read afterwards.
 
+        It is kept in packs of some hundred utterances, each named by the digests of their audio, the settings and the
+        code: another setting or file never finds an old row, and what was interrupted goes on at the pack it was in.
+
         Args:
-            front: Its settings are part of the pack's name.
+            front: Its settings are part of the packs' names.
             speed: Resampling factor that is applied to the waveform before.
             progress: Called with the number of utterances done.
 
@@ -144,15 +151,20 @@ class Store:
             Utterance id to frames, shape (N, F).
         """
         rows: dict[str, FloatArray] = {}
-        code = [_code_of(module) for module in (type(front).__module__, masking.__name__)]
-        for corpus, pack in self.audio.items():
-            settings = json.dumps([self.keys[corpus], type(front).__name__, asdict(front.config), speed, code])
-            folder = cache_dir() / "features" / _digest(settings)
-            if not folder.exists():
-                write_pack(folder, _front_rows(pack, front, speed, partial(_advance, progress, len(rows))))
-            stored = Pack.open(folder)
-            progress(len(rows) + len(stored.spans))
-            rows |= {name: stored.row(name) for name in stored.spans}
+        about = [type(front).__name__, asdict(front.config), speed, _features_code()]
+        for pack in self.audio.values():
+            names = list(pack.spans)
+            for start in range(0, len(names), _BLOCK):
+                block = names[start : start + _BLOCK]
+                sexes = {name: self.sexes[name] for name in block} if front.uses_sex else {}
+                content = [(name, pack.digests[name], sexes.get(name)) for name in block]
+                folder = cache_dir() / "features" / _digest(json.dumps([about, content]))
+                if not folder.exists():
+                    count = partial(_advance, progress, len(rows))
+                    write_pack(folder, _front_rows(pack, block, front, speed=speed, sexes=sexes, progress=count))
+                stored = Pack.open(folder)
+                rows |= {name: stored.row(name) for name in block}
+                progress(len(rows))
         return rows
 
 
@@ -167,7 +179,7 @@ def open_store(manifest: Manifest, sampling_rate: int, progress: Callable[[int],
     Raises:
         AudioError: If a file cannot be read; the message names it.
     """
-    audio, keys = {}, {}
+    audio = {}
     by_corpus: dict[str, list[Utterance]] = defaultdict(list)
     for utterance in manifest:
         by_corpus[utterance.corpus].append(utterance)
@@ -177,14 +189,14 @@ def open_store(manifest: Manifest, sampling_rate: int, progress: Callable[[int],
         with ThreadPoolExecutor() as pool:
             hashes = dict(zip(files, pool.map(_file_digest, files.values()), strict=True))
         content = sorted((u.id, hashes[u.path], u.start, u.end) for u in utterances)
-        keys[corpus] = _digest(json.dumps([*map(_code_of, _DECODERS), _VERSIONS, sampling_rate, content]))
-        folder = cache_dir() / "audio" / keys[corpus]
+        key = _digest(json.dumps([*map(_code_of, _DECODERS), _VERSIONS, sampling_rate, content]))
+        folder = cache_dir() / "audio" / key
         if not folder.exists():
             write_pack(folder, _decoded(manifest, utterances, sampling_rate, partial(_advance, progress, before)))
         audio[corpus] = Pack.open(folder)
         before += len(utterances)
         progress(before)
-    return Store(audio, keys)
+    return Store(audio, {u.id: SEX_VALUES[u.sex] for u in manifest})
 
 
 def training_batches(
@@ -209,7 +221,7 @@ def training_batches(
     order = np.random.default_rng([seed, epoch])
     frames = {}
     for name in targets:
-        rng = np.random.default_rng([seed, epoch, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])])
+        rng = random_of(seed, epoch, name)
         row = rows[int(rng.integers(len(rows)))][name]
         frames[name] = mask_spectrogram(row, augment, rng)
     names = [str(name) for name in order.permutation(sorted(targets))]
@@ -224,6 +236,23 @@ def training_batches(
         yield _collate(batches[i], frames, targets)
 
 
+def augmented_rows(
+    waveforms: Mapping[str, FloatArray],
+    chain: Chain,
+    front: Front,
+    sexes: Mapping[str, float],
+    *,
+    seed: int,
+    epoch: int,
+    workers: int = 0,
+) -> dict[str, FloatArray]:
+    """Return one epoch's frames (N, F) of changed waveforms (T,), the same for any number of workers."""
+    utterances = AugmentedUtterances(waveforms, chain, sampling_rate=front.config.sampling_rate, seed=seed, epoch=epoch)
+    loader = DataLoader(utterances, batch_size=None, num_workers=workers)
+    with torch.inference_mode():
+        return {name: frames_of(front, samples.numpy(), sexes.get(name)) for name, samples in loader}
+
+
 def evaluation_batches(
     rows: Mapping[str, FloatArray], targets: Mapping[str, int], *, batch_size: int
 ) -> Iterator[Batch]:
@@ -231,21 +260,6 @@ def evaluation_batches(
     names = sorted(targets, key=lambda name: (len(rows[name]), name))
     for start in range(0, len(names), batch_size):
         yield _collate(names[start : start + batch_size], rows, targets)
-
-
-def mask_spectrogram(frames: FloatArray, augment: Augment, rng: np.random.Generator) -> FloatArray:
-    """Set random bands and stretches of frames (N, F) to zero, the mean of normalised features."""
-    masked = np.array(frames)
-    length, size = masked.shape
-    for _ in range(augment.band_masks):
-        width = int(rng.integers(0, min(augment.band_mask_size, size) + 1))
-        first = int(rng.integers(0, size - width + 1))
-        masked[:, first : first + width] = 0
-    for _ in range(augment.frame_masks):
-        width = int(rng.integers(0, int(length * augment.frame_mask_share) + 1))
-        first = int(rng.integers(0, length - width + 1))
-        masked[first : first + width] = 0
-    return masked
 
 
 def _collate(names: Sequence[str], frames: Mapping[str, FloatArray], targets: Mapping[str, int]) -> Batch:
@@ -276,15 +290,37 @@ def _decoded(
 
 
 def _front_rows(
-    pack: Pack, front: LogMel, speed: float, progress: Callable[[int], None]
+    pack: Pack,
+    names: Sequence[str],
+    front: Front,
+    *,
+    speed: float,
+    sexes: Mapping[str, float],
+    progress: Callable[[int], None],
 ) -> Iterator[tuple[str, FloatArray]]:
     rate = front.config.sampling_rate
     with torch.inference_mode():
-        for done, name in enumerate(pack.spans, 1):
+        for done, name in enumerate(names, 1):
             samples = resample(pack.row(name)[:, 0], round(rate * speed), rate)
-            frames, lengths = front(torch.from_numpy(np.array(samples))[None], torch.tensor([len(samples)]))
-            yield name, frames[0, :, : int(lengths[0])].T.numpy()
+            yield name, frames_of(front, samples, sexes.get(name))
             progress(done)
+
+
+def frames_of(front: Front, samples: FloatArray, sex: float | None = None) -> FloatArray:
+    """Return one utterance's frames, shape (N, F), from its waveform (T,)."""
+    given = [torch.from_numpy(np.array(samples))[None], torch.tensor([len(samples)])]
+    if front.uses_sex:
+        given.append(torch.tensor([SEX_VALUES["unknown"] if sex is None else sex]))
+    frames, lengths = front(*given)
+    found: FloatArray = frames[0, :, : int(lengths[0])].T.numpy()
+    return found
+
+
+@cache
+def _features_code() -> str:
+    """Return a digest of the source of all front ends."""
+    folder = Path(str(features.__file__)).parent
+    return _digest("".join(_file_digest(file) for file in sorted(folder.glob("*.py"))))
 
 
 def _advance(progress: Callable[[int], None], before: int, done: int) -> None:

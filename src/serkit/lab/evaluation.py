@@ -9,7 +9,7 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ from serkit.card import Card
 from serkit.corpora import Data, corpus_of, label_set_of, read_corpora
 from serkit.errors import RunError
 from serkit.files import write_whole
-from serkit.lab.data import Store, open_store
-from serkit.lab.features import build_feature, resolve_feature
+from serkit.lab.augment import build_chain
+from serkit.lab.data import Store, augmented_rows, open_store
+from serkit.lab.features import Front, build_front, resolve_features
 from serkit.lab.models import build_body, resolve_model
 from serkit.lab.protocols import (
     Fold,
@@ -61,7 +62,8 @@ class _Experiment:
     labels: LabelSet
     manifest: Manifest
     split: Split
-    front_size: int
+    front: Front
+    store: Store
     features: dict[float, dict[str, FloatArray]]
     targets: dict[str, int]
     folder: Path
@@ -191,10 +193,10 @@ def resolve_recipe(recipe: Recipe) -> Recipe:
         UnknownNameError: If the front end or the model is unknown.
         RecipeError: If one of their settings is unknown or impossible.
     """
-    features = resolve_feature(recipe.features.name, recipe.features.settings)
+    features = resolve_features(recipe.named_features)
     model = resolve_model(recipe.model.name, recipe.model.settings)
     named = {
-        "features": {"name": recipe.features.name, **asdict(features)},
+        "features": features,
         "model": {"name": recipe.model.name, **asdict(model)},
     }
     return parse_recipe(recipe.model_dump(mode="json") | json.loads(json.dumps(named)))
@@ -222,7 +224,8 @@ def _prepare(
         raise RunError(f"{str(folder)!r} is a file; choose another --out.")
     recipe = resolve_recipe(recipe)
     labels = label_set_of(recipe.labels, recipe.corpora)
-    front = build_feature(recipe.features.name, recipe.features.settings)
+    front = build_front(recipe.named_features)
+    build_chain([one.model_dump() for one in recipe.augment.waveform])  # its names and files, before hours are spent
     everything = read_corpora(recipe.corpora, data)
     manifest, dropped = everything.select(labels)
     _say_what_is_missing(everything, labels, dropped, watch)
@@ -232,7 +235,7 @@ def _prepare(
     _claim(folder, recipe, split, manifest, dropped)
     features = _features(store, front, sorted({1.0, *recipe.augment.speeds}), len(manifest), watch)
     targets = {u.id: labels.index(u.emotion) for u in manifest}
-    return _Experiment(recipe, labels, manifest, split, front.size, features, targets, folder, watch)
+    return _Experiment(recipe, labels, manifest, split, front, store, features, targets, folder, watch)
 
 
 def _say_what_is_missing(everything: Manifest, labels: LabelSet, dropped: Counter[str], watch: Watch) -> None:
@@ -285,12 +288,29 @@ def _claim(folder: Path, recipe: Recipe, split: Split, manifest: Manifest, dropp
     write_whole(folder / "recipe.yaml", dump_recipe(recipe))
 
 
+def _augmented(run: _Experiment, fold: Fold) -> Callable[[int, int], Mapping[str, FloatArray]] | None:
+    """Return what makes an epoch's frames from changed training waveforms, where the recipe changes them."""
+    settings = run.recipe.augment
+    if not settings.waveform:
+        return None
+    chain = build_chain([one.model_dump() for one in settings.waveform])
+    train = run.manifest.subset(fold.train)
+    waveforms = {u.id: run.store.waveform(u) for u in train}
+
+    def rows(seed: int, epoch: int) -> Mapping[str, FloatArray]:
+        return augmented_rows(
+            waveforms, chain, run.front, run.store.sexes, seed=seed, epoch=epoch, workers=settings.workers
+        )
+
+    return rows
+
+
 def _fit_fold(run: _Experiment, fold: Fold, seed: int) -> tuple[Fit, np.ndarray[Any, Any]]:
     """Fit one fold and return what it said of itself, with the logits of its test utterances."""
     started = time.monotonic()
     torch.manual_seed(seed)
     body = build_body(
-        run.recipe.model.name, run.recipe.model.settings, size=run.front_size, classes=len(run.labels.classes)
+        run.recipe.model.name, run.recipe.model.settings, size=run.front.size, classes=len(run.labels.classes)
     )
     examples = Examples(
         rows=[run.features[speed] for speed in run.recipe.augment.speeds],
@@ -298,6 +318,7 @@ def _fit_fold(run: _Experiment, fold: Fold, seed: int) -> tuple[Fit, np.ndarray[
         train={i: run.targets[i] for i in fold.train},
         validation={i: run.targets[i] for i in fold.validation},
         classes=len(run.labels.classes),
+        augmented=_augmented(run, fold),
     )
     folder = run.folder / f"fold_{fold.fold}" / f"seed_{seed}"
     with run.watch.bar(f"fold {fold.fold} seed {seed}", run.recipe.train.epochs) as advance:

@@ -38,8 +38,8 @@ class _Exported(nn.Module):
         self.model = model
         self.temperature = temperature
 
-    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        output = self.model(waveform, lengths)
+    def forward(self, waveform: Tensor, lengths: Tensor, sex: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        output = self.model(waveform, lengths, sex)
         return (output.logits / self.temperature).softmax(-1), output.embedding
 
 
@@ -83,7 +83,8 @@ def export(
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
         write_graph(exported, temporary, card)
-        difference = largest_difference(exported, Recognizer.load(temporary), card.sampling_rate)
+        recognizer = Recognizer.load(temporary)
+        difference = largest_difference(exported, recognizer, card.sampling_rate, takes_sex="sex" in card.inputs)
         if not difference <= TOLERANCE:  # not >, which is false for NaN
             raise ExportError(f"ONNX Runtime and torch differ by {difference:.1e}, more than {TOLERANCE}.")
         temporary.replace(output)
@@ -94,16 +95,20 @@ def export(
 
 def write_graph(exported: nn.Module, path: Path, card: Card) -> None:
     """Trace the graph, dynamic in batch and time, and write it with its card."""
-    waveform = torch.zeros(2, card.sampling_rate)
-    lengths = torch.tensor([card.sampling_rate, card.sampling_rate // 2])
+    inputs = {
+        "waveform": torch.zeros(2, card.sampling_rate),
+        "lengths": torch.tensor([card.sampling_rate, card.sampling_rate // 2]),
+        "sex": torch.tensor([0.0, 1.0]),
+    }
     with warnings.catch_warnings():
         # Deprecated, but the newer exporter cannot decompose a GRU over dynamic time (torch 2.13).
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            exported, (waveform, lengths), path, dynamo=False, opset_version=OPSET,
-            input_names=["waveform", "lengths"], output_names=["probabilities", "embedding"],
+            exported, tuple(inputs[name] for name in card.inputs), path, dynamo=False, opset_version=OPSET,
+            input_names=list(card.inputs), output_names=["probabilities", "embedding"],
             dynamic_axes={
-                "waveform": {0: "B", 1: "T"}, "lengths": {0: "B"}, "probabilities": {0: "B"}, "embedding": {0: "B"},
+                "waveform": {0: "B", 1: "T"}, "lengths": {0: "B"}, "sex": {0: "B"},
+                "probabilities": {0: "B"}, "embedding": {0: "B"},
             },
         )  # fmt: skip
     graph = onnx.load(path)
@@ -112,7 +117,9 @@ def write_graph(exported: nn.Module, path: Path, card: Card) -> None:
     onnx.save(graph, path)
 
 
-def largest_difference(exported: nn.Module, recognizer: Recognizer, sampling_rate: int) -> float:
+def largest_difference(
+    exported: nn.Module, recognizer: Recognizer, sampling_rate: int, *, takes_sex: bool = False
+) -> float:
     """Compare torch and ONNX Runtime over lengths of 0.2 to 20 s and batches of 1 and 8."""
     rng = np.random.default_rng(0)
     worst = 0.0
@@ -121,9 +128,10 @@ def largest_difference(exported: nn.Module, recognizer: Recognizer, sampling_rat
         for batch in (1, 8):
             waveform = (rng.standard_normal((batch, size)) * rng.uniform(0.003, 0.3, (batch, 1))).astype(np.float32)
             lengths = np.linspace(size, max(size // 2, 1), batch).astype(np.int64)
+            given: dict[str, Any] = {"sex": np.linspace(0, 1, batch, dtype=np.float32)} if takes_sex else {}
             with torch.inference_mode():
-                expected = exported(torch.from_numpy(waveform), torch.from_numpy(lengths))
-            found = recognizer.run(waveform, lengths)
+                expected = exported(*map(torch.from_numpy, (waveform, lengths, *given.values())))
+            found = recognizer.run(waveform, lengths, **given)
             found_worst = [np.abs(a.numpy() - b).max() for a, b in zip(expected, found, strict=True)]
             worst = float(np.max([worst, *found_worst]))  # NaN where there is one, which max() may lose
     return worst
@@ -143,9 +151,7 @@ def _load_model(recipe: Recipe, weights: Path) -> Model:
     if not weights.is_file():
         raise RunError(f"no weights {str(weights)!r}: only the machine that trained a run keeps them; train it again.")
     classes = len(label_set_of(recipe.labels, recipe.corpora).classes)
-    model = build_model(
-        recipe.features.name, recipe.features.settings, recipe.model.name, recipe.model.settings, classes=classes
-    )
+    model = build_model(recipe.named_features, recipe.model.name, recipe.model.settings, classes=classes)
     model.body.load_state_dict(load_file(weights))
     return model.eval()
 
@@ -182,7 +188,7 @@ def _card(
         label_set=labels.name,
         label_note=labels.why,
         sampling_rate=model.front.config.sampling_rate,
-        inputs=("waveform", "lengths"),
+        inputs=("waveform", "lengths", *(("sex",) if model.front.uses_sex else ())),
         minimum_duration=MINIMUM_DURATION,
         parameters=sum(p.numel() for p in model.parameters()),
         corpora=about,
@@ -198,7 +204,7 @@ def _card(
         is_commercial_use_allowed=all(c.commercial for c in corpora),
         is_sharing_allowed=all(c.derivatives for c in corpora),
         not_for=NOT_FOR,
-        recipe=recipe.model_dump(mode="json"),
+        recipe=recipe.as_mapping(),
     )
 
 

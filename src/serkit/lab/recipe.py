@@ -64,14 +64,36 @@ class Augment(_Strict):
 
     Speeds are resampling factors, one drawn per utterance and epoch (Ko et al., Interspeech 2015).
     SpecAugment masks bands and frames with the utterance's mean (Park et al., Interspeech 2019).
+    ``waveform`` is a chain of changes of the waveform, drawn anew in every epoch, see :mod:`serkit.lab.augment`; a
+    recipe whose ``augment`` is a list means these and nothing else.
     """
 
+    waveform: tuple[NamedSettings, ...] = ()
+    workers: NonNegativeInt = 0  # processes that change waveforms; the result does not depend on it
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     band_masks: int = Field(default=2, ge=0)
     band_mask_size: int = Field(default=8, ge=1)
     frame_masks: int = Field(default=2, ge=0)
     frame_mask_share: float = Field(default=0.1, ge=0, le=1)
     mixup: float = Field(default=0.2, ge=0)  # alpha of the Beta distribution; 0 turns it off
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_list_is_a_chain(cls, value: object) -> object:
+        if not isinstance(value, list | tuple):
+            return value
+        return {"waveform": value, "speeds": (1.0,), "band_masks": 0, "frame_masks": 0, "mixup": 0}
+
+    @field_validator("waveform", mode="before")
+    @classmethod
+    def _names_are_enough(cls, value: object) -> object:
+        return [{"name": one} if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _one_way_to_change_speed(self) -> Self:
+        if self.waveform and self.speeds != (1.0,):
+            raise ValueError("with waveform set speeds to [1.0], and name speed in waveform where it is wanted")
+        return self
 
     @field_validator("speeds")
     @classmethod
@@ -106,16 +128,34 @@ class Recipe(_Strict):
     corpora: tuple[str, ...] = Field(min_length=1)
     labels: str | tuple[str, ...]  # a named set, common, or the classes themselves
     protocol: Protocol = Protocol()
-    features: NamedSettings = NamedSettings(name="logmel")
+    features: tuple[NamedSettings, ...] = Field(default=(NamedSettings(name="logmel"),), min_length=1)
     augment: Augment = Augment()
     model: NamedSettings = NamedSettings(name="crnn")
     train: Train = Train()
     seeds: tuple[NonNegativeInt, ...] = Field(default=(0,), min_length=1)
 
-    @field_validator("features", "model", mode="before")
+    def as_mapping(self) -> dict[str, Any]:
+        """Return what a recipe file holds, as JSON-ready values; a single feature stands without a list."""
+        content = self.model_dump(mode="json")
+        if len(self.features) == 1:
+            content["features"] = content["features"][0]
+        return content
+
+    @property
+    def named_features(self) -> list[dict[str, Any]]:
+        """The features as mappings with their name and settings."""
+        return [feature.model_dump() for feature in self.features]
+
+    @field_validator("model", mode="before")
     @classmethod
     def _a_name_alone_is_enough(cls, value: object) -> object:
         return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        several = value if isinstance(value, list | tuple) else [value]
+        return [{"name": one} if isinstance(one, str) else one for one in several]
 
     @field_validator("seeds")
     @classmethod
@@ -186,7 +226,7 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
 
 def dump_recipe(recipe: Recipe) -> str:
     """Return a recipe as YAML."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(recipe.as_mapping(), sort_keys=False, allow_unicode=True)
 
 
 def _fields_at(place: list[str]) -> list[str]:

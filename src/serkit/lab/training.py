@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from serkit.errors import TrainingError
 from serkit.files import write_whole
+from serkit.lab.augment import mixup as mix
 from serkit.lab.data import Batch, evaluation_batches, training_batches
 from serkit.lab.metrics import confusion_matrix, uar
 from serkit.lab.recipe import Augment, Train
@@ -38,6 +39,7 @@ class Examples:
 
     Attributes:
         rows: For each training speed, utterance id to frames (N, F).
+        augmented: From seed and epoch to the frames of changed waveforms, which then take the place of ``rows``.
         plain: The same without augmentation.
         train: Utterance id to class index.
         validation: Likewise; empty where a protocol has none.
@@ -49,6 +51,7 @@ class Examples:
     train: Mapping[str, int]
     validation: Mapping[str, int]
     classes: int
+    augmented: Callable[[int, int], Mapping[str, FloatArray]] | None = None
 
 
 @dataclass(frozen=True)
@@ -117,9 +120,8 @@ def fit(
         mixer = np.random.default_rng([seed, epoch, 1])
         model.train()
         total = 0.0
-        batches = training_batches(
-            examples.rows, examples.train, augment, batch_size=train.batch_size, seed=seed, epoch=epoch
-        )
+        rows = [examples.augmented(seed, epoch)] if examples.augmented else examples.rows
+        batches = training_batches(rows, examples.train, augment, batch_size=train.batch_size, seed=seed, epoch=epoch)
         for step, batch in enumerate(batches, start=epoch * steps_per_epoch):
             lr = learning_rate(train, step, train.epochs * steps_per_epoch)
             for group in optimizer.param_groups:
@@ -217,17 +219,8 @@ def _to(batch: Batch, device: torch.device) -> Batch:
 def _loss(
     model: nn.Module, batch: Batch, weights: Tensor | None, *, train: Train, mixup: float, rng: np.random.Generator
 ) -> Tensor:
-    """Cross entropy, of the batch mixed with itself in another order where mixup is on.
-
-    Source: Zhang et al., mixup, ICLR 2018; on features, whose longer length then counts.
-    """
-    features, lengths = batch.features, batch.lengths
-    share, order = 1.0, torch.arange(len(lengths), device=lengths.device)
-    if mixup:
-        share = float(rng.beta(mixup, mixup))
-        order = torch.from_numpy(rng.permutation(len(lengths))).to(lengths.device)
-        features = share * features + (1 - share) * features[order]
-        lengths = torch.maximum(lengths, lengths[order])
+    """Cross entropy, of the batch mixed with itself in another order where mixup is on."""
+    features, lengths, share, order = mix(batch.features, batch.lengths, alpha=mixup, rng=rng)
     with torch.autocast(features.device.type, torch.bfloat16, enabled=train.precision == "bf16"):
         logits = model(features, lengths).logits
     logits = logits.float()

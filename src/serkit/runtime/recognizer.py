@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from serkit.audio import AudioSource, load_audio, source_name
 from serkit.card import Card, read_card
 from serkit.errors import AudioTooShortError, InferenceError, ModelFileError, SerkitError
-from serkit.types import FloatArray, Prediction
+from serkit.types import SEX_VALUES, FloatArray, Prediction, Sex
 
 DEFAULT_MODEL = "default.onnx"
 
@@ -64,12 +64,13 @@ class Recognizer:
             raise ModelFileError(f"{name} is not an ONNX file, or is cut off.") from error
         return cls(session, read_card(session.get_modelmeta().custom_metadata_map, name))
 
-    def predict(self, audio: AudioSource, *, sampling_rate: int | None = None) -> Prediction:
+    def predict(self, audio: AudioSource, *, sampling_rate: int | None = None, sex: Sex = "unknown") -> Prediction:
         """Recognise the emotion of one clip.
 
         Args:
             audio: A path, a binary file object, or an array (T,) or (channels, T).
             sampling_rate: Rate of an array in Hz; left out for files.
+            sex: Of the speaker; only models whose card lists it among the inputs make use of it.
 
         Returns:
             The most probable class, all probabilities, and the embedding.
@@ -89,18 +90,22 @@ class Recognizer:
             raise AudioTooShortError(
                 f"{source_name(audio)} lasts {duration:.4f} s; the model needs {self.card.minimum_duration} s or more."
             )
-        probabilities, embedding = self.run(samples[None], np.array([len(samples)], np.int64))
+        given = np.array([SEX_VALUES[sex]], np.float32)
+        probabilities, embedding = self.run(samples[None], np.array([len(samples)], np.int64), sex=given)
         ranked = sorted(zip(self.card.classes, probabilities[0].tolist(), strict=True), key=lambda pair: -pair[1])
         return Prediction(
             emotion=ranked[0][0], probabilities=dict(ranked), embedding=embedding[0], duration=round(duration, 4)
         )
 
-    def run(self, waveform: FloatArray, lengths: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+    def run(
+        self, waveform: FloatArray, lengths: NDArray[np.int64], *, sex: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
         """Run the graph on a padded batch.
 
         Args:
             waveform: Shape (B, T), at the card's sampling rate.
             lengths: Valid samples, shape (B,).
+            sex: Shape (B,), male 1, female 0, unknown 0.5, which None stands for; ignored by models without this input.
 
         Returns:
             Probabilities (B, C) and embeddings (B, D).
@@ -109,6 +114,8 @@ class Recognizer:
             InferenceError: If ONNX Runtime fails, for want of memory, say.
         """
         feeds = {"waveform": waveform, "lengths": lengths}
+        if "sex" in self.card.inputs:
+            feeds["sex"] = np.full(len(lengths), SEX_VALUES["unknown"], np.float32) if sex is None else sex
         try:
             probabilities, embedding = self._session.run(["probabilities", "embedding"], feeds)
         except Exception as error:  # ONNX Runtime's own exceptions share no base but this

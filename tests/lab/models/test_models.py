@@ -210,7 +210,8 @@ def test_a_model_of_true_size_is_small(name: str) -> None:
 @every_model
 def test_the_two_halves_of_a_model_meet_at_the_seam(name: str) -> None:
     torch.manual_seed(0)
-    model = build_model("logmel", {"bands": SIZE, "trim_db": 30}, name, tiny_settings(name), classes=CLASSES).eval()
+    features = [{"name": "logmel", "bands": SIZE, "trim_db": 30}]
+    model = build_model(features, name, tiny_settings(name), classes=CLASSES).eval()
     assert isinstance(model, Model)
     waveform, lengths = 0.1 * torch.randn(2, 8000), torch.tensor([8000, 3000])
     features, counts = LogMel(LogMelConfig(bands=SIZE, trim_db=30))(waveform, lengths)

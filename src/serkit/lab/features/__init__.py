@@ -1,18 +1,40 @@
-"""Front ends: export-safe modules from waveform to frames, looked up by name.
+"""Front ends: export-safe modules from waveform to what a network reads, looked up by name.
 
 Each takes ``waveform (B, T)`` and ``lengths (B,)`` and returns ``features (B, F, N)``, zero behind each
-utterance's end, with ``feature_lengths (B,)``; it has ``size`` (F) and its settings in ``config``.
+utterance's end, with ``feature_lengths (B,)``; see :class:`serkit.lab.features.front.Front`.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib import import_module
 from typing import Any
 
-from serkit.errors import unknown_name
+from serkit.errors import RecipeError, unknown_name
+from serkit.lab.features.composite import SEX, Composite, CompositeConfig
+from serkit.lab.features.front import Front, FrontConfig
 from serkit.lab.features.logmel import LogMel, LogMelConfig
 from serkit.lab.settings import build_settings
 
-__all__ = ["LogMel", "LogMelConfig", "build_feature", "feature_names", "resolve_feature"]
+__all__ = [
+    "Front", "LogMel", "LogMelConfig", "build_feature", "build_front", "feature_names", "resolve_feature",
+    "resolve_features",
+]  # fmt: skip
 
-_FEATURES = {"logmel": (LogMel, LogMelConfig)}
+_FEATURES = {
+    "chroma": ("chroma", "Chroma"),
+    "frames": ("frames", "Frames"),
+    "logmel": ("logmel", "LogMel"),
+    "mfcc": ("mfcc", "Mfcc"),
+    "notebook162": ("notebook162", "Notebook162"),
+    "pitch": ("pitch_track", "Pitch"),
+    "prosody": ("prosody", "Prosody"),
+    "spectrogram": ("spectrogram", "Spectrogram"),
+    "spectrogram_image": ("spectrogram_image", "SpectrogramImage"),
+    "statistics": ("statistics", "Statistics"),
+    "vector848": ("vector848", "Vector848"),
+}  # name to module and class; its settings are the class's name and Config
+
+Named = Mapping[str, Any]  # a front end's name and those settings that differ from its defaults
 
 
 def feature_names() -> tuple[str, ...]:
@@ -20,7 +42,7 @@ def feature_names() -> tuple[str, ...]:
     return tuple(_FEATURES)
 
 
-def resolve_feature(name: str, settings: dict[str, Any]) -> LogMelConfig:
+def resolve_feature(name: str, settings: dict[str, Any]) -> FrontConfig:
     """Return a front end's settings, every default filled in.
 
     Raises:
@@ -28,11 +50,54 @@ def resolve_feature(name: str, settings: dict[str, Any]) -> LogMelConfig:
         RecipeError: If a setting is unknown or impossible.
     """
     if name not in _FEATURES:
-        raise unknown_name("feature", name, _FEATURES, "serkit features list")
-    return build_settings(_FEATURES[name][1], settings, where=f"features: {name}")
+        raise unknown_name("feature", name, (*_FEATURES, SEX), "serkit features list")
+    config: type[FrontConfig] = getattr(_module(name), f"{_FEATURES[name][1]}Config")
+    return build_settings(config, settings, where=f"features: {name}")
 
 
-def build_feature(name: str, settings: dict[str, Any]) -> LogMel:
+def build_feature(name: str, settings: dict[str, Any]) -> Front:
     """Build a front end; errors are those of :func:`resolve_feature`."""
     config = resolve_feature(name, settings)
-    return _FEATURES[name][0](config)
+    front = getattr(_module(name), _FEATURES[name][1])(config)
+    assert isinstance(front, Front)
+    return front
+
+
+def resolve_features(features: Sequence[Named]) -> tuple[dict[str, Any], ...]:
+    """Return a recipe's features with every default filled in; those that set no sampling rate take the first one's.
+
+    Raises:
+        UnknownNameError: If one has an unknown name.
+        RecipeError: If a setting is unknown or impossible, ``sex`` stands alone, or one stands twice.
+    """
+    names = [str(feature["name"]) for feature in features]
+    if set(names) <= {SEX}:
+        raise RecipeError("features: name one at least; the sex alone says nothing of an emotion.")
+    if len(set(names)) < len(names):
+        raise RecipeError(f"features: each may stand once, got {', '.join(names)}.")
+    resolved: list[dict[str, Any]] = []
+    rate: dict[str, Any] = {}
+    for feature in features:
+        name, settings = str(feature["name"]), {key: value for key, value in feature.items() if key != "name"}
+        if name == SEX:
+            if settings:
+                raise RecipeError(f"features: sex has no setting {next(iter(settings))!r}.")
+            continue
+        config = resolve_feature(name, rate | settings)
+        rate = rate or {"sampling_rate": config.sampling_rate}
+        resolved.append({"name": name, **asdict(config)})  # type: ignore[call-overload]
+    return (*resolved, *({"name": SEX} for name in names if name == SEX))
+
+
+def build_front(features: Sequence[Named]) -> Front:
+    """Build the front end of a recipe: one, or several side by side; errors are those of :func:`resolve_features`."""
+    resolved = resolve_features(features)
+    named = tuple(feature for feature in resolved if feature["name"] != SEX)
+    parts = [build_feature(f["name"], {key: value for key, value in f.items() if key != "name"}) for f in named]
+    if len(resolved) == 1:
+        return parts[0]
+    return Composite(parts, CompositeConfig(parts[0].config.sampling_rate, named, len(named) < len(resolved)))
+
+
+def _module(name: str) -> Any:
+    return import_module(f"serkit.lab.features.{_FEATURES[name][0]}")

@@ -13,10 +13,11 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from serkit.errors import RecipeError
+from serkit.lab.features.front import Front
 from serkit.lab.features.masking import frame_mask, masked_mean_and_deviation, trim_silence
 from serkit.lab.settings import require
 
@@ -68,7 +69,7 @@ class LogMelConfig:
         )
 
 
-class LogMel(nn.Module):
+class LogMel(Front):
     """Log-mel spectrogram, optionally trimmed and normalised.
 
     Waveform (B, T) to frames (B, F, N), N = 1 + T // hop. Untrimmed and not normalised it equals

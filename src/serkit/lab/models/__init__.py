@@ -1,9 +1,10 @@
 """The registry of models: one family per file, built by name from a recipe."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from serkit.errors import unknown_name
-from serkit.lab.features import build_feature
+from serkit.lab.features import Named, build_front
 from serkit.lab.models.crnn import Crnn, CrnnConfig
 from serkit.lab.models.model import Model, Output
 from serkit.lab.settings import build_settings
@@ -54,9 +55,7 @@ def build_body(name: str, settings: dict[str, Any], *, size: int, classes: int) 
     return _MODELS[name][0](size, classes, config)
 
 
-def build_model(
-    feature: str, feature_settings: dict[str, Any], name: str, settings: dict[str, Any], *, classes: int
-) -> Model:
-    """Build both halves of a model; see :func:`build_body` and :func:`serkit.lab.features.build_feature`."""
-    front = build_feature(feature, feature_settings)
+def build_model(features: Sequence[Named], name: str, settings: dict[str, Any], *, classes: int) -> Model:
+    """Build both halves of a model; see :func:`build_body` and :func:`serkit.lab.features.build_front`."""
+    front = build_front(features)
     return Model(front, build_body(name, settings, size=front.size, classes=classes))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from serkit.lab.features import LogMel
+from serkit.lab.features import Front
 
 
 class Output(NamedTuple):
@@ -20,14 +20,15 @@ class Model(nn.Module):
     Training may feed ``body`` from stored features; an exported file holds both.
     """
 
-    def __init__(self, front: LogMel, body: nn.Module) -> None:
+    def __init__(self, front: Front, body: nn.Module) -> None:
         super().__init__()
-        self.front: LogMel = front
+        self.front: Front = front
         self.body = body
 
-    def forward(self, waveform: Tensor, lengths: Tensor) -> Output:
-        """Waveform (B, T) and valid lengths (B,) to logits and embedding."""
-        features, feature_lengths = self.front(waveform, lengths)
+    def forward(self, waveform: Tensor, lengths: Tensor, sex: Tensor | None = None) -> Output:
+        """Waveform (B, T), valid lengths (B,) and where the front end takes it the sex (B,) to logits and embedding."""
+        given = (waveform, lengths, sex) if self.front.uses_sex else (waveform, lengths)
+        features, feature_lengths = self.front(*given)
         output = self.body(features, feature_lengths)
         assert isinstance(output, Output)
         return output

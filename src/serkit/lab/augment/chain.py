@@ -1,0 +1,116 @@
+"""Augmentations by name, and several of them one after the other."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from serkit.errors import RecipeError, unknown_name
+from serkit.lab.augment.augmentation import Augmentation
+from serkit.lab.augment.filters import Gain, LowPass, Telephone
+from serkit.lab.augment.library import Audiomentations
+from serkit.lab.augment.mixing import Background, Noise
+from serkit.lab.augment.reverberation import Reverberation
+from serkit.lab.augment.tempo import Pitch, Shift, Speed, Stretch
+from serkit.lab.augment.vocoder import shift_pitch
+from serkit.lab.settings import build_settings
+from serkit.types import FloatArray
+
+_KINDS: tuple[type[Augmentation], ...] = (
+    Noise, Shift, Stretch, Pitch, LowPass, Gain, Speed, Telephone, Background, Reverberation, Audiomentations
+)  # fmt: skip
+_AUGMENTATIONS = {kind.name: kind for kind in _KINDS}
+
+Entry = str | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Augmentations that follow each other.
+
+    Attributes:
+        parts: In their order.
+    """
+
+    parts: tuple[Augmentation, ...]
+
+    def apply(self, samples: FloatArray, sampling_rate: int, rng: np.random.Generator) -> FloatArray:
+        """Change an utterance.
+
+        Each part draws from a child of the generator: whether one is applied changes nothing for the others, and
+        what is drawn from the generator itself, for masks, say, is what it would be without a chain. Stretch and pitch
+        side by side share one pass of the vocoder, which is faster and smears less than two.
+
+        Args:
+            samples: Shape (T,), T at least 1; left as they are.
+            sampling_rate: In Hz.
+            rng: From :func:`serkit.lab.augment.random_of`.
+
+        Returns:
+            Shape (T',), in memory of its own.
+        """
+        changed: FloatArray = np.array(samples, np.float32)
+        children = rng.spawn(len(self.parts))
+        drawn = [(part, part.draw_or_pass(child)) for part, child in zip(self.parts, children, strict=True)]
+        changes = deque((part, numbers) for part, numbers in drawn if numbers is not None)
+        while changes:
+            part, numbers = changes.popleft()
+            match (part, changes[0][0] if changes else None):
+                case (Stretch(n_fft=n_fft), Pitch(n_fft=other)) | (Pitch(n_fft=n_fft), Stretch(n_fft=other)) if (
+                    n_fft == other
+                ):
+                    both = {**numbers, **changes.popleft()[1]}
+                    changed = shift_pitch(
+                        changed, both["semitones"], sampling_rate=sampling_rate, rate=both["rate"], n_fft=n_fft
+                    )
+                case _:
+                    changed = part.change(changed, sampling_rate, numbers)
+        return changed
+
+
+def augmentation_names() -> tuple[str, ...]:
+    """Return the names of all augmentations of a waveform."""
+    return tuple(_AUGMENTATIONS)
+
+
+def build_augmentation(entry: Entry) -> Augmentation:
+    """Build one augmentation.
+
+    Args:
+        entry: Its name, or a mapping with its ``name`` and the settings that differ from its defaults.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+        RecipeError: If a setting is unknown or impossible, or an entry has no name.
+    """
+    settings = {"name": entry} if isinstance(entry, str) else dict(entry)
+    name = settings.pop("name", None)
+    if not isinstance(name, str):
+        raise RecipeError(f"an augmentation is a name, or a mapping with one: {entry!r} has none.")
+    if name not in _AUGMENTATIONS:
+        raise unknown_name("augmentation", name, _AUGMENTATIONS, "serkit augment --help")
+    return build_settings(_AUGMENTATIONS[name], settings, where=f"augment: {name}")
+
+
+def build_chain(entries: Sequence[Entry]) -> Chain:
+    """Build a chain, and look for the files and libraries that it needs.
+
+    Args:
+        entries: In their order, each as for :func:`build_augmentation`.
+
+    Raises:
+        UnknownNameError: As for :func:`build_augmentation`.
+        RecipeError: As for :func:`build_augmentation`, or if a folder holds no sound.
+        MissingExtraError: If a library is not installed.
+
+    Example:
+        >>> chain = build_chain(["noise", {"name": "pitch", "semitones": [-1, 1], "p": 1}])
+        >>> [part.name for part in chain.parts]
+        ['noise', 'pitch']
+    """
+    chain = Chain(tuple(build_augmentation(entry) for entry in entries))
+    for part in chain.parts:
+        part.check()
+    return chain

@@ -1,0 +1,154 @@
+"""Augmentations that add sound at a signal-to-noise ratio: white noise, babble, music."""
+
+import functools
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from serkit.audio import load_audio
+from serkit.errors import CorpusError, RecipeError
+from serkit.lab.augment.augmentation import Augmentation, Drawn, Range, draw_seed, is_range
+from serkit.lab.settings import require
+from serkit.sounds import sound_files
+from serkit.types import FloatArray
+
+_SILENT = 1e-20  # mean square, -200 dBFS: no gain makes sound of it
+_KEPT_FILES = 8  # decoded ones in memory, a minute of music each: 40 MB
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise(Augmentation):
+    """Add white noise.
+
+    Attributes:
+        snr_db: Signal-to-noise ratio over the whole utterance, pauses included.
+    """
+
+    name: ClassVar[str] = "noise"
+    snr_db: Range = (10.0, 30.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, snr_db=is_range(self.snr_db, -60, 120))
+
+    def draw(self, rng: np.random.Generator) -> Drawn:
+        """Draw ``snr_db``."""
+        return {"snr_db": rng.uniform(*self.snr_db), "seed": draw_seed(rng)}
+
+    def change(self, samples: FloatArray, sampling_rate: int, drawn: Drawn) -> FloatArray:
+        """Add noise to (T,)."""
+        noise = np.random.default_rng(drawn["seed"]).standard_normal(len(samples), np.float32)
+        return mix_at_snr(samples, noise, drawn["snr_db"])
+
+    def caption(self, drawn: Drawn) -> str:
+        """Say how much."""
+        return f"SNR {drawn['snr_db']:.1f} dB"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Background(Augmentation):
+    """Add babble or music from a folder of the user's own; whoever speaks there should be no speaker of a test.
+
+    Attributes:
+        folder: Searched at any depth for sound files.
+        snr_db: Signal-to-noise ratio over the whole utterance, pauses included.
+        together: Files that sound at once: 1 for music or recorded babble, 3 to 7 make babble of single voices.
+    """
+
+    name: ClassVar[str] = "background"
+    folder: str = ""
+    snr_db: Range = (5.0, 20.0)
+    together: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.folder:
+            raise RecipeError("background needs folder: the folder of your babble or music.")
+        require(self, snr_db=is_range(self.snr_db, -60, 120), together=1 <= self.together <= 64)
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """Paths relative to the folder, in sorted order, listed once.
+
+        Raises:
+            RecipeError: If there are none.
+        """
+        folder = Path(self.folder)
+        try:
+            found = tuple(path.as_posix() for path in sound_files(folder))
+        except CorpusError as error:
+            raise RecipeError(f"background: {error}") from error
+        if not found:
+            raise RecipeError(f"background: no sound file lies below {self.folder!r}; put babble or music there.")
+        return found
+
+    def check(self) -> None:
+        """Look for the files.
+
+        Raises:
+            RecipeError: If there are none.
+        """
+        self.files  # noqa: B018 - listing is what raises
+
+    def draw(self, rng: np.random.Generator) -> Drawn:
+        """Draw ``snr_db``, and for each of the ``files`` where to start ``at``, as a share of it."""
+        chosen = tuple(self.files[int(i)] for i in rng.integers(len(self.files), size=self.together))
+        places = tuple(float(share) for share in rng.random(self.together))
+        return {"snr_db": rng.uniform(*self.snr_db), "files": chosen, "at": places}
+
+    def change(self, samples: FloatArray, sampling_rate: int, drawn: Drawn) -> FloatArray:
+        """Add what sounds in the files to (T,), all at the same level; a short file is repeated.
+
+        Raises:
+            AudioError: If a file cannot be read.
+        """
+        total = np.zeros(len(samples), np.float32)
+        for file, share in zip(drawn["files"], drawn["at"], strict=True):
+            part = _excerpt(_decoded(str(Path(self.folder) / file), sampling_rate), len(samples), share)
+            total += part / np.float32(np.sqrt(max(_power(part), _SILENT)))
+        return mix_at_snr(samples, total, drawn["snr_db"])
+
+    def caption(self, drawn: Drawn) -> str:
+        """Say what and how much."""
+        files = drawn["files"]
+        what = Path(files[0]).stem[:16] if len(files) == 1 else f"{len(files)} files"
+        return f"{what}, SNR {drawn['snr_db']:.1f} dB"
+
+
+def mix_at_snr(samples: FloatArray, added: FloatArray, snr_db: float) -> FloatArray:
+    """Add one sound to another, so that their powers have a ratio.
+
+    Args:
+        samples: Shape (T,).
+        added: Shape (T,), of any level.
+        snr_db: Power of ``samples`` over that of what is added, in dB.
+
+    Returns:
+        Shape (T,); the samples as they are where either is silent, since no level then makes the ratio.
+    """
+    signal, noise = _power(samples), _power(added)
+    if min(signal, noise) < _SILENT:
+        return samples
+    return samples + added * np.float32(np.sqrt(signal / noise) * 10 ** (-snr_db / 20))
+
+
+def _power(samples: FloatArray) -> float:
+    return float(np.mean(np.square(samples)))  # pairwise, so float32 is right to 1e-6
+
+
+def _excerpt(sound: FloatArray, length: int, share: float) -> FloatArray:
+    """Return (length,) of a sound, from a share of where it may start; a shorter sound goes round."""
+    if len(sound) >= length:
+        start = int(share * (len(sound) - length + 1))
+        return sound[start : start + length]
+    return np.resize(np.roll(sound, -int(share * len(sound))), length)
+
+
+@functools.lru_cache(maxsize=_KEPT_FILES)
+def _decoded(path: str, sampling_rate: int) -> FloatArray:
+    sound = load_audio(path, target_rate=sampling_rate)
+    sound.setflags(write=False)
+    return sound

@@ -1,0 +1,143 @@
+"""The 162 numbers of many a notebook on emotional speech: five features of librosa, averaged over the utterance."""
+
+from dataclasses import dataclass
+from math import gcd
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from serkit.lab.features.chroma import PITCH_CLASSES, chroma_filters, normalise_peaks
+from serkit.lab.features.front import Front, Kind
+from serkit.lab.features.functionals import masked_mean
+from serkit.lab.features.logmel import mel_filters
+from serkit.lab.features.masking import frame_mask
+from serkit.lab.features.mfcc import cosine_transform
+from serkit.lab.features.power import Bands, decibels, map_power
+from serkit.lab.features.spectrum import Stft
+from serkit.lab.settings import require
+
+_BANDS = 128
+_COEFFICIENTS = 20
+_SILENT = 1e-10  # librosa takes what is no larger for zero, and zero for positive
+
+
+@dataclass(frozen=True)
+class Notebook162Config:
+    """Settings of :class:`Notebook162`; the defaults are librosa's.
+
+    Attributes:
+        sampling_rate: In Hz, of the waveform.
+        n_fft: Points of the Fourier transform, and samples of the frames of rate and level.
+        hop: Samples between frames.
+        chroma_of: ``power``: as ``chroma_stft(y=...)``; ``magnitude``: as ``chroma_stft(S=np.abs(stft))``.
+    """
+
+    sampling_rate: int = 22_050
+    n_fft: int = 2048
+    hop: int = 512
+    chroma_of: Literal["power", "magnitude"] = "power"
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            sampling_rate=self.sampling_rate > 0,
+            n_fft=self.n_fft >= 2 and self.n_fft % 2 == 0,
+            hop=self.hop >= 1,
+            chroma_of=self.chroma_of in ("power", "magnitude"),
+        )
+
+
+class Notebook162(Front):
+    """Document B's vector of 162 numbers, means over the utterance's frames.
+
+    In this order: zero-crossing rate (1), chroma (12), MFCC (20), RMS (1), mel power (128), each as librosa's
+    ``zero_crossing_rate``, ``chroma_stft``, ``mfcc``, ``rms`` and ``melspectrogram`` give it by default.
+
+    Deviation: librosa estimates the tuning of each recording before its chroma; here it is 440 Hz, see
+    :class:`~serkit.lab.features.chroma.Chroma`. Many notebooks hand magnitudes to ``chroma_stft``, which expects power:
+    ``chroma_of="magnitude"`` does so too.
+
+    Attributes:
+        names: What each number is.
+    """
+
+    kind: Kind = "vector"
+    names: ClassVar[tuple[str, ...]] = (
+        "zero_crossing_rate",
+        *(f"chroma_{name}" for name in PITCH_CLASSES),
+        *(f"mfcc_{n}" for n in range(_COEFFICIENTS)),
+        "rms",
+        *(f"mel_{n}" for n in range(_BANDS)),
+    )
+    chroma: Tensor
+    dct: Tensor
+
+    def __init__(self, config: Notebook162Config) -> None:
+        super().__init__()
+        self.config = config
+        self.size = len(self.names)
+        self.stft = Stft(n_fft=config.n_fft, hop=config.hop)
+        self.mel = Bands(mel_filters(config.sampling_rate, config.n_fft, _BANDS))
+        chroma = torch.from_numpy(chroma_filters(config.sampling_rate, config.n_fft))
+        self.register_buffer("chroma", chroma, persistent=False)  # (12, K)
+        dct = torch.from_numpy(cosine_transform(_COEFFICIENTS, _BANDS))
+        self.register_buffer("dct", dct, persistent=False)  # (20, 128)
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the features; see :class:`Front`."""
+        valid = frame_mask(lengths, waveform.shape[1])
+        waveform = torch.where(valid, waveform, 0.0)
+        bands, frames = map_power(self.stft, waveform, lengths, self._bands)
+        mask = frame_mask(frames, bands.shape[2])[:, None, :]
+        mel, chroma = bands[:, :_BANDS], bands[:, _BANDS:]
+        rate = zero_crossing_rate(waveform, valid, n_fft=self.config.n_fft, hop=self.config.hop)
+        rms = frame_rms(waveform, n_fft=self.config.n_fft, hop=self.config.hop)
+        level = decibels(mel, mask, top_db=80.0)
+        means = masked_mean(torch.cat([rate, normalise_peaks(chroma), level, rms, mel], dim=1), mask)  # (B, 270)
+        before, level, behind = torch.split(means, [1 + len(PITCH_CLASSES), _BANDS, 1 + _BANDS], dim=1)
+        mfcc = torch.matmul(level, self.dct.T)  # the mean of a linear transform is that of the mean
+        return torch.cat([before, mfcc, behind], dim=1)[:, :, None], torch.ones_like(lengths)
+
+    def _bands(self, power: Tensor) -> Tensor:
+        """Turn (..., N, K) into mel and chroma bands (..., N, 140)."""
+        tonal = power if self.config.chroma_of == "power" else power.sqrt()
+        return torch.cat([self.mel(power), torch.matmul(tonal, self.chroma.T)], dim=-1)
+
+
+def zero_crossing_rate(waveform: Tensor, valid: Tensor, *, n_fft: int, hop: int) -> Tensor:
+    """Return the share of a centred frame's samples that cross zero, as librosa's, shape (B, 1, N).
+
+    Args:
+        waveform: Shape (B, T).
+        valid: Shape (B, T), True before each utterance's end.
+        n_fft: Samples of a frame, even.
+        hop: Samples between frames.
+    """
+    negative = waveform < -_SILENT
+    # what librosa repeats of the first and last sample crosses nothing
+    crosses = functional.pad((negative[:, 1:] ^ negative[:, :-1]) & valid[:, 1:], (1, 0))  # (B, T), bool
+    # a frame's own first sample crosses nothing either; it stands half a frame before the centre
+    first = functional.pad(crosses, (n_fft // 2, 0))[:, : waveform.shape[1] + 1 : hop]
+    return frame_mean(crosses, n_fft=n_fft, hop=hop) - first[:, None, :].to(waveform.dtype) / n_fft
+
+
+def frame_rms(waveform: Tensor, *, n_fft: int, hop: int) -> Tensor:
+    """Return the root mean square of centred frames, as ``librosa.feature.rms``, shape (B, 1, N).
+
+    Args:
+        waveform: Shape (B, T), zero behind each utterance's end.
+        n_fft: Samples of a frame, even.
+        hop: Samples between frames.
+    """
+    return frame_mean(waveform.square(), n_fft=n_fft, hop=hop).sqrt()
+
+
+def frame_mean(values: Tensor, *, n_fft: int, hop: int) -> Tensor:
+    """Average (B, T) over centred frames, zeros around it, to (B, 1, N)."""
+    shared = gcd(n_fft, hop)  # frames overlap: what they share is summed once
+    padded = functional.pad(values, (n_fft // 2, n_fft // 2))
+    count = padded.shape[1] // shared
+    blocks = padded[:, : count * shared].reshape(-1, count, shared).sum(2) / shared  # (B, count)
+    return functional.avg_pool1d(blocks[:, None, :], n_fft // shared, hop // shared)

@@ -1,0 +1,79 @@
+"""The plain spectrogram, every bin of the transform a row."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from serkit.errors import RecipeError
+from serkit.lab.features.front import Front
+from serkit.lab.features.masking import frame_mask
+from serkit.lab.features.power import decibels, loudest, map_power, mute_padding
+from serkit.lab.features.spectrum import Stft
+from serkit.lab.settings import require
+
+
+@dataclass(frozen=True)
+class SpectrogramConfig:
+    """Settings of :class:`Spectrogram`.
+
+    Attributes:
+        sampling_rate: In Hz, of the waveform.
+        n_fft: Points of the Fourier transform; there are n_fft // 2 + 1 rows.
+        window_ms: Length of the Hann window.
+        hop_ms: Step between frames.
+        scale: ``magnitude``, ``power`` (its square) or ``decibel``.
+        top_db: In decibels, values this far below the utterance's loudest are raised to that.
+        reference: What 0 dB is: a magnitude of ``one``, or the utterance's ``loudest``.
+    """
+
+    sampling_rate: int = 16_000
+    n_fft: int = 512
+    window_ms: float = 25.0
+    hop_ms: float = 10.0
+    scale: Literal["magnitude", "power", "decibel"] = "decibel"
+    top_db: float = 80.0
+    reference: Literal["one", "loudest"] = "one"
+
+    def __post_init__(self) -> None:
+        if self.window_ms * self.sampling_rate / 1000 > self.n_fft:
+            raise RecipeError(f"a window of {self.window_ms} ms is longer than n_fft of {self.n_fft} points.")
+        require(
+            self,
+            sampling_rate=self.sampling_rate > 0,
+            n_fft=self.n_fft % 2 == 0,
+            window_ms=self.window_ms * self.sampling_rate >= 1000,
+            hop_ms=self.hop_ms * self.sampling_rate >= 1000,
+            scale=self.scale in ("magnitude", "power", "decibel"),
+            top_db=self.top_db > 0,
+            reference=self.reference in ("one", "loudest"),
+        )
+
+
+class Spectrogram(Front):
+    """Magnitude, power or level of each bin.
+
+    It equals the magnitude of ``librosa.stft(pad_mode="constant")``, its square, or ``librosa.amplitude_to_db`` of
+    it with ``ref=1.0``, or ``ref=np.max`` where the reference is the loudest.
+    """
+
+    def __init__(self, config: SpectrogramConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.size = config.n_fft // 2 + 1
+        window = round(config.sampling_rate * config.window_ms / 1000)
+        hop = round(config.sampling_rate * config.hop_ms / 1000)
+        self.stft = Stft(n_fft=config.n_fft, hop=hop, window=window)
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the features; see :class:`Front`."""
+        waveform = mute_padding(waveform, lengths)
+        values, frames = map_power(self.stft, waveform, lengths, lambda power: power)
+        mask = frame_mask(frames, values.shape[2])[:, None, :]
+        if self.config.scale == "magnitude":
+            values = values.sqrt()
+        elif self.config.scale == "decibel":
+            values = decibels(values, mask, top_db=self.config.top_db)
+            if self.config.reference == "loudest":
+                values = values - loudest(values, mask)
+        return values * mask, frames

@@ -1,0 +1,95 @@
+"""A vector of 848 numbers: 53 descriptors of each frame, summed up by 16 functionals."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from serkit.lab.features.chroma import PITCH_CLASSES, chroma_filters, normalise_peaks
+from serkit.lab.features.front import Front, Kind
+from serkit.lab.features.functionals import FUNCTIONALS, functionals
+from serkit.lab.features.logmel import mel_filters
+from serkit.lab.features.masking import frame_mask
+from serkit.lab.features.mfcc import cepstrum, cosine_transform
+from serkit.lab.features.notebook162 import frame_rms
+from serkit.lab.features.power import Bands, decibels, map_power, mute_padding
+from serkit.lab.features.spectrum import Stft
+from serkit.lab.settings import require
+
+_BANDS = 128
+_COEFFICIENTS = 40
+_DESCRIPTORS = (*(f"mfcc_{n}" for n in range(_COEFFICIENTS)), *(f"chroma_{name}" for name in PITCH_CLASSES), "rms")
+
+
+@dataclass(frozen=True)
+class Vector848Config:
+    """Settings of :class:`Vector848`.
+
+    Attributes:
+        sampling_rate: In Hz, of the waveform.
+        n_fft: Points of the Fourier transform, and samples of the frames of the level.
+        hop: Samples between frames.
+    """
+
+    sampling_rate: int = 16_000
+    n_fft: int = 2048
+    hop: int = 512
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            sampling_rate=self.sampling_rate > 0,
+            n_fft=self.n_fft >= 2 and self.n_fft % 2 == 0,
+            hop=self.hop >= 1,
+        )
+
+
+class Vector848(Front):
+    """848 numbers: 40 MFCC, 12 chroma and the RMS of each frame, by the 16 :data:`FUNCTIONALS`, one after the other.
+
+    Document A's vector has 848 numbers, which it doesn't list. This is our reading, from what is common and what
+    makes 53 * 16 = 848; its scores need not be comparable. Descriptors are librosa's defaults, chroma without an
+    estimate of the tuning (see :class:`~serkit.lab.features.chroma.Chroma`).
+
+    Attributes:
+        names: What each number is.
+    """
+
+    kind: Kind = "vector"
+    names: ClassVar[tuple[str, ...]] = tuple(
+        f"{name}_{functional}" for name in _DESCRIPTORS for functional in FUNCTIONALS
+    )
+    chroma: Tensor
+    dct: Tensor
+
+    def __init__(self, config: Vector848Config) -> None:
+        super().__init__()
+        self.config = config
+        self.size = len(self.names)
+        self.stft = Stft(n_fft=config.n_fft, hop=config.hop)
+        self.mel = Bands(mel_filters(config.sampling_rate, config.n_fft, _BANDS))
+        chroma = torch.from_numpy(chroma_filters(config.sampling_rate, config.n_fft))
+        self.register_buffer("chroma", chroma, persistent=False)  # (12, K)
+        dct = torch.from_numpy(cosine_transform(_COEFFICIENTS, _BANDS))
+        self.register_buffer("dct", dct, persistent=False)  # (40, 128)
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the features; see :class:`Front`."""
+        descriptors, frames = self.descriptors(waveform, lengths)
+        summed = functionals(descriptors, frames, frame_rate=self.config.sampling_rate / self.config.hop)
+        return summed.reshape(-1, self.size, 1), torch.ones_like(lengths)
+
+    def descriptors(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the descriptors of each frame, shape (B, 53, N), not masked, and valid frames (B,)."""
+        waveform = mute_padding(waveform, lengths)
+        bands, frames = map_power(self.stft, waveform, lengths, self._bands)
+        mel, chroma = bands[:, :_BANDS], bands[:, _BANDS:]
+        mask = frame_mask(frames, bands.shape[2])[:, None, :]
+        mfcc = cepstrum(decibels(mel, mask, top_db=80.0), mask, self.dct)
+        rms = frame_rms(waveform, n_fft=self.config.n_fft, hop=self.config.hop)
+        return torch.cat([mfcc, normalise_peaks(chroma), rms], dim=1), frames
+
+    def _bands(self, power: Tensor) -> Tensor:
+        """Turn (..., N, K) into mel and chroma bands (..., N, 140)."""
+        return torch.cat([self.mel(power), torch.matmul(power, self.chroma.T)], dim=-1)
