@@ -5,9 +5,9 @@
 - the log-mel of a batch at least 10 times faster than by librosa;
 - ``prosody`` at least 5 times faster than openSMILE's eGeMAPS.
 
-Decoded waveforms at the front end's rate are the input on both sides; ours come in batches of a few. The slow side is
-timed on a seeded 50 of the clips, in turn with ours on the same 50, and ours on all 500 beside it. RAVDESS is looked for
-in ``SERKIT_CORPORA``; without it the clips of ``examples/`` stand in, cut and repeated to the same lengths.
+Decoded waveforms at the front end's rate are the input on both sides; ours come in batches of a few. The slow side
+is timed on a seeded 50 of the clips, in turn with ours on the same 50, and ours on all 500 beside it. RAVDESS is
+looked for in ``SERKIT_CORPORA``; without it the clips of ``examples/`` stand in, cut and repeated to the same lengths.
 """
 
 import os
