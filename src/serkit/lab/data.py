@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from importlib.metadata import distributions
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -249,8 +250,7 @@ def augmented_rows(
     """Return one epoch's frames (N, F) of changed waveforms (T,), the same for any number of workers."""
     utterances = AugmentedUtterances(waveforms, chain, sampling_rate=front.config.sampling_rate, seed=seed, epoch=epoch)
     loader = DataLoader(utterances, batch_size=None, num_workers=workers)
-    with torch.inference_mode():
-        return {name: frames_of(front, samples.numpy(), sexes.get(name)) for name, samples in loader}
+    return {name: frames_of(front, samples.numpy(), sexes.get(name)) for name, samples in loader}
 
 
 def evaluation_batches(
@@ -299,11 +299,27 @@ def _front_rows(
     progress: Callable[[int], None],
 ) -> Iterator[tuple[str, FloatArray]]:
     rate = front.config.sampling_rate
-    with torch.inference_mode():
-        for done, name in enumerate(names, 1):
-            samples = resample(pack.row(name)[:, 0], round(rate * speed), rate)
-            yield name, frames_of(front, samples, sexes.get(name))
-            progress(done)
+    waveforms = (resample(pack.row(name)[:, 0], round(rate * speed), rate) for name in names)
+    rows = frames_of_many(front, waveforms, [sexes.get(name) for name in names])
+    for done, (name, row) in enumerate(zip(names, rows, strict=True), 1):
+        yield name, row
+        progress(done)
+
+
+def frames_of_many(
+    front: Front, waveforms: Iterable[FloatArray], sexes: Iterable[float | None] | None = None
+) -> Iterator[FloatArray]:
+    """Yield the frames (N, F) of each waveform (T,), one utterance to a thread.
+
+    A front end is many small operations, which gain nothing from several threads each: whole utterances do.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from pool.map(partial(frames_of, front), waveforms, repeat(None) if sexes is None else sexes)
+    finally:
+        torch.set_num_threads(before)
 
 
 def frames_of(front: Front, samples: FloatArray, sex: float | None = None) -> FloatArray:
@@ -311,7 +327,8 @@ def frames_of(front: Front, samples: FloatArray, sex: float | None = None) -> Fl
     given = [torch.from_numpy(np.array(samples))[None], torch.tensor([len(samples)])]
     if front.uses_sex:
         given.append(torch.tensor([SEX_VALUES["unknown"] if sex is None else sex]))
-    frames, lengths = front(*given)
+    with torch.inference_mode():
+        frames, lengths = front(*given)
     found: FloatArray = frames[0, :, : int(lengths[0])].T.numpy()
     return found
 

@@ -3,7 +3,8 @@
 A short-time Fourier transform is a strided convolution with windowed cosines and sines. As such it
 matches librosa to float32 precision and runs about ten times faster in ONNX Runtime than an exported
 ``torch.stft``. The kernels are as long as the window, not the transform: zeros around a centred window
-turn phases alone, and the power spectrum has none.
+turn phases alone, and the power spectrum has none. Outside an export a processor takes the same frames through
+:mod:`serkit.lab.features.power`, four times faster; a test holds both together.
 """
 
 import math
@@ -19,6 +20,8 @@ from torch.nn import functional
 from serkit.errors import RecipeError
 from serkit.lab.features.front import Front
 from serkit.lab.features.masking import frame_mask, masked_mean_and_deviation, trim_silence
+from serkit.lab.features.power import Bands, is_tracing, map_power, mute_padding
+from serkit.lab.features.spectrum import Stft
 from serkit.lab.settings import require
 
 
@@ -90,6 +93,7 @@ class LogMel(Front):
         self.register_buffer("kernels", kernels, persistent=False)  # (2 * K, 1, window)
         mel = mel_filters(config.sampling_rate, config.n_fft, config.bands, config.fmin, config.fmax)
         self.register_buffer("mel", torch.from_numpy(mel), persistent=False)  # (F, K)
+        self.stft, self.bands = Stft(n_fft=config.n_fft, hop=self.hop, window=self.window), Bands(mel)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the features.
@@ -119,7 +123,10 @@ class LogMel(Front):
 
     def logmel(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the plain log-mel (B, F, N), neither trimmed nor normalised, and valid lengths (B,)."""
-        waveform = waveform * frame_mask(lengths, waveform.shape[1])
+        waveform = mute_padding(waveform, lengths)
+        if not is_tracing() and waveform.device.type == "cpu":
+            bands, frames = map_power(self.stft, waveform, lengths, self.bands)
+            return (bands + self.config.floor).log(), frames
         padded = functional.pad(waveform[:, None, :], (self.window // 2, self.window - self.window // 2))
         spectrum = functional.conv1d(padded, self.kernels, stride=self.hop)  # (B, 2K, N)
         real, imaginary = spectrum.chunk(2, dim=1)
