@@ -16,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from importlib.metadata import distributions
-from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +38,7 @@ from serkit.types import SEX_VALUES, FloatArray, Utterance
 
 _VERSIONS = [soundfile.__libsndfile_version__, soxr.__version__, *(d.version for d in distributions(name="av"))]
 _BLOCK = 256  # utterances of a pack of features
+_AT_ONCE = 8  # of them go through a front end
 _DECODERS = (load_audio.__module__, decode.__module__)
 
 
@@ -250,7 +250,7 @@ def augmented_rows(
     """Return one epoch's frames (N, F) of changed waveforms (T,), the same for any number of workers."""
     utterances = AugmentedUtterances(waveforms, chain, sampling_rate=front.config.sampling_rate, seed=seed, epoch=epoch)
     loader = DataLoader(utterances, batch_size=None, num_workers=workers)
-    return {name: frames_of(front, samples.numpy(), sexes.get(name)) for name, samples in loader}
+    return {name: frames_of_batch(front, [samples.numpy()], [sexes.get(name)])[0] for name, samples in loader}
 
 
 def evaluation_batches(
@@ -299,38 +299,58 @@ def _front_rows(
     progress: Callable[[int], None],
 ) -> Iterator[tuple[str, FloatArray]]:
     rate = front.config.sampling_rate
-    waveforms = (resample(pack.row(name)[:, 0], round(rate * speed), rate) for name in names)
-    rows = frames_of_many(front, waveforms, [sexes.get(name) for name in names])
-    for done, (name, row) in enumerate(zip(names, rows, strict=True), 1):
-        yield name, row
+    waveforms = [resample(pack.row(name)[:, 0], round(rate * speed), rate) for name in names]
+    for done, (i, row) in enumerate(frames_of_many(front, waveforms, [sexes.get(name) for name in names]), 1):
+        yield names[i], row
         progress(done)
 
 
 def frames_of_many(
-    front: Front, waveforms: Iterable[FloatArray], sexes: Iterable[float | None] | None = None
-) -> Iterator[FloatArray]:
-    """Yield the frames (N, F) of each waveform (T,), one utterance to a thread.
+    front: Front, waveforms: Sequence[FloatArray], sexes: Sequence[float | None] | None = None
+) -> Iterator[tuple[int, FloatArray]]:
+    """Yield the place and the frames (N, F) of each waveform (T,), the shortest first.
 
-    A front end is many small operations, which gain nothing from several threads each: whole utterances do.
+    A few of similar lengths go through at once, on one thread each: the operations of a front end are too small to be
+    shared among threads, and too many for one clip at a time.
     """
+    order = sorted(range(len(waveforms)), key=lambda i: len(waveforms[i]))
+    batches = [order[start : start + _AT_ONCE] for start in range(0, len(order), _AT_ONCE)]
+    known = sexes or [None] * len(waveforms)
+
+    def compute(batch: Sequence[int]) -> list[FloatArray]:
+        return frames_of_batch(front, [waveforms[i] for i in batch], [known[i] for i in batch])
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            yield from pool.map(partial(frames_of, front), waveforms, repeat(None) if sexes is None else sexes)
+        with ThreadPoolExecutor(before) as pool:
+            for batch, rows in zip(batches, pool.map(compute, batches), strict=True):
+                yield from zip(batch, rows, strict=True)
     finally:
         torch.set_num_threads(before)
 
 
-def frames_of(front: Front, samples: FloatArray, sex: float | None = None) -> FloatArray:
-    """Return one utterance's frames, shape (N, F), from its waveform (T,)."""
-    given = [torch.from_numpy(np.array(samples))[None], torch.tensor([len(samples)])]
+def frames_of_batch(
+    front: Front, waveforms: Sequence[FloatArray], sexes: Sequence[float | None] | None = None
+) -> list[FloatArray]:
+    """Return the frames (N, F) of each waveform (T,), computed together.
+
+    Args:
+        front: A front end.
+        waveforms: At its sampling rate.
+        sexes: Of the speakers, for a front end that takes them; None where unknown.
+    """
+    lengths = torch.tensor([len(samples) for samples in waveforms])
+    padded = torch.zeros(len(waveforms), int(lengths.max()))
+    for row, samples in zip(padded, waveforms, strict=True):
+        row[: len(samples)] = torch.from_numpy(np.array(samples))
+    given = [padded, lengths]
     if front.uses_sex:
-        given.append(torch.tensor([SEX_VALUES["unknown"] if sex is None else sex]))
+        known = sexes or [None] * len(waveforms)
+        given.append(torch.tensor([SEX_VALUES["unknown"] if sex is None else sex for sex in known]))
     with torch.inference_mode():
-        frames, lengths = front(*given)
-    found: FloatArray = frames[0, :, : int(lengths[0])].T.numpy()
-    return found
+        frames, counts = front(*given)
+    return [row[:, : int(count)].T.numpy() for row, count in zip(frames, counts, strict=True)]
 
 
 @cache
