@@ -16,13 +16,15 @@ import soundfile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from toy import PLAIN
 
+from serkit.corpora import read_corpora
 from serkit.errors import AudioError, ManifestError
 from serkit.lab import data
 from serkit.lab.augment import mask_spectrogram
 from serkit.lab.data import Batch, Pack, cache_dir, evaluation_batches, open_store, training_batches, write_pack
-from serkit.lab.features import LogMel, LogMelConfig
+from serkit.lab.features import LogMel, LogMelConfig, build_feature, build_front
 from serkit.lab.recipe import Augment
 from serkit.manifest import Manifest
 from serkit.types import FloatArray, Utterance
@@ -462,3 +464,69 @@ def test_evaluation_uses_the_utterances_that_it_is_given() -> None:
     stored = frames_of([3, 4, 5])[0]
     (batch,) = evaluation_batches(stored, {"toy/002": 1, "toy/000": 2}, batch_size=4)
     assert (batch.ids, batch.targets.tolist()) == (("toy/000", "toy/002"), [2, 1])
+
+
+# The store of features
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many utterances went through a front end, call by call."""
+    calls: list[int] = []
+    compute = data.frames_of_batch
+
+    def count(front: Any, waveforms: Any, sexes: Any = None) -> Any:
+        calls.append(len(waveforms))
+        return compute(front, waveforms, sexes)
+
+    monkeypatch.setattr(data, "frames_of_batch", count)
+    return calls
+
+
+def test_an_interrupted_extraction_goes_on_at_the_pack_it_was_in(
+    emodb_dir: Path, counted: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SERKIT_CACHE", str(tmp_path))
+    monkeypatch.setattr(data, "_BLOCK", 16)
+    store = data.open_store(read_corpora(["emodb"], {"emodb": emodb_dir}), 16_000)
+    front = build_feature("statistics", {})
+
+    def stop(done: int) -> None:
+        if done > 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.features(front, 1.0, stop)
+    before = sum(counted)
+    rows = store.features(front, 1.0, lambda done: None)
+    assert len(rows) == 56
+    assert sum(counted) - before == 56 - 16, "the first pack was whole"
+    assert store.features(front, 1.0, lambda done: None).keys() == rows.keys()
+    assert sum(counted) - before == 56 - 16, "nothing is computed twice"
+
+
+def test_another_setting_or_file_never_finds_an_old_row(emodb_dir: Path, counted: list[int], tmp_path: Path) -> None:
+    root = tmp_path / "EmoDB"
+    shutil.copytree(emodb_dir, root)
+    manifest = read_corpora(["emodb"], {"emodb": root})
+
+    def mean(settings: dict[str, Any]) -> NDArray[np.float32]:
+        store = data.open_store(manifest, 16_000)
+        return np.array(store.features(build_feature("mfcc", settings), 1.0, lambda done: None)[first.id])
+
+    first = manifest.utterances[0]
+    plain = mean({})
+    assert mean({"n_mfcc": 20}).shape[1] == 20
+    np.testing.assert_array_equal(mean({}), plain)
+    samples, rate = soundfile.read(manifest.audio_path(first))
+    soundfile.write(manifest.audio_path(first), 0.5 * samples, rate)
+    assert np.abs(mean({}) - plain).max() > 1
+
+
+def test_the_sex_of_a_speaker_is_part_of_the_rows_name(emodb_dir: Path) -> None:
+    manifest = read_corpora(["emodb"], {"emodb": emodb_dir})
+    front = build_front([{"name": "statistics"}, {"name": "sex"}])
+    for sex, value in (("male", 1.0), ("female", 0.0), ("unknown", 0.5)):
+        told = replace(manifest, utterances=tuple(replace(u, sex=sex) for u in manifest))
+        rows = data.open_store(told, 16_000).features(front, 1.0, lambda done: None)
+        assert {float(row[0, -1]) for row in rows.values()} == {value}
