@@ -35,6 +35,19 @@ def test_vectors_are_extracted_to_a_table(call: Call, corpora_dir: Path, tmp_pat
     assert all(np.isfinite([float(row[f"f{i}"]) for i in range(6)]).all() for row in rows)
 
 
+def test_opensmiles_functionals_are_extracted_under_their_names(call: Call, corpora_dir: Path, tmp_path: Path) -> None:
+    pytest.importorskip("opensmile", reason="needs openSMILE, which is optional")
+    table = tmp_path / "egemaps.parquet"
+    done = call("features", "extract", "tess", "--feature", "egemaps", "--data", corpora_dir, "-o", table)
+    assert done.code == 0, done.err
+    rows = list(read_rows(table))
+    assert len(rows) == 28
+    assert len(rows[0]) == 5 + 88
+    assert rows[0]["F0semitoneFrom27.5Hz_sma3nz_amean"] > 10
+    done = call("features", "extract", "tess", "--feature", "egemaps", "--feature", "logmel", "--data", corpora_dir)
+    assert_one_sentence(done, "openSMILE's functionals stand alone")
+
+
 def test_frames_are_extracted_to_arrays(call: Call, corpora_dir: Path, tmp_path: Path) -> None:
     file = tmp_path / "mfcc.npz"
     done = call("features", "extract", "emodb", "--feature", "mfcc", "--data", corpora_dir, "-o", file)
@@ -43,7 +56,7 @@ def test_frames_are_extracted_to_arrays(call: Call, corpora_dir: Path, tmp_path:
         assert len(arrays.files) == 56
         assert arrays[arrays.files[0]].shape[1] == 40
     done = call("features", "extract", "emodb", "--feature", "mfcc", "--data", corpora_dir, "-o", tmp_path / "mfcc.csv")
-    assert_one_sentence(done, "cannot write frames to 'mfcc.csv': the name must end in .npz.")
+    assert_one_sentence(done, "cannot write frames or pictures to 'mfcc.csv': the name must end in .npz.")
 
 
 def test_every_augmentation_that_needs_nothing_is_shown(call: Call, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import csv
+import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +23,7 @@ from serkit.lab.evaluation import evaluate, evaluate_model, resolve_recipe, trai
 from serkit.lab.features import build_front
 from serkit.lab.models import build_body
 from serkit.lab.protocols import check_leakage, make_split
-from serkit.lab.recipe import Recipe, load_recipe
+from serkit.lab.recipe import Recipe, load_recipe, parse_recipe
 from serkit.lab.runs import read_json, read_predictions
 from serkit.labels import get_label_set
 from serkit.manifest import Manifest
@@ -520,3 +521,22 @@ def test_folds_of_a_finished_run_pass_the_leakage_guard_again(whole: Path, data:
     folds = read_json(whole, "folds.json")
     written = [[fold[part]["utterances"] for part in ("train", "validation", "test")] for fold in folds]
     assert written == [[list(f.train), list(f.validation), list(f.test)] for f in split.folds]
+
+
+def test_waveforms_are_changed_of_the_training_side_alone(
+    small_recipe: dict[str, Any], emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from serkit.lab import evaluation
+
+    changed: list[set[str]] = []
+    rows = evaluation.augmented_rows
+
+    def watched(waveforms: Any, *arguments: Any, **options: Any) -> Any:
+        changed.append(set(waveforms))
+        return rows(waveforms, *arguments, **options)
+
+    monkeypatch.setattr(evaluation, "augmented_rows", watched)
+    recipe = parse_recipe(small_recipe | {"augment": ["gain"], "train": {"epochs": 1, "batch_size": 8}})
+    evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    folds = json.loads((tmp_path / "run" / "folds.json").read_text())
+    assert changed == [set(fold["train"]["utterances"]) for fold in folds]

@@ -1,7 +1,8 @@
 """``serkit features`` and ``serkit augment``: what networks read of a sound, and what may be done to it before."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -9,9 +10,11 @@ from serkit.cli.options import DataOption, JsonOption, data_of, show_rows
 
 if TYPE_CHECKING:
     from serkit.lab.data import Store
-    from serkit.lab.features import Front
     from serkit.manifest import Manifest
 
+Progress = Callable[[int], None]
+Rows = Mapping[str, Any]  # utterance id to (N, F)
+_OPENSMILE: dict[str, Literal["eGeMAPSv02", "ComParE_2016"]] = {"egemaps": "eGeMAPSv02", "compare2016": "ComParE_2016"}
 features_app = typer.Typer(help="Front ends.", no_args_is_help=True)
 
 
@@ -36,7 +39,9 @@ def list_features(as_json: JsonOption = False) -> None:
 @features_app.command()
 def extract(
     corpora: Annotated[list[str], typer.Argument(help="Corpora, or names of your own data given by --data.")],
-    feature: Annotated[list[str], typer.Option(help="A front end; several stand side by side.")],
+    feature: Annotated[
+        list[str], typer.Option(help="A front end, several stand side by side; or egemaps or compare2016 of openSMILE.")
+    ],
     data: DataOption = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write them too: .csv or .parquet for vectors, else .npz.")
@@ -45,21 +50,21 @@ def extract(
     """Compute features into the store that trainings read; where it is interrupted, the same command goes on."""
     from serkit.corpora import read_corpora
     from serkit.lab.data import cache_dir, open_store
-    from serkit.lab.features import build_front
     from serkit.watch import RichWatch
 
     watch = RichWatch()
-    front = build_front([{"name": name} for name in feature])
-    _check_output(output, front)
+    rate, names, compute = _extractor(feature)
+    _check_output(output, is_vector=bool(names))
     manifest = read_corpora(corpora, data_of(data))
     with watch.bar("decoding", len(manifest)) as advance:
-        store = open_store(manifest, front.config.sampling_rate, lambda done: advance(done, ""))
+        store = open_store(manifest, rate, lambda done: advance(done, ""))
     with watch.bar("+".join(feature), len(manifest)) as advance:
-        store.features(front, 1.0, lambda done: advance(done, ""))
+        rows = compute(store, lambda done: advance(done, ""))
     if output:
-        _write(manifest, store, front, output)
+        _write(manifest, rows, names, output)
+    size = next(iter(rows.values())).shape[1]
     where = output or cache_dir() / "features"
-    typer.echo(f"{where}: {'+'.join(feature)}, {front.size} numbers, of {len(manifest)} utterances")
+    typer.echo(f"{where}: {'+'.join(feature)}, {size} numbers, of {len(manifest)} utterances")
 
 
 def augment(
@@ -91,34 +96,45 @@ def _needs_nothing(name: str) -> bool:
     return True
 
 
-def _check_output(output: Path | None, front: "Front") -> None:
+def _extractor(feature: list[str]) -> tuple[int, tuple[str, ...], Callable[["Store", Progress], Rows]]:
+    """Return a feature's sampling rate, the names of a vector's numbers (none for others), and what computes it."""
+    from serkit.errors import RecipeError
+    from serkit.lab.features import build_front
+    from serkit.lab.features.opensmile_features import OpenSmile, OpenSmileConfig
+
+    if not set(feature) & _OPENSMILE.keys():
+        front = build_front([{"name": name} for name in feature])
+        numbers = tuple(f"f{i}" for i in range(front.size)) if front.kind == "vector" else ()
+        return front.config.sampling_rate, numbers, lambda store, progress: store.features(front, 1.0, progress)
+    if len(feature) > 1:
+        raise RecipeError("openSMILE's functionals stand alone: they are no part of a model's graph.")
+    smile = OpenSmile(OpenSmileConfig(functionals=_OPENSMILE[feature[0]]))
+    return smile.config.sampling_rate, smile.names, lambda store, progress: store.functionals(smile, progress)
+
+
+def _check_output(output: Path | None, *, is_vector: bool) -> None:
     from serkit.errors import RecipeError
 
-    endings = (".csv", ".parquet", ".npz") if front.kind == "vector" else (".npz",)
+    endings = (".csv", ".parquet", ".npz") if is_vector else (".npz",)
     if output and output.suffix not in endings:
-        raise RecipeError(f"cannot write {front.kind} to {output.name!r}: the name must end in {', '.join(endings)}.")
+        what = "a vector" if is_vector else "frames or pictures"
+        raise RecipeError(f"cannot write {what} to {output.name!r}: the name must end in {', '.join(endings)}.")
 
 
-def _write(manifest: "Manifest", store: "Store", front: "Front", output: Path) -> None:
+def _write(manifest: "Manifest", rows: Rows, names: tuple[str, ...], output: Path) -> None:
     import numpy as np
 
     from serkit.files import whole_file
     from serkit.tables import write_rows
 
-    rows = store.features(front, 1.0, lambda done: None)
     if output.suffix == ".npz":
         with whole_file(output) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **{u.id: rows[u.id] for u in manifest})  # type: ignore[arg-type]
+            np.savez_compressed(file, **{u.id: rows[u.id] for u in manifest})
             file.close()
         return
     facts = ("id", "corpus", "speaker", "sex", "emotion")
-    numbers = [f"f{i}" for i in range(front.size)]
-    write_rows(
-        output,
-        (*facts, *numbers),
-        (
-            {name: getattr(u, name) for name in facts} | dict(zip(numbers, rows[u.id][0].tolist(), strict=True))
-            for u in manifest
-        ),
-        numbers=numbers,
+    table = (
+        {fact: getattr(u, fact) for fact in facts} | dict(zip(names, rows[u.id][0].tolist(), strict=True))
+        for u in manifest
     )
+    write_rows(output, (*facts, *names), table, numbers=names)

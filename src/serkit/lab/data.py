@@ -31,6 +31,7 @@ from serkit.errors import ManifestError
 from serkit.lab import features
 from serkit.lab.augment import AugmentedUtterances, Chain, mask_spectrogram, random_of
 from serkit.lab.features import Front
+from serkit.lab.features.opensmile_features import OpenSmile
 from serkit.lab.recipe import Augment
 from serkit.manifest import Manifest
 from serkit.media import decode
@@ -151,18 +152,47 @@ class Store:
         Returns:
             Utterance id to frames, shape (N, F).
         """
-        rows: dict[str, FloatArray] = {}
         about = [type(front).__name__, asdict(front.config), speed, _features_code()]
+        sexes = self.sexes if front.uses_sex else {}
+
+        def compute(pack: Pack, names: Sequence[str], count: Callable[[int], None]) -> Iterator[tuple[str, FloatArray]]:
+            return _front_rows(pack, names, front, speed=speed, sexes=sexes, progress=count)
+
+        return self._packed(about, sexes, compute, progress)
+
+    def functionals(self, extractor: OpenSmile, progress: Callable[[int], None]) -> dict[str, FloatArray]:
+        """Return openSMILE's functionals of every utterance, shape (1, F), kept like :meth:`features`.
+
+        Args:
+            extractor: Its sampling rate must be the store's.
+            progress: Called with the number of utterances done.
+        """
+        about = [type(extractor).__name__, asdict(extractor.config), *extractor.names, _features_code()]
+
+        def compute(pack: Pack, names: Sequence[str], count: Callable[[int], None]) -> Iterator[tuple[str, FloatArray]]:
+            for done, name in enumerate(names, 1):
+                samples = np.array(pack.row(name)[:, 0])
+                yield name, extractor.extract(samples, extractor.config.sampling_rate)[None]
+                count(done)
+
+        return self._packed(about, {}, compute, progress)
+
+    def _packed(
+        self,
+        about: object,
+        sexes: Mapping[str, float],
+        compute: Callable[[Pack, Sequence[str], Callable[[int], None]], Iterator[tuple[str, FloatArray]]],
+        progress: Callable[[int], None],
+    ) -> dict[str, FloatArray]:
+        rows: dict[str, FloatArray] = {}
         for pack in self.audio.values():
             names = list(pack.spans)
             for start in range(0, len(names), _BLOCK):
                 block = names[start : start + _BLOCK]
-                sexes = {name: self.sexes[name] for name in block} if front.uses_sex else {}
                 content = [(name, pack.digests[name], sexes.get(name)) for name in block]
                 folder = cache_dir() / "features" / _digest(json.dumps([about, content]))
                 if not folder.exists():
-                    count = partial(_advance, progress, len(rows))
-                    write_pack(folder, _front_rows(pack, block, front, speed=speed, sexes=sexes, progress=count))
+                    write_pack(folder, compute(pack, block, partial(_advance, progress, len(rows))))
                 stored = Pack.open(folder)
                 rows |= {name: stored.row(name) for name in block}
                 progress(len(rows))
