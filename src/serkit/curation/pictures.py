@@ -43,6 +43,9 @@ _METADATA: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 
 
+_SHORT_S = 360.0  # seconds: 0.1 h
+
+
 def check_picture(path: str | os.PathLike[str]) -> Path:
     """Return the path if a figure can be drawn to it; worth asking before corpora are measured.
 
@@ -276,6 +279,10 @@ def _draw_boxes(
         whiskerprops=line,
         capprops=line,
     )
+    single = [(own[0], place) for place, own in shown if min(own) == max(own)]  # whose box would have no width
+    if single:
+        marks = {"markerfacecolor": fill["facecolor"], "markeredgecolor": "#222222", "markeredgewidth": 0.6}
+        axes.plot(*zip(*single, strict=True), linestyle="", marker="o", markersize=4, zorder=3, **marks)
 
 
 def _add_legend(figure: "Figure", stats: CorpusStats) -> None:
@@ -286,7 +293,8 @@ def _add_legend(figure: "Figure", stats: CorpusStats) -> None:
     for rank, group in enumerate(stats.by("corpus")):
         speakers = sum(group.speakers.values())
         text = f"{_title(group.corpus)} ({_count(group.clips, 'clip')}, {_count(speakers, 'speaker')}, "
-        handles.append(Patch(label=f"{text}{group.seconds / 3600:.1f} h)", **_fill(rank)))
+        long = f"{group.seconds / 3600:.1f} h" if group.seconds >= _SHORT_S else f"{group.seconds / 60:.0f} min"
+        handles.append(Patch(label=f"{text}{long})", **_fill(rank)))
     for sex in _SEXES:
         if any(clip.sex == sex for clip in stats.clips):
             handles.append(
