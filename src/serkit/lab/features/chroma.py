@@ -10,7 +10,7 @@ from torch import Tensor
 from serkit.lab.features.front import Front
 from serkit.lab.features.masking import frame_mask
 from serkit.lab.features.power import map_power, mute_padding
-from serkit.lab.features.spectrum import Stft
+from serkit.lab.features.spectrum import FrameConfig, Stft
 from serkit.lab.settings import require
 
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -18,29 +18,18 @@ _TINY = float(np.finfo(np.float32).tiny)  # below this librosa leaves a frame as
 
 
 @dataclass(frozen=True)
-class ChromaConfig:
+class ChromaConfig(FrameConfig):
     """Settings of :class:`Chroma`.
 
     Attributes:
-        sampling_rate: In Hz, of the waveform.
-        n_fft: Points of the Fourier transform and of its Hann window.
-        hop: Samples between frames.
         tuning: Where A4 is, in semitones above 440 Hz.
     """
 
-    sampling_rate: int = 16_000
-    n_fft: int = 2048
-    hop: int = 512
     tuning: float = 0.0
 
     def __post_init__(self) -> None:
-        require(
-            self,
-            sampling_rate=self.sampling_rate > 0,
-            n_fft=self.n_fft >= 2 and self.n_fft % 2 == 0,
-            hop=self.hop >= 1,
-            tuning=-0.5 <= self.tuning <= 0.5,
-        )
+        super().__post_init__()
+        require(self, tuning=-0.5 <= self.tuning <= 0.5)
 
 
 class Chroma(Front):

@@ -20,8 +20,8 @@ from torch.nn import functional
 from serkit.errors import RecipeError
 from serkit.lab.features.front import Front
 from serkit.lab.features.masking import frame_mask, masked_mean_and_deviation, trim_silence
-from serkit.lab.features.power import Bands, is_tracing, map_power, mute_padding
-from serkit.lab.features.spectrum import Stft
+from serkit.lab.features.power import Bands, map_power, mute_padding
+from serkit.lab.features.spectrum import Stft, is_exporting
 from serkit.lab.settings import require
 
 
@@ -124,7 +124,7 @@ class LogMel(Front):
     def logmel(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the plain log-mel (B, F, N), neither trimmed nor normalised, and valid lengths (B,)."""
         waveform = mute_padding(waveform, lengths)
-        if not is_tracing() and waveform.device.type == "cpu":
+        if not is_exporting() and waveform.device.type == "cpu":
             bands, frames = map_power(self.stft, waveform, lengths, self.bands)
             return (bands + self.config.floor).log(), frames
         padded = functional.pad(waveform[:, None, :], (self.window // 2, self.window - self.window // 2))

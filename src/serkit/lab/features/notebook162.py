@@ -15,7 +15,7 @@ from serkit.lab.features.logmel import mel_filters
 from serkit.lab.features.masking import frame_mask
 from serkit.lab.features.mfcc import cosine_transform
 from serkit.lab.features.power import Bands, decibels, map_power
-from serkit.lab.features.spectrum import Stft
+from serkit.lab.features.spectrum import FrameConfig, Stft
 from serkit.lab.settings import require
 
 _BANDS = 128
@@ -24,29 +24,19 @@ _SILENT = 1e-10  # librosa takes what is no larger for zero, and zero for positi
 
 
 @dataclass(frozen=True)
-class Notebook162Config:
+class Notebook162Config(FrameConfig):
     """Settings of :class:`Notebook162`; the defaults are librosa's.
 
     Attributes:
-        sampling_rate: In Hz, of the waveform.
-        n_fft: Points of the Fourier transform, and samples of the frames of rate and level.
-        hop: Samples between frames.
         chroma_of: ``power``: as ``chroma_stft(y=...)``; ``magnitude``: as ``chroma_stft(S=np.abs(stft))``.
     """
 
     sampling_rate: int = 22_050
-    n_fft: int = 2048
-    hop: int = 512
     chroma_of: Literal["power", "magnitude"] = "power"
 
     def __post_init__(self) -> None:
-        require(
-            self,
-            sampling_rate=self.sampling_rate > 0,
-            n_fft=self.n_fft >= 2 and self.n_fft % 2 == 0,
-            hop=self.hop >= 1,
-            chroma_of=self.chroma_of in ("power", "magnitude"),
-        )
+        super().__post_init__()
+        require(self, chroma_of=self.chroma_of in ("power", "magnitude"))
 
 
 class Notebook162(Front):

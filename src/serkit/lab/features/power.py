@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from serkit.lab.features.masking import frame_mask
-from serkit.lab.features.spectrum import Stft
+from serkit.lab.features.spectrum import Stft, is_exporting
 
 _BLOCK_POINTS = 1 << 18  # of all frames at once: 1 MB, which a core's own cache about holds
 _BANDS_AT_ONCE = 32
@@ -27,7 +27,7 @@ def mute_padding(waveform: Tensor, lengths: Tensor) -> Tensor:
         waveform: Shape (B, T).
         lengths: Valid samples, shape (B,).
     """
-    if not is_tracing() and waveform.device.type == "cpu" and int(lengths.min()) == waveform.shape[1]:
+    if not is_exporting() and waveform.device.type == "cpu" and int(lengths.min()) == waveform.shape[1]:
         return waveform
     return torch.where(frame_mask(lengths, waveform.shape[1]), waveform, 0.0)
 
@@ -44,7 +44,7 @@ def map_power(stft: Stft, waveform: Tensor, lengths: Tensor, keep: Callable[[Ten
     Returns:
         What was kept, shape (B, F, N), not yet masked, and valid frames (B,): 1 + length // hop.
     """
-    if is_tracing() or waveform.device.type != "cpu":
+    if is_exporting() or waveform.device.type != "cpu":
         real, imaginary, frames = stft(waveform, lengths)
         return keep(real.square() + imaginary.square()).transpose(1, 2), frames
     cut = stft.frames(waveform)  # (B, N, n_fft), a view
@@ -78,11 +78,6 @@ class Bands(nn.Module):
         """Turn (..., N, K) into bands (..., N, F)."""
         parts = zip(self.ranges, self.buffers(), strict=True)
         return torch.cat([torch.matmul(power[..., low:high], part) for (low, high), part in parts], dim=-1)
-
-
-def is_tracing() -> bool:
-    """Tell whether an export is going on, for which an equal but exportable form is chosen."""
-    return bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call]
 
 
 def decibels(power: Tensor, mask: Tensor, *, top_db: float, floor: float = 1e-10) -> Tensor:

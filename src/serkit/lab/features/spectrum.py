@@ -7,6 +7,7 @@ from ``torch.fft``, which is faster still; a test holds both together.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,6 +16,35 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from serkit.lab.features.masking import frame_mask
+from serkit.lab.settings import require
+
+
+@dataclass(frozen=True)
+class FrameConfig:
+    """What every feature of librosa's frames is set by; the defaults are librosa's, at the rate of speech.
+
+    Attributes:
+        sampling_rate: In Hz, of the waveform.
+        n_fft: Points of the Fourier transform and of its Hann window, and samples of a frame.
+        hop: Samples between frames.
+    """
+
+    sampling_rate: int = 16_000
+    n_fft: int = 2048
+    hop: int = 512
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            sampling_rate=self.sampling_rate > 0,
+            n_fft=self.n_fft >= 2 and self.n_fft % 2 == 0,
+            hop=self.hop >= 1,
+        )
+
+
+def is_exporting() -> bool:
+    """Whether a graph is being written, for which an equal but exportable form is chosen."""
+    return torch.onnx.is_in_onnx_export()
 
 
 class Stft(nn.Module):
@@ -58,13 +88,13 @@ class Stft(nn.Module):
         """
         waveform = waveform * frame_mask(lengths, waveform.shape[1])
         frames = self.frames(waveform) * self.hann  # (B, N, n_fft)
-        real, imaginary = self._two_products(frames) if torch.onnx.is_in_onnx_export() else self._fft(frames)
+        real, imaginary = self._two_products(frames) if is_exporting() else self._fft(frames)
         return real, imaginary, lengths // self.hop + 1
 
     def frames(self, waveform: Tensor) -> Tensor:
         """Cut (B, T) into centred frames (B, N, n_fft), zeros before the start and behind the end."""
         padded = functional.pad(waveform, (self.n_fft // 2, self.n_fft // 2))
-        if not torch.onnx.is_in_onnx_export():
+        if not is_exporting():
             return padded.unfold(1, self.n_fft, self.hop)
         # unfold does not export for a dynamic length, and one-hot kernels would be large: frames are gathered
         count = waveform.shape[1] // self.hop + 1

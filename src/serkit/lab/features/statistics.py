@@ -10,33 +10,14 @@ from serkit.lab.features.front import Front, Kind
 from serkit.lab.features.functionals import masked_mean, moments
 from serkit.lab.features.masking import frame_mask
 from serkit.lab.features.power import map_power, mute_padding
-from serkit.lab.features.spectrum import Stft
-from serkit.lab.settings import require
+from serkit.lab.features.spectrum import FrameConfig, Stft
 
 _TINY = torch.finfo(torch.float32).tiny  # below this librosa takes a frame for silent
 
 
 @dataclass(frozen=True)
-class StatisticsConfig:
-    """Settings of :class:`Statistics`.
-
-    Attributes:
-        sampling_rate: In Hz, of the waveform.
-        n_fft: Points of the Fourier transform.
-        hop: Samples between frames.
-    """
-
-    sampling_rate: int = 16_000
-    n_fft: int = 2048
-    hop: int = 512
-
-    def __post_init__(self) -> None:
-        require(
-            self,
-            sampling_rate=self.sampling_rate > 0,
-            n_fft=self.n_fft >= 2 and self.n_fft % 2 == 0,
-            hop=self.hop >= 1,
-        )
+class StatisticsConfig(FrameConfig):
+    """Settings of :class:`Statistics`."""
 
 
 class Statistics(Front):

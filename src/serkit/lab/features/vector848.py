@@ -14,8 +14,7 @@ from serkit.lab.features.masking import frame_mask
 from serkit.lab.features.mfcc import cepstrum, cosine_transform
 from serkit.lab.features.notebook162 import frame_rms
 from serkit.lab.features.power import Bands, decibels, map_power, mute_padding
-from serkit.lab.features.spectrum import Stft
-from serkit.lab.settings import require
+from serkit.lab.features.spectrum import FrameConfig, Stft
 
 _BANDS = 128
 _COEFFICIENTS = 40
@@ -23,26 +22,8 @@ _DESCRIPTORS = (*(f"mfcc_{n}" for n in range(_COEFFICIENTS)), *(f"chroma_{name}"
 
 
 @dataclass(frozen=True)
-class Vector848Config:
-    """Settings of :class:`Vector848`.
-
-    Attributes:
-        sampling_rate: In Hz, of the waveform.
-        n_fft: Points of the Fourier transform, and samples of the frames of the level.
-        hop: Samples between frames.
-    """
-
-    sampling_rate: int = 16_000
-    n_fft: int = 2048
-    hop: int = 512
-
-    def __post_init__(self) -> None:
-        require(
-            self,
-            sampling_rate=self.sampling_rate > 0,
-            n_fft=self.n_fft >= 2 and self.n_fft % 2 == 0,
-            hop=self.hop >= 1,
-        )
+class Vector848Config(FrameConfig):
+    """Settings of :class:`Vector848`."""
 
 
 class Vector848(Front):
