@@ -36,9 +36,8 @@ def track_pitch(
     is taken here. The smoothing before and the voicing decision are this project's own: a frame has a pitch if the
     dip is deep, the frame no more than 40 dB below the loudest, and its neighbours agree.
 
-    On 140 clips of four corpora, the ones its thresholds were chosen on, 92 % of the frames that Praat's
-    autocorrelation finds voiced are found, 93 % of those found are voiced there, and 98.7 % of the shared ones lie
-    within 5 %.
+    Its thresholds were chosen by agreement with Praat's autocorrelation on clips of EmoDB, nEMO, RAVDESS and TESS,
+    without their labels. It describes corpora; no model reads it.
 
     Args:
         samples: One voice, shape (T,) or (channels, T).

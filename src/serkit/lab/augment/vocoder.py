@@ -1,8 +1,7 @@
 """Time stretch and pitch shift by a phase vocoder, faster than librosa's and equal to it for frames of one size.
 
-librosa's frames of 2048 points are made for music. Those of 40 ms follow a voice better: on 32 clips of EmoDB and
-RAVDESS at 16 kHz, stretched or shifted, the f0 of a frame is off by 0.7 % (the median, averaged over clips), with
-128 ms by 1.7 %.
+librosa's frames of 2048 points are made for music: 128 ms at 16 kHz, over which a voice glides. Frames of 40 ms
+follow it.
 
 Where frames are read and written at the same hop, the phase that the textbook unwraps before it adds it up is the
 turn from one frame to the next, whole circles apart. So no angle is ever needed: a turn is the product of two unit

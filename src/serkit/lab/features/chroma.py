@@ -37,9 +37,8 @@ class Chroma(Front):
 
     It equals ``librosa.feature.chroma_stft(tuning=config.tuning)``.
 
-    Deviation: librosa's default estimates the tuning of each recording, which means something in music. Over clips of
-    speech its estimates deviate by 0.26 semitones, a throw of dice by 0.29, and move a clip's mean chroma by 0.02 where
-    clips differ by 0.1. Here it is a setting, 0 unless it is given.
+    Deviation: librosa's default estimates the tuning of each recording, which means something in music and little in
+    speech. Here it is a setting, 0 unless it is given.
     """
 
     filters: Tensor

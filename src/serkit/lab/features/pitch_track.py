@@ -45,7 +45,8 @@ class PitchConfig:
         hop_ms: Step between frames.
         lowest: Of the frequencies looked for, in Hz.
         highest: Of the frequencies looked for, in Hz.
-        threshold: Strength from which a frame counts as voiced, 0 to 1.
+        threshold: Strength from which a frame counts as voiced, 0 to 1; chosen by agreement with openSMILE on clips of
+            EmoDB and RAVDESS, without their labels.
         quiet_db: Frames so far below the loudest one are unvoiced: room and breath, whose hum may be periodic.
     """
 
