@@ -128,8 +128,6 @@ def _export(front: Front, file: Path) -> Callable[[Mapping[str, NDArray[np.gener
         warnings.filterwarnings("ignore", category=DeprecationWarning)  # the tracer's own
         warnings.filterwarnings("ignore", "Constant folding")  # of the steps of a slice
         warnings.filterwarnings("error", category=torch.jit.TracerWarning)  # something was baked in
-        # the sides of the transform's own matrices, which are constants
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning, module=r"serkit\.lab\.features\.spectrum")
         torch.onnx.export(
             front, batch([SIGNALS["speech"], SIGNALS["1025 samples"]]), file, dynamo=False, opset_version=18,
             input_names=list(axes), output_names=["features", "feature_lengths"], dynamic_axes=axes,
