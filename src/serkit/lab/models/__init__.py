@@ -1,61 +1,75 @@
-"""The registry of models: one family per file, built by name from a recipe."""
+"""Models by name, built from a recipe; one family per file, listed in :mod:`serkit.lab.zoo`."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
-from serkit.errors import unknown_name
-from serkit.lab.features import Named, build_front
-from serkit.lab.models.crnn import Crnn, CrnnConfig
-from serkit.lab.models.model import Model, Output
+from serkit.lab.features import Layout, Named, build_front
+from serkit.lab.models.model import Body, BodyConfig, Model, Output
 from serkit.lab.settings import build_settings
+from serkit.lab.zoo import find_model, model_names
 
-__all__ = ["Model", "Output", "build_body", "build_model", "get_config", "model_names", "resolve_model"]
-
-_MODELS = {"crnn": (Crnn, CrnnConfig)}
-
-
-def model_names() -> tuple[str, ...]:
-    """Return the names of all models."""
-    return tuple(_MODELS)
+__all__ = [
+    "Body", "BodyConfig", "Model", "Output", "build_body", "build_model", "get_class", "get_config", "model_names",
+    "resolve_model",
+]  # fmt: skip
 
 
-def get_config(name: str) -> type[CrnnConfig]:
+def get_config(name: str) -> type[BodyConfig]:
     """Return the settings class of a model; it has a ``tiny()`` for tests.
 
     Raises:
         UnknownNameError: If there is none of that name.
     """
-    if name not in _MODELS:
-        raise unknown_name("model", name, _MODELS, "serkit models list")
-    return _MODELS[name][1]
+    entry = find_model(name)
+    config: type[BodyConfig] = getattr(_module(entry.module), f"{entry.kind}Config")
+    return config
 
 
-def resolve_model(name: str, settings: dict[str, Any]) -> CrnnConfig:
+def get_class(name: str) -> type[Any]:
+    """Return the class of a model; errors are those of :func:`get_config`."""
+    entry = find_model(name)
+    found: type[Any] = getattr(_module(entry.module), entry.kind)
+    return found
+
+
+def resolve_model(name: str, settings: dict[str, Any]) -> BodyConfig:
     """Return a model's settings, every default filled in.
 
     Raises:
         UnknownNameError: If there is none of that name.
         RecipeError: If a setting is unknown or impossible.
     """
-    return build_settings(get_config(name), settings, where=f"model: {name}")
+    return build_settings(get_config(name), {**find_model(name).settings, **settings}, where=f"model: {name}")
 
 
-def build_body(name: str, settings: dict[str, Any], *, size: int, classes: int) -> Crnn:
+def build_body(
+    name: str, settings: dict[str, Any], *, layout: Layout, classes: int, is_for_weights: bool = False
+) -> Body:
     """Build the trainable half of a model.
 
     Args:
         name: In the registry.
         settings: That differ from its defaults.
-        size: F of the features it reads.
+        layout: Of the features it reads.
         classes: C.
+        is_for_weights: Whether a run's weights will be loaded: then files of pretrained ones are not read.
 
-    Errors are those of :func:`resolve_model`.
+    Raises:
+        UnknownNameError: If there is none of that name.
+        RecipeError: If a setting is unknown or impossible, or the model cannot read such features.
     """
     config = resolve_model(name, settings)
-    return _MODELS[name][0](size, classes, config)
+    body = get_class(name)(layout, classes, config.without_files() if is_for_weights else config)
+    assert isinstance(body, Body)
+    return body
 
 
 def build_model(features: Sequence[Named], name: str, settings: dict[str, Any], *, classes: int) -> Model:
     """Build both halves of a model; see :func:`build_body` and :func:`serkit.lab.features.build_front`."""
     front = build_front(features)
-    return Model(front, build_body(name, settings, size=front.size, classes=classes))
+    return Model(front, build_body(name, settings, layout=front.layout, classes=classes))
+
+
+def _module(name: str) -> Any:
+    return import_module(f"serkit.lab.models.{name}")

@@ -12,13 +12,15 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from serkit.lab.features import Layout
 from serkit.lab.features.masking import frame_mask
-from serkit.lab.models.model import Output
+from serkit.lab.models.model import Body, BodyConfig, Output
+from serkit.lab.models.recurrence import Recurrent
 from serkit.lab.settings import require
 
 
 @dataclass(frozen=True)
-class CrnnConfig:
+class CrnnConfig(BodyConfig):
     """Settings of :class:`Crnn`.
 
     Attributes:
@@ -57,15 +59,15 @@ class CrnnConfig:
         return cls(stem=(4, 8), channels=16, dilations=(1, 2), recurrent=8, embedding=16, dropout=0.1)
 
 
-class Crnn(nn.Module):
+class Crnn(Body):
     """Convolutions over log-mel, a bidirectional GRU and attentive statistics pooling.
 
     Frames (B, F, N) to logits (B, C) and embedding (B, D); padding changes nothing.
     """
 
-    def __init__(self, size: int, classes: int, config: CrnnConfig) -> None:
-        super().__init__()
-        channels = (1, *config.stem)
+    def __init__(self, layout: Layout, classes: int, config: CrnnConfig) -> None:
+        super().__init__(layout, classes, config)
+        channels, size = (1, *config.stem), layout.size
         self.stem = nn.ModuleList(
             _convolution_2d(a, b, stride=(2, 2 if i < config.halvings else 1))
             for i, (a, b) in enumerate(pairwise(channels))
@@ -75,9 +77,10 @@ class Crnn(nn.Module):
             size = (size + 1) // 2
         self.project = _convolution_1d(channels[-1] * size, config.channels, kernel=1)
         self.blocks = nn.ModuleList(_ResidualBlock(config.channels, dilation) for dilation in config.dilations)
-        self.recurrent = _BidirectionalGru(config.channels, config.recurrent) if config.recurrent else None
+        self.recurrent = Recurrent(config.channels, config.recurrent) if config.recurrent else None
         width = 2 * config.recurrent or config.channels
         self.pool = AttentiveStatistics(width)
+        self.embedding_size = config.embedding
         self.embed = nn.Sequential(
             nn.BatchNorm1d(2 * width), nn.Dropout(config.dropout), nn.Linear(2 * width, config.embedding)
         )
@@ -130,31 +133,6 @@ class _ResidualBlock(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         y = self.second(self.first(x) * mask)
         return torch.relu(x + y) * mask
-
-
-class _BidirectionalGru(nn.Module):
-    """Two one-way GRUs; the second reads each utterance from its own last valid frame."""
-
-    def __init__(self, width: int, units: int) -> None:
-        super().__init__()
-        self.forwards = nn.GRU(width, units, batch_first=True)
-        self.backwards = nn.GRU(width, units, batch_first=True)
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        x = x.transpose(1, 2).float()  # (B, N, C); in bfloat16 a GRU is slower on CPUs, not faster
-        with torch.autocast(x.device.type, enabled=False):
-            ahead, _ = self.forwards(x)
-            behind, _ = self.backwards(_flip(x, lengths))
-        y = torch.cat([ahead, _flip(behind, lengths)], dim=2)
-        return (y * frame_mask(lengths, y.shape[1])[..., None]).transpose(1, 2)
-
-
-def _flip(x: Tensor, lengths: Tensor) -> Tensor:
-    """Reverse the valid frames of (B, N, C) and leave the padding where it is."""
-    position = torch.arange(x.shape[1], device=x.device)[None, :]
-    reversed_ = lengths[:, None] - 1 - position
-    index = torch.where(reversed_ >= 0, reversed_, position)
-    return x.gather(1, index[..., None].expand_as(x))
 
 
 def _convolution_2d(inputs: int, outputs: int, stride: tuple[int, int]) -> nn.Sequential:

@@ -1,0 +1,109 @@
+"""A network of self-attention, of document A."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from serkit.lab.features import Layout
+from serkit.lab.features.masking import frame_mask
+from serkit.lab.models.head import Head
+from serkit.lab.models.model import Body, BodyConfig, Output
+from serkit.lab.models.scaling import Scaling
+from serkit.lab.models.self_attention import Positions, SelfAttention
+from serkit.lab.models.steps import Steps
+from serkit.lab.settings import require
+
+
+@dataclass(frozen=True)
+class AttentionConfig(BodyConfig):
+    """Settings of :class:`Attention`.
+
+    Attributes:
+        width: Of each step inside; a multiple of 2 and of ``heads``.
+        heads: Of each self-attention.
+        layers: Of self-attention.
+        step: Numbers of a vector that make one step; zeros fill up the last one. With 16 a step of ``vector848`` is
+            all that is known of one descriptor, and there are 53. Frames are steps as they are.
+        embedding: D.
+        dropout: Behind each layer, and before the output.
+    """
+
+    width: int = 128
+    heads: int = 4
+    layers: int = 2
+    step: int = 1
+    embedding: int = 128
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            heads=self.heads >= 1,
+            width=self.width >= 2 and self.width % 2 == 0 and self.width % max(self.heads, 1) == 0,
+            layers=self.layers >= 1,
+            step=self.step >= 1,
+            embedding=self.embedding >= 1,
+            dropout=0 <= self.dropout < 1,
+        )
+
+    @classmethod
+    def tiny(cls) -> "AttentionConfig":
+        """The smallest network with every part, for tests."""
+        return cls(width=32, heads=2, layers=2, step=2, embedding=32, dropout=0.05)
+
+
+class Attention(Body):
+    """Layers of self-attention, each with a way around it and a layer norm, then attention over the steps.
+
+    Self-attention is that of A. Vaswani et al., Attention is all you need, NeurIPS 2017, without its dense layers; the
+    pooling weighs each step by a small network: D. Bahdanau et al., Neural machine translation by jointly learning to
+    align and translate, ICLR 2015.
+
+    Document A has a self-attention network over its vector of 848 numbers and does not say of which layers; ours: all
+    of the above, a step for each number, and :class:`~serkit.lab.models.scaling.Scaling`. Attention takes steps in any
+    order, while which number is which is all that a vector says: sinusoidal positions are added to the steps. That it
+    reads frames too is ours.
+    """
+
+    reads = ("vector", "frames")
+
+    def __init__(self, layout: Layout, classes: int, config: AttentionConfig) -> None:
+        super().__init__(layout, classes, config)
+        self.scale = Scaling(layout.size)
+        self.steps = Steps(layout, config.step)
+        self.project = nn.Linear(self.steps.width, config.width)
+        self.positions = Positions(config.width)
+        self.layers = nn.ModuleList(SelfAttention(config.width, config.heads) for _ in range(config.layers))
+        self.norms = nn.ModuleList(nn.LayerNorm(config.width) for _ in range(config.layers))
+        self.pool = AdditivePooling(config.width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = Head(config.width, config.embedding, classes, dropout=config.dropout)
+        self.embedding_size = config.embedding
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Output:
+        """Classify utterances of ``lengths`` valid frames, or vectors."""
+        x, lengths = self.steps(self.scale(features, lengths), lengths)  # (B, C, N)
+        mask = frame_mask(lengths, x.shape[2])
+        x = self.positions(self.project(x.transpose(1, 2)))  # (B, N, width)
+        for attend, norm in zip(self.layers, self.norms, strict=True):
+            x = norm(x + self.dropout(attend(x, mask)))
+        output: Output = self.head(self.pool(x, mask))
+        return output
+
+
+class AdditivePooling(nn.Module):
+    """The mean over steps, each weighted by a small network's opinion of it: (B, N, D) to (B, D)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.score = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1, bias=False))
+
+    def weigh(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return the weight of each step, (B, N), none where ``mask`` is False and 1 together."""
+        weights: Tensor = self.score(x)[..., 0].masked_fill(~mask, -torch.inf).softmax(1)
+        return weights
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Pool the valid steps; ``mask`` is (B, N), True where a step is valid."""
+        return torch.matmul(self.weigh(x, mask)[:, None], x)[:, 0]

@@ -1,0 +1,85 @@
+"""A convolutional network over time, of document C."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from serkit.lab.features import Layout
+from serkit.lab.features.masking import frame_mask
+from serkit.lab.models.head import Head
+from serkit.lab.models.model import Body, BodyConfig, Output
+from serkit.lab.models.scaling import Scaling
+from serkit.lab.models.steps import Steps
+from serkit.lab.settings import require
+
+
+@dataclass(frozen=True)
+class Cnn1dConfig(BodyConfig):
+    """Settings of :class:`Cnn1d`.
+
+    Attributes:
+        channels: Of each block's convolution; each block halves the sequence.
+        kernel: Frames that a convolution sees, odd.
+        embedding: D.
+        dropout: Behind each block, and before the output.
+    """
+
+    channels: tuple[int, ...] = (64, 128, 256, 256)
+    kernel: int = 5
+    embedding: int = 128
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            channels=bool(self.channels) and min(self.channels) >= 1,
+            kernel=self.kernel >= 1 and self.kernel % 2 == 1,
+            embedding=self.embedding >= 1,
+            dropout=0 <= self.dropout < 1,
+        )
+
+    @classmethod
+    def tiny(cls) -> "Cnn1dConfig":
+        """The smallest network with every part, for tests."""
+        return cls(channels=(16, 16), kernel=3, embedding=32, dropout=0.05)
+
+
+class Cnn1d(Body):
+    """Blocks of convolution, batch norm, ReLU, max-pooling and dropout, then mean and maximum over time.
+
+    Document C has a 1-D CNN over zero-crossing rate, energy, RMS, chroma and MFCC. It does not say how many layers and
+    units there are; ours: the defaults. Nor does it say how utterances of unlike length meet in a dense layer; ours:
+    mean and maximum over the valid frames. Numbers of all scales are made alike by
+    :class:`~serkit.lab.models.scaling.Scaling`. A vector is read as a sequence of one channel, which is ours.
+    """
+
+    reads = ("frames", "vector")
+
+    def __init__(self, layout: Layout, classes: int, config: Cnn1dConfig) -> None:
+        super().__init__(layout, classes, config)
+        self.scale = Scaling(layout.size)
+        self.steps = Steps(layout)
+        self.convolutions = nn.ModuleList()
+        width = self.steps.width
+        for channels in config.channels:
+            convolution = nn.Conv1d(width, channels, config.kernel, padding=config.kernel // 2, bias=False)
+            self.convolutions.append(nn.Sequential(convolution, nn.BatchNorm1d(channels), nn.ReLU()))
+            width = channels
+        self.pool = nn.MaxPool1d(2, ceil_mode=True)
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = Head(2 * width, config.embedding, classes, dropout=config.dropout)
+        self.embedding_size = config.embedding
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Output:
+        """Classify utterances of ``lengths`` valid frames, or vectors."""
+        x, lengths = self.steps(self.scale(features, lengths), lengths)  # (B, C, N)
+        for convolution in self.convolutions:
+            x = convolution(x)
+            # Zeros behind the end lose against each rectified number, so pooling needs no mask of its own.
+            x = x * frame_mask(lengths, x.shape[2])[:, None, :].to(x.dtype)
+            x = self.dropout(self.pool(x))  # (B, channels, N / 2)
+            lengths = (lengths + 1) // 2
+        pooled = torch.cat([x.sum(2) / lengths[:, None], x.amax(2)], dim=1)  # (B, 2 * channels)
+        output: Output = self.head(pooled)
+        return output
