@@ -47,7 +47,7 @@ def test_a_name_corpora_and_labels_are_enough() -> None:
     assert recipe.protocol == Protocol()
     assert recipe.augment == Augment()
     assert recipe.train == Train()
-    assert recipe.features == (NamedSettings(name="logmel"),)
+    assert recipe.features == (NamedSettings(name="logmel", trim_db=50, normalise="band"),)
     assert recipe.model == NamedSettings(name="crnn")
     assert recipe.seeds == (0,)
 
@@ -75,7 +75,7 @@ def test_a_shipped_recipe_is_valid_and_has_its_own_name(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.name == name
     front = build_front(recipe.named_features)
-    build_body(recipe.model.name, recipe.model.settings, size=front.size, classes=2)
+    build_body(recipe.model.name, recipe.model.settings, layout=front.layout, classes=2)
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -158,7 +158,10 @@ def test_settings_that_do_not_fit_each_other_are_refused_in_one_sentence() -> No
         ({"train": {"batch_size": 1}}, "train.batch_size: Input should be greater than or equal to 2"),
         ({"train": {"epochs": 1.5}}, "train.epochs: Input should be a valid integer"),
         ({"train": {"warmup": 1}}, "train.warmup: Input should be less than 1"),
-        ({"train": {"scheduler": "plateau"}}, "train.scheduler: Input should be 'one_cycle', 'cosine' or 'constant'"),
+        (
+            {"train": {"scheduler": "step"}},
+            "train.scheduler: Input should be 'one_cycle', 'cosine', 'cosine_restarts', 'plateau' or 'constant'",
+        ),
         ({"train": None}, "train: Input should be a valid dictionary"),
         ({"augment": {"speeds": []}}, "augment.speeds: speeds must be one factor or more, each between 0.5 and 2"),
         ({"augment": {"speeds": [1, 3]}}, "augment.speeds: speeds must be one factor or more"),

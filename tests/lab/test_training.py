@@ -21,6 +21,7 @@ from toy import PLAIN, TINY
 
 from serkit.errors import TrainingError
 from serkit.lab import training
+from serkit.lab.features import Layout
 from serkit.lab.metrics import confusion_matrix, uar
 from serkit.lab.models import build_body
 from serkit.lab.recipe import Augment, Train
@@ -78,7 +79,7 @@ def examples(*, train: int = 20, validation: int = 12) -> Examples:
 def tiny_body(seed: int = 0, **changes: Any) -> nn.Module:
     torch.manual_seed(seed)
     settings = {name: value for name, value in TINY.items() if name != "name"} | changes
-    return build_body("crnn", settings, size=BANDS, classes=CLASSES)
+    return build_body("crnn", settings, layout=Layout("frames", (("logmel", BANDS),)), classes=CLASSES)
 
 
 @dataclass(frozen=True)
@@ -482,7 +483,7 @@ def test_class_weights_are_the_balanced_ones_of_scikit_learn(targets: list[int])
     present = np.unique(targets)
     expected = np.zeros(CLASSES)
     expected[present] = compute_class_weight("balanced", classes=present, y=targets)
-    found = class_weights(Examples([], {}, {str(i): t for i, t in enumerate(targets)}, {}, CLASSES))
+    found = class_weights({str(i): t for i, t in enumerate(targets)}, CLASSES)
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
 
 

@@ -158,6 +158,34 @@ def hold_out_validation(manifest: Manifest, protocol: Protocol, *, fold: int = 0
     return [u.id for u in manifest if u.id not in chosen], sorted(chosen)
 
 
+def rotate_validation(manifest: Manifest, protocol: Protocol, fold: Fold, parts: int) -> list[Fold]:
+    """Divide the training side of a fold by speakers, and let each part be validation once.
+
+    Args:
+        manifest: All utterances of the experiment.
+        protocol: Its seed draws the parts.
+        fold: Training and validation are put together; the test side stays as it is.
+        parts: How many.
+
+    Raises:
+        ProtocolError: If there are fewer speakers than parts.
+    """
+    side = manifest.subset((*fold.train, *fold.validation))
+    if parts > len(side.speakers):
+        raise ProtocolError(f"{parts} inner folds need as many training speakers, and there are {len(side.speakers)}.")
+    groups = _balanced_groups(side, protocol.model_copy(update={"folds": parts}))
+    speaker_of = {u.id: u.speaker for u in side}
+    return [
+        Fold(
+            fold.fold,
+            tuple(sorted(i for i, speaker in speaker_of.items() if speaker not in group)),
+            tuple(sorted(i for i, speaker in speaker_of.items() if speaker in group)),
+            fold.test,
+        )
+        for group in groups
+    ]
+
+
 def folds_as_json(split: Split, manifest: Manifest) -> list[dict[str, Any]]:
     """Return the content of ``folds.json``: per fold and part its utterances and speakers."""
     speaker_of = {u.id: u.speaker for u in manifest}

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationErr
 from serkit.corpora import corpus_of, label_set_of
 from serkit.errors import RecipeError, nearest, unknown_name
 from serkit.lab.settings import describe
+from serkit.lab.zoo import ENSEMBLE, find_model
 
 
 class _Strict(BaseModel):
@@ -104,21 +105,32 @@ class Augment(_Strict):
 
 
 class Train(_Strict):
-    """Optimisation."""
+    """Optimisation; what a model's document says of it, in :mod:`serkit.lab.zoo`, comes before these defaults."""
 
-    optimizer: Literal["adamw"] = "adamw"
+    optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
     lr: float = Field(default=2e-3, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)  # of sgd
     weight_decay: float = Field(default=1e-2, ge=0)
     batch_size: int = Field(default=32, ge=2)
-    epochs: int = Field(default=40, ge=1)
-    scheduler: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
-    warmup: float = Field(default=0.3, ge=0, lt=1)  # share of all steps over which the rate rises
+    epochs: int = Field(default=40, ge=1)  # of each stage, for a model that is trained in several
+    scheduler: Literal["one_cycle", "cosine", "cosine_restarts", "plateau", "constant"] = "one_cycle"
+    warmup: float = Field(default=0.3, ge=0, lt=1)  # share of all steps over which the rate rises: one_cycle, cosine
+    restarts: int = Field(default=3, ge=1)  # of cosine_restarts, after the first fall
+    plateau_factor: float = Field(default=0.1, gt=0, lt=1)
+    plateau_patience: int = Field(default=10, ge=0)  # epochs without a lower validation loss
+    min_lr: float = Field(default=0.0, ge=0)  # floor of plateau
+    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
+    focal_gamma: float = Field(default=2.0, ge=0)
     class_weights: bool = True
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    l1: float = Field(default=0.0, ge=0)  # times the sum of magnitudes of all kernels, added to the loss
+    l2: float = Field(default=0.0, ge=0)  # times the sum of their squares
     clip_norm: float = Field(default=5.0, gt=0)
-    keep: Literal["best", "last"] = "best"  # by validation UAR; the later epoch wins a tie
-    patience: int | None = Field(default=None, ge=1)  # epochs without a better validation UAR before stopping
+    keep: Literal["best", "last"] = "best"  # the later epoch wins a tie
+    best: Literal["validation_uar", "validation_loss"] = "validation_uar"
+    patience: int | None = Field(default=None, ge=1)  # epochs without a better one before stopping
     precision: Literal["fp32", "bf16"] = "fp32"
+    trackers: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()  # beside history.csv
 
 
 class Recipe(_Strict):
@@ -128,7 +140,7 @@ class Recipe(_Strict):
     corpora: tuple[str, ...] = Field(min_length=1)
     labels: str | tuple[str, ...]  # a named set, common, or the classes themselves
     protocol: Protocol = Protocol()
-    features: tuple[NamedSettings, ...] = Field(default=(NamedSettings(name="logmel"),), min_length=1)
+    features: tuple[NamedSettings, ...] = ()  # what its model reads by default; none for an ensemble
     augment: Augment = Augment()
     model: NamedSettings = NamedSettings(name="crnn")
     train: Train = Train()
@@ -165,12 +177,53 @@ class Recipe(_Strict):
                 raise ValueError(f"seed {seed} stands twice")
         return seeds
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_model_has_it(cls, value: object) -> object:
+        return with_defaults(value) if isinstance(value, dict) else value
+
     @model_validator(mode="after")
     def _known_names(self) -> Self:
+        if bool(self.features) == (self.model.name == ENSEMBLE):
+            raise ValueError("features: name one at least, and none for an ensemble, whose members have their own")
         for name in self.corpora:  # whether one that is not known is the user's own shows when data is given
             corpus_of(name)
         label_set_of(self.labels, self.corpora)
         return self
+
+
+def with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what a recipe's model reads and trains with where the recipe, or an ensemble's member, does not say.
+
+    What an ensemble's recipe says of features, training and augmentation holds for each member that does not say
+    otherwise.
+    """
+    model = recipe.get("model", "crnn")
+    model = {"name": model} if isinstance(model, str) else model
+    if not isinstance(model, dict) or not isinstance(model.get("name"), str):
+        return recipe  # which pydantic will describe
+    entry = find_model(model["name"])
+    if model["name"] == ENSEMBLE:
+        given = {key: recipe[key] for key in ("features", "train", "augment") if recipe.get(key)}
+        members = [{"model": member} if isinstance(member, str) else member for member in model.get("members", ())]
+        model = {**model, "members": [_member(given, member) for member in members]}
+        return {**{key: value for key, value in recipe.items() if key not in given}, "model": model}
+    own = {"features": list(entry.features), "train": dict(entry.train), "augment": dict(entry.augment)}
+    return _merged(own, {**recipe, "model": model})
+
+
+def _member(given: dict[str, Any], member: object) -> object:
+    """Fill in a member of an ensemble; what is none stays as it is, to be refused."""
+    return with_defaults(_merged(given, member)) if isinstance(member, dict) and "model" in member else member
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return both, what stands above first; training settings one by one, all else whole."""
+    both = {**{key: value for key, value in below.items() if value}, **above}
+    parts = below.get("train"), above.get("train")
+    if all(isinstance(part, dict) for part in parts):
+        both["train"] = {**parts[0], **parts[1]}  # type: ignore[dict-item]
+    return both
 
 
 def parse_recipe(settings: object) -> Recipe:

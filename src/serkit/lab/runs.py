@@ -3,7 +3,7 @@
     recipe.yaml       the resolved recipe
     env.json          versions, threads, digests, what the label set dropped
     folds.json        utterance ids and speakers of each fold's parts
-    fold_K/seed_S/    weights.safetensors, history.csv
+    fold_K/seed_S/    weights.safetensors or model.onnx, history.csv; of an ensemble a folder of these per member
     predictions.csv   one row per test utterance, fold and seed: every number comes from here
     metrics.json      those numbers, in percent, and what each fit said of its validation
 
@@ -53,7 +53,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Fit:
-    """What one fit said of itself; ``validation_uar`` in percent, None without validation."""
+    """What one fit said of itself; ``validation_uar`` in percent, None without validation.
+
+    Of an ensemble it is the members' mean, and ``members`` has what each said.
+    """
 
     fold: int
     seed: int
@@ -62,6 +65,7 @@ class Fit:
     validation_uar: float | None
     temperature: float
     seconds: float
+    members: Sequence[Mapping[str, Any]] = ()
 
 
 def write_predictions(folder: Path, rows: Sequence[Row], classes: Sequence[str]) -> None:
@@ -141,7 +145,7 @@ def write_metrics(
         facts: What is known beforehand: name, protocol, whether all is done.
     """
     content = {**facts, **(measure(rows, classes) if rows else {}), **_of_validation(fits)}
-    content["fits"] = [asdict(fit) for fit in sorted(fits, key=lambda f: (f.seed, f.fold))]
+    content["fits"] = [_as_row(fit) for fit in sorted(fits, key=lambda f: (f.seed, f.fold))]
     write_json(folder, "metrics.json", content)
     return content
 
@@ -205,6 +209,11 @@ def _scores(true: Any, predicted: Any, speakers: Any, classes: int) -> dict[str,
         "utterances": len(true),
         "speakers": len(set(speakers.tolist())),
     }
+
+
+def _as_row(fit: Fit) -> dict[str, Any]:
+    """Leave out the members of what is no ensemble."""
+    return {name: value for name, value in asdict(fit).items() if name != "members" or value}
 
 
 def _of_validation(fits: Sequence[Fit]) -> dict[str, Any]:

@@ -3,34 +3,52 @@
 All that is random in an epoch (order, augmentation, dropout, mixup) is drawn from generators that are
 seeded by (seed, epoch) alone. So the random state of a checkpoint is two integers, and a run that was
 killed and resumed ends with the very weights of one that was not, given the same number of threads.
+
+Started by ``accelerate launch`` or ``torchrun``, each process takes its share of each batch, and gradients are those
+of the whole batch: the losses are those of one process, but for dropout, which each draws for its own share, and batch
+norm, which sees only that share.
 """
 
 import csv
 import io
-import json
 import math
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from serkit.errors import TrainingError
 from serkit.files import write_whole
+from serkit.lab import processes, trackers
 from serkit.lab.augment import mixup as mix
+from serkit.lab.checkpoints import (
+    Checkpoint,
+    Epoch,
+    is_kept,
+    kept_weights,
+    load_checkpoint,
+    remove_checkpoints,
+    save_checkpoint,
+    score_of,
+)
 from serkit.lab.data import Batch, evaluation_batches, training_batches
+from serkit.lab.losses import class_weights, penalty, summed_loss, summed_weight
 from serkit.lab.metrics import confusion_matrix, uar
+from serkit.lab.models import Body
+from serkit.lab.models.scaling import fit_scalings
 from serkit.lab.recipe import Augment, Train
+from serkit.lab.schedules import learning_rate
 from serkit.types import FloatArray
 
 _EVALUATION_BATCH = 64
+_RMSPROP_MEMORY = 0.9  # as in Keras, which the documents use; torch has 0.99
 
 
 @dataclass(frozen=True)
@@ -39,11 +57,12 @@ class Examples:
 
     Attributes:
         rows: For each training speed, utterance id to frames (N, F).
-        augmented: From seed and epoch to the frames of changed waveforms, which then take the place of ``rows``.
         plain: The same without augmentation.
         train: Utterance id to class index.
         validation: Likewise; empty where a protocol has none.
         classes: C.
+        augmented: From seed and epoch to the frames of changed waveforms, which then take the place of ``rows``.
+        speakers: Utterance id to speaker, by which classical models divide what they calibrate on.
     """
 
     rows: Sequence[Mapping[str, FloatArray]]
@@ -52,17 +71,7 @@ class Examples:
     validation: Mapping[str, int]
     classes: int
     augmented: Callable[[int, int], Mapping[str, FloatArray]] | None = None
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One row of ``history.csv``; losses per utterance, UAR from 0 to 1, NaN without validation."""
-
-    epoch: int
-    lr: float
-    train_loss: float
-    validation_loss: float
-    validation_uar: float
+    speakers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ class Fitted:
 
 
 def fit(
-    body: nn.Module,
+    body: Body,
     examples: Examples,
     train: Train,
     augment: Augment,
@@ -100,55 +109,120 @@ def fit(
         train: Optimisation settings.
         augment: Augmentation settings.
         seed: Of everything random.
-        folder: For the checkpoint, which is removed at the end, ``history.csv`` and ``weights.safetensors``.
+        folder: For the checkpoint, which is removed at the end, ``history.csv`` and the body's file.
         on_epoch: Called after each epoch.
 
     Raises:
-        TrainingError: If the loss is no number any more, or the checkpoint is another model's.
+        TrainingError: If the loss is no number any more, the checkpoint is another model's, or there are more processes
+            than half a batch has utterances.
     """
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    optimizer = torch.optim.AdamW(body.parameters(), lr=train.lr, weight_decay=train.weight_decay)
-    weights = class_weights(examples).to(accelerator.device) if train.class_weights else None
-    history, best = _resume(body, optimizer, folder)
-    model, optimizer = accelerator.prepare(body, optimizer)
-    steps_per_epoch = math.ceil(len(examples.train) / train.batch_size)
+    if body.is_fitted_at_once:
+        return _fit_at_once(body, examples, train, seed=seed, folder=folder)
+    run = _Run(body, examples, train, augment, seed, folder, trackers.start(train, folder))
+    checkpoint = load_checkpoint(folder, body)
+    if not checkpoint.history:
+        fit_scalings(body, [examples.plain[name] for name in examples.train])
+    for stage in range(body.stages):
+        checkpoint = run.stage(stage, checkpoint, on_epoch)
+    trackers.stop(run.accelerator)
+    history, last = checkpoint.history, body.stages - 1
+    body.load_state_dict(dict(checkpoint.best or {}))
+    kept = max(
+        i for i, epoch in enumerate(history)
+        if epoch.stage == last and is_kept(_of_stage(history[: i + 1], last), keep=train.keep, best=train.best)
+    )  # fmt: skip
+    logits, targets = predict_logits(body, examples.plain, examples.validation)
+    fitted = Fitted(history, kept, history[kept].validation_uar, fit_temperature(logits, targets))
+    _save_result(folder, body, fitted)
+    return fitted
 
-    for epoch in range(len(history), train.epochs):
-        if _is_over(history, train.patience):
-            break
-        torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
+
+@dataclass(frozen=True)
+class _Run:
+    """What the stages of one fit share."""
+
+    body: Body
+    examples: Examples
+    train: Train
+    augment: Augment
+    seed: int
+    folder: Path
+    accelerator: Accelerator
+
+    def stage(self, stage: int, checkpoint: Checkpoint, on_epoch: Callable[[Epoch], None]) -> Checkpoint:
+        """Train one stage, or what a checkpoint leaves of it, and return where it ends."""
+        history, best, train = list(checkpoint.history), checkpoint.best, self.train
+        if history and history[-1].stage > stage:
+            return checkpoint
+        past = _of_stage(history, stage)
+        if history and not past:
+            self.body.load_state_dict(dict(best or {}))  # where the stage before ended
+        self.body.start_stage(stage)
+        optimizer = build_optimizer(self.body, train)
+        if past and checkpoint.optimizer:
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": dict(checkpoint.optimizer), "param_groups": groups})
+        model, optimizer = self.accelerator.prepare(self.body, optimizer)
+        for epoch in range(len(history), len(history) - len(past) + train.epochs):
+            if _is_over(_of_stage(history, stage), train):
+                break
+            history.append(self._epoch(model, optimizer, epoch, _of_stage(history, stage), stage))
+            if is_kept(_of_stage(history, stage), keep=train.keep, best=train.best):
+                best = kept_weights(self.body)
+            if processes.is_main():
+                save_checkpoint(self.folder, self.body, optimizer, Checkpoint(tuple(history), best))
+            trackers.log(self.accelerator, history[-1])
+            on_epoch(history[-1])
+        return Checkpoint(tuple(history), best)
+
+    def _epoch(self, model: nn.Module, optimizer: Any, epoch: int, past: Sequence[Epoch], stage: int) -> Epoch:
+        """Train over all batches once; ``past`` are the stage's epochs so far."""
+        examples, train, seed, device = self.examples, self.train, self.seed, self.accelerator.device
+        rank = processes.rank()
+        torch.manual_seed(int(np.random.SeedSequence([seed, epoch, *([rank] if rank else [])]).generate_state(1)[0]))
         mixer = np.random.default_rng([seed, epoch, 1])
+        weights = class_weights(examples.train, examples.classes).to(device) if train.class_weights else None
+        steps = math.ceil(len(examples.train) / train.batch_size)
+        watched = [e.train_loss if math.isnan(e.validation_loss) else e.validation_loss for e in past]
         model.train()
-        total = 0.0
+        total = torch.zeros((), device=device)
         rows = [examples.augmented(seed, epoch)] if examples.augmented else examples.rows
-        batches = training_batches(rows, examples.train, augment, batch_size=train.batch_size, seed=seed, epoch=epoch)
-        for step, batch in enumerate(batches, start=epoch * steps_per_epoch):
-            lr = learning_rate(train, step, train.epochs * steps_per_epoch)
+        size = train.batch_size
+        batches = training_batches(rows, examples.train, self.augment, batch_size=size, seed=seed, epoch=epoch)
+        for step, batch in enumerate(batches, start=len(past) * steps):
+            lr = learning_rate(train, step, train.epochs * steps, watched)
             for group in optimizer.param_groups:
                 group["lr"] = lr
-            loss = _loss(model, _to(batch, accelerator.device), weights, train=train, mixup=augment.mixup, rng=mixer)
+            loss = _loss(model, _to(batch, device), weights, train=train, mixup=self.augment.mixup, rng=mixer)
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"the loss is {loss.item()} at step {step} with a learning rate of {lr:.2g}: "
                     "try a lower train.lr, or precision fp32."
                 )
-            accelerator.backward(loss)
-            accelerator.clip_grad_norm_(model.parameters(), train.clip_norm)
+            # processes average their gradients, and the loss is a share of the batch's
+            self.accelerator.backward(processes.count() * loss + penalty(self.body, train))
+            self.accelerator.clip_grad_norm_(model.parameters(), train.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
-            total += loss.item() * len(batch.ids)
-        history.append(Epoch(epoch, lr, total / len(examples.train), *_validate(body, examples)))
-        if _is_kept(history, train.keep):
-            best = {name: value.detach().cpu().clone() for name, value in body.state_dict().items()}
-        _save_checkpoint(folder, body, optimizer, best, history)
-        on_epoch(history[-1])
+            total += loss.detach() * len(batch.ids)
+        loss_sum = float(self.accelerator.reduce(total, "sum"))
+        validated = processes.from_main(validate(self.body, examples))
+        return Epoch(epoch, lr, loss_sum / len(examples.train), *validated, stage)
 
-    body.load_state_dict(best)
-    kept = max(epoch.epoch for i, epoch in enumerate(history) if _is_kept(history[: i + 1], train.keep))
-    logits, targets = predict_logits(body, examples.plain, examples.validation)
-    fitted = Fitted(tuple(history), kept, history[kept].validation_uar, fit_temperature(logits, targets))
-    _save_result(folder, body, fitted)
-    return fitted
+
+def build_optimizer(body: nn.Module, train: Train) -> torch.optim.Optimizer:
+    """Return the optimiser of the weights that the stage trains."""
+    weights = [p for p in body.parameters() if p.requires_grad]
+    common: dict[str, Any] = {"lr": train.lr, "weight_decay": train.weight_decay}
+    match train.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(weights, **common)
+        case "adam":
+            return torch.optim.Adam(weights, **common)
+        case "sgd":
+            return torch.optim.SGD(weights, momentum=train.momentum, **common)
+        case "rmsprop":
+            return torch.optim.RMSprop(weights, alpha=_RMSPROP_MEMORY, **common)
 
 
 @torch.inference_mode()
@@ -159,40 +233,13 @@ def predict_logits(
     if not targets:
         return np.empty((0, 0), np.float32), np.empty(0, np.int64)
     body.eval()
-    device = next(body.parameters()).device
+    weight = next(body.parameters(), None)
+    device = torch.device("cpu") if weight is None else weight.device
     found: dict[str, NDArray[np.float32]] = {}
     for batch in evaluation_batches(rows, targets, batch_size=_EVALUATION_BATCH):
         output = body(batch.features.to(device), batch.lengths.to(device))
         found |= dict(zip(batch.ids, output.logits.float().cpu().numpy(), strict=True))
     return np.stack([found[name] for name in targets]), np.array(list(targets.values()))
-
-
-def learning_rate(train: Train, step: int, total: int) -> float:
-    """The rate at a step, a pure function, so that a schedule has no state to save.
-
-    ``one_cycle`` rises on a cosine from lr / 25 over the warm-up and falls on one to lr / 250,000
-    (Smith & Topin, 2018, as PyTorch has it); ``cosine`` rises in a line from 0 and falls to 0.
-    """
-    if train.scheduler == "constant":
-        return train.lr
-    if train.scheduler == "one_cycle":
-        peak = train.warmup * total - 1
-        if step <= peak:
-            return _cosine(train.lr / 25, train.lr, step / max(peak, 1))
-        return _cosine(train.lr, train.lr / 25e4, (step - peak) / max(total - 1 - peak, 1))
-    rise = train.warmup * total
-    if step < rise:
-        return train.lr * min((step + 1) / rise, 1.0)
-    return _cosine(train.lr, 0.0, (step - rise) / max(total - rise, 1))
-
-
-def class_weights(examples: Examples) -> Tensor:
-    """Weights inverse to the training counts, 1 on average over utterances; 0 for a class without any."""
-    counts = np.bincount(list(examples.train.values()), minlength=examples.classes)
-    present = counts > 0
-    weights = np.zeros(examples.classes)
-    weights[present] = len(examples.train) / (present.sum() * counts[present])
-    return torch.tensor(weights, dtype=torch.float32)
 
 
 def fit_temperature(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
@@ -208,8 +255,35 @@ def fit_temperature(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> 
     return float(grid[losses.argmin()])
 
 
-def _cosine(start: float, end: float, share: float) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
+def validate(body: nn.Module, examples: Examples) -> tuple[float, float]:
+    """Return the loss and the UAR on validation, NaN without one."""
+    logits, targets = predict_logits(body, examples.plain, examples.validation)
+    if not len(targets):
+        return math.nan, math.nan
+    loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(targets)).item()
+    return loss, uar(confusion_matrix(targets, logits.argmax(1), examples.classes))
+
+
+def _fit_at_once(body: Body, examples: Examples, train: Train, *, seed: int, folder: Path) -> Fitted:
+    """Fit what has no epochs, on the training utterances and, where waveforms are changed, one changed copy of each."""
+    rows, targets = {name: examples.plain[name] for name in examples.train}, dict(examples.train)
+    speakers = dict(examples.speakers or {name: name for name in targets})
+    if examples.augmented:
+        for name, row in examples.augmented(seed, 0).items():
+            copy = f"{name}#changed"
+            rows[copy], targets[copy], speakers[copy] = row, targets[name], speakers[name]
+    body.fit_on(rows, targets, speakers, class_weights=train.class_weights, seed=seed)
+    logits, truth = predict_logits(body, examples.plain, examples.train)
+    loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(truth)).item()
+    epoch = Epoch(0, 0.0, loss, *validate(body, examples))
+    logits, truth = predict_logits(body, examples.plain, examples.validation)
+    fitted = Fitted((epoch,), 0, epoch.validation_uar, fit_temperature(logits, truth))
+    _save_result(folder, body, fitted)
+    return fitted
+
+
+def _of_stage(history: Sequence[Epoch], stage: int) -> list[Epoch]:
+    return [epoch for epoch in history if epoch.stage == stage]
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:
@@ -219,94 +293,34 @@ def _to(batch: Batch, device: torch.device) -> Batch:
 def _loss(
     model: nn.Module, batch: Batch, weights: Tensor | None, *, train: Train, mixup: float, rng: np.random.Generator
 ) -> Tensor:
-    """Cross entropy, of the batch mixed with itself in another order where mixup is on."""
+    """Loss of this process's share of a batch, which is mixed with itself in another order where mixup is on."""
     features, lengths, share, order = mix(batch.features, batch.lengths, alpha=mixup, rng=rng)
+    mine = processes.share_of(len(batch.ids))
     with torch.autocast(features.device.type, torch.bfloat16, enabled=train.precision == "bf16"):
-        logits = model(features, lengths).logits
+        logits = model(features[mine], lengths[mine]).logits
     logits = logits.float()
     parts = [
-        functional.cross_entropy(logits, targets, weights, label_smoothing=train.label_smoothing)
+        summed_loss(logits, targets[mine], weights, train) / summed_weight(targets, weights)
         for targets in (batch.targets, batch.targets[order])
     ]
     return share * parts[0] + (1 - share) * parts[1]
 
 
-def _validate(body: nn.Module, examples: Examples) -> tuple[float, float]:
-    """Return the loss and the UAR on validation, NaN without one."""
-    logits, targets = predict_logits(body, examples.plain, examples.validation)
-    if not len(targets):
-        return math.nan, math.nan
-    loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(targets)).item()
-    return loss, uar(confusion_matrix(targets, logits.argmax(1), examples.classes))
-
-
-def _is_kept(history: Sequence[Epoch], keep: str) -> bool:
-    """Whether the last epoch's weights are the ones to keep so far; without validation they are."""
-    last = history[-1]
-    if keep == "last" or math.isnan(last.validation_uar):
-        return True
-    return last.validation_uar >= max(epoch.validation_uar for epoch in history)
-
-
-def _is_over(history: Sequence[Epoch], patience: int | None) -> bool:
-    if patience is None or not history or math.isnan(history[-1].validation_uar):
+def _is_over(history: Sequence[Epoch], train: Train) -> bool:
+    scores = [score_of(epoch, train.best) for epoch in history]
+    if train.patience is None or not scores or math.isnan(scores[-1]):
         return False
-    best = max(range(len(history)), key=lambda i: history[i].validation_uar)
-    return len(history) - 1 - best >= patience
+    return len(scores) - 1 - scores.index(max(scores)) >= train.patience
 
 
-def _save_checkpoint(
-    folder: Path, body: nn.Module, optimizer: torch.optim.Optimizer, best: Mapping[str, Tensor], history: list[Epoch]
-) -> None:
-    """Write a checkpoint under a temporary name, rename it, then remove the older one."""
-    target = folder / f"checkpoint-{len(history):05d}"
-    temporary = folder / f".{target.name}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    state = optimizer.state_dict()["state"]
-    tensors = {f"{i}.{name}": value.contiguous() for i, values in state.items() for name, value in values.items()}
-    save_file(tensors, temporary / "optimizer.safetensors")
-    save_file(
-        {name: value.contiguous() for name, value in body.state_dict().items()}, temporary / "weights.safetensors"
-    )
-    save_file(dict(best), temporary / "best.safetensors")
-    text = json.dumps({"history": [asdict(epoch) for epoch in history]})
-    (temporary / "state.json").write_text(text, "utf-8")
-    temporary.replace(target)
-    for other in folder.glob("checkpoint-*"):
-        if other != target:
-            shutil.rmtree(other)
-
-
-def _resume(body: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> tuple[list[Epoch], dict[str, Tensor]]:
-    """Load the newest checkpoint into body and optimizer; returns its history and kept weights."""
-    checkpoints = sorted(folder.glob("checkpoint-*"))
-    if not checkpoints:
-        return [], {}
-    newest = checkpoints[-1]
-    try:
-        body.load_state_dict(load_file(newest / "weights.safetensors"))
-        best = load_file(newest / "best.safetensors")
-    except RuntimeError as error:
-        raise TrainingError(f"the checkpoint {newest} is of another model; remove it to start anew.") from error
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in load_file(newest / "optimizer.safetensors").items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    history = [Epoch(**row) for row in json.loads((newest / "state.json").read_text("utf-8"))["history"]]
-    return history, best
-
-
-def _save_result(folder: Path, body: nn.Module, fitted: Fitted) -> None:
-    weights = folder / "weights.safetensors"
-    temporary = folder / f".{weights.name}.tmp"
-    save_file({name: value.detach().cpu().contiguous() for name, value in body.state_dict().items()}, temporary)
-    temporary.replace(weights)
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(asdict(fitted.history[0])), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(epoch) for epoch in fitted.history)
-    write_whole(folder / "history.csv", buffer.getvalue())
-    for checkpoint in folder.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)
+def _save_result(folder: Path, body: Body, fitted: Fitted) -> None:
+    if processes.is_main():
+        folder.mkdir(parents=True, exist_ok=True)
+        body.save(folder)
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, list(asdict(fitted.history[0])), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(epoch) for epoch in fitted.history)
+        write_whole(folder / "history.csv", buffer.getvalue())
+        remove_checkpoints(folder)
+    processes.wait()
