@@ -186,7 +186,7 @@ def test_predictions_are_those_of_the_stored_weights_and_temperature(whole: Path
     """To the four decimals that are stored."""
     recipe, labels = load_recipe(whole / "recipe.yaml"), get_label_set("ravdess")
     front = build_front(recipe.named_features)
-    body = build_body(recipe.model.name, recipe.model.settings, size=front.size, classes=len(labels.classes)).eval()
+    body = build_body(recipe.model.name, recipe.model.settings, layout=front.layout, classes=len(labels.classes)).eval()
     body.load_state_dict(load_file(whole / "fold_1" / "seed_3" / "weights.safetensors"))
     (fit,) = (fit for fit in read_json(whole, "metrics.json")["fits"] if (fit["fold"], fit["seed"]) == (1, 3))
     manifest = read_corpora(["ravdess"], data)
@@ -526,16 +526,16 @@ def test_folds_of_a_finished_run_pass_the_leakage_guard_again(whole: Path, data:
 def test_waveforms_are_changed_of_the_training_side_alone(
     small_recipe: dict[str, Any], emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab import evaluation
+    from serkit.lab import fitting
 
     changed: list[set[str]] = []
-    rows = evaluation.augmented_rows
+    rows = fitting.augmented_rows
 
     def watched(waveforms: Any, *arguments: Any, **options: Any) -> Any:
         changed.append(set(waveforms))
         return rows(waveforms, *arguments, **options)
 
-    monkeypatch.setattr(evaluation, "augmented_rows", watched)
+    monkeypatch.setattr(fitting, "augmented_rows", watched)
     recipe = parse_recipe(small_recipe | {"augment": ["gain"], "train": {"epochs": 1, "batch_size": 8}})
     evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run")
     folds = json.loads((tmp_path / "run" / "folds.json").read_text())

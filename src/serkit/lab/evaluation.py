@@ -7,24 +7,26 @@ again, and the fold that it was in resumes from its last epoch.
 import json
 import os
 import platform
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import serkit
 from serkit.card import Card
 from serkit.corpora import Data, corpus_of, label_set_of, read_corpora
 from serkit.errors import RunError
 from serkit.files import write_whole
+from serkit.lab import processes, trackers
 from serkit.lab.augment import build_chain
-from serkit.lab.data import Store, augmented_rows, open_store
-from serkit.lab.features import Front, build_front, resolve_features
+from serkit.lab.data import Store, open_store
+from serkit.lab.features import build_front, resolve_features
+from serkit.lab.fitting import Experiment, Member, check_for_file, ensemble_config, fit_fold, member_recipes
 from serkit.lab.models import build_body, resolve_model
 from serkit.lab.protocols import (
     Fold,
@@ -47,27 +49,11 @@ from serkit.lab.runs import (
     write_metrics,
     write_predictions,
 )
-from serkit.lab.training import Examples, fit, predict_logits
+from serkit.lab.zoo import ENSEMBLE
 from serkit.labels import COMMON, LABEL_SETS, LabelSet
 from serkit.manifest import Manifest
 from serkit.types import FloatArray, Prediction
 from serkit.watch import Watch
-
-
-@dataclass(frozen=True)
-class _Experiment:
-    """All that the folds of one run share."""
-
-    recipe: Recipe
-    labels: LabelSet
-    manifest: Manifest
-    split: Split
-    front: Front
-    store: Store
-    features: dict[float, dict[str, FloatArray]]
-    targets: dict[str, int]
-    folder: Path
-    watch: Watch
 
 
 def evaluate(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Watch | None = None) -> dict[str, Any]:
@@ -96,8 +82,8 @@ def evaluate(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: 
         run.watch.note(f"{len(done)} fits are done already, {len(todo)} to go")
     metrics = _write(run, rows, fits, is_complete=not todo)
     for i, (fold, seed) in enumerate(todo, 1):
-        found, logits = _fit_fold(run, fold, seed)
-        rows += _rows(run, fold, seed, logits / found.temperature)
+        found, scores = fit_fold(run, fold, seed, run.members[0].store.digests)
+        rows += _rows(run, fold, seed, scores)
         fits.append(found)
         metrics = _write(run, rows, fits, is_complete=i == len(todo))
         run.watch.note(
@@ -112,13 +98,14 @@ def train(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Wat
 
     Args and errors are those of :func:`evaluate`.
     """
+    check_for_file(recipe)  # its model is for a file
     run = _prepare(recipe, data, Path(out), watch or Watch(), _whole_split)
     fits = _read_fits(run.folder)
     done = {f.seed for f in fits}
     metrics = _write(run, [], fits, is_complete=done >= set(recipe.seeds))
     for seed in recipe.seeds:
         if seed not in done:
-            fits.append(_fit_fold(run, run.split.folds[0], seed)[0])
+            fits.append(fit_fold(run, run.split.folds[0], seed, run.members[0].store.digests)[0])
             metrics = _write(run, [], fits, is_complete=len(fits) == len(recipe.seeds))
             run.watch.note(f"seed {seed}: validation UAR {fits[-1].validation_uar} ({fits[-1].seconds:.0f} s)")
     return metrics
@@ -193,13 +180,38 @@ def resolve_recipe(recipe: Recipe) -> Recipe:
         UnknownNameError: If the front end or the model is unknown.
         RecipeError: If one of their settings is unknown or impossible.
     """
-    features = resolve_features(recipe.named_features)
-    model = resolve_model(recipe.model.name, recipe.model.settings)
+    if recipe.model.name == ENSEMBLE:
+        members = [resolve_recipe(member).as_mapping() for member in member_recipes(recipe)]
+        kept = [{key: member[key] for key in ("model", "features", "train", "augment")} for member in members]
+        config = asdict(ensemble_config(recipe)) | {"members": kept}
+        return parse_recipe(recipe.as_mapping() | {"model": {"name": ENSEMBLE, **_as_json(config)}})
     named = {
-        "features": features,
-        "model": {"name": recipe.model.name, **asdict(model)},
+        "features": resolve_features(recipe.named_features),
+        "model": {"name": recipe.model.name, **asdict(resolve_model(recipe.model.name, recipe.model.settings))},
     }
-    return parse_recipe(recipe.model_dump(mode="json") | json.loads(json.dumps(named)))
+    return parse_recipe(recipe.as_mapping() | _as_json(named))
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Find out, before any audio is read, what would stop a recipe later.
+
+    Raises:
+        RecipeError: If a model cannot read its features, an augmentation finds no files, or the like.
+        MissingExtraError: If a package is not installed.
+    """
+    classes = len(label_set_of(recipe.labels, recipe.corpora).classes)
+    for member in member_recipes(recipe):
+        trackers.check(member.train)
+        build_chain([one.model_dump() for one in member.augment.waveform])
+        layout = build_front(member.named_features).layout
+        with torch.device("meta"):  # shapes without numbers, at no cost
+            build_body(member.model.name, member.model.settings, layout=layout, classes=classes)
+
+
+def _as_json(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what a JSON file would hold: lists in place of tuples."""
+    found: dict[str, Any] = json.loads(json.dumps(content))
+    return found
 
 
 def _score(
@@ -218,24 +230,36 @@ def _score(
 
 def _prepare(
     recipe: Recipe, data: Data, folder: Path, watch: Watch, split_by: Callable[[Manifest, Any, Any], Split]
-) -> _Experiment:
+) -> Experiment:
     """Read corpora, decode, divide, compute features, and claim the run folder."""
     if folder.is_file():
         raise RunError(f"{str(folder)!r} is a file; choose another --out.")
     recipe = resolve_recipe(recipe)
+    check_recipe(recipe)
     labels = label_set_of(recipe.labels, recipe.corpora)
-    front = build_front(recipe.named_features)
-    build_chain([one.model_dump() for one in recipe.augment.waveform])  # its names and files, before hours are spent
     everything = read_corpora(recipe.corpora, data)
     manifest, dropped = everything.select(labels)
+    watch = watch if processes.is_main() else Watch()
     _say_what_is_missing(everything, labels, dropped, watch)
-    with watch.bar("decoding", len(manifest)) as advance:
-        store = open_store(manifest, front.config.sampling_rate, lambda done: advance(done, ""))
-    split = split_by(manifest, recipe.protocol, store.digests)
-    _claim(folder, recipe, split, manifest, dropped)
-    features = _features(store, front, sorted({1.0, *recipe.augment.speeds}), len(manifest), watch)
+    with processes.main_first():
+        fronts = [(member, build_front(member.named_features)) for member in member_recipes(recipe)]
+        rates = dict.fromkeys(front.config.sampling_rate for _, front in fronts)
+        stores = {rate: _open_store(manifest, rate, watch) for rate in rates}
+        split = split_by(manifest, recipe.protocol, next(iter(stores.values())).digests)
+        if processes.is_main():
+            _claim(folder, recipe, split, manifest, dropped)
+        members = []
+        for member, front in fronts:
+            store = stores[front.config.sampling_rate]
+            speeds = sorted({1.0, *member.augment.speeds})
+            members.append(Member(member, front, store, _features(store, front, speeds, len(manifest), watch)))
     targets = {u.id: labels.index(u.emotion) for u in manifest}
-    return _Experiment(recipe, labels, manifest, split, front, store, features, targets, folder, watch)
+    return Experiment(recipe, labels, manifest, split, tuple(members), targets, folder, watch)
+
+
+def _open_store(manifest: Manifest, sampling_rate: int, watch: Watch) -> Store:
+    with watch.bar("decoding", len(manifest)) as advance:
+        return open_store(manifest, sampling_rate, lambda done: advance(done, ""))
 
 
 def _say_what_is_missing(everything: Manifest, labels: LabelSet, dropped: Counter[str], watch: Watch) -> None:
@@ -288,56 +312,10 @@ def _claim(folder: Path, recipe: Recipe, split: Split, manifest: Manifest, dropp
     write_whole(folder / "recipe.yaml", dump_recipe(recipe))
 
 
-def _augmented(run: _Experiment, fold: Fold) -> Callable[[int, int], Mapping[str, FloatArray]] | None:
-    """Return what makes an epoch's frames from changed training waveforms, where the recipe changes them."""
-    settings = run.recipe.augment
-    if not settings.waveform:
-        return None
-    chain = build_chain([one.model_dump() for one in settings.waveform])
-    train = run.manifest.subset(fold.train)
-    waveforms = {u.id: run.store.waveform(u) for u in train}
-
-    def rows(seed: int, epoch: int) -> Mapping[str, FloatArray]:
-        return augmented_rows(
-            waveforms, chain, run.front, run.store.sexes, seed=seed, epoch=epoch, workers=settings.workers
-        )
-
-    return rows
-
-
-def _fit_fold(run: _Experiment, fold: Fold, seed: int) -> tuple[Fit, np.ndarray[Any, Any]]:
-    """Fit one fold and return what it said of itself, with the logits of its test utterances."""
-    started = time.monotonic()
-    torch.manual_seed(seed)
-    body = build_body(
-        run.recipe.model.name, run.recipe.model.settings, size=run.front.size, classes=len(run.labels.classes)
-    )
-    examples = Examples(
-        rows=[run.features[speed] for speed in run.recipe.augment.speeds],
-        plain=run.features[1.0],
-        train={i: run.targets[i] for i in fold.train},
-        validation={i: run.targets[i] for i in fold.validation},
-        classes=len(run.labels.classes),
-        augmented=_augmented(run, fold),
-    )
-    folder = run.folder / f"fold_{fold.fold}" / f"seed_{seed}"
-    with run.watch.bar(f"fold {fold.fold} seed {seed}", run.recipe.train.epochs) as advance:
-        fitted = fit(
-            body, examples, run.recipe.train, run.recipe.augment, seed=seed, folder=folder,
-            on_epoch=lambda e: advance(e.epoch + 1, f"loss {e.train_loss:.2f}, validation UAR {e.validation_uar:.2f}"),
-        )  # fmt: skip
-    logits, _ = predict_logits(body, examples.plain, {i: run.targets[i] for i in fold.test})
-    validation_uar = None if np.isnan(fitted.validation_uar) else round(100 * fitted.validation_uar, 2)
-    seconds = round(time.monotonic() - started, 1)
-    found = Fit(fold.fold, seed, fitted.kept, len(fitted.history), validation_uar, fitted.temperature, seconds)
-    return found, logits
-
-
-def _rows(run: _Experiment, fold: Fold, seed: int, scores: np.ndarray[Any, Any]) -> list[Row]:
-    probabilities = torch.from_numpy(scores).double().softmax(1).tolist()
+def _rows(run: Experiment, fold: Fold, seed: int, scores: NDArray[np.float64]) -> list[Row]:
     utterances = {u.id: u for u in run.manifest}
     rows = []
-    for name, values in zip(fold.test, probabilities, strict=True):
+    for name, values in zip(fold.test, scores.tolist(), strict=True):
         u = utterances[name]
         true, predicted = run.labels.classes[run.targets[name]], run.labels.classes[int(np.argmax(values))]
         rows.append(
@@ -346,7 +324,7 @@ def _rows(run: _Experiment, fold: Fold, seed: int, scores: np.ndarray[Any, Any])
     return rows
 
 
-def _write(run: _Experiment, rows: list[Row], fits: list[Fit], *, is_complete: bool) -> dict[str, Any]:
+def _write(run: Experiment, rows: list[Row], fits: list[Fit], *, is_complete: bool) -> dict[str, Any]:
     facts = {
         "name": run.recipe.name,
         "protocol": run.split.protocol,
@@ -357,9 +335,13 @@ def _write(run: _Experiment, rows: list[Row], fits: list[Fit], *, is_complete: b
         "model": run.recipe.model.name,
         "complete": is_complete,
     }
-    if rows:
-        write_predictions(run.folder, rows, run.labels.classes)
-    return write_metrics(run.folder, rows, run.labels.classes, fits, facts)
+    if processes.is_main():
+        if rows:
+            write_predictions(run.folder, rows, run.labels.classes)
+        write_metrics(run.folder, rows, run.labels.classes, fits, facts)
+    processes.wait()
+    content: dict[str, Any] = read_json(run.folder, "metrics.json")
+    return content
 
 
 def _read_fits(folder: Path) -> list[Fit]:

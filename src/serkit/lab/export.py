@@ -1,33 +1,39 @@
 """A trained run to one ONNX file: front end, body, temperature and card, checked against torch."""
 
-import hashlib
 import os
 import warnings
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from safetensors.torch import load_file
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import serkit
-from serkit.card import NOT_FOR, Card, Evidence, write_card
-from serkit.corpora import corpus_of, label_set_of
+from serkit.card import Card, write_card
+from serkit.corpora import label_set_of
 from serkit.errors import ExportError, RunError
-from serkit.lab.leaderboard import recompute, what_is_fitted
-from serkit.lab.models import Model, build_model
+from serkit.lab.features import Front, build_front
+from serkit.lab.fitting import check_for_file, ensemble_config, member_folder, member_recipes, member_weights
+from serkit.lab.graphs import FLOOR, join, vote
+from serkit.lab.leaderboard import what_is_fitted
+from serkit.lab.merging import OPSET
+from serkit.lab.model_card import describe, evidence_of
+from serkit.lab.models import Body, Model, build_body
+from serkit.lab.models.scikit import Classical
 from serkit.lab.recipe import Recipe, load_recipe
-from serkit.lab.runs import UNSEEN_CORPUS, read_json
+from serkit.lab.runs import Fit, read_json
+from serkit.lab.voting import Rule, combine
+from serkit.lab.zoo import ENSEMBLE
 from serkit.runtime.recognizer import Recognizer
 
-OPSET = 18
-PUBLIC_DOMAIN = "CC0-1.0"
-MINIMUM_DURATION = 0.1  # seconds; shorter than a syllable says nothing of emotion
 TOLERANCE = 1e-4
 _PARITY_SECONDS = (0.2, 0.73, 3.0, 7.5, 20.0)
+
+Graph = Callable[..., tuple[Tensor, Tensor]]
 
 
 class _Exported(nn.Module):
@@ -41,6 +47,28 @@ class _Exported(nn.Module):
     def forward(self, waveform: Tensor, lengths: Tensor, sex: Tensor | None = None) -> tuple[Tensor, Tensor]:
         output = self.model(waveform, lengths, sex)
         return (output.logits / self.temperature).softmax(-1), output.embedding
+
+    def answer_for(self, embedding: NDArray[np.float32]) -> Tensor | None:
+        """Return the probabilities (B, C) of a classical model for standardised features (B, F); None for a network."""
+        body = self.model.body
+        if not isinstance(body, Classical):
+            return None
+        logits = torch.from_numpy(body.classify(embedding)).clamp(FLOOR, 1).log()
+        return (logits / self.temperature).softmax(-1)
+
+
+class _Vector(nn.Module):
+    """The graph of a front end that classical models read: waveform and lengths to (B, F)."""
+
+    def __init__(self, front: Front) -> None:
+        super().__init__()
+        self.front: Front = front
+
+    def forward(self, waveform: Tensor, lengths: Tensor, sex: Tensor | None = None) -> Tensor:
+        given = (waveform, lengths, sex) if self.front.uses_sex else (waveform, lengths)
+        features, _ = self.front(*given)
+        vector: Tensor = features[:, :, 0]
+        return vector
 
 
 def export(
@@ -74,54 +102,136 @@ def export(
     folds = read_json(run, "folds.json")
     if len(folds) != 1 or folds[0]["test"]["utterances"] or seed not in fits:
         raise RunError(f"{str(run)!r} holds no finished model for seed {seed}: make one with 'serkit train'.")
-    model = _load_model(recipe, _weights_of(run, seed))
-    card = _card(recipe, run, model, fit=fits[seed], fold=folds[0])
-    measured = tuple(_evidence(Path(path), what_is_fitted(run), card) for path in evidence)
+    check_for_file(recipe)
+    parts = _parts_of(recipe, run, fits[seed])
+    card = describe(recipe, run, [part.model for part in parts], [part.weights for part in parts], fit=fits[seed])
+    measured = tuple(evidence_of(Path(path), what_is_fitted(run), card) for path in evidence)
     card = replace(card, evidence=measured)
-    exported = _Exported(model, fits[seed]["temperature"]).eval()
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
-        write_graph(exported, temporary, card)
-        recognizer = Recognizer.load(temporary)
-        difference = largest_difference(exported, recognizer, card.sampling_rate, takes_sex="sex" in card.inputs)
-        if not difference <= TOLERANCE:  # not >, which is false for NaN
-            raise ExportError(f"ONNX Runtime and torch differ by {difference:.1e}, more than {TOLERANCE}.")
+        difference = _write_checked(parts[0].exported, temporary, card)
+        if recipe.model.name == ENSEMBLE:
+            difference = _write_ensemble(parts, temporary, card, ensemble_config(recipe).rule)
         temporary.replace(output)
     finally:
         temporary.unlink(missing_ok=True)
     return difference
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A model of a run, or one of an ensemble's members: the model, its temperature, weight and file."""
+
+    model: Model
+    temperature: float
+    weight: float
+    weights: Path
+
+    @property
+    def exported(self) -> _Exported:
+        return _Exported(self.model, self.temperature).eval()
+
+
+def _parts_of(recipe: Recipe, run: Path, fit: dict[str, Any]) -> list[_Part]:
+    """Load what a fit has left: one model, or all members of an ensemble."""
+    folder = run / "fold_0" / f"seed_{fit['seed']}"
+    if recipe.model.name != ENSEMBLE:
+        model = _load_model(recipe, folder)
+        return [_Part(model, fit["temperature"], 1.0, folder / _body_of(model).file)]
+    fits = [Fit(**member) for member in fit["members"]]
+    members = member_recipes(recipe)
+    parts = []
+    for number, (said, weight) in enumerate(zip(fits, member_weights(fits), strict=True)):
+        place = folder / member_folder(number)
+        model = _load_model(members[number * len(members) // len(fits)], place)
+        parts.append(_Part(model, said.temperature, weight, place / _body_of(model).file))
+    return parts
+
+
+def _write_checked(exported: _Exported, path: Path, card: Card) -> float:
+    """Write a model file and return how far it is from torch; a file that differs is an error."""
+    inputs = tuple(name for name in card.inputs if name != "sex" or exported.model.front.uses_sex)
+    write_graph(exported, path, replace(card, inputs=inputs))
+    return _agreeing(largest_difference(exported, Recognizer.load(path), card.sampling_rate, takes_sex="sex" in inputs))
+
+
+def _write_ensemble(parts: Sequence[_Part], path: Path, card: Card, rule: Rule) -> float:
+    """Write all members, each checked against torch, and then one file of them, checked against their files."""
+    worst, graphs, files = 0.0, [], []
+    weights = [part.weight for part in parts]
+    for part in parts:
+        worst = max(worst, _write_checked(part.exported, path, card))
+        graphs.append(onnx.load(path))
+        files.append(Recognizer.load(path))
+    graph = vote(graphs, rule, weights)
+    onnx.helper.set_model_props(graph, write_card(card))
+    onnx.save(graph, path)
+    together = Recognizer.load(path)
+    rng = np.random.default_rng(0)
+    waveform = (0.1 * rng.standard_normal((8, 2 * card.sampling_rate))).astype(np.float32)
+    lengths = np.linspace(card.sampling_rate, 2 * card.sampling_rate, 8).astype(np.int64)
+    expected = combine(np.stack([file.run(waveform, lengths)[0] for file in files]), rule, weights)
+    return max(worst, _agreeing(float(np.abs(together.run(waveform, lengths)[0] - expected).max())))
+
+
+def _agreeing(difference: float) -> float:
+    if not difference <= TOLERANCE:  # not >, which is false for NaN
+        raise ExportError(f"ONNX Runtime and torch differ by {difference:.1e}, more than {TOLERANCE}.")
+    return difference
+
+
 def write_graph(exported: nn.Module, path: Path, card: Card) -> None:
     """Trace the graph, dynamic in batch and time, and write it with its card."""
-    inputs = {
-        "waveform": torch.zeros(2, card.sampling_rate),
-        "lengths": torch.tensor([card.sampling_rate, card.sampling_rate // 2]),
-        "sex": torch.tensor([0.0, 1.0]),
-    }
-    with warnings.catch_warnings():
-        # Deprecated, but the newer exporter cannot decompose a GRU over dynamic time (torch 2.13).
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            exported, tuple(inputs[name] for name in card.inputs), path, dynamo=False, opset_version=OPSET,
-            input_names=list(card.inputs), output_names=["probabilities", "embedding"],
-            dynamic_axes={
-                "waveform": {0: "B", 1: "T"}, "lengths": {0: "B"}, "sex": {0: "B"},
-                "probabilities": {0: "B"}, "embedding": {0: "B"},
-            },
-        )  # fmt: skip
-    graph = onnx.load(path)
+    if isinstance(exported, _Exported) and isinstance(exported.model.body, Classical):
+        front = _trace(_Vector(exported.model.front).eval(), path, card, ["vector"])
+        graph = join(front, exported.model.body.graph, exported.temperature)
+    else:
+        graph = _trace(exported, path, card, ["probabilities", "embedding"])
     onnx.checker.check_model(graph)
     onnx.helper.set_model_props(graph, write_card(card))
     onnx.save(graph, path)
 
 
+def _trace(module: nn.Module, path: Path, card: Card, outputs: list[str]) -> Any:
+    """Return a module's graph; the file that torch writes is at ``path``."""
+    inputs = {
+        "waveform": torch.zeros(2, card.sampling_rate),
+        "lengths": torch.tensor([card.sampling_rate, card.sampling_rate // 2]),
+        "sex": torch.tensor([0.0, 1.0]),
+    }
+    given = tuple(inputs[name] for name in card.inputs)
+    with warnings.catch_warnings():
+        # Deprecated, but the newer exporter cannot decompose a GRU over dynamic time (torch 2.13).
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module, given, path, dynamo=False, opset_version=OPSET,
+            input_names=list(card.inputs), output_names=outputs,
+            dynamic_axes={
+                "waveform": {0: "B", 1: "T"}, "lengths": {0: "B"}, "sex": {0: "B"},
+                **{name: {0: "B"} for name in outputs},
+            },
+        )  # fmt: skip
+    graph = onnx.load(path)
+    with torch.inference_mode():
+        answers = module(*given)
+    for value, answer in zip(graph.graph.output, answers if len(outputs) > 1 else [answers], strict=True):
+        value.type.tensor_type.shape.dim[1].dim_value = answer.shape[1]  # which tracing does not always find out
+    return graph
+
+
 def largest_difference(
-    exported: nn.Module, recognizer: Recognizer, sampling_rate: int, *, takes_sex: bool = False
+    exported: Graph, recognizer: Recognizer, sampling_rate: int, *, takes_sex: bool = False
 ) -> float:
-    """Compare torch and ONNX Runtime over lengths of 0.2 to 20 s and batches of 1 and 8."""
+    """Compare torch and ONNX Runtime over lengths of 0.2 to 20 s and batches of 1 and 8.
+
+    A classical model is compared in its halves. The embedding, which is its standardised features, may differ by a
+    share of itself where it is larger than 1, since it knows no bounds. The probabilities must be those of the file's
+    own embedding: a feature that differs by a millionth may fall on the other side of a tree's threshold or turn the
+    vote of an SVM, which no tolerance of probabilities would tell from an error.
+    """
     rng = np.random.default_rng(0)
+    answer_for = exported.answer_for if isinstance(exported, _Exported) else lambda embedding: None
     worst = 0.0
     for seconds in _PARITY_SECONDS:
         size = round(seconds * sampling_rate)
@@ -132,13 +242,12 @@ def largest_difference(
             with torch.inference_mode():
                 expected = exported(*map(torch.from_numpy, (waveform, lengths, *given.values())))
             found = recognizer.run(waveform, lengths, **given)
-            found_worst = [np.abs(a.numpy() - b).max() for a, b in zip(expected, found, strict=True)]
-            worst = float(np.max([worst, *found_worst]))  # NaN where there is one, which max() may lose
+            differences = [np.abs(a.numpy() - b) for a, b in zip(expected, found, strict=True)]
+            answer = answer_for(found[1])
+            if answer is not None:
+                differences = [np.abs(answer.numpy() - found[0]), differences[1] / np.abs(found[1]).clip(1)]
+            worst = float(np.max([worst, *(d.max() for d in differences)]))  # NaN where there is one; max() may lose it
     return worst
-
-
-def _weights_of(run: Path, seed: int) -> Path:
-    return run / "fold_0" / f"seed_{seed}" / "weights.safetensors"
 
 
 def _recipe_of(run: Path) -> Recipe:
@@ -147,84 +256,19 @@ def _recipe_of(run: Path) -> Recipe:
     return load_recipe(run / "recipe.yaml")
 
 
-def _load_model(recipe: Recipe, weights: Path) -> Model:
-    if not weights.is_file():
-        raise RunError(f"no weights {str(weights)!r}: only the machine that trained a run keeps them; train it again.")
+def _load_model(recipe: Recipe, folder: Path) -> Model:
+    """Build a recipe's model and read what was fitted from the folder of a fold and seed."""
     classes = len(label_set_of(recipe.labels, recipe.corpora).classes)
-    model = build_model(recipe.named_features, recipe.model.name, recipe.model.settings, classes=classes)
-    model.body.load_state_dict(load_file(weights))
-    return model.eval()
+    front = build_front(recipe.named_features)
+    name, settings = recipe.model.name, recipe.model.settings
+    body = build_body(name, settings, layout=front.layout, classes=classes, is_for_weights=True)
+    if not (folder / body.file).is_file():
+        where = str(folder / body.file)
+        raise RunError(f"no weights {where!r}: only the machine that trained a run keeps them; train it again.")
+    body.load(folder)
+    return Model(front, body).eval()
 
 
-def _card(
-    recipe: Recipe,
-    run: Path,
-    model: Model,
-    *,
-    fit: dict[str, Any],
-    fold: dict[str, Any],
-) -> Card:
-    labels = label_set_of(recipe.labels, recipe.corpora)
-    speakers = set(fold["train"]["speakers"]) | set(fold["validation"]["speakers"])
-    utterances = fold["train"]["utterances"] + fold["validation"]["utterances"]
-    named = [part for name in recipe.corpora for part in (corpus_of(name).parts or (name,))]
-    corpora = [corpus_of(name) for name in dict.fromkeys([*named, *sorted({u.split("/")[0] for u in utterances})])]
-    about = tuple(
-        {
-            "name": c.name, "title": c.title, "licence": c.licence, "citation": c.citation, "url": c.url,
-            "speakers": sum(s.startswith(f"{c.voices_of or c.name}/") for s in speakers),
-            "utterances": sum(u.startswith(f"{c.name}/") for u in utterances),
-        }
-        for c in corpora
-    )  # fmt: skip
-    licences = dict.fromkeys(c.licence for c in corpora)
-    if len(licences) > 1:
-        licences.pop(PUBLIC_DOMAIN, None)  # it asks for nothing beside the others
-    weights = _weights_of(run, fit["seed"])
-    return Card(
-        name=recipe.name,
-        serkit_version=serkit.__version__,
-        classes=labels.classes,
-        label_set=labels.name,
-        label_note=labels.why,
-        sampling_rate=model.front.config.sampling_rate,
-        inputs=("waveform", "lengths", *(("sex",) if model.front.uses_sex else ())),
-        minimum_duration=MINIMUM_DURATION,
-        parameters=sum(p.numel() for p in model.parameters()),
-        corpora=about,
-        languages=tuple(sorted({language for c in corpora for language in c.languages})),
-        train_speakers=tuple(fold["train"]["speakers"]),
-        validation_speakers=tuple(fold["validation"]["speakers"]),
-        split_digest=read_json(run, "env.json")["split_digest"],
-        temperature=fit["temperature"],
-        validation_uar=fit["validation_uar"],
-        evidence=(),
-        weights_digest=hashlib.sha256(weights.read_bytes()).hexdigest(),
-        licence=" AND ".join(licences),
-        is_commercial_use_allowed=all(c.commercial for c in corpora),
-        is_sharing_allowed=all(c.derivatives for c in corpora),
-        not_for=NOT_FOR,
-        recipe=recipe.as_mapping(),
-    )
-
-
-def _evidence(run: Path, fitted: str, card: Card) -> Evidence:
-    """Recompute a run's numbers, which must be of what this recipe fits, or of these very weights."""
-    metrics = recompute(run)
-    if not metrics["complete"]:
-        raise RunError(f"{str(run)!r} is not finished: its numbers cannot go on a card.")
-    if metrics["protocol"] == UNSEEN_CORPUS:
-        is_ours = read_json(run, "metrics.json").get("model_weights_digest") == card.weights_digest
-    else:
-        is_ours = metrics["fitted"] == fitted
-    if not is_ours:
-        raise RunError(f"{str(run)!r} measured another model: its numbers cannot go on this card.")
-    names = ("protocol", "speakers", "utterances", "uar", "uar_low", "uar_high", "interval_over", "wa", "macro_f1")
-    return Evidence(
-        run=metrics["name"],
-        corpora=tuple(metrics["corpora"]),
-        is_speaker_independent=metrics["is_speaker_independent"],
-        seeds=len(metrics["seeds"]),
-        per_corpus=tuple({"corpus": name, **row} for name, row in metrics["per_corpus"].items()),
-        **{name: metrics[name] for name in names},
-    )
+def _body_of(model: Model) -> Body:
+    assert isinstance(model.body, Body)
+    return model.body

@@ -1,0 +1,253 @@
+"""Fitting one fold of an experiment: a single model, or the members of an ensemble, each with its own features."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from serkit.errors import RecipeError
+from serkit.files import write_whole
+from serkit.lab import processes
+from serkit.lab.augment import build_chain
+from serkit.lab.data import Store, augmented_rows
+from serkit.lab.features import Front, build_front
+from serkit.lab.models import Body, build_body, resolve_model
+from serkit.lab.models.ensemble import EnsembleConfig
+from serkit.lab.protocols import Fold, Split, check_ensemble, check_leakage, rotate_validation
+from serkit.lab.recipe import Recipe, parse_recipe
+from serkit.lab.runs import Fit
+from serkit.lab.training import Examples, fit, predict_logits
+from serkit.lab.voting import combine
+from serkit.lab.zoo import ENSEMBLE
+from serkit.labels import LabelSet
+from serkit.manifest import Manifest
+from serkit.types import FloatArray
+from serkit.watch import Watch
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model to be fitted: the recipe's own, or one of an ensemble's.
+
+    Attributes:
+        recipe: Of a single model, with every default filled in.
+        front: Its front end.
+        store: Audio at the front end's sampling rate.
+        features: Speed to utterance id to frames (N, F).
+    """
+
+    recipe: Recipe
+    front: Front
+    store: Store
+    features: Mapping[float, Mapping[str, FloatArray]]
+
+    def build(self, classes: int, *, is_for_weights: bool = False) -> Body:
+        """Build the body, from the state of torch's generator."""
+        return build_body(
+            self.recipe.model.name, self.recipe.model.settings, layout=self.front.layout, classes=classes,
+            is_for_weights=is_for_weights,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that the folds of one run share."""
+
+    recipe: Recipe
+    labels: LabelSet
+    manifest: Manifest
+    split: Split
+    members: tuple[Member, ...]
+    targets: Mapping[str, int]
+    folder: Path
+    watch: Watch
+
+
+@dataclass(frozen=True)
+class Job:
+    """One member to be fitted for a fold: which, by which seed, on which division of the training side."""
+
+    number: int
+    member: int
+    seed: int
+    fold: Fold
+
+    @property
+    def folder(self) -> str:
+        """Within the folder of fold and seed."""
+        return member_folder(self.number)
+
+
+def member_folder(number: int) -> str:
+    """Return the name of a member's folder."""
+    return f"member_{number:02d}"
+
+
+def member_recipes(recipe: Recipe) -> list[Recipe]:
+    """Return a recipe for each member of an ensemble, or the recipe itself."""
+    if recipe.model.name != ENSEMBLE:
+        return [recipe]
+    common = {"name": recipe.name, "corpora": recipe.corpora, "labels": recipe.labels, "protocol": recipe.protocol}
+    return [parse_recipe({**common, **member}) for member in ensemble_config(recipe).members]
+
+
+def ensemble_config(recipe: Recipe) -> EnsembleConfig:
+    """Return the settings of an ensemble's recipe."""
+    config = resolve_model(recipe.model.name, recipe.model.settings)
+    assert isinstance(config, EnsembleConfig)
+    return config
+
+
+def check_for_file(recipe: Recipe) -> None:
+    """Refuse what could not become a model file, before it is trained.
+
+    Raises:
+        ExportError: If a feature has no graph.
+        RecipeError: If an ensemble's members take different sampling rates.
+    """
+    fronts = [build_front(member.named_features) for member in member_recipes(recipe)]
+    for front in fronts:
+        if not front.has_graph:
+            front(None, None)  # says why
+    rates = sorted({front.config.sampling_rate for front in fronts})
+    if len(rates) > 1:
+        text = " and ".join(map(str, rates))
+        raise RecipeError(f"members at {text} Hz cannot be one model file: give their features one sampling_rate.")
+
+
+def ensemble_jobs(recipe: Recipe, manifest: Manifest, fold: Fold, seed: int) -> list[Job]:
+    """Return all that an ensemble has to fit for one fold: members, inner folds, then seeds.
+
+    A member's seed is its own plus a thousand times the run's.
+    """
+    config, folds = ensemble_config(recipe), [fold]
+    if config.inner_folds is not None:
+        folds = rotate_validation(manifest, recipe.protocol, fold, config.inner_folds)
+    kinds = [(m, f, s) for m in range(len(config.members)) for f in folds for s in config.seeds]
+    return [Job(number, m, 1000 * seed + s, f) for number, (m, f, s) in enumerate(kinds)]
+
+
+def fit_fold(run: Experiment, fold: Fold, seed: int, digests: Mapping[str, str]) -> tuple[Fit, NDArray[np.float64]]:
+    """Fit one fold.
+
+    Args:
+        run: The experiment.
+        fold: Which one.
+        seed: Of the run's seeds.
+        digests: Of the audio, for the leakage guard over inner folds.
+
+    Returns:
+        What the fit says of itself, and the calibrated probabilities (n, C) of the fold's test utterances.
+    """
+    folder = run.folder / f"fold_{fold.fold}" / f"seed_{seed}"
+    if run.recipe.model.name != ENSEMBLE:
+        found, body = _fit_member(run, run.members[0], fold, seed, folder)
+        return found, _probabilities(run, body, run.members[0], fold, found.temperature)
+    jobs = ensemble_jobs(run.recipe, run.manifest, fold, seed)
+    _check_members(run, jobs, digests)
+    fits, answers = [], []
+    for job in jobs:
+        member, place = run.members[job.member], folder / job.folder
+        found, body = _fit_or_load(run, member, job, place)
+        fits.append(found)
+        answers.append(_probabilities(run, body, member, fold, found.temperature))
+        run.watch.note(f"fold {fold.fold} seed {seed} member {job.number + 1} of {len(jobs)}, "
+                       f"{member.recipe.model.name}: validation UAR {found.validation_uar}")  # fmt: skip
+    scores = combine(np.stack(answers), ensemble_config(run.recipe).rule, member_weights(fits))
+    return _of_all(fold, seed, fits), scores
+
+
+def member_weights(fits: list[Fit]) -> list[float]:
+    """Return what each member weighs: its validation UAR, or the same for all where one has none."""
+    values = [fit.validation_uar for fit in fits]
+    return [1.0] * len(fits) if None in values else [float(value or 0.0) for value in values]
+
+
+def _fit_or_load(run: Experiment, member: Member, job: Job, folder: Path) -> tuple[Fit, Body]:
+    """Fit a member, or read it where an interrupted run has left it."""
+    done = folder / "fit.json"
+    if done.is_file():
+        body = member.build(len(run.labels.classes), is_for_weights=True)
+        body.load(folder)
+        return Fit(**json.loads(done.read_text("utf-8"))), body
+    found, body = _fit_member(run, member, job.fold, job.seed, folder)
+    if processes.is_main():
+        write_whole(done, json.dumps(asdict(found)))
+    processes.wait()
+    return found, body
+
+
+def _fit_member(run: Experiment, member: Member, fold: Fold, seed: int, folder: Path) -> tuple[Fit, Body]:
+    started = time.monotonic()
+    torch.manual_seed(seed)
+    body, recipe = member.build(len(run.labels.classes)), member.recipe
+    speaker_of = {u.id: u.speaker for u in run.manifest}
+    examples = Examples(
+        rows=[member.features[speed] for speed in recipe.augment.speeds],
+        plain=member.features[1.0],
+        train={i: run.targets[i] for i in fold.train},
+        validation={i: run.targets[i] for i in fold.validation},
+        classes=len(run.labels.classes),
+        augmented=_augmented(run, member, fold),
+        speakers={i: speaker_of[i] for i in fold.train},
+    )
+    with run.watch.bar(f"fold {fold.fold} seed {seed}", body.stages * recipe.train.epochs) as advance:
+        fitted = fit(
+            body, examples, recipe.train, recipe.augment, seed=seed, folder=folder,
+            on_epoch=lambda e: advance(e.epoch + 1, f"loss {e.train_loss:.2f}, validation UAR {e.validation_uar:.2f}"),
+        )  # fmt: skip
+    validation_uar = None if np.isnan(fitted.validation_uar) else round(100 * fitted.validation_uar, 2)
+    seconds = round(time.monotonic() - started, 1)
+    return Fit(fold.fold, seed, fitted.kept, len(fitted.history), validation_uar, fitted.temperature, seconds), body
+
+
+def _probabilities(run: Experiment, body: Body, member: Member, fold: Fold, temperature: float) -> NDArray[np.float64]:
+    if not fold.test:
+        return np.empty((0, len(run.labels.classes)))
+    logits, _ = predict_logits(body, member.features[1.0], {i: run.targets[i] for i in fold.test})
+    scores: NDArray[np.float64] = (torch.from_numpy(logits) / temperature).double().softmax(1).numpy()
+    return scores
+
+
+def _augmented(run: Experiment, member: Member, fold: Fold) -> Callable[[int, int], Mapping[str, FloatArray]] | None:
+    """Return what makes an epoch's frames from changed training waveforms, where the recipe changes them."""
+    settings, store = member.recipe.augment, member.store
+    if not settings.waveform:
+        return None
+    chain = build_chain([one.model_dump() for one in settings.waveform])
+    waveforms = {u.id: store.waveform(u) for u in run.manifest.subset(fold.train)}
+
+    def rows(seed: int, epoch: int) -> Mapping[str, FloatArray]:
+        return augmented_rows(
+            waveforms, chain, member.front, store.sexes, seed=seed, epoch=epoch, workers=settings.workers
+        )
+
+    return rows
+
+
+def _check_members(run: Experiment, jobs: list[Job], digests: Mapping[str, str]) -> None:
+    """Prove that no member of an ensemble has seen a speaker that the ensemble is scored on."""
+    for job in jobs:
+        check_leakage(replace(run.split, folds=(job.fold,)), run.manifest, digests)
+    if not run.split.is_speaker_independent:
+        return
+    speaker_of = {u.id: u.speaker for u in run.manifest}
+    seen = {job.folder: {speaker_of[i] for i in (*job.fold.train, *job.fold.validation)} for job in jobs}
+    check_ensemble(seen, {speaker_of[i] for i in jobs[0].fold.test})
+
+
+def _of_all(fold: Fold, seed: int, fits: list[Fit]) -> Fit:
+    """Sum up what the members say of themselves; an ensemble has no epoch and no temperature of its own."""
+    values = [fit.validation_uar for fit in fits if fit.validation_uar is not None]
+    mean = round(float(np.mean(values)), 2) if values else None
+    members: list[dict[str, Any]] = [asdict(fit) for fit in fits]
+    return Fit(
+        fold.fold, seed, 0, sum(fit.epochs for fit in fits), mean, 1.0, round(sum(fit.seconds for fit in fits), 1),
+        tuple(members),
+    )  # fmt: skip

@@ -1,0 +1,115 @@
+"""The card of a trained run's model, and the results that may stand on it."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import serkit
+from serkit.card import NOT_FOR, Card, Evidence
+from serkit.corpora import corpus_of, label_set_of
+from serkit.errors import RunError
+from serkit.lab.graphs import count_weights
+from serkit.lab.leaderboard import recompute
+from serkit.lab.models import Model
+from serkit.lab.models.scikit import Classical
+from serkit.lab.recipe import Recipe
+from serkit.lab.runs import UNSEEN_CORPUS, read_json
+
+PUBLIC_DOMAIN = "CC0-1.0"
+MINIMUM_DURATION = 0.1  # seconds; shorter than a syllable says nothing of emotion
+
+
+def describe(
+    recipe: Recipe, run: Path, models: Sequence[Model], weights: Sequence[Path], *, fit: dict[str, Any]
+) -> Card:
+    """Say what there is to say of a trained run's model, but for its results.
+
+    Args:
+        recipe: Its recipe.
+        run: Its folder.
+        models: The model, or an ensemble's members.
+        weights: The file of each.
+        fit: What ``metrics.json`` says of the fit.
+    """
+    fold = read_json(run, "folds.json")[0]
+    labels = label_set_of(recipe.labels, recipe.corpora)
+    speakers = set(fold["train"]["speakers"]) | set(fold["validation"]["speakers"])
+    utterances = fold["train"]["utterances"] + fold["validation"]["utterances"]
+    named = [part for name in recipe.corpora for part in (corpus_of(name).parts or (name,))]
+    corpora = [corpus_of(name) for name in dict.fromkeys([*named, *sorted({u.split("/")[0] for u in utterances})])]
+    about = tuple(
+        {
+            "name": c.name, "title": c.title, "licence": c.licence, "citation": c.citation, "url": c.url,
+            "speakers": sum(s.startswith(f"{c.voices_of or c.name}/") for s in speakers),
+            "utterances": sum(u.startswith(f"{c.name}/") for u in utterances),
+        }
+        for c in corpora
+    )  # fmt: skip
+    licences = dict.fromkeys(c.licence for c in corpora)
+    if len(licences) > 1:
+        licences.pop(PUBLIC_DOMAIN, None)  # it asks for nothing beside the others
+    uses_sex = any(model.front.uses_sex for model in models)
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in weights]
+    return Card(
+        name=recipe.name,
+        serkit_version=serkit.__version__,
+        classes=labels.classes,
+        label_set=labels.name,
+        label_note=labels.why,
+        sampling_rate=models[0].front.config.sampling_rate,
+        inputs=("waveform", "lengths", *(("sex",) if uses_sex else ())),
+        minimum_duration=MINIMUM_DURATION,
+        parameters=sum(map(_count_weights, models)),
+        corpora=about,
+        languages=tuple(sorted({language for c in corpora for language in c.languages})),
+        train_speakers=tuple(fold["train"]["speakers"]),
+        validation_speakers=tuple(fold["validation"]["speakers"]),
+        split_digest=read_json(run, "env.json")["split_digest"],
+        temperature=fit["temperature"],
+        validation_uar=fit["validation_uar"],
+        evidence=(),
+        weights_digest=digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest(),
+        licence=" AND ".join(licences),
+        is_commercial_use_allowed=all(c.commercial for c in corpora),
+        is_sharing_allowed=all(c.derivatives for c in corpora),
+        not_for=NOT_FOR,
+        recipe=recipe.as_mapping(),
+    )
+
+
+def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:
+    """Recompute a run's numbers, which must be of what a recipe fits, or of a model's very weights.
+
+    Args:
+        run: The folder of an evaluation.
+        fitted: What the model's recipe fits, see :func:`serkit.lab.leaderboard.what_is_fitted`.
+        card: Of the model.
+
+    Raises:
+        RunError: If the run is not finished, or measured another model.
+    """
+    metrics = recompute(run)
+    if not metrics["complete"]:
+        raise RunError(f"{str(run)!r} is not finished: its numbers cannot go on a card.")
+    if metrics["protocol"] == UNSEEN_CORPUS:
+        is_ours = read_json(run, "metrics.json").get("model_weights_digest") == card.weights_digest
+    else:
+        is_ours = metrics["fitted"] == fitted
+    if not is_ours:
+        raise RunError(f"{str(run)!r} measured another model: its numbers cannot go on this card.")
+    names = ("protocol", "speakers", "utterances", "uar", "uar_low", "uar_high", "interval_over", "wa", "macro_f1")
+    return Evidence(
+        run=metrics["name"],
+        corpora=tuple(metrics["corpora"]),
+        is_speaker_independent=metrics["is_speaker_independent"],
+        seeds=len(metrics["seeds"]),
+        per_corpus=tuple({"corpus": name, **row} for name, row in metrics["per_corpus"].items()),
+        **{name: metrics[name] for name in names},
+    )
+
+
+def _count_weights(model: Model) -> int:
+    if isinstance(model.body, Classical):
+        return count_weights(model.body.graph)
+    return sum(p.numel() for p in model.parameters())

@@ -1,0 +1,233 @@
+"""Ensembles: who their members are, whom each has seen, how they answer, and how they go on after a kill."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from toy import TINY, digests, manifest, speaker
+
+from serkit.errors import ExportError, LeakageError, ProtocolError, RecipeError
+from serkit.lab import fitting
+from serkit.lab.evaluation import evaluate, resolve_recipe, train
+from serkit.lab.export import export
+from serkit.lab.fitting import ensemble_jobs, member_recipes, member_weights
+from serkit.lab.protocols import Fold, rotate_validation
+from serkit.lab.recipe import Protocol, Recipe, parse_recipe
+from serkit.lab.runs import Fit, read_json, read_predictions
+from serkit.runtime.recognizer import Recognizer
+
+pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")
+NETWORK = {"model": TINY, "train": {"epochs": 1, "batch_size": 8}, "features": {"name": "logmel", "bands": 16}}
+FOREST = {
+    "model": {"name": "random_forest", "trees": 8, "depth": 3},
+    "features": [{"name": "statistics", "sampling_rate": 16_000}],
+}
+
+
+def ensemble(*members: Any, **settings: Any) -> Recipe:
+    model = {"name": "ensemble", "members": list(members), **settings}
+    protocol = {"folds": 2, "validation_speakers": 1}
+    return parse_recipe(
+        {"name": "emodb-2fold-vote", "corpora": ["emodb"], "labels": "emodb", "protocol": protocol, "model": model}
+    )
+
+
+@pytest.fixture(scope="module")
+def voted(emodb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of three members that vote."""
+    folder = tmp_path_factory.mktemp("ensembles") / "voted"
+    evaluate(ensemble(NETWORK, FOREST, rule="majority", seeds=[0, 1]), {"emodb": emodb_dir}, folder)
+    return folder
+
+
+def test_an_ensemble_is_fitted_once_per_member_inner_fold_and_seed() -> None:
+    people = manifest(*(speaker(f"toy/{i}") for i in range(6)))
+    fold = Fold(0, tuple(u.id for u in people if u.speaker > "toy/1"), (), tuple(u.id for u in people.subset(())))
+    jobs = ensemble_jobs(ensemble(NETWORK, FOREST, inner_folds=2, seeds=[0, 5]), people, fold, 3)
+    assert [(job.number, job.member, job.seed) for job in jobs] == [
+        (0, 0, 3000), (1, 0, 3005), (2, 0, 3000), (3, 0, 3005), (4, 1, 3000), (5, 1, 3005), (6, 1, 3000), (7, 1, 3005)
+    ]  # fmt: skip
+
+
+def test_inner_folds_let_every_training_speaker_be_validation_once() -> None:
+    people = manifest(*(speaker(f"toy/{i}") for i in range(7)))
+    names = [u.id for u in people if u.speaker != "toy/6"]
+    test = tuple(u.id for u in people if u.speaker == "toy/6")
+    folds = rotate_validation(people, Protocol(), Fold(4, tuple(names[:9]), tuple(names[9:]), test), 3)
+    assert sorted(i for fold in folds for i in fold.validation) == sorted(names)
+    for fold in folds:
+        assert (fold.fold, fold.test) == (4, test)
+        assert sorted((*fold.train, *fold.validation)) == sorted(names)
+        assert not {i.rsplit("-", 1)[0] for i in fold.train} & {i.rsplit("-", 1)[0] for i in fold.validation}
+
+
+def test_more_inner_folds_than_speakers_are_refused() -> None:
+    people = manifest(speaker("toy/0"), speaker("toy/1"))
+    with pytest.raises(ProtocolError, match=r"^3 inner folds need as many training speakers, and there are 2\.$"):
+        rotate_validation(people, Protocol(), Fold(0, tuple(u.id for u in people), (), ()), 3)
+
+
+def test_members_have_their_own_features_and_what_the_recipe_says_for_all() -> None:
+    first, second = member_recipes(ensemble(NETWORK, FOREST))
+    assert first.features[0].settings["bands"] == 16
+    assert second.model.name == "random_forest"
+    assert second.features[0].name == "statistics"
+    settings = ensemble("crnn").as_mapping() | {"train": {"epochs": 3}}
+    fresh = {**settings, "model": {"name": "ensemble", "members": [{"model": "crnn"}]}}
+    assert member_recipes(parse_recipe(fresh))[0].train.epochs == 3
+
+
+def test_a_resolved_ensemble_says_everything_of_each_member_and_stays_as_it_is() -> None:
+    recipe = resolve_recipe(ensemble(NETWORK, FOREST, rule="weighted"))
+    assert recipe.model.settings["members"][1]["model"].keys() >= {"trees", "depth", "leaf"}
+    assert resolve_recipe(recipe) == recipe
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({}, "an ensemble needs members"),
+        ({"members": [{"features": "logmel"}]}, "a member has model, .* and augment; this one has no model"),
+        ({"members": [{"model": "crnn", "seed": 1}]}, "this one has 'seed'"),
+        ({"members": [{"model": "crnn"}], "rule": "median"}, "rule: Input should be"),
+        ({"members": [{"model": "crnn"}], "seeds": [1, 1]}, "seeds is out of range"),
+        ({"members": [{"model": "crnn"}], "inner_folds": 1}, "inner_folds is out of range"),
+        ({"members": [{"model": "ensemble"}]}, "ensemble"),
+    ],
+)  # fmt: skip
+def test_an_impossible_ensemble_is_refused(model: dict[str, Any], message: str) -> None:
+    settings = {"name": "a", "corpora": ["emodb"], "labels": "emodb", "model": {"name": "ensemble", **model}}
+    with pytest.raises(RecipeError, match=message):
+        resolve_recipe(parse_recipe(settings))
+
+
+def test_features_of_its_own_are_no_ensembles() -> None:
+    with pytest.raises(RecipeError, match="none for an ensemble"):
+        parse_recipe({"name": "a", "corpora": ["emodb"], "labels": "emodb", "features": []})
+
+
+def test_a_majority_vote_gives_shares_of_the_members(voted: Path) -> None:
+    rows, classes = read_predictions(voted)
+    assert len(classes) == 7
+    for row in rows:
+        shares = np.array(row.probabilities) * 4
+        assert np.abs(shares - shares.round()).max() < 1e-3
+        assert row.probabilities[classes.index(row.predicted)] == max(row.probabilities)
+
+
+def test_a_fit_says_what_each_member_said(voted: Path) -> None:
+    fits = read_json(voted, "metrics.json")["fits"]
+    assert [len(fit["members"]) for fit in fits] == [4, 4]
+    for fit in fits:
+        mean = np.mean([member["validation_uar"] for member in fit["members"]])
+        assert fit["validation_uar"] == pytest.approx(mean, abs=0.01)
+        assert fit["temperature"] == 1
+
+
+def test_every_member_leaves_its_weights(voted: Path) -> None:
+    folder = voted / "fold_0" / "seed_0"
+    files = [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".csv"]
+    names = sorted(f"{file.parent.name}/{file.name}" for file in files)
+    assert names == [
+        "member_00/fit.json", "member_00/weights.safetensors", "member_01/fit.json", "member_01/weights.safetensors",
+        "member_02/fit.json", "member_02/model.onnx", "member_03/fit.json", "member_03/model.onnx",
+    ]  # fmt: skip
+
+
+def test_a_killed_ensemble_goes_on_at_its_member(
+    voted: Path, emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted, fit = list[str](), fitting.fit
+
+    def watched(*arguments: Any, folder: Path, **options: Any) -> Any:
+        if len(fitted) == 2:
+            fitted.append("killed")
+            raise KeyboardInterrupt
+        fitted.append(f"{folder.parents[1].name}/{folder.name}")
+        return fit(*arguments, folder=folder, **options)
+
+    monkeypatch.setattr(fitting, "fit", watched)
+    recipe = ensemble(NETWORK, FOREST, rule="majority", seeds=[0, 1])
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    assert fitted == [
+        "fold_0/member_00", "fold_0/member_01", "killed", "fold_0/member_02", "fold_0/member_03",
+        *(f"fold_1/member_0{i}" for i in range(4)),
+    ]  # fmt: skip
+    assert (tmp_path / "run" / "predictions.csv").read_bytes() == (voted / "predictions.csv").read_bytes()
+
+
+def test_a_member_that_has_seen_a_test_speaker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = manifest(*(speaker(f"toy/{i}") for i in range(4)))
+    ids = [u.id for u in people]
+    bad = Fold(0, tuple(ids[:8]), (), tuple(ids[6:]))
+    run = fitting.Experiment(
+        ensemble(NETWORK), None, people, fitting.Split("speaker_kfold", True, "speakers", (bad,)), (), {}, Path(), None
+    )  # type: ignore[arg-type]
+    with pytest.raises(LeakageError):
+        fitting._check_members(run, [fitting.Job(0, 0, 0, bad)], digests(people))
+
+
+def test_a_member_without_validation_weighs_as_much_as_the_others() -> None:
+    fits = [Fit(0, 0, 0, 1, value, 1.0, 1.0) for value in (50.0, None)]
+    assert member_weights(fits) == [1.0, 1.0]
+    assert member_weights(fits[:1]) == [50.0]
+
+
+def test_folds_are_read_back_from_json(voted: Path) -> None:
+    fold = json.loads((voted / "folds.json").read_text())[0]
+    assert not set(fold["train"]["speakers"]) & set(fold["test"]["speakers"])
+
+
+# One file of all members
+
+
+@pytest.fixture(scope="module")
+def final(emodb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of an ensemble for use."""
+    folder = tmp_path_factory.mktemp("ensembles") / "final"
+    train(ensemble(NETWORK, FOREST, rule="majority", seeds=[0, 1]), {"emodb": emodb_dir}, folder)
+    return folder
+
+
+def test_an_ensemble_becomes_one_file_that_votes(final: Path, tmp_path: Path) -> None:
+    assert export(final, tmp_path / "vote.onnx") < 1e-4
+    recognizer = Recognizer.load(tmp_path / "vote.onnx")
+    rng = np.random.default_rng(0)
+    waveform = (0.1 * rng.standard_normal((4, 20_000))).astype(np.float32)
+    probabilities, embedding = recognizer.run(waveform, np.array([20_000, 9000, 16_000, 4000]))
+    shares = probabilities * 4
+    assert np.abs(shares - shares.round()).max() < 1e-3
+    assert embedding.shape == (4, 16 + 16 + 6 + 6)
+
+
+def test_its_card_knows_whom_any_member_has_seen(final: Path, tmp_path: Path) -> None:
+    export(final, tmp_path / "vote.onnx")
+    card = Recognizer.load(tmp_path / "vote.onnx").card
+    assert len(card.seen_speakers) == 4
+    assert (card.temperature, card.sampling_rate) == (1.0, 16_000)
+    assert len(card.recipe["model"]["members"]) == 2
+
+
+def test_members_at_different_rates_are_refused_before_hours_are_spent(emodb_dir: Path, tmp_path: Path) -> None:
+    fast = {"model": "svm", "features": "notebook162"}
+    with pytest.raises(RecipeError, match=r"^members at 16000 and 22050 Hz cannot be one model file"):
+        train(ensemble(NETWORK, fast), {"emodb": emodb_dir}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_has_no_graph_is_evaluated_but_never_trained_for_a_file(emodb_dir: Path, tmp_path: Path) -> None:
+    pytest.importorskip("opensmile", reason="needs openSMILE, which is optional")
+    recipe = parse_recipe(
+        {
+            "name": "emodb-2fold-svm", "corpora": ["emodb"], "labels": "emodb", "features": "egemaps",
+            "model": {"name": "logistic"}, "protocol": {"folds": 2, "validation_speakers": 1},
+        }
+    )  # fmt: skip
+    assert evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "evaluated")["uar"] > 20
+    with pytest.raises(ExportError, match=r"^openSMILE is a program and has no graph"):
+        train(recipe, {"emodb": emodb_dir}, tmp_path / "trained")
+    assert not (tmp_path / "trained").exists()
