@@ -33,7 +33,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(recipes_app, name="recipes")
 
 _STOPPED = 130  # what typer makes of Ctrl-C
-_LAB = {"torch", "accelerate", "safetensors", "onnx", "onnxscript", "pydantic", "yaml"}
+_LAB = {"torch", "accelerate", "safetensors", "onnx", "onnxscript", "pydantic", "yaml", "sklearn", "skl2onnx"}
 
 RunOption = Annotated[Path, typer.Option("--out", "-o", help="The run folder.")]
 
@@ -127,6 +127,8 @@ def train(
     from serkit.watch import RichWatch
 
     metrics = evaluation.train(load_recipe(recipe), data_of(data), out, watch=RichWatch())
+    if not _is_main_process():
+        return
     typer.echo(
         f"{out}: validation UAR {metrics['validation_uar']}; next: serkit export {out} -o {metrics['name']}.onnx"
     )
@@ -159,7 +161,8 @@ def evaluate(
         if corpora:
             raise RecipeError("--corpora is for model files: a recipe names its own.")
         metrics = evaluation.evaluate(load_recipe(recipe), data_of(data), out, watch=RichWatch())
-    typer.echo(as_markdown([metrics]))
+    if _is_main_process():
+        typer.echo(as_markdown([metrics]))
 
 
 @app.command()
@@ -203,26 +206,35 @@ def compare(
 
 
 @models_app.command("list")
-def list_models(as_json: JsonOption = False) -> None:
-    """List the networks, with their trained weights at 7 classes over 64 bands."""
-    from serkit.lab.models import build_body, model_names
+def list_models(
+    classes: Annotated[int, typer.Option(min=2, help="Classes that the weights are counted for.")] = 7,
+    as_json: JsonOption = False,
+) -> None:
+    """List the models: trained weights, what each reads, the document it is from, and the licence of its code."""
+    from serkit.lab.models import model_names
+    from serkit.lab.summary import about
 
-    rows = []
-    for name in model_names():
-        body = build_body(name, {}, size=64, classes=7)
-        weights = sum(p.numel() for p in body.parameters())
-        rows.append({"model": name, "weights": weights, "about": _first_line(type(body))})
-    show_rows(rows, as_json, ("model", "weights", "about"))
+    rows = [about(name, classes=classes) for name in model_names()]
+    show_rows(rows, as_json, ("model", "weights", "features", "document", "licence", "about"))
 
 
 @models_app.command("show")
 def show_model(
-    file: Annotated[Path | None, typer.Argument(help="A model file; the embedded one by default.")] = None,
+    model: Annotated[str | None, typer.Argument(help="A name, or a model file; the embedded one by default.")] = None,
+    classes: Annotated[int, typer.Option(min=2, help="Of a named model.")] = 6,
+    as_json: JsonOption = False,
 ) -> None:
-    """Print a model file's card as JSON."""
+    """Print the layers of a named model, or the card of a model file as JSON."""
     from serkit.runtime.recognizer import Recognizer
 
-    typer.echo(json.dumps(Recognizer.load(file).card.to_json(), indent=1, ensure_ascii=False))
+    if model is None or Path(model).suffix == ".onnx" or Path(model).is_file():
+        typer.echo(json.dumps(Recognizer.load(model).card.to_json(), indent=1, ensure_ascii=False))
+        return
+    from serkit.lab.summary import as_json as as_content
+    from serkit.lab.summary import render, summarise_model
+
+    parts = summarise_model(model, classes=classes)
+    typer.echo(json.dumps(as_content(parts), indent=1) if as_json else render(parts))
 
 
 @recipes_app.command("list")
@@ -262,5 +274,8 @@ def _with_bar(answers: Any, files: Sequence[Path]) -> Any:
     return track(answers, "recognising", total=len(files), console=Console(stderr=True), transient=True)
 
 
-def _first_line(thing: type) -> str:
-    return (thing.__doc__ or "").strip().splitlines()[0]
+def _is_main_process() -> bool:
+    """Whether this one answers, where accelerate or torchrun started several."""
+    from serkit.lab import processes
+
+    return processes.is_main()

@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from serkit.cli.options import DataOption, JsonOption, data_of, show_rows
 
 if TYPE_CHECKING:
-    from serkit.lab.data import Store
     from serkit.manifest import Manifest
 
 Progress = Callable[[int], None]
 Rows = Mapping[str, Any]  # utterance id to (N, F)
-_OPENSMILE: dict[str, Literal["eGeMAPSv02", "ComParE_2016"]] = {"egemaps": "eGeMAPSv02", "compare2016": "ComParE_2016"}
 features_app = typer.Typer(help="Front ends.", no_args_is_help=True)
 
 
@@ -50,16 +48,21 @@ def extract(
     """Compute features into the store that trainings read; where it is interrupted, the same command goes on."""
     from serkit.corpora import read_corpora
     from serkit.lab.data import cache_dir, open_store
+    from serkit.lab.features import build_front
+    from serkit.lab.features.opensmile_features import OpenSmile
     from serkit.watch import RichWatch
 
     watch = RichWatch()
-    rate, names, compute = _extractor(feature)
+    front = build_front([{"name": name} for name in feature])
+    names: tuple[str, ...] = ()
+    if front.kind == "vector":
+        names = front.names if isinstance(front, OpenSmile) else tuple(f"f{i}" for i in range(front.size))
     _check_output(output, is_vector=bool(names))
     manifest = read_corpora(corpora, data_of(data))
     with watch.bar("decoding", len(manifest)) as advance:
-        store = open_store(manifest, rate, lambda done: advance(done, ""))
+        store = open_store(manifest, front.config.sampling_rate, lambda done: advance(done, ""))
     with watch.bar("+".join(feature), len(manifest)) as advance:
-        rows = compute(store, lambda done: advance(done, ""))
+        rows = store.features(front, 1.0, lambda done: advance(done, ""))
     if output:
         _write(manifest, rows, names, output)
     size = next(iter(rows.values())).shape[1]
@@ -94,22 +97,6 @@ def _needs_nothing(name: str) -> bool:
     except SerkitError:
         return False
     return True
-
-
-def _extractor(feature: list[str]) -> tuple[int, tuple[str, ...], Callable[["Store", Progress], Rows]]:
-    """Return a feature's sampling rate, the names of a vector's numbers (none for others), and what computes it."""
-    from serkit.errors import RecipeError
-    from serkit.lab.features import build_front
-    from serkit.lab.features.opensmile_features import OpenSmile, OpenSmileConfig
-
-    if not set(feature) & _OPENSMILE.keys():
-        front = build_front([{"name": name} for name in feature])
-        numbers = tuple(f"f{i}" for i in range(front.size)) if front.kind == "vector" else ()
-        return front.config.sampling_rate, numbers, lambda store, progress: store.features(front, 1.0, progress)
-    if len(feature) > 1:
-        raise RecipeError("openSMILE's functionals stand alone: they are no part of a model's graph.")
-    smile = OpenSmile(OpenSmileConfig(functionals=_OPENSMILE[feature[0]]))
-    return smile.config.sampling_rate, smile.names, lambda store, progress: store.functionals(smile, progress)
 
 
 def _check_output(output: Path | None, *, is_vector: bool) -> None:

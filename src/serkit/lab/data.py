@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from importlib.metadata import distributions
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +32,6 @@ from serkit.errors import ManifestError
 from serkit.lab import features
 from serkit.lab.augment import AugmentedUtterances, Chain, mask_spectrogram, random_of
 from serkit.lab.features import Front
-from serkit.lab.features.opensmile_features import OpenSmile
 from serkit.lab.recipe import Augment
 from serkit.manifest import Manifest
 from serkit.media import decode
@@ -39,7 +39,7 @@ from serkit.types import SEX_VALUES, FloatArray, Utterance
 
 _VERSIONS = [soundfile.__libsndfile_version__, soxr.__version__, *(d.version for d in distributions(name="av"))]
 _BLOCK = 256  # utterances of a pack of features
-_AT_ONCE = 8  # of them go through a front end
+_AT_ONCE = 16  # of them go through a front end
 _DECODERS = (load_audio.__module__, decode.__module__)
 
 
@@ -152,38 +152,8 @@ class Store:
         Returns:
             Utterance id to frames, shape (N, F).
         """
-        about = [type(front).__name__, asdict(front.config), speed, _features_code()]
+        about = [type(front).__name__, asdict(front.config), speed, front.version, _features_code()]
         sexes = self.sexes if front.uses_sex else {}
-
-        def compute(pack: Pack, names: Sequence[str], count: Callable[[int], None]) -> Iterator[tuple[str, FloatArray]]:
-            return _front_rows(pack, names, front, speed=speed, sexes=sexes, progress=count)
-
-        return self._packed(about, sexes, compute, progress)
-
-    def functionals(self, extractor: OpenSmile, progress: Callable[[int], None]) -> dict[str, FloatArray]:
-        """Return openSMILE's functionals of every utterance, shape (1, F), kept like :meth:`features`.
-
-        Args:
-            extractor: Its sampling rate must be the store's.
-            progress: Called with the number of utterances done.
-        """
-        about = [type(extractor).__name__, asdict(extractor.config), *extractor.names, _features_code()]
-
-        def compute(pack: Pack, names: Sequence[str], count: Callable[[int], None]) -> Iterator[tuple[str, FloatArray]]:
-            for done, name in enumerate(names, 1):
-                samples = np.array(pack.row(name)[:, 0])
-                yield name, extractor.extract(samples, extractor.config.sampling_rate)[None]
-                count(done)
-
-        return self._packed(about, {}, compute, progress)
-
-    def _packed(
-        self,
-        about: object,
-        sexes: Mapping[str, float],
-        compute: Callable[[Pack, Sequence[str], Callable[[int], None]], Iterator[tuple[str, FloatArray]]],
-        progress: Callable[[int], None],
-    ) -> dict[str, FloatArray]:
         rows: dict[str, FloatArray] = {}
         for pack in self.audio.values():
             names = list(pack.spans)
@@ -192,7 +162,8 @@ class Store:
                 content = [(name, pack.digests[name], sexes.get(name)) for name in block]
                 folder = cache_dir() / "features" / _digest(json.dumps([about, content]))
                 if not folder.exists():
-                    write_pack(folder, compute(pack, block, partial(_advance, progress, len(rows))))
+                    count = partial(_advance, progress, len(rows))
+                    write_pack(folder, _front_rows(pack, block, front, speed=speed, sexes=sexes, progress=count))
                 stored = Pack.open(folder)
                 rows |= {name: stored.row(name) for name in block}
                 progress(len(rows))
@@ -279,8 +250,13 @@ def augmented_rows(
 ) -> dict[str, FloatArray]:
     """Return one epoch's frames (N, F) of changed waveforms (T,), the same for any number of workers."""
     utterances = AugmentedUtterances(waveforms, chain, sampling_rate=front.config.sampling_rate, seed=seed, epoch=epoch)
-    loader = DataLoader(utterances, batch_size=None, num_workers=workers)
-    return {name: frames_of_batch(front, [samples.numpy()], [sexes.get(name)])[0] for name, samples in loader}
+    source = iter(DataLoader(utterances, batch_size=None, num_workers=workers))
+    rows = {}
+    while some := list(islice(source, _BLOCK)):
+        changed = [samples.numpy() for _, samples in some]
+        for place, row in frames_of_many(front, changed, [sexes.get(name) for name, _ in some]):
+            rows[some[place].name] = row
+    return rows
 
 
 def evaluation_batches(
@@ -353,7 +329,8 @@ def frames_of_many(
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(before) as pool:
+        # each thread says so for itself: until it has, its small operations may take several all the same
+        with ThreadPoolExecutor(before, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             for batch, rows in zip(batches, pool.map(compute, batches), strict=True):
                 yield from zip(batch, rows, strict=True)
     finally:
@@ -370,17 +347,12 @@ def frames_of_batch(
         waveforms: At its sampling rate.
         sexes: Of the speakers, for a front end that takes them; None where unknown.
     """
-    lengths = torch.tensor([len(samples) for samples in waveforms])
-    padded = torch.zeros(len(waveforms), int(lengths.max()))
-    for row, samples in zip(padded, waveforms, strict=True):
-        row[: len(samples)] = torch.from_numpy(np.array(samples))
-    given = [padded, lengths]
+    sex = None
     if front.uses_sex:
         known = sexes or [None] * len(waveforms)
-        given.append(torch.tensor([SEX_VALUES["unknown"] if sex is None else sex for sex in known]))
+        sex = torch.tensor([SEX_VALUES["unknown"] if value is None else value for value in known])
     with torch.inference_mode():
-        frames, counts = front(*given)
-    return [row[:, : int(count)].T.numpy() for row, count in zip(frames, counts, strict=True)]
+        return front.compute_many(waveforms, sex)
 
 
 @cache

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from serkit.audio import resample
-from serkit.errors import MissingExtraError, RecipeError
+from serkit.errors import ExportError, MissingExtraError, RecipeError
+from serkit.lab.features import build_front
 from serkit.lab.features.opensmile_features import OpenSmile, OpenSmileConfig
 from synthetic import voice
 
@@ -58,3 +60,18 @@ def test_without_the_package_the_command_that_installs_it_is_named(monkeypatch: 
 def test_a_setting_out_of_range_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match="is out of range"):
         OpenSmileConfig(**settings)
+
+
+def test_functionals_stand_beside_a_graphs_features_and_the_sex() -> None:
+    pytest.importorskip("opensmile", reason="needs the opensmile package")
+    front = build_front([{"name": "egemaps"}, {"name": "statistics"}, {"name": "sex"}])
+    assert front.layout.parts == (("egemaps", 88), ("statistics", 6), ("sex", 1))
+    assert not front.has_graph
+    found = front.compute_many([SPEECH], torch.tensor([1.0]))[0]
+    np.testing.assert_array_equal(found[0, :88], OpenSmile(OpenSmileConfig()).extract(SPEECH, RATE))
+    assert found[0, -1] == 1
+
+
+def test_there_is_no_graph_and_the_reason_is_given() -> None:
+    with pytest.raises(ExportError, match=r"^openSMILE is a program and has no graph: a model on its features cannot"):
+        OpenSmile(OpenSmileConfig())(torch.zeros(1, 16_000), torch.tensor([16_000]))

@@ -11,12 +11,12 @@ from typing import Any
 
 from serkit.errors import RecipeError, unknown_name
 from serkit.lab.features.composite import SEX, Composite, CompositeConfig
-from serkit.lab.features.front import Front, FrontConfig
+from serkit.lab.features.front import Front, FrontConfig, Layout
 from serkit.lab.features.logmel import LogMel, LogMelConfig
 from serkit.lab.settings import build_settings
 
 __all__ = [
-    "Front", "LogMel", "LogMelConfig", "build_feature", "build_front", "feature_names", "resolve_feature",
+    "Front", "Layout", "LogMel", "LogMelConfig", "build_feature", "build_front", "feature_names", "resolve_feature",
     "resolve_features",
 ]  # fmt: skip
 
@@ -34,11 +34,13 @@ _FEATURES = {
     "vector848": ("vector848", "Vector848"),
 }  # name to module and class; its settings are the class's name and Config
 
+_PROGRAMS = {"egemaps": "eGeMAPSv02", "compare2016": "ComParE_2016"}  # openSMILE's, which no model file can hold
+
 Named = Mapping[str, Any]  # a front end's name and those settings that differ from its defaults
 
 
 def feature_names() -> tuple[str, ...]:
-    """Return the names of all features."""
+    """Return the names of all features that a model file can hold."""
     return tuple(_FEATURES)
 
 
@@ -49,17 +51,19 @@ def resolve_feature(name: str, settings: dict[str, Any]) -> FrontConfig:
         UnknownNameError: If there is none of that name.
         RecipeError: If a setting is unknown or impossible.
     """
-    if name not in _FEATURES:
-        raise unknown_name("feature", name, (*_FEATURES, SEX), "serkit features list")
-    config: type[FrontConfig] = getattr(_module(name), f"{_FEATURES[name][1]}Config")
-    return build_settings(config, settings, where=f"features: {name}")
+    if name not in (*_FEATURES, *_PROGRAMS):
+        raise unknown_name("feature", name, (*_FEATURES, *_PROGRAMS, SEX), "serkit features list")
+    given = {"functionals": _PROGRAMS[name], **settings} if name in _PROGRAMS else settings
+    config: type[FrontConfig] = getattr(_module(name), f"{_class_of(name)}Config")
+    return build_settings(config, given, where=f"features: {name}")
 
 
 def build_feature(name: str, settings: dict[str, Any]) -> Front:
     """Build a front end; errors are those of :func:`resolve_feature`."""
     config = resolve_feature(name, settings)
-    front = getattr(_module(name), _FEATURES[name][1])(config)
+    front = getattr(_module(name), _class_of(name))(config)
     assert isinstance(front, Front)
+    front.name = name
     return front
 
 
@@ -100,4 +104,8 @@ def build_front(features: Sequence[Named]) -> Front:
 
 
 def _module(name: str) -> Any:
-    return import_module(f"serkit.lab.features.{_FEATURES[name][0]}")
+    return import_module(f"serkit.lab.features.{_FEATURES[name][0] if name in _FEATURES else 'opensmile_features'}")
+
+
+def _class_of(name: str) -> str:
+    return _FEATURES[name][1] if name in _FEATURES else "OpenSmile"

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from serkit.errors import RecipeError
-from serkit.lab.features.front import Front, Kind
+from serkit.lab.features.front import Front, Kind, Layout
 from serkit.lab.features.masking import frame_mask
+from serkit.types import FloatArray
 
 SEX = "sex"  # in a recipe's list of features
 
@@ -48,6 +50,23 @@ class Composite(Front):
             _check_frames(parts, config.sampling_rate)
 
     @property
+    def has_graph(self) -> bool:  # type: ignore[override]
+        """Whether all parts can stand in a model file."""
+        return all(part.has_graph for part in self.parts)
+
+    @property
+    def version(self) -> str:  # type: ignore[override]
+        """Of the programs that parts call."""
+        return " ".join(str(part.version) for part in self.parts if part.version)
+
+    @property
+    def layout(self) -> Layout:
+        """The parts' rows, one behind the other, the sex last."""
+        parts = [part for front in self.parts for part in front.layout.parts]  # type: ignore[union-attr]
+        sex = ((SEX, 1),) if self.config.uses_sex else ()
+        return Layout(self.kind, (*parts, *sex), 1 if self.kind == "vector" else None)
+
+    @property
     def uses_sex(self) -> bool:
         """Whether the recipe asks for the speaker's sex."""
         return self.config.uses_sex  # type: ignore[no-any-return]
@@ -73,6 +92,18 @@ class Composite(Front):
             columns.append(sex[:, None, None].expand(-1, 1, frames.shape[-1]))
         mask = frame_mask(frame_lengths, frames.shape[-1])[:, None, :].to(frames.dtype)
         return torch.cat(columns, dim=1) * mask, frame_lengths
+
+    def compute_many(self, waveforms: Sequence[FloatArray], sex: Tensor | None = None) -> list[FloatArray]:
+        """Compute the features of several waveforms, (N, F) each; see :class:`Front`."""
+        found = [part.compute_many(waveforms) for part in self.parts]  # type: ignore[operator]
+        if self.config.uses_sex:
+            assert sex is not None
+            found.append([np.full((1, 1), value, np.float32) for value in sex.tolist()])
+        rows = []
+        for columns in zip(*found, strict=True):
+            longest = max(len(column) for column in columns)
+            rows.append(np.concatenate([np.broadcast_to(c, (longest, c.shape[1])) for c in columns], axis=1))
+        return rows
 
 
 def _common_kind(parts: Sequence[Front]) -> Kind:

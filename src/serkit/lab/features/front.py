@@ -1,11 +1,50 @@
 """The contract of every front end, from waveform to what a network reads."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import torch
 from torch import Tensor, nn
 
+from serkit.types import FloatArray
+
 Kind = Literal["frames", "vector", "image"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a front end hands to a network, (B, F, N), and which rows are which feature's.
+
+    Attributes:
+        kind: As a front end's.
+        parts: Name and number of rows of each feature, in their order.
+        columns: N, where it is always the same.
+    """
+
+    kind: Kind
+    parts: tuple[tuple[str, int], ...]
+    columns: int | None = None
+
+    @property
+    def size(self) -> int:
+        """F, the rows of all parts."""
+        return sum(size for _, size in self.parts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features, in their order."""
+        return tuple(name for name, _ in self.parts)
+
+    def rows(self, name: str) -> slice:
+        """Return which rows are a feature's; KeyError where it is not there."""
+        first = 0
+        for part, size in self.parts:
+            if part == name:
+                return slice(first, first + size)
+            first += size
+        raise KeyError(name)
 
 
 class FrontConfig(Protocol):
@@ -20,14 +59,26 @@ class Front(nn.Module, ABC):
     """A front end: export-safe, batched, and blind to padding.
 
     Attributes:
+        name: In the registry.
         config: Its settings.
         size: F, the numbers per frame (or in the vector, or the rows of the picture).
+        has_graph: Whether it can stand in a model file.
+        version: Of another program that it calls, which changes its numbers.
         kind: ``frames``: (B, F, N), N growing with the sound; ``vector``: (B, F, 1); ``image``: (B, F, N) of one size.
     """
 
+    name: str = ""
+    has_graph: bool = True
+    version: str = ""
     kind: Kind = "frames"
     size: int
     config: Any
+
+    @property
+    def layout(self) -> Layout:
+        """What it hands over, for networks to be built on."""
+        columns = {"frames": None, "vector": 1, "image": getattr(self, "columns", None)}[self.kind]
+        return Layout(self.kind, ((self.name, self.size),), columns)
 
     @property
     def uses_sex(self) -> bool:
@@ -45,3 +96,22 @@ class Front(nn.Module, ABC):
         Returns:
             Features (B, F, N), zero behind each utterance's end, and their valid lengths (B,), int64.
         """
+
+    def compute_many(self, waveforms: Sequence[FloatArray], sex: Tensor | None = None) -> list[FloatArray]:
+        """Compute the features of several waveforms as a store keeps them: what :meth:`forward` gives, without padding.
+
+        A front end may override this with what is faster on a processor. Gradients are not needed.
+
+        Args:
+            waveforms: Each of shape (T,), at best of similar lengths.
+            sex: Of the speakers, shape (B,), where ``uses_sex``.
+
+        Returns:
+            For each waveform an array (N, F).
+        """
+        lengths = torch.tensor([len(samples) for samples in waveforms])
+        padded = torch.zeros(len(waveforms), int(lengths.max()))
+        for row, samples in zip(padded.numpy(), waveforms, strict=True):
+            row[: len(samples)] = samples
+        features, counts = self(padded, lengths) if sex is None else self(padded, lengths, sex)
+        return [row[:, :count].T.numpy() for row, count in zip(features, counts.tolist(), strict=True)]

@@ -8,6 +8,7 @@ turn phases alone, and the power spectrum has none. Outside an export a processo
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,10 +20,14 @@ from torch.nn import functional
 
 from serkit.errors import RecipeError
 from serkit.lab.features.front import Front
+from serkit.lab.features.joined import join, map_magnitudes, mean_over_frames
 from serkit.lab.features.masking import frame_mask, masked_mean_and_deviation, trim_silence
 from serkit.lab.features.power import Bands, map_power, mute_padding
 from serkit.lab.features.spectrum import Stft, is_exporting
 from serkit.lab.settings import require
+from serkit.types import FloatArray
+
+_VARIANCE_FLOOR = 1e-4  # added where a deviation is divided by: silence stays finite
 
 
 @dataclass(frozen=True)
@@ -113,13 +118,42 @@ class LogMel(Front):
         mask = frame_mask(frames, logmel.shape[-1])[:, None, :].to(logmel.dtype)
         if self.config.normalise != "none":
             if self.config.normalise == "band":
-                logmel = logmel - masked_mean_and_deviation(logmel, mask, (2,), 1e-4)[0]
-                deviation = masked_mean_and_deviation(logmel, mask, (1, 2), 1e-4)[1]
+                logmel = logmel - masked_mean_and_deviation(logmel, mask, (2,), _VARIANCE_FLOOR)[0]
+                deviation = masked_mean_and_deviation(logmel, mask, (1, 2), _VARIANCE_FLOOR)[1]
             else:
-                mean, deviation = masked_mean_and_deviation(logmel, mask, (1, 2), 1e-4)
+                mean, deviation = masked_mean_and_deviation(logmel, mask, (1, 2), _VARIANCE_FLOOR)
                 logmel = logmel - mean
             logmel = logmel / deviation
         return logmel * mask, frames
+
+    def compute_many(self, waveforms: Sequence[FloatArray], sex: Tensor | None = None) -> list[FloatArray]:
+        """Compute the features of several waveforms; see :class:`Front`."""
+        joined = join(waveforms, n_fft=self.config.n_fft, hop=self.hop)
+        logmel = map_magnitudes(self.stft, joined, self._logmel_of_magnitudes)  # (N, F) of all
+        rows = [logmel[span] for span in joined.spans]
+        if self.config.trim_db is not None:
+            rows = [self._trim(row) for row in rows]
+        return rows if self.config.normalise == "none" else [self._normalise(row) for row in rows]
+
+    def _logmel_of_magnitudes(self, magnitudes: FloatArray) -> Tensor:
+        bands = self.bands(torch.from_numpy(np.square(magnitudes, out=magnitudes)))
+        logmel = bands.numpy()
+        logmel += np.float32(self.config.floor)
+        np.log(logmel, out=logmel)
+        return bands  # type: ignore[no-any-return]
+
+    def _trim(self, logmel: FloatArray) -> FloatArray:
+        """Cut (N, F) as :func:`trim_silence` does."""
+        assert self.config.trim_db is not None
+        power = np.exp(logmel).sum(1)
+        active = np.flatnonzero(power >= power.max() * np.float32(10 ** (-self.config.trim_db / 10)))
+        return logmel[active[0] : active[-1] + 1]
+
+    def _normalise(self, logmel: FloatArray) -> FloatArray:
+        """Shift and scale (N, F) as :meth:`forward` does."""
+        centred = logmel - (mean_over_frames(logmel) if self.config.normalise == "band" else logmel.mean())
+        variance = np.square(centred).mean()
+        return centred / np.sqrt(variance + np.float32(_VARIANCE_FLOOR))  # type: ignore[no-any-return]
 
     def logmel(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the plain log-mel (B, F, N), neither trimmed nor normalised, and valid lengths (B,)."""

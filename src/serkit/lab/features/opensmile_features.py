@@ -5,16 +5,21 @@ audEERING's licence for research and education, which forbids commercial use. No
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Any, Literal
+from importlib.metadata import version
+from threading import Lock
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from serkit.audio import load_audio
-from serkit.errors import MissingExtraError
+from serkit.errors import ExportError, MissingExtraError
+from serkit.lab.features.front import Front, Kind
 from serkit.lab.settings import require
 from serkit.types import FloatArray
 
@@ -37,8 +42,8 @@ class OpenSmileConfig:
         require(self, sampling_rate=self.sampling_rate >= 8000, functionals=self.functionals in SETS)
 
 
-class OpenSmile:
-    """Functionals of one of openSMILE's sets, one utterance at a time.
+class OpenSmile(Front):
+    """Functionals of one of openSMILE's sets, one utterance at a time; a model on them cannot become a file.
 
     Licence: the opensmile package is free for private use, research and education alone, and not for commercial use;
     so is what is trained on it, as its licence has it.
@@ -47,8 +52,34 @@ class OpenSmile:
         Multimedia 2010.
     """
 
+    kind: Kind = "vector"
+    has_graph = False
+
     def __init__(self, config: OpenSmileConfig) -> None:
+        super().__init__()
         self.config = config
+        self._one_at_a_time = Lock()  # the program is not made for threads
+
+    @property
+    def version(self) -> str:  # type: ignore[override]
+        """Of the program."""
+        return f"opensmile {version('opensmile')}"
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> NoReturn:
+        """Refuse: there is no graph.
+
+        Raises:
+            ExportError: Always.
+        """
+        raise ExportError(
+            "openSMILE is a program and has no graph: a model on its features cannot become a file; "
+            "serkit's own functionals are 'prosody'."
+        )
+
+    def compute_many(self, waveforms: Sequence[FloatArray], sex: Tensor | None = None) -> list[FloatArray]:
+        """Compute the functionals of waveforms (T,) at the config's sampling rate, each (1, F)."""
+        with self._one_at_a_time:
+            return [self.extract(np.array(samples), self.config.sampling_rate)[None] for samples in waveforms]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,7 +91,7 @@ class OpenSmile:
         return tuple(self._smile.feature_names)
 
     @property
-    def size(self) -> int:
+    def size(self) -> int:  # type: ignore[override]
         """F, how many there are; errors are those of :attr:`names`."""
         return len(self.names)
 

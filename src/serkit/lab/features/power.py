@@ -17,7 +17,7 @@ from serkit.lab.features.masking import frame_mask
 from serkit.lab.features.spectrum import Stft, is_exporting
 
 _BLOCK_POINTS = 1 << 18  # of all frames at once: 1 MB, which a core's own cache about holds
-_BANDS_AT_ONCE = 32
+_BANDS_AT_ONCE = 16
 
 
 def mute_padding(waveform: Tensor, lengths: Tensor) -> Tensor:
@@ -76,8 +76,9 @@ class Bands(nn.Module):
 
     def forward(self, power: Tensor) -> Tensor:
         """Turn (..., N, K) into bands (..., N, F)."""
-        parts = zip(self.ranges, self.buffers(), strict=True)
-        return torch.cat([torch.matmul(power[..., low:high], part) for (low, high), part in parts], dim=-1)
+        parts = [getattr(self, f"part_{number}") for number in range(len(self.ranges))]
+        ranges = zip(self.ranges, parts, strict=True)
+        return torch.cat([torch.matmul(power[..., low:high], part) for (low, high), part in ranges], dim=-1)
 
 
 def decibels(power: Tensor, mask: Tensor, *, top_db: float, floor: float = 1e-10) -> Tensor:
