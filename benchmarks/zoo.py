@@ -1,9 +1,9 @@
 """Claim: every model's file answers a 3 s clip at least 10 times faster than the clip lasts; and a table of them all.
 
-For each model over its own features, at six classes: trained weights, seconds per epoch over 1000 clips, megabytes of the
-model file, and milliseconds that ``Recognizer.predict`` takes for a clip of 3 s. Training is one ``fit()`` over clips of
-2 s whose features are computed beforehand, on which the second epoch counts; what has no epochs is fitted whole, on 1000
-vectors. Labels are drawn, for which time does not care much. ``--write FILE`` writes the table as a page.
+For each model over its own features, at six classes: trained weights, seconds per epoch over 1000 clips, megabytes
+of the model file, and milliseconds that ``Recognizer.predict`` takes for a clip of 3 s. Training is one ``fit()``
+over clips of 2 s whose features are computed beforehand, and its second epoch counts; what has no epochs is fitted
+whole, on 1000 vectors. Labels are drawn, for which time does not care much. ``--write FILE`` makes it a page.
 
 The clips are those of ``examples/``, cut and repeated.
 """
@@ -26,11 +26,11 @@ CLASSES, CLIPS, VECTORS, RUNS = 6, 128, 1000, 5
 PAGE = """# The models, side by side
 
 Made by `python benchmarks/zoo.py --write docs/ZOO.md`; do not edit. Six classes; each model over the features that it
-reads by default (`serkit models list`), trained as its document or its defaults say, on {machine}. An epoch is over 1000 clips
-of 2 s whose features are in the store; models of scikit-learn have none, and the whole fit counts. The answer is that of
-`Recognizer.predict` from a file, features included: the median of {runs}. Weights of trees are their thresholds and leaves.
-What the models recognise is in [RESULTS.md](RESULTS.md), what each is and where it differs from its document in
-[MODELS.md](MODELS.md).
+reads by default (`serkit models list`), trained as its document or its defaults say, on {machine}. An epoch is over
+1000 clips of 2 s whose features are in the store; models of scikit-learn have none, and the whole fit counts. The
+answer is that of `Recognizer.predict` from a file, features included: the median of {runs}. Weights of trees are their
+thresholds and leaves. What the models recognise is in [RESULTS.md](RESULTS.md), what each is and where it differs from
+its document in [MODELS.md](MODELS.md).
 
 {table}
 """
@@ -83,7 +83,8 @@ def epoch_seconds(body: Any, front: Any, train: Any) -> float:
 
     count = VECTORS if body.is_fitted_at_once else CLIPS
     rows = features_of(front, count)
-    targets = {name: int(target) for name, target in zip(rows, np.random.default_rng(1).integers(0, CLASSES, count))}
+    drawn = np.random.default_rng(1).integers(0, CLASSES, count).tolist()
+    targets = dict(zip(rows, drawn, strict=True))
     speakers = {name: f"speaker {i % 20}" for i, name in enumerate(rows)}
     examples = Examples([rows], rows, targets, {}, CLASSES, speakers=speakers)
     quiet = Augment(speeds=(1.0,), band_masks=0, frame_masks=0, mixup=0)
@@ -104,6 +105,7 @@ def measure(name: str) -> Measured:
     from serkit.lab.graphs import count_weights
     from serkit.lab.models import build_model
     from serkit.lab.recipe import parse_recipe
+    from serkit.lab.zoo import find_model
     from serkit.runtime.recognizer import Recognizer
 
     recipe = parse_recipe({"name": "zoo", "corpora": ["emodb"], "labels": "emodb", "model": name})
@@ -120,8 +122,6 @@ def measure(name: str) -> Measured:
         answer = median_seconds([lambda: recognizer.predict(clip, sampling_rate=SAMPLING_RATE)], runs=[RUNS])[0]
         size = file.stat().st_size / 1e6
     reads = ", ".join(feature.name for feature in recipe.features)
-    from serkit.lab.zoo import find_model
-
     return Measured(name, find_model(name).document, reads, weights, seconds, size, 1000 * answer)
 
 

@@ -22,7 +22,7 @@ from serkit.lab.graphs import FLOOR, join, vote
 from serkit.lab.leaderboard import what_is_fitted
 from serkit.lab.merging import OPSET
 from serkit.lab.model_card import describe, evidence_of
-from serkit.lab.models import Body, Model, build_body
+from serkit.lab.models import Model, build_body
 from serkit.lab.models.scikit import Classical
 from serkit.lab.recipe import Recipe, load_recipe
 from serkit.lab.runs import Fit, read_json
@@ -138,14 +138,14 @@ def _parts_of(recipe: Recipe, run: Path, fit: dict[str, Any]) -> list[_Part]:
     folder = run / "fold_0" / f"seed_{fit['seed']}"
     if recipe.model.name != ENSEMBLE:
         model = _load_model(recipe, folder)
-        return [_Part(model, fit["temperature"], 1.0, folder / _body_of(model).file)]
+        return [_Part(model, fit["temperature"], 1.0, folder / model.body.file)]
     fits = [Fit(**member) for member in fit["members"]]
     members = member_recipes(recipe)
     parts = []
     for number, (said, weight) in enumerate(zip(fits, member_weights(fits), strict=True)):
         place = folder / member_folder(number)
         model = _load_model(members[number * len(members) // len(fits)], place)
-        parts.append(_Part(model, said.temperature, weight, place / _body_of(model).file))
+        parts.append(_Part(model, said.temperature, weight, place / model.body.file))
     return parts
 
 
@@ -267,8 +267,3 @@ def _load_model(recipe: Recipe, folder: Path) -> Model:
         raise RunError(f"no weights {where!r}: only the machine that trained a run keeps them; train it again.")
     body.load(folder)
     return Model(front, body).eval()
-
-
-def _body_of(model: Model) -> Body:
-    assert isinstance(model.body, Body)
-    return model.body

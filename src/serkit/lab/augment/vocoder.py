@@ -5,7 +5,8 @@ follow it.
 
 Where frames are read and written at the same hop, the phase that the textbook unwraps before it adds it up is the
 turn from one frame to the next, whole circles apart. So no angle is ever needed: a turn is the product of two unit
-numbers, and adding up turns is a product along time.
+numbers, and adding up turns is a product along time. As long as frames are read one after the other, that product is
+the phase of the frame itself, so it is taken over the jumps alone: the frames that are read twice, or passed over.
 """
 
 import math
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from serkit.types import FloatArray
 
 _OVERLAP = 4  # frames over each sample
+_TINY = np.finfo(np.float32).tiny  # below this there is silence
 _WINDOW_S = 0.04  # three periods of a low voice
 
 
@@ -40,18 +42,20 @@ def time_stretch(samples: FloatArray, rate: float, *, sampling_rate: int, n_fft:
     n_fft = n_fft or _frame_points(sampling_rate)
     hop = n_fft // _OVERLAP
     length = max(1, round(samples.shape[-1] / rate))
+    if samples.ndim == 2:
+        return np.stack([time_stretch(row, rate, sampling_rate=sampling_rate, n_fft=n_fft) for row in samples])
     window = np.float32(0.5) - np.float32(0.5) * np.cos(2 * np.pi / n_fft * np.arange(n_fft), dtype=np.float32)
-    padded = np.pad(np.atleast_2d(samples), ((0, 0), (n_fft // 2, n_fft // 2)))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft, axis=1)[:, ::hop] * window
-    spectrum = torch.fft.rfft(torch.from_numpy(frames)).numpy()  # (B, N, K)
-    frames = torch.fft.irfft(torch.from_numpy(_stretched(spectrum, rate)), n_fft).numpy()  # (B, N', n_fft)
+    count = len(samples) // hop + 1
+    padded = np.zeros((count - 1) * hop + n_fft, np.float32)
+    padded[n_fft // 2 : n_fft // 2 + len(samples)] = samples
+    frames = torch.from_numpy(padded).unfold(0, n_fft, hop) * torch.from_numpy(window)
+    spectrum = _stretched(torch.fft.rfft(frames).numpy(), rate)
+    frames = torch.fft.irfft(torch.from_numpy(spectrum), n_fft).numpy()  # (N', n_fft)
     frames *= window
-    covering = _overlapped(np.broadcast_to(np.square(window), (1, *frames.shape[1:])), hop)
-    covering[covering < np.finfo(np.float32).tiny] = 1  # at the ends, where no frame reaches
-    middle = slice(n_fft // 2, n_fft // 2 + length)
-    stretched = _overlapped(frames, hop)[:, middle] / covering[:, middle]
-    stretched = np.pad(stretched, ((0, 0), (0, length - stretched.shape[1])))
-    return stretched.reshape(*samples.shape[:-1], length)
+    total = _overlapped(frames, hop)
+    _divide_by_covering(total, np.square(window).reshape(_OVERLAP, hop))
+    stretched = total.reshape(-1)[n_fft // 2 : n_fft // 2 + length]
+    return np.pad(stretched, (0, length - len(stretched)))
 
 
 def shift_pitch(
@@ -80,21 +84,24 @@ def shift_pitch(
 
 
 def _stretched(spectrum: NDArray[np.complex64], rate: float) -> NDArray[np.complex64]:
-    """Read a spectrum (B, N, K) at steps of ``rate`` frames: (B, N', K)."""
-    steps = np.arange(0, spectrum.shape[1], rate)
+    """Read a spectrum (N, K) at steps of ``rate`` frames: (N', K)."""
+    steps = np.arange(0, len(spectrum), rate)
     at = steps.astype(np.int64)
     share = (steps - at).astype(np.float32)[:, None]
-    spectrum = np.pad(spectrum, ((0, 0), (0, 2), (0, 0)))
-    level = np.abs(spectrum)
-    silent = level < np.finfo(np.float32).tiny
-    direction = spectrum * (1 / np.where(silent, 1, level))
-    direction[silent] = 1  # it has no phase, and a zero would end the product
-    turns = direction[:, :-1].conj()
-    turns *= direction[:, 1:]
-    stretched = np.concatenate([direction[:, :1], turns[:, at[:-1]]], axis=1)
-    for step in range(1, len(at)):  # a product along time, three times as fast as numpy's own
-        stretched[:, step] *= stretched[:, step - 1]
-    below, above = level[:, at], level[:, at + 1]
+    level = np.zeros((len(spectrum) + 1, spectrum.shape[1]), np.float32)  # silence follows
+    np.abs(spectrum, out=level[:-1])
+    scale = np.maximum(level[:-1], _TINY)
+    direction = np.empty(level.shape, np.complex64)
+    np.multiply(spectrum, np.reciprocal(scale, out=scale), out=direction[:-1])
+    direction[level < _TINY] = 1  # silence has no phase, and a zero would end the product
+    stretched = direction[at]
+    jumps = np.flatnonzero(at[1:] - at[:-1] != 1)
+    turns = direction[at[jumps] + 1] * direction[at[jumps + 1]].conj()  # from where a jump leads to where it should
+    turns = torch.from_numpy(turns).cumprod(0).numpy()
+    behind = np.searchsorted(jumps, np.arange(len(at)))  # jumps before each step
+    first = int(np.searchsorted(behind, 1))
+    stretched[first:] *= turns[behind[first:] - 1]
+    below, above = level[at], level[at + 1]
     above -= below
     above *= share
     above += below
@@ -103,12 +110,21 @@ def _stretched(spectrum: NDArray[np.complex64], rate: float) -> NDArray[np.compl
 
 
 def _overlapped(frames: FloatArray, hop: int) -> FloatArray:
-    """Add up frames (B, N, n_fft) that start a hop apart: (B, T)."""
-    count = frames.shape[1]
-    total = np.zeros((len(frames), count + _OVERLAP - 1, hop), np.float32)
+    """Add up frames (N, n_fft) that start a hop apart: (N + 3, hop)."""
+    total = np.zeros((len(frames) + _OVERLAP - 1, hop), np.float32)
     for i in range(_OVERLAP):
-        total[:, i : i + count] += frames[:, :, i * hop : (i + 1) * hop]
-    return total.reshape(len(frames), -1)
+        total[i : i + len(frames)] += frames[:, i * hop : (i + 1) * hop]
+    return total
+
+
+def _divide_by_covering(total: FloatArray, squares: FloatArray) -> None:
+    """Divide overlapped frames (N' + 3, hop) by how much of the windows' squares, (4, hop), lies over each sample."""
+    last = len(total) - _OVERLAP  # number of the last frame
+    for row in {*range(_OVERLAP - 1), *range(last + 1, len(total))}:
+        covering = squares[max(0, row - last) : row + 1].sum(0)
+        covering[covering < _TINY] = 1  # where no frame reaches
+        total[row] /= covering
+    total[_OVERLAP - 1 : last + 1] /= squares.sum(0)
 
 
 def _frame_points(sampling_rate: int) -> int:

@@ -122,10 +122,10 @@ class Model(nn.Module):
     Training may feed ``body`` from stored features; an exported file holds both.
     """
 
-    def __init__(self, front: Front, body: nn.Module) -> None:
+    def __init__(self, front: Front, body: Body) -> None:
         super().__init__()
         self.front: Front = front
-        self.body = body
+        self.body: Body = body
 
     def forward(self, waveform: Tensor, lengths: Tensor, sex: Tensor | None = None) -> Output:
         """Waveform (B, T), valid lengths (B,) and where the front end takes it the sex (B,) to logits and embedding."""
