@@ -16,7 +16,7 @@ from toy import tiny_recipe
 
 from serkit.card import Card
 from serkit.corpora import read_corpora
-from serkit.errors import CorpusError, LeakageError, ProtocolError, RunError
+from serkit.errors import CorpusError, LeakageError, ProtocolError, RunError, SerkitError
 from serkit.lab import evaluation, runs
 from serkit.lab.data import open_store
 from serkit.lab.evaluation import evaluate, evaluate_model, resolve_recipe, train
@@ -540,3 +540,27 @@ def test_waveforms_are_changed_of_the_training_side_alone(
     evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run")
     folds = json.loads((tmp_path / "run" / "folds.json").read_text())
     assert changed == [set(fold["train"]["utterances"]) for fold in folds]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"train": {"loss": "focal"}},
+            "train.loss: logistic is fitted at once and would ignore it; of train it reads cl",
+        ),
+        ({"augment": {"speeds": [1], "mixup": 0.5}}, "augment."),
+        ({"protocol": {"folds": 50}}, "50 folds need as many speakers"),
+        ({"protocol": {"folds": 2, "validation_speakers": 9}}, "too few to hold out 9 for validation"),
+    ],
+)
+def test_what_nobody_would_do_is_refused_before_audio_is_read(
+    emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], message: str
+) -> None:
+    from serkit.lab import evaluation
+
+    monkeypatch.setattr(evaluation, "open_store", None)
+    recipe = {"name": "a", "corpora": ["emodb"], "labels": "emodb", "model": "logistic", "features": "statistics"}
+    with pytest.raises(SerkitError, match=message):
+        evaluate(parse_recipe(recipe | change), {"emodb": emodb_dir}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -79,6 +79,12 @@ def test_members_have_their_own_features_and_what_the_recipe_says_for_all() -> N
     assert member_recipes(parse_recipe(fresh))[0].train.epochs == 3
 
 
+def test_a_member_may_be_a_model_alone() -> None:
+    short, named = member_recipes(ensemble("svm", {"name": "svm", "cost": 2}))
+    assert short.model.name == named.model.name == "svm"
+    assert named.model.settings["cost"] == 2
+
+
 def test_a_resolved_ensemble_says_everything_of_each_member_and_stays_as_it_is() -> None:
     recipe = resolve_recipe(ensemble(NETWORK, FOREST, rule="weighted"))
     assert recipe.model.settings["members"][1]["model"].keys() >= {"trees", "depth", "leaf"}
@@ -92,9 +98,12 @@ def test_a_resolved_ensemble_says_everything_of_each_member_and_stays_as_it_is()
         ({"members": [{"features": "logmel"}]}, "a member has model, .* and augment; this one has no model"),
         ({"members": [{"model": "crnn", "seed": 1}]}, "this one has 'seed'"),
         ({"members": [{"model": "crnn"}], "rule": "median"}, "rule: Input should be"),
-        ({"members": [{"model": "crnn"}], "seeds": [1, 1]}, "seeds is out of range"),
+        ({"members": [{"model": "crnn"}], "seeds": [1, 1]}, "one stands twice"),
         ({"members": [{"model": "crnn"}], "inner_folds": 1}, "inner_folds is out of range"),
-        ({"members": [{"model": "ensemble"}]}, "ensemble"),
+        ({"members": [{"model": "ensemble"}]}, "an ensemble cannot be a member of another one"),
+        ({"members": ["svm", "ensemble"]}, "an ensemble cannot be a member of another one"),
+        ({"members": None}, "members: Input should be a list"),
+        ({"members": "svm"}, "members: Input should be a list"),
     ],
 )  # fmt: skip
 def test_an_impossible_ensemble_is_refused(model: dict[str, Any], message: str) -> None:

@@ -207,7 +207,7 @@ def compare(
 
 @models_app.command("list")
 def list_models(
-    classes: Annotated[int, typer.Option(min=2, help="Classes that the weights are counted for.")] = 7,
+    classes: Annotated[int, typer.Option(min=2, help="Classes that the weights are counted for.")] = 6,
     as_json: JsonOption = False,
 ) -> None:
     """List the models: trained weights, what each reads, the document it is from, and the licence of its code."""

@@ -20,13 +20,21 @@ from numpy.typing import NDArray
 import serkit
 from serkit.card import Card
 from serkit.corpora import Data, corpus_of, label_set_of, read_corpora
-from serkit.errors import RunError
+from serkit.errors import RecipeError, RunError
 from serkit.files import write_whole
 from serkit.lab import processes, trackers
 from serkit.lab.augment import build_chain
 from serkit.lab.data import Store, open_store
 from serkit.lab.features import build_front, resolve_features
-from serkit.lab.fitting import Experiment, Member, check_for_file, ensemble_config, fit_fold, member_recipes
+from serkit.lab.fitting import (
+    Experiment,
+    Member,
+    check_for_file,
+    ensemble_config,
+    ensemble_jobs,
+    fit_fold,
+    member_recipes,
+)
 from serkit.lab.models import build_body, resolve_model
 from serkit.lab.protocols import (
     Fold,
@@ -37,7 +45,7 @@ from serkit.lab.protocols import (
     hold_out_validation,
     make_split,
 )
-from serkit.lab.recipe import Recipe, dump_recipe, load_recipe, parse_recipe
+from serkit.lab.recipe import Augment, Recipe, Train, dump_recipe, load_recipe, parse_recipe
 from serkit.lab.runs import (
     ALL_SPEAKERS,
     UNSEEN_CORPUS,
@@ -49,7 +57,7 @@ from serkit.lab.runs import (
     write_metrics,
     write_predictions,
 )
-from serkit.lab.zoo import ENSEMBLE
+from serkit.lab.zoo import ENSEMBLE, find_model
 from serkit.labels import COMMON, LABEL_SETS, LabelSet
 from serkit.manifest import Manifest
 from serkit.types import FloatArray, Prediction
@@ -202,10 +210,26 @@ def check_recipe(recipe: Recipe) -> None:
     classes = len(label_set_of(recipe.labels, recipe.corpora).classes)
     for member in member_recipes(recipe):
         trackers.check(member.train)
+        _check_what_is_read(member)
         build_chain([one.model_dump() for one in member.augment.waveform])
         layout = build_front(member.named_features).layout
         with torch.device("meta"):  # shapes without numbers, at no cost
             build_body(member.model.name, member.model.settings, layout=layout, classes=classes)
+
+
+def _check_what_is_read(recipe: Recipe) -> None:
+    """Refuse training settings of a model that has no epochs: its recipe would say what nobody did."""
+    entry = find_model(recipe.model.name)
+    if entry.is_network:
+        return
+    defaults = {"train": Train(**entry.train), "augment": Augment(**entry.augment)}
+    for part, read in (("train", {"class_weights"}), ("augment", {"waveform", "workers"})):
+        for name, value in getattr(recipe, part):
+            if name not in read and value != getattr(defaults[part], name):
+                raise RecipeError(
+                    f"{part}.{name}: {recipe.model.name} is fitted at once and would ignore it; of {part} it reads "
+                    f"{' and '.join(sorted(read))}."
+                )
 
 
 def _as_json(content: dict[str, Any]) -> dict[str, Any]:
@@ -239,6 +263,10 @@ def _prepare(
     labels = label_set_of(recipe.labels, recipe.corpora)
     everything = read_corpora(recipe.corpora, data)
     manifest, dropped = everything.select(labels)
+    names = {u.id: u.id for u in manifest}
+    for fold in split_by(manifest, recipe.protocol, names).folds:  # too few speakers show before audio is read
+        if recipe.model.name == ENSEMBLE:
+            ensemble_jobs(recipe, manifest, fold, 0)
     watch = watch if processes.is_main() else Watch()
     _say_what_is_missing(everything, labels, dropped, watch)
     with processes.main_first():

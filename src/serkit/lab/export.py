@@ -160,8 +160,11 @@ def _write_ensemble(parts: Sequence[_Part], path: Path, card: Card, rule: Rule) 
     """Write all members, each checked against torch, and then one file of them, checked against their files."""
     worst, graphs, files = 0.0, [], []
     weights = [part.weight for part in parts]
-    for part in parts:
-        worst = max(worst, _write_checked(part.exported, path, card))
+    for number, part in enumerate(parts):
+        try:
+            worst = max(worst, _write_checked(part.exported, path, card))
+        except ExportError as error:
+            raise ExportError(f"member {number} of {len(parts)}, a {part.model.body.label}: {error}") from error
         graphs.append(onnx.load(path))
         files.append(Recognizer.load(path))
     graph = vote(graphs, rule, weights)

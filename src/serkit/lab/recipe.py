@@ -18,7 +18,7 @@ from serkit.lab.zoo import ENSEMBLE, find_model
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class NamedSettings(BaseModel):
@@ -132,11 +132,16 @@ class Train(_Strict):
     precision: Literal["fp32", "bf16"] = "fp32"
     trackers: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()  # beside history.csv
 
+    @field_validator("trackers", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
 
 class Recipe(_Strict):
     """One experiment."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._+-]*$")
     corpora: tuple[str, ...] = Field(min_length=1)
     labels: str | tuple[str, ...]  # a named set, common, or the classes themselves
     protocol: Protocol = Protocol()
@@ -205,16 +210,25 @@ def with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
     entry = find_model(model["name"])
     if model["name"] == ENSEMBLE:
         given = {key: recipe[key] for key in ("features", "train", "augment") if recipe.get(key)}
-        members = [{"model": member} if isinstance(member, str) else member for member in model.get("members", ())]
-        model = {**model, "members": [_member(given, member) for member in members]}
+        if isinstance(model.get("members"), list | tuple):
+            model = {**model, "members": [_member(given, member) for member in model["members"]]}
         return {**{key: value for key, value in recipe.items() if key not in given}, "model": model}
     own = {"features": list(entry.features), "train": dict(entry.train), "augment": dict(entry.augment)}
     return _merged(own, {**recipe, "model": model})
 
 
 def _member(given: dict[str, Any], member: object) -> object:
-    """Fill in a member of an ensemble; what is none stays as it is, to be refused."""
-    return with_defaults(_merged(given, member)) if isinstance(member, dict) and "model" in member else member
+    """Fill in a member of an ensemble, which may be a model alone; what is none stays as it is, to be refused."""
+    if isinstance(member, str) or (isinstance(member, dict) and "name" in member and "model" not in member):
+        member = {"model": member}
+    if not isinstance(member, dict) or "model" not in member:
+        return member
+    named = member["model"].get("name") if isinstance(member["model"], dict) else member["model"]
+    if named == ENSEMBLE:
+        raise RecipeError("an ensemble cannot be a member of another one.")
+    if isinstance(named, str) and not find_model(named).is_network and isinstance(given.get("train"), dict):
+        given = {**given, "train": {k: v for k, v in given["train"].items() if k == "class_weights"}}
+    return with_defaults(_merged(given, member))
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Settings of models and features: plain dataclasses, filled from a recipe with unknown keys refused."""
 
+import re
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -8,6 +9,11 @@ from pydantic import TypeAdapter, ValidationError
 from serkit.errors import RecipeError, nearest
 
 T = TypeVar("T")
+_WORDS = {  # what pydantic says, and what somebody who writes YAML would
+    "a valid tuple": "a list",
+    r"a valid dictionary( or instance of \w+)?": "a mapping",
+    "String should match pattern .*": "small letters, digits and . _ + - alone, a letter or digit first",
+}
 
 
 def build_settings(config: type[T], settings: dict[str, Any], *, where: str) -> T:
@@ -53,4 +59,6 @@ def describe(error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     message = str(first["msg"]).removeprefix("Value error, ").removesuffix(".").removesuffix(".")
+    for pattern, word in _WORDS.items():
+        message = re.sub(pattern, word, message)
     return f"{place}: {message}." if place else f"{message}."

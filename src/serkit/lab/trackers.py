@@ -43,6 +43,7 @@ def start(train: Train, folder: Path) -> Accelerator:
     if "mlflow" in train.trackers and "MLFLOW_TRACKING_URI" not in os.environ:
         import mlflow
 
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # else MLflow 3 asks for a database
         mlflow.set_tracking_uri((place / "mlflow").as_uri())
     config = {name: value for name, value in train.model_dump().items() if isinstance(value, int | float | str)}
     options = {"wandb": {"dir": str(place), "mode": os.environ.get("WANDB_MODE", "offline")}}

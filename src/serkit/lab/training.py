@@ -195,9 +195,10 @@ class _Run:
                 group["lr"] = lr
             loss = _loss(model, _to(batch, device), weights, train=train, mixup=self.augment.mixup, rng=mixer)
             if not torch.isfinite(loss):
+                instead = ", or precision fp32" if train.precision != "fp32" else ""
                 raise TrainingError(
                     f"the loss is {loss.item()} at step {step} with a learning rate of {lr:.2g}: "
-                    "try a lower train.lr, or precision fp32."
+                    f"try a lower train.lr{instead}."
                 )
             # processes average their gradients, and the loss is a share of the batch's
             self.accelerator.backward(processes.count() * loss + penalty(self.body, train))

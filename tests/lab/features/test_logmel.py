@@ -11,9 +11,11 @@ clips. Normalising silence divides what rounding leaves of a deviation by 0.01, 
 """
 
 import warnings
+from pathlib import Path
 
 import librosa
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from hypothesis import given
@@ -349,7 +351,10 @@ def test_an_unknown_feature_suggests_the_nearest() -> None:
         ({"xyz": 64}, r"^features: logmel has no setting 'xyz'\. It has sampling_rate, bands,"),
         ({"normalise": "bands"}, r"^features: logmel: normalise: Input should be 'none', 'band' or 'utterance'\.$"),
         ({"bands": "many"}, r"^features: logmel: bands: Input should be a valid integer"),
-        ({"window_ms": 50}, r"^features: logmel: a window of 50.0 ms is longer than n_fft of 512 points\.$"),
+        (
+            {"window_ms": 50},
+            r"a window of 50.0 ms is longer than n_fft of 512 points at 16000 Hz: set n_fft to 1024\.$",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(settings: dict[str, object], message: str) -> None:
@@ -374,3 +379,18 @@ def test_a_config_made_in_python_is_checked_too() -> None:
 def test_a_setting_out_of_range_is_refused(settings: dict[str, object]) -> None:
     with pytest.raises(RecipeError, match="is out of range"):
         build_feature("logmel", settings)
+
+
+@pytest.mark.parametrize(("rate", "n_fft"), [(22_050, 1024), (16_040, 512), (16_000, 512)])
+def test_a_file_hears_what_training_heard_where_a_window_is_odd_too(rate: int, n_fft: int, tmp_path: Path) -> None:
+    front = LogMel(LogMelConfig(sampling_rate=rate, n_fft=n_fft))
+    waveform, lengths = torch.from_numpy(voice("anger", "emodb/03", seconds=0.7))[None], torch.tensor([11_200])
+    names = {"input_names": ["waveform", "lengths"], "output_names": ["features", "frames"]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(front, (waveform, lengths), tmp_path / "front.onnx", dynamo=False, opset_version=18, **names)
+    session = onnxruntime.InferenceSession(tmp_path / "front.onnx")
+    found = session.run(["features"], {"waveform": waveform.numpy(), "lengths": lengths.numpy()})[0]
+    expected, stored = front(waveform, lengths)[0], front.compute_many([waveform[0].numpy()])[0]
+    np.testing.assert_allclose(found, expected, atol=1e-3)  # at the floor of the logarithm
+    np.testing.assert_allclose(stored.T, expected[0], atol=1e-3)

@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from serkit.errors import RecipeError
 from serkit.lab.features.front import Front
 from serkit.lab.features.joined import join, map_magnitudes, mean_over_frames
 from serkit.lab.features.masking import frame_mask, masked_mean_and_deviation, trim_silence
 from serkit.lab.features.power import Bands, map_power, mute_padding
-from serkit.lab.features.spectrum import Stft, is_exporting
+from serkit.lab.features.spectrum import Stft, check_window, is_exporting
 from serkit.lab.settings import require
 from serkit.types import FloatArray
 
@@ -60,8 +59,7 @@ class LogMelConfig:
     normalise: Literal["none", "band", "utterance"] = "none"
 
     def __post_init__(self) -> None:
-        if self.window_ms * self.sampling_rate / 1000 > self.n_fft:
-            raise RecipeError(f"a window of {self.window_ms} ms is longer than n_fft of {self.n_fft} points.")
+        check_window(self.window_ms, self.sampling_rate, self.n_fft)
         fmax = self.sampling_rate / 2 if self.fmax is None else self.fmax
         require(
             self,
@@ -161,7 +159,8 @@ class LogMel(Front):
         if not is_exporting() and waveform.device.type == "cpu":
             bands, frames = map_power(self.stft, waveform, lengths, self.bands)
             return (bands + self.config.floor).log(), frames
-        padded = functional.pad(waveform[:, None, :], (self.window // 2, self.window - self.window // 2))
+        before = self.config.n_fft // 2 - (self.config.n_fft - self.window) // 2  # where a centred window begins
+        padded = functional.pad(waveform[:, None, :], (before, self.window - before))
         spectrum = functional.conv1d(padded, self.kernels, stride=self.hop)  # (B, 2K, N)
         real, imaginary = spectrum.chunk(2, dim=1)
         power = real.square() + imaginary.square()  # (B, K, N)

@@ -9,12 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from serkit.errors import RecipeError
 from serkit.lab.features.front import Front
 from serkit.lab.features.logmel import mel_filters
 from serkit.lab.features.masking import frame_mask, masked_mean_and_deviation
 from serkit.lab.features.power import Bands, decibels, loudest, map_power, mute_padding
-from serkit.lab.features.spectrum import Stft
+from serkit.lab.features.spectrum import Stft, check_window
 from serkit.lab.settings import require
 
 _WIDTH = 9  # frames that a slope is fitted to
@@ -53,8 +52,7 @@ class MfccConfig:
     normalise: Literal["none", "mean", "deviation"] = "none"
 
     def __post_init__(self) -> None:
-        if self.window_ms * self.sampling_rate / 1000 > self.n_fft:
-            raise RecipeError(f"a window of {self.window_ms} ms is longer than n_fft of {self.n_fft} points.")
+        check_window(self.window_ms, self.sampling_rate, self.n_fft)
         fmax = self.sampling_rate / 2 if self.fmax is None else self.fmax
         require(
             self,

@@ -5,11 +5,10 @@ from typing import Literal
 
 from torch import Tensor
 
-from serkit.errors import RecipeError
 from serkit.lab.features.front import Front
 from serkit.lab.features.masking import frame_mask
 from serkit.lab.features.power import decibels, loudest, map_power, mute_padding
-from serkit.lab.features.spectrum import Stft
+from serkit.lab.features.spectrum import Stft, check_window
 from serkit.lab.settings import require
 
 
@@ -36,8 +35,7 @@ class SpectrogramConfig:
     reference: Literal["one", "loudest"] = "one"
 
     def __post_init__(self) -> None:
-        if self.window_ms * self.sampling_rate / 1000 > self.n_fft:
-            raise RecipeError(f"a window of {self.window_ms} ms is longer than n_fft of {self.n_fft} points.")
+        check_window(self.window_ms, self.sampling_rate, self.n_fft)
         require(
             self,
             sampling_rate=self.sampling_rate > 0,

@@ -8,12 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from serkit.errors import RecipeError
 from serkit.lab.features.front import Front, Kind
 from serkit.lab.features.logmel import mel_filters
 from serkit.lab.features.masking import frame_mask
 from serkit.lab.features.power import Bands, decibels, loudest, map_power, mute_padding
-from serkit.lab.features.spectrum import Stft
+from serkit.lab.features.spectrum import Stft, check_window
 from serkit.lab.settings import require
 
 _DEVIATION_FLOOR = 1e-4  # of a variance: an even picture becomes 0
@@ -50,8 +49,7 @@ class SpectrogramImageConfig:
     values: Literal["unit", "standard"] = "unit"
 
     def __post_init__(self) -> None:
-        if self.window_ms * self.sampling_rate / 1000 > self.n_fft:
-            raise RecipeError(f"a window of {self.window_ms} ms is longer than n_fft of {self.n_fft} points.")
+        check_window(self.window_ms, self.sampling_rate, self.n_fft)
         require(
             self,
             sampling_rate=self.sampling_rate > 0,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from serkit.errors import RecipeError
 from serkit.lab.features.masking import frame_mask
 from serkit.lab.settings import require
 
@@ -39,6 +40,21 @@ class FrameConfig:
             sampling_rate=self.sampling_rate > 0,
             n_fft=self.n_fft >= 2 and self.n_fft % 2 == 0,
             hop=self.hop >= 1,
+        )
+
+
+def check_window(window_ms: float, sampling_rate: int, n_fft: int) -> None:
+    """Refuse a window that is longer than the transform.
+
+    Raises:
+        RecipeError: Naming a size that would do.
+    """
+    samples = window_ms * sampling_rate / 1000
+    if samples > n_fft:
+        enough = 1 << math.ceil(math.log2(samples))
+        raise RecipeError(
+            f"a window of {window_ms} ms is longer than n_fft of {n_fft} points at {sampling_rate} Hz: "
+            f"set n_fft to {enough}."
         )
 
 

@@ -39,10 +39,12 @@ class EnsembleConfig(BodyConfig):
             if unknown or "model" not in member:
                 found = repr(unknown[0]) if unknown else "no model"
                 raise RecipeError(f"a member has model, features, train and augment; this one has {found}.")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise RecipeError("an ensemble's seeds: one stands twice, and its members would vote twice.")
         require(
             self,
             rule=self.rule in ("majority", "mean", "weighted"),
-            seeds=0 < len(self.seeds) == len(set(self.seeds)) and min(self.seeds) >= 0,
+            seeds=bool(self.seeds) and min(self.seeds) >= 0,
             inner_folds=self.inner_folds is None or self.inner_folds >= 2,
         )
 
