@@ -258,3 +258,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_an_unknown_shipped_recipe_says_where_they_are_listed() -> None:
     with pytest.raises(UnknownNameError, match=r"^no recipe 'qqq'. See 'serkit recipes list'\.$"):
         load_recipe("qqq")
+
+
+def test_what_a_recipe_says_of_training_and_augmentation_comes_before_its_models_own() -> None:
+    recipe = parse_recipe(SMALLEST | {"model": "cnn2d", "train": {"epochs": 3}, "augment": {"band_masks": 1}})
+    assert (recipe.train.optimizer, recipe.train.epochs, recipe.train.scheduler) == ("rmsprop", 3, "plateau")
+    assert (recipe.augment.band_masks, recipe.augment.frame_masks, recipe.augment.mixup) == (1, 0, 0)
+    assert recipe.features[0].settings["bands"] == 128

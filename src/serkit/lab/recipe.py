@@ -232,11 +232,12 @@ def _member(given: dict[str, Any], member: object) -> object:
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Return both, what stands above first; training settings one by one, all else whole."""
+    """Return both, what stands above first; settings of training and augmentation one by one, all else whole."""
     both = {**{key: value for key, value in below.items() if value}, **above}
-    parts = below.get("train"), above.get("train")
-    if all(isinstance(part, dict) for part in parts):
-        both["train"] = {**parts[0], **parts[1]}  # type: ignore[dict-item]
+    for name in ("train", "augment"):
+        parts = below.get(name), above.get(name)
+        if all(isinstance(part, dict) for part in parts):
+            both[name] = {**parts[0], **parts[1]}  # type: ignore[dict-item]
     return both
 
 
