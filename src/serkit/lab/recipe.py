@@ -154,6 +154,8 @@ class Recipe(_Strict):
     def as_mapping(self) -> dict[str, Any]:
         """Return what a recipe file holds, as JSON-ready values; a single feature stands without a list."""
         content = self.model_dump(mode="json")
+        if self.model.name == ENSEMBLE:  # whose members have their own
+            return {key: value for key, value in content.items() if key not in ("features", "augment", "train")}
         if len(self.features) == 1:
             content["features"] = content["features"][0]
         return content
