@@ -4,7 +4,8 @@ A short-time Fourier transform is a strided convolution with windowed cosines an
 matches librosa to float32 precision and runs about ten times faster in ONNX Runtime than an exported
 ``torch.stft``. The kernels are as long as the window, not the transform: zeros around a centred window
 turn phases alone, and the power spectrum has none. Outside an export a processor takes the same frames through
-:mod:`serkit.lab.features.power`, four times faster; a test holds both together.
+:mod:`serkit.lab.features.power`, four times faster, and many clips at once through :mod:`serkit.lab.features.joined`;
+tests hold all three together.
 """
 
 import math
