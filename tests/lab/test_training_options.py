@@ -205,7 +205,7 @@ def losses(folder: Path, *launcher: str) -> list[float]:
 
 def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     one = losses(tmp_path / "one")
-    two = losses(tmp_path / "two", "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=29641")
+    two = losses(tmp_path / "two", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
     assert len(one) == len(two) == 12
     assert max(abs(a - b) for a, b in zip(one, two, strict=True)) < 1e-4
 
