@@ -186,7 +186,7 @@ def test_a_member_without_validation_weighs_as_much_as_the_others() -> None:
     assert member_weights(fits[:1]) == [50.0]
 
 
-def test_folds_are_read_back_from_json(voted: Path) -> None:
+def test_an_ensembles_outer_folds_share_no_speaker(voted: Path) -> None:
     fold = json.loads((voted / "folds.json").read_text())[0]
     assert not set(fold["train"]["speakers"]) & set(fold["test"]["speakers"])
 
