@@ -21,8 +21,9 @@ from serkit.lab import evaluation, runs
 from serkit.lab.data import open_store
 from serkit.lab.evaluation import evaluate, evaluate_model, resolve_recipe, train
 from serkit.lab.features import build_front
+from serkit.lab.leakage import check_leakage
 from serkit.lab.models import build_body
-from serkit.lab.protocols import check_leakage, make_split
+from serkit.lab.protocols import make_split
 from serkit.lab.recipe import Recipe, load_recipe, parse_recipe
 from serkit.lab.runs import read_json, read_predictions
 from serkit.labels import get_label_set

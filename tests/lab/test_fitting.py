@@ -13,9 +13,11 @@ from serkit.lab import fitting
 from serkit.lab.evaluation import evaluate, resolve_recipe, train
 from serkit.lab.export import export
 from serkit.lab.fitting import ensemble_jobs, member_recipes, member_weights
-from serkit.lab.protocols import Fold, rotate_validation
+from serkit.lab.folds import Fold, Split
+from serkit.lab.protocols import make_split
 from serkit.lab.recipe import Protocol, Recipe, parse_recipe
 from serkit.lab.runs import Fit, read_json, read_predictions
+from serkit.lab.validation import rotate_validation
 from serkit.runtime.recognizer import Recognizer
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")
@@ -45,10 +47,22 @@ def voted(emodb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_ensemble_is_fitted_once_per_member_inner_fold_and_seed() -> None:
     people = manifest(*(speaker(f"toy/{i}") for i in range(6)))
     fold = Fold(0, tuple(u.id for u in people if u.speaker > "toy/1"), (), tuple(u.id for u in people.subset(())))
-    jobs = ensemble_jobs(ensemble(NETWORK, FOREST, inner_folds=2, seeds=[0, 5]), people, fold, 3)
+    split = Split("speaker_kfold", True, "speakers", (fold,))
+    jobs = ensemble_jobs(ensemble(NETWORK, FOREST, inner_folds=2, seeds=[0, 5]), people, split, fold, 3)
     assert [(job.number, job.member, job.seed) for job in jobs] == [
-        (0, 0, 3000), (1, 0, 3005), (2, 0, 3000), (3, 0, 3005), (4, 1, 3000), (5, 1, 3005), (6, 1, 3000), (7, 1, 3005)
+        (0, 0, 3000), (1, 0, 3000), (2, 0, 3005), (3, 0, 3005), (4, 1, 3000), (5, 1, 3000), (6, 1, 3005), (7, 1, 3005)
     ]  # fmt: skip
+
+
+def test_an_ensembles_seeds_take_the_draws_of_training_speakers_in_turn() -> None:
+    people = manifest(*(speaker(f"toy/{i}") for i in range(9)))
+    tenth = Protocol(
+        name="fixed_test_speakers", test_speakers=("toy/8",), train_speakers=4, validation_speakers=1, draws=3
+    )
+    split = make_split(people, tenth, digests(people))
+    jobs = ensemble_jobs(ensemble(NETWORK, seeds=[0, 1, 2]), people, split, split.folds[0], 0)
+    assert [job.fold.draw for job in jobs] == [0, 1, 2]
+    assert len({job.fold.train for job in jobs}) == 3
 
 
 def test_inner_folds_let_every_training_speaker_be_validation_once() -> None:
@@ -173,9 +187,8 @@ def test_a_member_that_has_seen_a_test_speaker_is_refused(monkeypatch: pytest.Mo
     people = manifest(*(speaker(f"toy/{i}") for i in range(4)))
     ids = [u.id for u in people]
     bad = Fold(0, tuple(ids[:8]), (), tuple(ids[6:]))
-    run = fitting.Experiment(
-        ensemble(NETWORK), None, people, fitting.Split("speaker_kfold", True, "speakers", (bad,)), (), {}, Path(), None
-    )  # type: ignore[arg-type]
+    split = Split("speaker_kfold", True, "speakers", (bad,))
+    run = fitting.Experiment(ensemble(NETWORK), None, people, split, None, (), {}, Path(), None)  # type: ignore[arg-type]
     with pytest.raises(LeakageError):
         fitting._check_members(run, [fitting.Job(0, 0, 0, bad)], digests(people))
 

@@ -13,17 +13,12 @@ from toy import digests, manifest, speaker
 from serkit.corpora import find_corpus, get_corpus
 from serkit.errors import LeakageError, ProtocolError
 from serkit.lab.data import open_store
-from serkit.lab.protocols import (
-    Fold,
-    Split,
-    check_ensemble,
-    check_leakage,
-    check_unseen,
-    folds_as_json,
-    hold_out_validation,
-    make_split,
-)
+from serkit.lab.folds import Fold, Split, folds_as_json
+from serkit.lab.leakage import check_ensemble, check_leakage, check_unseen, count_shared
+from serkit.lab.protocols import check_classes, make_split
 from serkit.lab.recipe import Protocol
+from serkit.lab.validation import hold_out_validation
+from serkit.labels import LabelSet
 from serkit.manifest import Manifest
 from serkit.types import Sex, Utterance
 
@@ -521,3 +516,206 @@ def test_random_folds_never_divide_the_clip_that_ravdess_holds_twice(real_corpor
     for seed in range(20):
         for fold in make_split(actor, RANDOM.model_copy(update={"seed": seed}), audio).folds:
             assert [len(set(pair) & set(part)) for part in parts(fold)].count(2) == 1
+
+
+# Corpora, sessions, published folds, shares
+
+
+def share(fold: Fold) -> tuple[int, int, int]:
+    return tuple(map(len, parts(fold)))  # type: ignore[return-value]
+
+
+def test_cross_corpus_trains_on_some_corpora_and_tests_on_others() -> None:
+    protocol = Protocol(name="cross_corpus", train_corpora=("emodb", "nemo"), test_corpora=("tess",))
+    (fold,) = split_by(MIXED, protocol).folds
+    assert {name.split("/")[0] for name in speakers(MIXED, fold.train + fold.validation)} == {"emodb", "nemo"}
+    assert speakers(MIXED, fold.test) == ("tess/O", "tess/Y")
+
+
+def test_leave_one_corpus_out_tests_each_corpus_alone() -> None:
+    folds = split_by(MIXED, Protocol(name="leave_one_corpus_out")).folds
+    assert [MIXED.subset(fold.test).corpora for fold in folds] == [("emodb",), ("nemo",), ("tess",)]
+    assert all(sum(share(fold)) == len(MIXED) for fold in folds)
+
+
+def test_leave_one_session_out_tests_each_session_alone() -> None:
+    pairs = Manifest(tuple(replace(u, session=str(int(u.speaker[-2:]) // 2)) for u in MIXED if u.corpus == "emodb"))
+    folds = split_by(pairs, Protocol(name="leave_one_session_out")).folds
+    assert [speakers(pairs, fold.test) for fold in folds] == [
+        (f"emodb/{n:02d}", f"emodb/{n + 1:02d}") for n in range(0, 10, 2)
+    ]
+
+
+def test_a_speaker_of_two_sessions_is_a_leak() -> None:
+    odd = Manifest(tuple(replace(u, session=u.sentence) for u in ACTORS if u.speaker < "ravdess/05"))
+    two = Manifest(tuple(replace(u, session=str(i % 2)) for i, u in enumerate(odd)))
+    with pytest.raises(LeakageError, match="speakers stand in both training and test"):
+        split_by(two, Protocol(name="leave_one_session_out", validation="none"))
+
+
+@pytest.mark.parametrize(
+    ("share_of_test", "share_of_validation", "utterances", "tested", "validated"),
+    [(0.2, 0.1, 7442, 1489, 596), (0.3, 0.05, 7442, 2233, 261), (0.1, 1 / 9, 535, 54, 54)],
+)
+def test_random_shares_are_those_of_the_documents(
+    share_of_test: float, share_of_validation: float, utterances: int, tested: int, validated: int
+) -> None:
+    """1489 and 2233 test clips of CREMA-D's 7442, as document C counts them; 80/10/10 of EmoDB."""
+    people = manifest(
+        *(speaker(f"toy/{i}", count=min(100, utterances - 100 * i)) for i in range(-(-utterances // 100)))
+    )
+    protocol = Protocol(
+        name="random", speaker_dependent=True, test_share=share_of_test, validation_share=share_of_validation
+    )
+    split = split_by(people, protocol)
+    assert share(split.folds[0]) == (utterances - tested - validated, validated, tested)
+    assert not split.is_speaker_independent
+    emotion_of = {u.id: u.emotion for u in people}
+    of_each = Counter(emotion_of[i] for i in split.folds[0].test)
+    assert max(of_each.values()) - min(of_each.values()) <= 2
+
+
+def test_random_validation_shares_speakers_with_training_and_never_with_test() -> None:
+    split = split_by(ACTORS, Protocol(folds=6, validation="random"))
+    assert split.validation == "random"
+    assert split.is_speaker_independent
+    for fold in split.folds:
+        assert set(speakers(ACTORS, fold.validation)) & set(speakers(ACTORS, fold.train))
+        assert not set(speakers(ACTORS, fold.validation)) & set(speakers(ACTORS, fold.test))
+
+
+@given(data=st.data(), share_of_all=st.floats(0.05, 0.6))
+def test_random_validation_keeps_identical_audio_together(data: st.DataObject, share_of_all: float) -> None:
+    audio = digests(ACTORS, copies(data, ACTORS.filter(lambda u: u.speaker < "ravdess/03"), 6))
+    protocol = Protocol(folds=6, order="consecutive", validation="random", validation_share=share_of_all)
+    try:
+        split = make_split(ACTORS, protocol, audio)
+    except LeakageError:
+        pytest.fail("identical audio was parted")
+    assert all(fold.validation for fold in split.folds)
+
+
+def test_few_training_speakers_are_drawn_anew_in_every_draw() -> None:
+    """Document E: four speakers train, one validates, the tenth is tested, seven times."""
+    people = manifest(*(speaker(f"iemocap/{n:02d}", "female" if n % 2 else "male") for n in range(10)))
+    protocol = Protocol(
+        name="fixed_test_speakers", test_speakers=("iemocap/09",), train_speakers=4, validation_speakers=1, draws=7
+    )
+    split = split_by(people, protocol)
+    assert [len(speakers(people, fold.train)) for fold in split.folds] == [4] * 7
+    assert [len(speakers(people, fold.validation)) for fold in split.folds] == [1] * 7
+    assert {fold.test for fold in split.folds} == {split.folds[0].test}
+    assert len({fold.train for fold in split.folds}) == 7
+    assert [fold.draw for seed in range(8) for fold in split.of_seed(seed)] == [0, 1, 2, 3, 4, 5, 6, 0]
+    assert [part["draw"] for part in folds_as_json(split, people)] == list(range(7))
+
+
+def test_published_folds_are_read_by_file_name(tmp_path: Path) -> None:
+    table = tmp_path / "folds.csv"
+    lines = [f"some/folder/{Path(u.path).stem}.wav,{1 + int(u.speaker[-2:]) % 3}" for u in ACTORS]
+    table.write_text("\n".join(["path,test_fold", *lines]))
+    split = split_by(ACTORS, Protocol(name="published_folds", table=str(table)))
+    assert split.is_speaker_independent
+    assert sorted(chain.from_iterable(fold.test for fold in split.folds)) == sorted(u.id for u in ACTORS)
+    assert speakers(ACTORS, split.folds[0].test)[:2] == ("ravdess/03", "ravdess/06")
+
+
+def test_utterances_in_no_published_fold_are_trained_on_in_all(tmp_path: Path) -> None:
+    table = tmp_path / "folds.csv"
+    rows = [f"{u.path},{'' if u.speaker > 'ravdess/20' else int(u.speaker[-2:]) % 2}" for u in ACTORS]
+    table.write_text("\n".join(["path,test_fold", *rows]))
+    for fold in split_by(ACTORS, Protocol(name="published_folds", table=str(table), validation="none")).folds:
+        assert set(speakers(ACTORS, fold.train)) >= {"ravdess/21", "ravdess/22", "ravdess/23", "ravdess/24"}
+
+
+def test_published_folds_that_share_speakers_must_say_so(tmp_path: Path) -> None:
+    table = tmp_path / "folds.csv"
+    table.write_text("\n".join(["path,test_fold", *(f"{u.path},{i % 2}" for i, u in enumerate(ACTORS))]))
+    protocol = Protocol(name="published_folds", table=str(table), validation="random")
+    with pytest.raises(LeakageError, match=r"need speaker_dependent: true, which marks them\.$"):
+        split_by(ACTORS, protocol)
+    split = split_by(ACTORS, protocol.model_copy(update={"speaker_dependent": True}))
+    assert not split.is_speaker_independent
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("path,fold\na.wav,1", r"row 1: each has a path and a test_fold"),
+        ("path,test_fold\na.wav,1\nb/a.wav,2", r"row 2: 'a' is in two folds"),
+        ("path,test_fold\na.wav,1", r"says nothing of 'ravdess/01-00': it is a table of other files"),
+        (
+            "path,test_fold\n" + "\n".join(f"{u.path}," for u in ACTORS),
+            r"has none of these utterances in a fold",
+        ),
+    ],
+)
+def test_a_damaged_table_of_folds_is_one_sentence(tmp_path: Path, rows: str, message: str) -> None:
+    (tmp_path / "t.csv").write_text(rows)
+    with pytest.raises(ProtocolError, match=message):
+        split_by(ACTORS, Protocol(name="published_folds", table=str(tmp_path / "t.csv")))
+
+
+def test_an_unknown_table_of_folds_names_those_that_there_are() -> None:
+    with pytest.raises(ProtocolError, match=r"no table of folds 'emobox-emo'; did you mean 'emobox-emodb'\?"):
+        split_by(ACTORS, Protocol(name="published_folds", table="emobox-emo"))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        ({"name": "cross_corpus", "train_corpora": ("emodb",)}, "needs test_corpora"),
+        ({"name": "cross_corpus", "train_corpora": ("a",), "test_corpora": ("a", "b")}, "a is trained on and tested"),
+        ({"name": "published_folds"}, "needs table"),
+        ({"name": "speaker_kfold", "table": "x"}, "table belongs to published_folds"),
+        ({"name": "speaker_kfold", "test_share": 0.2}, "test_share belongs to random"),
+        ({"name": "speaker_kfold", "speaker_dependent": True}, "keeps speakers apart"),
+        ({"name": "random", "speaker_dependent": True, "draws": 3}, "which a random split does not look at"),
+    ],
+)
+def test_settings_of_another_protocol_are_refused(protocol: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Protocol(**protocol)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        (
+            {"name": "cross_corpus", "train_corpora": ("emodb",), "test_corpora": ("ravdes",)},
+            "no utterances of 'ravdes'",
+        ),
+        ({"name": "cross_corpus", "train_corpora": ("emodb",), "test_corpora": ("nemo",)}, "tess would be neither"),
+        ({"name": "leave_one_session_out"}, "utterances have no session"),
+        ({"name": "speaker_kfold", "train_speakers": 30}, "30 are asked for"),
+    ],
+)
+def test_what_is_not_there_is_refused(protocol: dict[str, Any], message: str) -> None:
+    with pytest.raises(ProtocolError, match=message):
+        split_by(MIXED, Protocol(**protocol))
+
+
+def test_a_class_that_training_corpora_lack_cannot_be_tested() -> None:
+    one = manifest(speaker("a/1", count=8), speaker("a/2", count=8), speaker("b/1", count=8))
+    less = one.filter(lambda u: u.corpus == "b" or u.emotion != "anger")
+    labels = LabelSet("own", ("anger", "happiness", "neutral", "sadness"), "")
+    forth = Protocol(name="cross_corpus", train_corpora=("a",), test_corpora=("b",))
+    with pytest.raises(ProtocolError, match="fold 0 tests on anger, which its training corpora lack"):
+        check_classes(split_by(less, forth), less, labels, forth)
+    back = Protocol(name="cross_corpus", train_corpora=("b",), test_corpora=("a",), validation="none")
+    with pytest.raises(ProtocolError, match="anger: trained and never tested"):
+        check_classes(split_by(less, back), less, labels, back)
+    check_classes(split_by(less, back), less, labels, back.model_copy(update={"intersect": "test"}))
+
+
+def test_what_test_and_training_share_is_counted() -> None:
+    split = split_by(ACTORS, Protocol(folds=6))
+    shared = count_shared(split, ACTORS, digests(ACTORS))
+    assert shared.as_json() == {
+        "test_utterances": 96, "shared_speakers": 0, "identical_recordings": 0, "shared_sentences": 96
+    }  # fmt: skip
+    leaky = count_shared(split_by(ACTORS, RANDOM), ACTORS, digests(ACTORS))
+    assert leaky.shared_speakers == 96
+    fold = Fold(0, ("ravdess/01-00",), (), ("ravdess/01-01", "ravdess/02-00"))
+    same = digests(ACTORS, {"ravdess/02-00": "ravdess/01-00"})
+    assert count_shared(Split("random", False, "random", (fold,)), ACTORS, same).identical_recordings == 1

@@ -170,7 +170,7 @@ def test_settings_that_do_not_fit_each_other_are_refused_in_one_sentence() -> No
         ({"protocol": {"seed": -1}}, "protocol.seed: Input should be greater than or equal to 0"),
         ({"protocol": {"name": "kfold"}}, "protocol.name: Input should be 'speaker_kfold', 'leave_one_speaker_out', "),
         ({"protocol": {"name": "fixed_test_speakers"}}, "protocol: fixed_test_speakers needs test_speakers."),
-        ({"protocol": {"validation": "random"}}, "protocol.validation: Input should be 'speakers', 'sentences' or"),
+        ({"protocol": {"validation": "clips"}}, "protocol.validation: Input should be 'speakers', 'sentences', "),
         ({"model": {}}, "model.name: Field required."),
         ({"model": 3}, "model: Input should be a mapping"),
     ],

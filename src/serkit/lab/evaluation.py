@@ -35,16 +35,10 @@ from serkit.lab.fitting import (
     fit_fold,
     member_recipes,
 )
+from serkit.lab.folds import Fold, Split, folds_as_json
+from serkit.lab.leakage import check_leakage, check_unseen, count_shared
 from serkit.lab.models import build_body, resolve_model
-from serkit.lab.protocols import (
-    Fold,
-    Split,
-    check_leakage,
-    check_unseen,
-    folds_as_json,
-    hold_out_validation,
-    make_split,
-)
+from serkit.lab.protocols import check_classes, make_split
 from serkit.lab.recipe import Augment, Recipe, Train, dump_recipe, load_recipe, parse_recipe
 from serkit.lab.runs import (
     ALL_SPEAKERS,
@@ -57,6 +51,7 @@ from serkit.lab.runs import (
     write_metrics,
     write_predictions,
 )
+from serkit.lab.validation import hold_out_validation
 from serkit.lab.zoo import ENSEMBLE, find_model
 from serkit.labels import COMMON, LABEL_SETS, LabelSet
 from serkit.manifest import Manifest
@@ -85,7 +80,7 @@ def evaluate(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: 
     fits = _read_fits(run.folder)
     done = {(f.fold, f.seed) for f in fits}
     rows = [row for row in read_predictions(run.folder)[0] if (row.fold, row.seed) in done]
-    todo = [(fold, seed) for seed in recipe.seeds for fold in run.split.folds if (fold.fold, seed) not in done]
+    todo = [(fold, seed) for seed in recipe.seeds for fold in run.split.of_seed(seed) if (fold.fold, seed) not in done]
     if done:
         run.watch.note(f"{len(done)} fits are done already, {len(todo)} to go")
     metrics = _write(run, rows, fits, is_complete=not todo)
@@ -113,7 +108,7 @@ def train(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Wat
     metrics = _write(run, [], fits, is_complete=done >= set(recipe.seeds))
     for seed in recipe.seeds:
         if seed not in done:
-            fits.append(fit_fold(run, run.split.folds[0], seed, run.members[0].store.digests)[0])
+            fits.append(fit_fold(run, run.split.of_seed(seed)[0], seed, run.members[0].store.digests)[0])
             metrics = _write(run, [], fits, is_complete=len(fits) == len(recipe.seeds))
             run.watch.note(f"seed {seed}: validation UAR {fits[-1].validation_uar} ({fits[-1].seconds:.0f} s)")
     return metrics
@@ -264,9 +259,11 @@ def _prepare(
     everything = read_corpora(recipe.corpora, data)
     manifest, dropped = everything.select(labels)
     names = {u.id: u.id for u in manifest}
-    for fold in split_by(manifest, recipe.protocol, names).folds:  # too few speakers show before audio is read
-        if recipe.model.name == ENSEMBLE:
-            ensemble_jobs(recipe, manifest, fold, 0)
+    split = split_by(manifest, recipe.protocol, names)  # too few speakers show before audio is read
+    check_classes(split, manifest, labels, recipe.protocol)
+    if recipe.model.name == ENSEMBLE:
+        for fold in split.of_seed(0):
+            ensemble_jobs(recipe, manifest, split, fold, 0)
     watch = watch if processes.is_main() else Watch()
     _say_what_is_missing(everything, labels, dropped, watch)
     with processes.main_first():
@@ -282,7 +279,8 @@ def _prepare(
             speeds = sorted({1.0, *member.augment.speeds})
             members.append(Member(member, front, store, _features(store, front, speeds, len(manifest), watch)))
     targets = {u.id: labels.index(u.emotion) for u in manifest}
-    return Experiment(recipe, labels, manifest, split, tuple(members), targets, folder, watch)
+    shared = count_shared(split, manifest, next(iter(stores.values())).digests)
+    return Experiment(recipe, labels, manifest, split, shared, tuple(members), targets, folder, watch)
 
 
 def _open_store(manifest: Manifest, sampling_rate: int, watch: Watch) -> Store:
@@ -316,9 +314,11 @@ def _features(
 
 def _whole_split(manifest: Manifest, protocol: Any, digests: Any) -> Split:
     """Everybody trains but the validation speakers; nobody is tested."""
-    train_ids, validation = hold_out_validation(manifest, protocol)
-    fold = Fold(0, tuple(sorted(train_ids)), tuple(validation), ())
-    split = Split(ALL_SPEAKERS, True, protocol.validation, (fold,))
+    folds = []
+    for draw in range(protocol.draws):
+        train_ids, validation = hold_out_validation(manifest, protocol, draw=draw, digests=digests)
+        folds.append(Fold(0, tuple(sorted(train_ids)), tuple(sorted(validation)), (), draw))
+    split = Split(ALL_SPEAKERS, True, protocol.validation, tuple(folds))
     check_leakage(split, manifest, digests)
     return split
 
@@ -362,7 +362,10 @@ def _write(run: Experiment, rows: list[Row], fits: list[Fit], *, is_complete: bo
         "corpora": list(run.recipe.corpora),
         "model": run.recipe.model.name,
         "complete": is_complete,
+        "guard": run.shared.as_json(),
     }
+    if run.recipe.protocol.train_corpora:
+        facts |= {name: list(getattr(run.recipe.protocol, name)) for name in ("train_corpora", "test_corpora")}
     if processes.is_main():
         if rows:
             write_predictions(run.folder, rows, run.labels.classes)

@@ -17,12 +17,14 @@ from serkit.lab import processes
 from serkit.lab.augment import build_chain
 from serkit.lab.data import Store, augmented_rows
 from serkit.lab.features import Front, build_front
+from serkit.lab.folds import Fold, Split
+from serkit.lab.leakage import Shared, check_ensemble, check_leakage
 from serkit.lab.models import Body, build_body, resolve_model
 from serkit.lab.models.ensemble import EnsembleConfig
-from serkit.lab.protocols import Fold, Split, check_ensemble, check_leakage, rotate_validation
 from serkit.lab.recipe import Recipe, parse_recipe
 from serkit.lab.runs import Fit
 from serkit.lab.training import Examples, fit, predict_logits
+from serkit.lab.validation import rotate_validation
 from serkit.lab.voting import combine
 from serkit.lab.zoo import ENSEMBLE
 from serkit.labels import LabelSet
@@ -63,6 +65,7 @@ class Experiment:
     labels: LabelSet
     manifest: Manifest
     split: Split
+    shared: Shared
     members: tuple[Member, ...]
     targets: Mapping[str, int]
     folder: Path
@@ -121,16 +124,28 @@ def check_for_file(recipe: Recipe) -> None:
         raise RecipeError(f"members at {text} Hz cannot be one model file: give their features one sampling_rate.")
 
 
-def ensemble_jobs(recipe: Recipe, manifest: Manifest, fold: Fold, seed: int) -> list[Job]:
-    """Return all that an ensemble has to fit for one fold: members, inner folds, then seeds.
+def ensemble_jobs(recipe: Recipe, manifest: Manifest, split: Split, fold: Fold, seed: int) -> list[Job]:
+    """Return all that an ensemble has to fit for one fold: members, then seeds, then inner folds.
 
-    A member's seed is its own plus a thousand times the run's.
+    A member's seed is its own plus a thousand times the run's. Where the protocol draws training speakers several
+    times, the members' seeds take the draws in turn.
     """
-    config, folds = ensemble_config(recipe), [fold]
-    if config.inner_folds is not None:
-        folds = rotate_validation(manifest, recipe.protocol, fold, config.inner_folds)
-    kinds = [(m, f, s) for m in range(len(config.members)) for f in folds for s in config.seeds]
+    config = ensemble_config(recipe)
+    kinds = [
+        (m, f, s)
+        for m in range(len(config.members))
+        for s in config.seeds
+        for f in _divisions(recipe, manifest, split, fold, s)
+    ]
     return [Job(number, m, 1000 * seed + s, f) for number, (m, f, s) in enumerate(kinds)]
+
+
+def _divisions(recipe: Recipe, manifest: Manifest, split: Split, fold: Fold, seed: int) -> list[Fold]:
+    """Return the divisions of a fold's training side that one seed of an ensemble's member is fitted on."""
+    inner_folds = ensemble_config(recipe).inner_folds
+    if split.draws > 1:
+        (fold,) = (one for one in split.of_seed(seed) if one.fold == fold.fold)
+    return [fold] if inner_folds is None else rotate_validation(manifest, recipe.protocol, fold, inner_folds)
 
 
 def fit_fold(run: Experiment, fold: Fold, seed: int, digests: Mapping[str, str]) -> tuple[Fit, NDArray[np.float64]]:
@@ -149,7 +164,7 @@ def fit_fold(run: Experiment, fold: Fold, seed: int, digests: Mapping[str, str])
     if run.recipe.model.name != ENSEMBLE:
         found, body = _fit_member(run, run.members[0], fold, seed, folder)
         return found, _probabilities(run, body, run.members[0], fold, found.temperature)
-    jobs = ensemble_jobs(run.recipe, run.manifest, fold, seed)
+    jobs = ensemble_jobs(run.recipe, run.manifest, run.split, fold, seed)
     _check_members(run, jobs, digests)
     fits, answers = [], []
     for job in jobs:

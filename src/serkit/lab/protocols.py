@@ -1,58 +1,25 @@
-"""Protocols: how speakers are divided into training, validation and test, and the leakage guard.
+"""Protocols: which speakers, corpora or utterances a recipe is tested on, and what is left to train on.
 
-No speaker stands on both sides of a split, and identical audio always stays on one side. A random split
-exists only where its recipe says ``speaker_dependent: true``, which lifts the speaker rule alone.
-Validation speakers are taken from the training side. Nothing here needs torch.
+No speaker stands on both sides of a split, and identical audio always stays on one side. A random split and published
+folds that share speakers exist only where their recipe says ``speaker_dependent: true``, which lifts the speaker rule
+alone. Validation is taken from the training side, see :mod:`serkit.lab.validation`. Nothing here needs torch.
 """
 
-import hashlib
-import json
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from serkit.errors import LeakageError, ProtocolError, nearest
+from serkit.lab.dealing import deal, draw_share
+from serkit.lab.folds import Fold, Split
+from serkit.lab.leakage import check_leakage
+from serkit.lab.published import published_folds
 from serkit.lab.recipe import Protocol
+from serkit.lab.speaker_groups import balanced_groups
+from serkit.lab.validation import hold_out_validation
+from serkit.labels import LabelSet
 from serkit.manifest import Manifest
 from serkit.types import Utterance
-
-_INSTEAD = "set validation: sentences, or validation: none with the epochs fixed beforehand."
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Utterance ids, sorted, of the three parts of one fold."""
-
-    fold: int
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-    test: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Split:
-    """All folds of a protocol, and what can be said of it.
-
-    Attributes:
-        protocol: Its name.
-        is_speaker_independent: Whether no test speaker is ever trained on.
-        validation: What validation was taken from: ``speakers``, ``sentences``, ``random`` or ``none``.
-        folds: In order.
-    """
-
-    protocol: str
-    is_speaker_independent: bool
-    validation: str
-    folds: tuple[Fold, ...]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over all ids of all folds."""
-        text = json.dumps([[f.train, f.validation, f.test] for f in self.folds])
-        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def make_split(manifest: Manifest, protocol: Protocol, digests: Mapping[str, str]) -> Split:
@@ -64,145 +31,115 @@ def make_split(manifest: Manifest, protocol: Protocol, digests: Mapping[str, str
         digests: Utterance id to the digest of its decoded audio.
 
     Raises:
-        ProtocolError: If the speakers do not suffice.
+        ProtocolError: If the speakers, sessions or corpora do not suffice, or are not those that the protocol names.
         LeakageError: If a speaker or identical audio would stand on both sides.
     """
     if protocol.name == "random":
-        folds = _random_folds(manifest, protocol, digests)
-        split = Split("random", False, "random", folds)
+        split = Split("random", False, "random", _random_folds(manifest, protocol, digests))
     else:
-        groups = _test_groups(manifest, protocol)
-        folds = tuple(_speaker_fold(manifest, protocol, k, set(group)) for k, group in enumerate(groups))
-        split = Split(protocol.name, True, protocol.validation, folds)
-    check_leakage(split, manifest, digests)
+        tests = _test_sides(manifest, protocol)
+        folds = tuple(
+            _fold(manifest, protocol, digests, test=tests[k], number=k, draw=draw)
+            for draw in range(protocol.draws)
+            for k in range(len(tests))
+        )
+        is_independent = not (protocol.speaker_dependent and _share_speakers(folds, manifest))
+        split = Split(protocol.name, is_independent, protocol.validation, folds)
+    try:
+        check_leakage(split, manifest, digests)
+    except LeakageError as error:
+        if protocol.name == "published_folds" and not protocol.speaker_dependent:
+            raise LeakageError(
+                f"{error} Published folds that share speakers need speaker_dependent: true, which marks them."
+            ) from error
+        raise
     return split
 
 
-def check_leakage(split: Split, manifest: Manifest, digests: Mapping[str, str]) -> None:
-    """Prove that no fold shares utterances, speakers or identical audio between its parts.
+def check_classes(split: Split, manifest: Manifest, labels: LabelSet, protocol: Protocol) -> None:
+    """See that a model tested on other corpora than it is trained on can give their answers.
 
     Raises:
-        LeakageError: With the fold, how many are shared, and the first of them.
+        ProtocolError: If a class is tested that no training utterance has; or, with ``intersect: both``, trained that
+            no test utterance has.
     """
-    speaker_of = {u.id: u.speaker for u in manifest}
+    if protocol.name not in ("cross_corpus", "leave_one_corpus_out"):
+        return
+    class_of = {u.id: labels.class_of(u.emotion) for u in manifest}
     for fold in split.folds:
-        seen = {*fold.train, *fold.validation}
-        _refuse(fold, "utterances", seen & set(fold.test), "training and test")
-        _refuse(fold, "utterances", set(fold.train) & set(fold.validation), "training and validation")
-        parts = {name: getattr(fold, name) for name in ("train", "validation", "test")}
-        speakers = {name: {speaker_of[i] for i in ids} for name, ids in parts.items()}
-        audio = {name: {digests[i] for i in ids} for name, ids in parts.items()}
-        if split.is_speaker_independent:
-            _refuse(
-                fold, "speakers", (speakers["train"] | speakers["validation"]) & speakers["test"], "training and test"
+        trained, tested = ({class_of[i] for i in ids} for ids in (fold.train, fold.test))
+        unknown, untested = sorted(map(str, tested - trained)), sorted(map(str, trained - tested))
+        if unknown:
+            raise ProtocolError(
+                f"fold {fold.fold} tests on {', '.join(unknown)}, which its training corpora lack: use labels: common."
             )
-            if split.validation == "speakers":
-                _refuse(fold, "speakers", speakers["train"] & speakers["validation"], "training and validation")
-        _refuse(
-            fold, "identical recordings", (audio["train"] | audio["validation"]) & audio["test"], "training and test"
-        )
-        _refuse(fold, "identical recordings", audio["train"] & audio["validation"], "training and validation")
+        if untested and protocol.name == "cross_corpus" and protocol.intersect == "both":
+            raise ProtocolError(
+                f"{', '.join(untested)}: trained and never tested. Use labels: common, or intersect: test, where an "
+                "answer that the test corpora lack counts as wrong."
+            )
 
 
-def check_unseen(seen_speakers: Collection[str], test_speakers: Collection[str], what: str = "the model") -> None:
-    """Refuse to score a model, or a member of an ensemble, on speakers that it has seen.
-
-    Args:
-        seen_speakers: Of its training and validation sets.
-        test_speakers: That it is to be scored on.
-        what: Names it in the message.
-
-    Raises:
-        LeakageError: If they share a speaker.
-    """
-    shared = sorted(set(seen_speakers) & set(test_speakers))
-    if shared:
-        raise LeakageError(
-            f"{what} was fitted on {len(shared)} of the test speakers ({', '.join(shared[:3])}"
-            f"{', ...' if len(shared) > 3 else ''}): its score there would say nothing."
-        )
-
-
-def check_ensemble(members: Mapping[str, Collection[str]], test_speakers: Collection[str]) -> None:
-    """Refuse to score an ensemble on a speaker that any of its members has seen.
-
-    Args:
-        members: Member name to the speakers of its training and validation sets.
-        test_speakers: That the ensemble is to be scored on.
-
-    Raises:
-        LeakageError: Naming the first such member.
-    """
-    for name, seen in members.items():
-        check_unseen(seen, test_speakers, what=f"ensemble member {name!r}")
-
-
-def hold_out_validation(manifest: Manifest, protocol: Protocol, *, fold: int = 0) -> tuple[list[str], list[str]]:
-    """Divide the training side of a fold.
-
-    Returns:
-        Ids for training, and ids for validation (none for ``validation: none``).
-
-    Raises:
-        ProtocolError: If there are too few speakers or sentences for it.
-    """
-    if protocol.validation == "none":
-        return [u.id for u in manifest], []
-    rng = np.random.default_rng([protocol.seed, fold])
-    if protocol.validation == "sentences":
-        held_out = _validation_sentences(manifest, rng)
-        chosen = {u.id for u in manifest if u.sentence in held_out}
-    else:
-        speakers = _validation_speakers(manifest, protocol.validation_speakers, rng)
-        chosen = {u.id for u in manifest if u.speaker in speakers}
-    return [u.id for u in manifest if u.id not in chosen], sorted(chosen)
-
-
-def rotate_validation(manifest: Manifest, protocol: Protocol, fold: Fold, parts: int) -> list[Fold]:
-    """Divide the training side of a fold by speakers, and let each part be validation once.
-
-    Args:
-        manifest: All utterances of the experiment.
-        protocol: Its seed draws the parts.
-        fold: Training and validation are put together; the test side stays as it is.
-        parts: How many.
-
-    Raises:
-        ProtocolError: If there are fewer speakers than parts.
-    """
-    side = manifest.subset((*fold.train, *fold.validation))
-    if parts > len(side.speakers):
-        raise ProtocolError(f"{parts} inner folds need as many training speakers, and there are {len(side.speakers)}.")
-    groups = _balanced_groups(side, protocol.model_copy(update={"folds": parts}))
-    speaker_of = {u.id: u.speaker for u in side}
-    return [
-        Fold(
-            fold.fold,
-            tuple(sorted(i for i, speaker in speaker_of.items() if speaker not in group)),
-            tuple(sorted(i for i, speaker in speaker_of.items() if speaker in group)),
-            fold.test,
-        )
-        for group in groups
-    ]
-
-
-def folds_as_json(split: Split, manifest: Manifest) -> list[dict[str, Any]]:
-    """Return the content of ``folds.json``: per fold and part its utterances and speakers."""
+def _share_speakers(folds: Sequence[Fold], manifest: Manifest) -> bool:
     speaker_of = {u.id: u.speaker for u in manifest}
-
-    def part(ids: Sequence[str]) -> dict[str, list[str]]:
-        return {"speakers": sorted({speaker_of[i] for i in ids}), "utterances": list(ids)}
-
-    return [
-        {"fold": f.fold, "train": part(f.train), "validation": part(f.validation), "test": part(f.test)}
-        for f in split.folds
-    ]
+    return any({speaker_of[i] for i in (*f.train, *f.validation)} & {speaker_of[i] for i in f.test} for f in folds)
 
 
-def _refuse(fold: Fold, what: str, shared: Iterable[str], sides: str) -> None:
-    names = sorted(shared)
-    if names:
-        raise LeakageError(f"fold {fold.fold}: {len(names)} {what} stand in both {sides}, the first is {names[0]!r}.")
+def _fold(
+    manifest: Manifest, protocol: Protocol, digests: Mapping[str, str], *, test: frozenset[str], number: int, draw: int
+) -> Fold:
+    is_cross = protocol.name == "cross_corpus"
+    side = manifest.filter(lambda u: u.id not in test and (not is_cross or u.corpus in protocol.train_corpora))
+    train, validation = hold_out_validation(side, protocol, fold=number, draw=draw, digests=digests)
+    return Fold(number, tuple(sorted(train)), tuple(sorted(validation)), tuple(sorted(test)), draw)
+
+
+def _test_sides(manifest: Manifest, protocol: Protocol) -> list[frozenset[str]]:
+    """Return what is tested in each fold."""
+    if protocol.name == "published_folds":
+        return [frozenset(ids) for ids in published_folds(manifest, protocol.table)]
+    if protocol.name == "cross_corpus":
+        for corpus in (*protocol.train_corpora, *protocol.test_corpora):
+            if corpus not in manifest.corpora:
+                hint = nearest(corpus, manifest.corpora) or ";"
+                raise ProtocolError(f"no utterances of {corpus!r}{hint} there are {_listed(manifest.corpora)}.")
+        strangers = set(manifest.corpora) - {*protocol.train_corpora, *protocol.test_corpora}
+        if strangers:
+            raise ProtocolError(f"{_listed(sorted(strangers))} would be neither trained on nor tested.")
+        groups, key = [list(protocol.test_corpora)], _corpus
+    elif protocol.name == "leave_one_corpus_out":
+        groups, key = [[corpus] for corpus in _several(manifest.corpora, protocol, "corpora")], _corpus
+    elif protocol.name == "leave_one_session_out":
+        without = [u.id for u in manifest if not u.session]
+        if without:
+            raise ProtocolError(f"leave_one_session_out: {len(without)} utterances have no session, as {without[0]!r}.")
+        sessions = sorted({_session(u) for u in manifest})
+        groups, key = [[session] for session in _several(sessions, protocol, "sessions")], _session
+    else:
+        groups, key = _test_groups(manifest, protocol), _speaker
+    return [frozenset(u.id for u in manifest if key(u) in group) for group in groups]
+
+
+def _corpus(utterance: Utterance) -> str:
+    return utterance.corpus
+
+
+def _session(utterance: Utterance) -> str:
+    return f"{utterance.corpus}/{utterance.session}"
+
+
+def _speaker(utterance: Utterance) -> str:
+    return utterance.speaker
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _several(found: Sequence[str], protocol: Protocol, what: str) -> Sequence[str]:
+    if len(found) < 2:
+        raise ProtocolError(f"{protocol.name} needs two {what} or more, and there is {len(found)}.")
+    return found
 
 
 def _test_groups(manifest: Manifest, protocol: Protocol) -> list[list[str]]:
@@ -215,106 +152,30 @@ def _test_groups(manifest: Manifest, protocol: Protocol) -> list[list[str]]:
         if set(protocol.test_speakers) == set(speakers):
             raise ProtocolError("every speaker is a test speaker: nobody is left to train on.")
         return [list(protocol.test_speakers)]
-    if len(speakers) < 2:
-        raise ProtocolError(f"{protocol.name} needs two speakers or more, and there is {len(speakers)}.")
+    _several(speakers, protocol, "speakers")
     if protocol.name == "leave_one_speaker_out":
         return [[speaker] for speaker in speakers]
     if protocol.folds > len(speakers):
         raise ProtocolError(f"{protocol.folds} folds need as many speakers, and there are {len(speakers)}.")
     if protocol.order == "consecutive":
         return [list(group) for group in np.array_split(np.array(speakers), protocol.folds)]
-    return _balanced_groups(manifest, protocol)
-
-
-def _balanced_groups(manifest: Manifest, protocol: Protocol) -> list[list[str]]:
-    """Spread speakers so that folds are alike in corpus, then sex, then utterances."""
-    rng = np.random.default_rng(protocol.seed)
-    strata: dict[tuple[str, str], list[str]] = defaultdict(list)
-    counts: dict[str, int] = defaultdict(int)
-    for u in manifest:
-        if u.speaker not in counts:
-            strata[u.corpus, u.sex].append(u.speaker)
-        counts[u.speaker] += 1
-    groups: list[list[str]] = [[] for _ in range(protocol.folds)]
-    load: dict[tuple[int, str], int] = defaultdict(int)  # utterances of a corpus in a fold
-    for corpus, sex in sorted(strata):
-        members = sorted(strata[corpus, sex])
-        rng.shuffle(members)
-        taken: dict[int, int] = defaultdict(int)
-        for speaker in members:
-            k = min(range(protocol.folds), key=lambda k: (taken[k], load[k, corpus], len(groups[k])))
-            groups[k].append(speaker)
-            taken[k] += 1
-            load[k, corpus] += counts[speaker]
-    return groups
-
-
-def _speaker_fold(manifest: Manifest, protocol: Protocol, k: int, test_speakers: set[str]) -> Fold:
-    test = [u.id for u in manifest if u.speaker in test_speakers]
-    train, validation = hold_out_validation(manifest.filter(lambda u: u.speaker not in test_speakers), protocol, fold=k)
-    return Fold(k, tuple(sorted(train)), tuple(sorted(validation)), tuple(sorted(test)))
-
-
-def _validation_speakers(manifest: Manifest, wanted: int | None, rng: np.random.Generator) -> set[str]:
-    """Draw speakers of each corpus, sexes in turn."""
-    chosen: set[str] = set()
-    for corpus in manifest.corpora:
-        of_corpus = manifest.filter(lambda u, corpus=corpus: u.corpus == corpus)  # type: ignore[misc]
-        sex_of = {u.speaker: u.sex for u in of_corpus}
-        count = wanted or max(1, round(len(sex_of) / 8))
-        if len(sex_of) <= count:
-            if len(manifest.corpora) > 1 and wanted is None:
-                continue  # a corpus of one speaker is trained on whole; the others give validation speakers
-            raise ProtocolError(
-                f"{corpus} has {len(sex_of)} training speakers, too few to hold out {count} for validation: {_INSTEAD}"
-            )
-        by_sex: dict[str, list[str]] = defaultdict(list)
-        for speaker in rng.permutation(sorted(sex_of)):
-            by_sex[sex_of[speaker]].append(str(speaker))
-        sexes = [str(sex) for sex in rng.permutation(sorted(by_sex))]
-        in_turn = [by_sex[sex][i] for i in range(len(sex_of)) for sex in sexes if i < len(by_sex[sex])]
-        chosen.update(in_turn[:count])
-    if not chosen:
-        raise ProtocolError(f"each corpus has one training speaker, too few to hold out 1 for validation: {_INSTEAD}")
-    return chosen
-
-
-def _validation_sentences(manifest: Manifest, rng: np.random.Generator) -> set[str]:
-    sentences = sorted({u.sentence for u in manifest} - {""})
-    if len(sentences) < 2:
-        raise ProtocolError("validation: sentences needs two known sentences or more among the training utterances.")
-    return {str(s) for s in rng.permutation(sentences)[: max(1, len(sentences) // 8)]}
+    return balanced_groups(manifest, protocol.folds, protocol.seed)
 
 
 def _random_folds(manifest: Manifest, protocol: Protocol, digests: Mapping[str, str]) -> tuple[Fold, ...]:
-    """Deal utterances, class by class, to folds; identical audio goes together."""
+    """Deal utterances to folds, or draw one test side; then validation, of each training side."""
     rng = np.random.default_rng(protocol.seed)
-    part = _deal(list(manifest), protocol.folds, digests, rng)
+    if protocol.test_share is None:
+        part = deal(manifest, protocol.folds, digests, rng)
+        tests = [{i for i, fold in part.items() if fold == k} for k in range(protocol.folds)]
+    else:
+        tests = [draw_share(manifest, protocol.test_share, digests, rng)]
     folds = []
-    for k in range(protocol.folds):
-        rest = [u for u in manifest if part[u.id] != k]
-        inner = _deal(rest, 10, digests, rng)  # a tenth of the training side for validation
-        folds.append(
-            Fold(
-                k,
-                tuple(sorted(u.id for u in rest if inner[u.id] != 0)),
-                tuple(sorted(u.id for u in rest if inner[u.id] == 0)),
-                tuple(sorted(i for i, fold in part.items() if fold == k)),
-            )
-        )
+    for k, test in enumerate(tests):
+        rest = [u for u in manifest if u.id not in test]
+        validation = draw_share(rest, protocol.validation_share, digests, rng)
+        train = {u.id for u in rest} - validation
+        folds.append(Fold(k, tuple(sorted(train)), tuple(sorted(validation)), tuple(sorted(test))))
     if not all(fold.train and fold.validation and fold.test for fold in folds):
-        raise ProtocolError(f"{len(manifest)} utterances are too few for {protocol.folds} random folds.")
+        raise ProtocolError(f"{len(manifest)} utterances are too few for {len(folds)} random folds.")
     return tuple(folds)
-
-
-def _deal(
-    utterances: list[Utterance], parts: int, digests: Mapping[str, str], rng: np.random.Generator
-) -> dict[str, int]:
-    recordings: dict[str, list[str]] = defaultdict(list)
-    emotion_of: dict[str, str] = {}
-    for u in sorted(utterances, key=lambda u: u.id):
-        recordings[digests[u.id]].append(u.id)
-        emotion_of.setdefault(digests[u.id], u.emotion)
-    keys = sorted(recordings, key=lambda d: recordings[d][0])
-    order = sorted(rng.permutation(len(keys)), key=lambda i: emotion_of[keys[i]])  # shuffled within each class
-    return {i: place % parts for place, k in enumerate(order) for i in recordings[keys[k]]}

@@ -34,15 +34,29 @@ class NamedSettings(BaseModel):
 
 
 class Protocol(_Strict):
-    """How speakers are divided; see :mod:`serkit.lab.protocols`."""
+    """What is tested and what is trained on; see :mod:`serkit.lab.protocols`.
 
-    name: Literal["speaker_kfold", "leave_one_speaker_out", "fixed_test_speakers", "random"] = "speaker_kfold"
-    folds: int = Field(default=5, ge=2)
+    A setting that belongs to other protocols than the one named is refused, since it would be ignored.
+    """
+
+    name: Literal[
+        "speaker_kfold", "leave_one_speaker_out", "leave_one_session_out", "leave_one_corpus_out", "cross_corpus",
+        "fixed_test_speakers", "published_folds", "random",
+    ] = "speaker_kfold"  # fmt: skip
+    folds: int = Field(default=5, ge=2)  # of speaker_kfold, and of random without test_share
     order: Literal["consecutive", "balanced"] = "balanced"
-    test_speakers: tuple[str, ...] = ()
+    test_speakers: tuple[str, ...] = ()  # of fixed_test_speakers
+    train_corpora: tuple[str, ...] = ()  # of cross_corpus
+    test_corpora: tuple[str, ...] = ()
+    intersect: Literal["both", "test"] = "both"  # which side may have classes that the other lacks: none, or training
+    table: str = ""  # of published_folds: one that comes with serkit, or a CSV file
+    test_share: float | None = Field(default=None, gt=0, lt=1)  # of random: one fold in place of several
     speaker_dependent: bool = False
-    validation: Literal["speakers", "sentences", "none"] = "speakers"
+    train_speakers: int | None = Field(default=None, ge=1)  # how many train, drawn; None: all that are left
+    draws: int = Field(default=1, ge=1)  # of training and validation speakers; seeds take them in turn
+    validation: Literal["speakers", "sentences", "random", "none"] = "speakers"
     validation_speakers: int | None = Field(default=None, ge=1)  # per corpus; None: one in eight
+    validation_share: float = Field(default=0.1, gt=0, lt=1)  # of the training side, under random validation
     seed: NonNegativeInt = 0
 
     @model_validator(mode="after")
@@ -51,13 +65,32 @@ class Protocol(_Strict):
             raise ValueError(
                 "a random split shares speakers: it needs speaker_dependent: true, and every table marks it"
             )
-        if self.name != "random" and self.speaker_dependent:
-            raise ValueError(f"{self.name} keeps speakers apart: speaker_dependent: true belongs to random alone")
-        if self.name == "fixed_test_speakers" and not self.test_speakers:
-            raise ValueError("fixed_test_speakers needs test_speakers")
-        if self.name != "fixed_test_speakers" and self.test_speakers:
-            raise ValueError(f"test_speakers belongs to fixed_test_speakers; {self.name} would ignore it")
+        if self.speaker_dependent and self.name not in ("random", "published_folds"):
+            raise ValueError(
+                f"{self.name} keeps speakers apart: speaker_dependent: true belongs to random and published_folds"
+            )
+        for name, protocols in _BELONGS_TO.items():
+            if getattr(self, name) != type(self).model_fields[name].default and self.name not in protocols:
+                raise ValueError(f"{name} belongs to {' and '.join(protocols)}; {self.name} would ignore it")
+        for name in ("test_speakers", "train_corpora", "test_corpora", "table"):
+            if not getattr(self, name) and self.name in _BELONGS_TO[name]:
+                raise ValueError(f"{self.name} needs {name}")
+        both = sorted({*self.train_corpora} & {*self.test_corpora})
+        if both:
+            raise ValueError(f"{both[0]} is trained on and tested: cross_corpus keeps corpora apart")
+        if self.name == "random" and (self.train_speakers is not None or self.draws > 1):
+            raise ValueError("train_speakers and draws are of speakers, which a random split does not look at")
         return self
+
+
+_BELONGS_TO = {
+    "test_speakers": ("fixed_test_speakers",),
+    "train_corpora": ("cross_corpus",),
+    "test_corpora": ("cross_corpus",),
+    "intersect": ("cross_corpus",),
+    "table": ("published_folds",),
+    "test_share": ("random",),
+}
 
 
 class Augment(_Strict):
