@@ -16,7 +16,11 @@ from serkit.errors import TrainingError
 
 @dataclass(frozen=True)
 class Epoch:
-    """One row of ``history.csv``; losses per utterance, UAR from 0 to 1, NaN without validation."""
+    """One row of ``history.csv``; losses per utterance, accuracy and UAR from 0 to 1, NaN without validation.
+
+    Training accuracy is that of the epoch's own batches, augmented and with dropout, while the weights move, as
+    notebooks print it; of an utterance that is mixed with another the larger share counts.
+    """
 
     epoch: int
     lr: float
@@ -24,6 +28,8 @@ class Epoch:
     validation_loss: float
     validation_uar: float
     stage: int = 0
+    train_accuracy: float = math.nan
+    validation_accuracy: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from serkit.lab.checkpoints import (
 )
 from serkit.lab.data import Batch, evaluation_batches, training_batches
 from serkit.lab.losses import class_weights, penalty, summed_loss, summed_weight
-from serkit.lab.metrics import confusion_matrix, uar
+from serkit.lab.metrics import confusion_matrix, uar, weighted_accuracy
 from serkit.lab.models import Body
 from serkit.lab.models.scaling import fit_scalings
 from serkit.lab.recipe import Augment, Train
@@ -185,7 +185,7 @@ class _Run:
         steps = math.ceil(len(examples.train) / train.batch_size)
         watched = [e.train_loss if math.isnan(e.validation_loss) else e.validation_loss for e in past]
         model.train()
-        total = torch.zeros((), device=device)
+        total = torch.zeros(2, device=device)  # of the loss, and of right answers
         rows = [examples.augmented(seed, epoch)] if examples.augmented else examples.rows
         size = train.batch_size
         batches = training_batches(rows, examples.train, self.augment, batch_size=size, seed=seed, epoch=epoch)
@@ -193,7 +193,7 @@ class _Run:
             lr = learning_rate(train, step, train.epochs * steps, watched)
             for group in optimizer.param_groups:
                 group["lr"] = lr
-            loss = _loss(model, _to(batch, device), weights, train=train, mixup=self.augment.mixup, rng=mixer)
+            loss, right = _loss(model, _to(batch, device), weights, train=train, mixup=self.augment.mixup, rng=mixer)
             if not torch.isfinite(loss):
                 instead = ", or precision fp32" if train.precision != "fp32" else ""
                 raise TrainingError(
@@ -205,10 +205,10 @@ class _Run:
             self.accelerator.clip_grad_norm_(model.parameters(), train.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
-            total += loss.detach() * len(batch.ids)
-        loss_sum = float(self.accelerator.reduce(total, "sum"))
-        validated = processes.from_main(validate(self.body, examples))
-        return Epoch(epoch, lr, loss_sum / len(examples.train), *validated, stage)
+            total += torch.stack([loss.detach() * len(batch.ids), right])
+        mean_loss, accuracy = (self.accelerator.reduce(total, "sum") / len(examples.train)).tolist()
+        loss_now, uar_now, accuracy_now = processes.from_main(validate(self.body, examples))
+        return Epoch(epoch, lr, mean_loss, loss_now, uar_now, stage, accuracy, accuracy_now)
 
 
 def build_optimizer(body: nn.Module, train: Train) -> torch.optim.Optimizer:
@@ -256,13 +256,14 @@ def fit_temperature(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> 
     return float(grid[losses.argmin()])
 
 
-def validate(body: nn.Module, examples: Examples) -> tuple[float, float]:
-    """Return the loss and the UAR on validation, NaN without one."""
+def validate(body: nn.Module, examples: Examples) -> tuple[float, float, float]:
+    """Return the loss, the UAR and the accuracy on validation, NaN without one."""
     logits, targets = predict_logits(body, examples.plain, examples.validation)
     if not len(targets):
-        return math.nan, math.nan
+        return math.nan, math.nan, math.nan
     loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(targets)).item()
-    return loss, uar(confusion_matrix(targets, logits.argmax(1), examples.classes))
+    confusion = confusion_matrix(targets, logits.argmax(1), examples.classes)
+    return loss, uar(confusion), weighted_accuracy(confusion)
 
 
 def _fit_at_once(body: Body, examples: Examples, train: Train, *, seed: int, folder: Path) -> Fitted:
@@ -276,7 +277,9 @@ def _fit_at_once(body: Body, examples: Examples, train: Train, *, seed: int, fol
     body.fit_on(rows, targets, speakers, class_weights=train.class_weights, seed=seed)
     logits, truth = predict_logits(body, examples.plain, examples.train)
     loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(truth)).item()
-    epoch = Epoch(0, 0.0, loss, *validate(body, examples))
+    accuracy = float(np.mean(logits.argmax(1) == truth))
+    loss_now, uar_now, accuracy_now = validate(body, examples)
+    epoch = Epoch(0, 0.0, loss, loss_now, uar_now, 0, accuracy, accuracy_now)
     logits, truth = predict_logits(body, examples.plain, examples.validation)
     fitted = Fitted((epoch,), 0, epoch.validation_uar, fit_temperature(logits, truth))
     _save_result(folder, body, fitted)
@@ -293,8 +296,8 @@ def _to(batch: Batch, device: torch.device) -> Batch:
 
 def _loss(
     model: nn.Module, batch: Batch, weights: Tensor | None, *, train: Train, mixup: float, rng: np.random.Generator
-) -> Tensor:
-    """Loss of this process's share of a batch, which is mixed with itself in another order where mixup is on."""
+) -> tuple[Tensor, Tensor]:
+    """Loss and right answers of this process's share of a batch, mixed with itself in another order under mixup."""
     features, lengths, share, order = mix(batch.features, batch.lengths, alpha=mixup, rng=rng)
     mine = processes.share_of(len(batch.ids))
     with torch.autocast(features.device.type, torch.bfloat16, enabled=train.precision == "bf16"):
@@ -304,7 +307,9 @@ def _loss(
         summed_loss(logits, targets[mine], weights, train) / summed_weight(targets, weights)
         for targets in (batch.targets, batch.targets[order])
     ]
-    return share * parts[0] + (1 - share) * parts[1]
+    heard = batch.targets if share >= 0.5 else batch.targets[order]
+    right = (logits.detach().argmax(1) == heard[mine]).sum()
+    return share * parts[0] + (1 - share) * parts[1], right
 
 
 def _is_over(history: Sequence[Epoch], train: Train) -> bool:
