@@ -298,20 +298,22 @@ def test_corpora_are_listed_with_size_and_licence(call: Call) -> None:
 
 
 def test_features_models_and_recipes_are_listed(call: Call) -> None:
-    from serkit.lab.recipe import recipe_names
+    from serkit.lab.recipe_files import family_names, recipe_names
 
     assert "logmel" in [row["feature"] for row in listing(call, "features", "list")]
     models = listing(call, "models", "list")
     assert "crnn" in [row["model"] for row in models]
     assert all(row["about"] for row in models)
     recipes = listing(call, "recipes", "list")
-    assert tuple(row["recipe"] for row in recipes) == recipe_names()
-    assert all(row["speaker_dependent"] == (row["protocol"] == "random") for row in recipes)
+    assert [row["recipe"] for row in recipes] == sorted((*recipe_names(), *family_names()))
+    assert all(row["speaker_dependent"] for row in recipes if row["protocol"] == "random")
+    assert all((row["model"] is None) == row["recipe"].endswith("-MODEL") for row in recipes)
 
 
 def test_a_recipe_is_shown_with_every_default(call: Call) -> None:
     from serkit.lab.evaluation import resolve_recipe
-    from serkit.lab.recipe import load_recipe, parse_recipe, recipe_names
+    from serkit.lab.recipe import parse_recipe
+    from serkit.lab.recipe_files import load_recipe, recipe_names
 
     for name in recipe_names():
         done = call("recipes", "show", name)
@@ -414,7 +416,7 @@ def test_the_variable_names_the_corpora_even_in_a_path_with_a_space(
 
 
 def test_what_cannot_be_run_is_one_sentence(call: Call, recipe_file: Path, tmp_path: Path, trained_run: Path) -> None:
-    from serkit.lab.recipe import recipe_names
+    from serkit.lab.recipe_files import recipe_names
 
     out, known = ("--out", tmp_path / "run"), recipe_names()[0]
     assert_one_sentence(

@@ -24,7 +24,8 @@ from serkit.lab.features import build_front
 from serkit.lab.leakage import check_leakage
 from serkit.lab.models import build_body
 from serkit.lab.protocols import make_split
-from serkit.lab.recipe import Recipe, load_recipe, parse_recipe
+from serkit.lab.recipe import Recipe, parse_recipe
+from serkit.lab.recipe_files import load_recipe
 from serkit.lab.runs import read_json, read_predictions
 from serkit.labels import get_label_set
 from serkit.manifest import Manifest

@@ -24,7 +24,8 @@ from serkit.lab.evaluation import train
 from serkit.lab.export import TOLERANCE, export, largest_difference, write_graph
 from serkit.lab.models import Model, build_model, get_config, model_names
 from serkit.lab.models.classical import Classical
-from serkit.lab.recipe import dump_recipe, load_recipe, parse_recipe
+from serkit.lab.recipe import parse_recipe
+from serkit.lab.recipe_files import dump_recipe, load_recipe
 from serkit.lab.runs import Fit, Row, write_metrics, write_predictions
 from serkit.lab.zoo import ENSEMBLE, find_model
 from serkit.runtime.recognizer import Recognizer

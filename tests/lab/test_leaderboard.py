@@ -9,7 +9,8 @@ import pytest
 from serkit.errors import RunError
 from serkit.lab.leaderboard import as_markdown, as_page, recompute
 from serkit.lab.metrics import bootstrap_interval, confusion_matrix, macro_f1, uar, weighted_accuracy
-from serkit.lab.recipe import dump_recipe, load_recipe, parse_recipe
+from serkit.lab.recipe import parse_recipe
+from serkit.lab.recipe_files import dump_recipe, load_recipe
 from serkit.lab.runs import Fit, Row, read_json, read_predictions, write_metrics, write_predictions
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap")

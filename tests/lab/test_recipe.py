@@ -1,7 +1,9 @@
 import re
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -13,11 +15,9 @@ from serkit.lab.recipe import (
     NamedSettings,
     Protocol,
     Train,
-    dump_recipe,
-    load_recipe,
     parse_recipe,
-    recipe_names,
 )
+from serkit.lab.recipe_files import dump_recipe, family_models, load_recipe, recipe_names, recipe_schema
 
 SMALLEST: dict[str, Any] = {"name": "emodb-5fold-crnn", "corpora": ["emodb"], "labels": "emodb"}
 RANDOM = {"name": "random", "speaker_dependent": True}
@@ -90,7 +90,7 @@ def test_a_shipped_recipe_survives_being_resolved(name: str, tmp_path: Path) -> 
     [
         (
             {"modle": {}},
-            "the recipe has no key 'modle'; did you mean 'model'? It has name, corpora, labels, ",
+            "the recipe has no key 'modle'; did you mean 'model'? It has name, about, published, corpora, ",
         ),
         ({"train": {"epoch": 3}}, "train has no key 'epoch'; did you mean 'epochs'? It has optimizer, lr, "),
         ({"augment": {"mix_up": 0.1}}, "augment has no key 'mix_up'; did you mean 'mixup'? It has waveform, "),
@@ -265,3 +265,75 @@ def test_what_a_recipe_says_of_training_and_augmentation_comes_before_its_models
     assert (recipe.train.optimizer, recipe.train.epochs, recipe.train.scheduler) == ("rmsprop", 3, "plateau")
     assert (recipe.augment.band_masks, recipe.augment.frame_masks, recipe.augment.mixup) == (1, 0, 0)
     assert recipe.features[0].settings["bands"] == 128
+
+
+# Changes from the command line, families, the schema
+
+
+def test_a_change_reaches_any_depth_and_is_in_the_name() -> None:
+    recipe = load_recipe("emodb-loso-crnn", ["train.epochs=5", "model.stem=[4, 8]", "seeds=[3]"])
+    assert (recipe.train.epochs, recipe.model.settings["stem"], recipe.seeds) == (5, [4, 8], (3,))
+    assert recipe.name == "emodb-loso-crnn+train.epochs-5+model.stem-4-8+seeds-3"
+    assert load_recipe("emodb-loso-crnn", ["seeds=[3]", "name=mine"]).name == "mine"
+
+
+def test_a_change_of_the_model_brings_its_own_features_and_training() -> None:
+    recipe = load_recipe("ravdess-6fold-cnn1d", ["model=fusionnet"])
+    assert [feature.name for feature in recipe.features] == ["notebook162", "statistics", "sex"]
+    assert recipe.train.epochs == 100
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("train.epochs", "a change is key=value, such as train.epochs=5."),
+        ("=5", "a change is key=value"),
+        ("train..epochs=5", "a change is key=value"),
+        ("train.epochs=[1,", "the value is not YAML."),
+        ("corpora.first=emodb", "'first' would be a key of a list or a number; set the whole of it."),
+        ("train.epoch=5", "train has no key 'epoch'; did you mean 'epochs'?"),
+        ("train.epochs=many", "train.epochs: Input should be a valid integer"),
+    ],
+)
+def test_an_impossible_change_is_one_sentence(change: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(message)):
+        load_recipe("emodb-loso-crnn", [change])
+
+
+def test_a_family_has_a_recipe_for_every_model() -> None:
+    for name in family_models():
+        recipe = load_recipe(f"ravdess-6fold-{name}")
+        assert (recipe.name, recipe.model.name) == (f"ravdess-6fold-{name}", name)
+    with pytest.raises(UnknownNameError, match="no recipe 'ravdess-6fold-crn'; did you mean 'ravdess-6fold-crnn'"):
+        load_recipe("ravdess-6fold-crn")
+    for name in ("ravdess-6fold-MODEL", "ravdess-6fold-ensemble"):
+        with pytest.raises(UnknownNameError):
+            load_recipe(name)
+
+
+def test_the_schema_accepts_every_recipe_and_refuses_an_unknown_key() -> None:
+    schema = recipe_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    folder = resources.files("serkit") / "recipes"
+    for name in recipe_names():
+        content = yaml.safe_load((folder / f"{name}.yaml").read_text("utf-8"))
+        assert not [error.message for error in validator.iter_errors(content)], name
+    for wrong in (
+        {"modle": 1},
+        {"model": "crn"},
+        {"train": {"epoch": 1}},
+        {"labels": "emod"},
+        {"protocol": {"folds": 1}},
+    ):
+        assert list(validator.iter_errors({**SMALLEST, **wrong})), wrong
+
+
+def test_what_a_recipe_says_of_itself_does_not_make_it_another() -> None:
+    plain = parse_recipe(SMALLEST)
+    told = parse_recipe(SMALLEST | {"about": "five folds", "published": "nobody"})
+    assert plain != told
+    assert plain.is_same_experiment(told)
+    assert not plain.is_same_experiment(parse_recipe(SMALLEST | {"seeds": [1]}))
+    assert "about" not in plain.as_mapping()
+    assert parse_recipe(told.as_mapping()) == told

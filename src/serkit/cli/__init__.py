@@ -14,8 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
-from serkit.cli import corpora, sounds
-from serkit.cli.options import DataOption, JsonOption, data_of, show_rows
+from serkit.cli import corpora, experiments, sounds
+from serkit.cli.options import JsonOption, show_rows
 from serkit.errors import MissingExtraError, SerkitError
 
 app = typer.Typer(
@@ -25,17 +25,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 models_app = typer.Typer(help="Networks and model files.", no_args_is_help=True)
-recipes_app = typer.Typer(help="The experiments that come with serkit.", no_args_is_help=True)
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(sounds.features_app, name="features")
 app.command()(sounds.augment)
+app.command()(experiments.train)
+app.command()(experiments.evaluate)
 app.add_typer(models_app, name="models")
-app.add_typer(recipes_app, name="recipes")
+app.add_typer(experiments.recipes_app, name="recipes")
 
 _STOPPED = 130  # what typer makes of Ctrl-C
 _LAB = {"torch", "accelerate", "safetensors", "onnx", "onnxscript", "pydantic", "yaml", "sklearn", "skl2onnx"}
-
-RunOption = Annotated[Path, typer.Option("--out", "-o", help="The run folder.")]
 
 
 class TableFormat(StrEnum):
@@ -116,56 +115,6 @@ def predict(
 
 
 @app.command()
-def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name or YAML file.")],
-    out: RunOption,
-    data: DataOption = None,
-) -> None:
-    """Fit a recipe's final model on everything but the validation speakers."""
-    from serkit.lab import evaluation
-    from serkit.lab.recipe import load_recipe
-    from serkit.watch import RichWatch
-
-    metrics = evaluation.train(load_recipe(recipe), data_of(data), out, watch=RichWatch())
-    if not _is_main_process():
-        return
-    typer.echo(
-        f"{out}: validation UAR {metrics['validation_uar']}; next: serkit export {out} -o {metrics['name']}.onnx"
-    )
-
-
-@app.command()
-def evaluate(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name or YAML file, or a model file (.onnx).")],
-    out: RunOption,
-    data: DataOption = None,
-    corpora: Annotated[str | None, typer.Option(help="For a model file: the corpora to test on, with commas.")] = None,
-) -> None:
-    """Run a recipe through its protocol, or score a model file on corpora that it has not seen."""
-    from serkit.errors import RecipeError
-    from serkit.lab import evaluation
-    from serkit.lab.leaderboard import as_markdown
-    from serkit.watch import RichWatch
-
-    if Path(recipe).suffix == ".onnx":
-        from serkit.runtime.recognizer import Recognizer
-
-        if not corpora:
-            raise RecipeError("say what to test the model file on: --corpora tess, for example.")
-        model = Recognizer.load(recipe)
-        names = tuple(corpora.split(","))
-        metrics = evaluation.evaluate_model(model.card, model.predict, names, data_of(data), out, watch=RichWatch())
-    else:
-        from serkit.lab.recipe import load_recipe
-
-        if corpora:
-            raise RecipeError("--corpora is for model files: a recipe names its own.")
-        metrics = evaluation.evaluate(load_recipe(recipe), data_of(data), out, watch=RichWatch())
-    if _is_main_process():
-        typer.echo(as_markdown([metrics]))
-
-
-@app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder that 'serkit train' made.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The model file.")],
@@ -237,33 +186,6 @@ def show_model(
     typer.echo(json.dumps(as_content(parts), indent=1) if as_json else render(parts))
 
 
-@recipes_app.command("list")
-def list_recipes(as_json: JsonOption = False) -> None:
-    """List the recipes that come with serkit."""
-    from serkit.lab.recipe import load_recipe, recipe_names
-
-    rows = []
-    for name in recipe_names():
-        recipe = load_recipe(name)
-        rows.append(
-            {
-                "recipe": name, "corpora": list(recipe.corpora), "labels": recipe.labels,
-                "protocol": recipe.protocol.name, "speaker_dependent": recipe.protocol.speaker_dependent,
-                "model": recipe.model.name,
-            }
-        )  # fmt: skip
-    show_rows(rows, as_json, ("recipe", "corpora", "labels", "protocol", "speaker_dependent", "model"))
-
-
-@recipes_app.command("show")
-def show_recipe(name: Annotated[str, typer.Argument(help="A recipe's name or YAML file.")]) -> None:
-    """Print a recipe with every default written out."""
-    from serkit.lab.evaluation import resolve_recipe
-    from serkit.lab.recipe import dump_recipe, load_recipe
-
-    typer.echo(dump_recipe(resolve_recipe(load_recipe(name))), nl=False)
-
-
 def _with_bar(answers: Any, files: Sequence[Path]) -> Any:
     """Show a bar on stderr while many files are read at a terminal."""
     if len(files) < 2 or not sys.stderr.isatty():
@@ -272,10 +194,3 @@ def _with_bar(answers: Any, files: Sequence[Path]) -> Any:
     from rich.progress import track
 
     return track(answers, "recognising", total=len(files), console=Console(stderr=True), transient=True)
-
-
-def _is_main_process() -> bool:
-    """Whether this one answers, where accelerate or torchrun started several."""
-    from serkit.lab import processes
-
-    return processes.is_main()

@@ -39,7 +39,8 @@ from serkit.lab.folds import Fold, Split, folds_as_json
 from serkit.lab.leakage import check_leakage, check_unseen, count_shared
 from serkit.lab.models import build_body, resolve_model
 from serkit.lab.protocols import check_classes, make_split
-from serkit.lab.recipe import Augment, Recipe, Train, dump_recipe, load_recipe, parse_recipe
+from serkit.lab.recipe import Augment, Recipe, Train, parse_recipe
+from serkit.lab.recipe_files import dump_recipe, load_recipe
 from serkit.lab.runs import (
     ALL_SPEAKERS,
     UNSEEN_CORPUS,
@@ -326,7 +327,7 @@ def _whole_split(manifest: Manifest, protocol: Any, digests: Any) -> Split:
 def _claim(folder: Path, recipe: Recipe, split: Split, manifest: Manifest, dropped: Counter[str]) -> None:
     """Write what the folder is about, or check that it is about the same."""
     if (folder / "recipe.yaml").is_file():
-        if load_recipe(folder / "recipe.yaml") != recipe:
+        if not load_recipe(folder / "recipe.yaml").is_same_experiment(recipe):
             raise RunError(f"{str(folder)!r} holds a run of another recipe or other settings: choose another --out.")
         known = read_json(folder, "env.json")
         if (known.get("manifest_digest"), known.get("split_digest")) != (manifest.digest, split.digest):

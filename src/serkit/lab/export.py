@@ -24,7 +24,8 @@ from serkit.lab.merging import OPSET
 from serkit.lab.model_card import describe, evidence_of
 from serkit.lab.models import Model, build_body
 from serkit.lab.models.scikit import Classical
-from serkit.lab.recipe import Recipe, load_recipe
+from serkit.lab.recipe import Recipe
+from serkit.lab.recipe_files import load_recipe
 from serkit.lab.runs import Fit, read_json
 from serkit.lab.voting import Rule, combine
 from serkit.lab.zoo import ENSEMBLE

@@ -3,16 +3,12 @@
 A recipe says only what differs from these defaults. Unknown keys are refused with the nearest known one.
 """
 
-import os
-from importlib import resources
-from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, field_validator, model_validator
 
 from serkit.corpora import corpus_of, label_set_of
-from serkit.errors import RecipeError, nearest, unknown_name
+from serkit.errors import RecipeError, nearest
 from serkit.lab.settings import describe
 from serkit.lab.zoo import ENSEMBLE, find_model
 
@@ -171,10 +167,15 @@ class Train(_Strict):
         return [value] if isinstance(value, str) else value
 
 
+_WORDS = ("about", "published")  # of a recipe, that change nothing
+
+
 class Recipe(_Strict):
     """One experiment."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._+-]*$")
+    about: str = ""  # a line for listings
+    published: str = ""  # whose experiment this is, and the number that they report
     corpora: tuple[str, ...] = Field(min_length=1)
     labels: str | tuple[str, ...]  # a named set, common, or the classes themselves
     protocol: Protocol = Protocol()
@@ -186,12 +187,17 @@ class Recipe(_Strict):
 
     def as_mapping(self) -> dict[str, Any]:
         """Return what a recipe file holds, as JSON-ready values; a single feature stands without a list."""
-        content = self.model_dump(mode="json")
+        content = {k: v for k, v in self.model_dump(mode="json").items() if v or k not in _WORDS}
         if self.model.name == ENSEMBLE:  # whose members have their own
             return {key: value for key, value in content.items() if key not in ("features", "augment", "train")}
         if len(self.features) == 1:
             content["features"] = content["features"][0]
         return content
+
+    def is_same_experiment(self, other: "Recipe") -> bool:
+        """Whether another recipe says the same, whatever it says of itself."""
+        words = dict.fromkeys(_WORDS, "")
+        return self.model_copy(update=words) == other.model_copy(update=words)
 
     @property
     def named_features(self) -> list[dict[str, Any]]:
@@ -296,40 +302,6 @@ def parse_recipe(settings: object) -> Recipe:
             hint = nearest(key, known) or "."
             raise RecipeError(f"{where} has no key {key!r}{hint} It has {', '.join(known)}.") from error
         raise RecipeError(describe(error)) from error
-
-
-def recipe_names() -> tuple[str, ...]:
-    """Return the names of the recipes that come with serkit."""
-    folder = resources.files("serkit") / "recipes"
-    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")))
-
-
-def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
-    """Read a recipe by its name, or from a YAML file.
-
-    Raises:
-        UnknownNameError: If it is neither.
-        RecipeError: If the file is not a valid recipe.
-    """
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise RecipeError(f"no recipe file {str(path)!r}.")
-        content = path.read_bytes()
-    else:
-        name = os.fspath(name_or_path)
-        if name not in recipe_names():
-            raise unknown_name("recipe", name, recipe_names(), "serkit recipes list")
-        content = (resources.files("serkit") / "recipes" / f"{name}.yaml").read_bytes()
-    try:
-        return parse_recipe(yaml.safe_load(content.decode("utf-8-sig")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{str(name_or_path)!r} is not YAML: {' '.join(str(error).split())}") from error
-
-
-def dump_recipe(recipe: Recipe) -> str:
-    """Return a recipe as YAML."""
-    return yaml.safe_dump(recipe.as_mapping(), sort_keys=False, allow_unicode=True)
 
 
 def _fields_at(place: list[str]) -> list[str]:

@@ -1,0 +1,109 @@
+"""Recipes, and the commands that run them."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from serkit.cli.options import DataOption, JsonOption, data_of, show_rows
+
+recipes_app = typer.Typer(help="The experiments that come with serkit.", no_args_is_help=True)
+
+RecipeArgument = Annotated[str, typer.Argument(help="A recipe's name or YAML file.")]
+RunOption = Annotated[Path, typer.Option("--out", "-o", help="The run folder.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="A change of the recipe, such as train.epochs=5; repeated.")
+]
+
+
+def train(recipe: RecipeArgument, out: RunOption, data: DataOption = None, change: SetOption = None) -> None:
+    """Fit a recipe's final model on everything but the validation speakers."""
+    from serkit.lab import evaluation
+    from serkit.lab.recipe_files import load_recipe
+    from serkit.watch import RichWatch
+
+    metrics = evaluation.train(load_recipe(recipe, change or ()), data_of(data), out, watch=RichWatch())
+    if not _is_main_process():
+        return
+    typer.echo(
+        f"{out}: validation UAR {metrics['validation_uar']}; next: serkit export {out} -o {metrics['name']}.onnx"
+    )
+
+
+def evaluate(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name or YAML file, or a model file (.onnx).")],
+    out: RunOption,
+    data: DataOption = None,
+    change: SetOption = None,
+    corpora: Annotated[str | None, typer.Option(help="For a model file: the corpora to test on, with commas.")] = None,
+) -> None:
+    """Run a recipe through its protocol, or score a model file on corpora that it has not seen."""
+    from serkit.errors import RecipeError
+    from serkit.lab import evaluation
+    from serkit.lab.leaderboard import as_markdown
+    from serkit.watch import RichWatch
+
+    if Path(recipe).suffix == ".onnx":
+        from serkit.runtime.recognizer import Recognizer
+
+        if not corpora:
+            raise RecipeError("say what to test the model file on: --corpora tess, for example.")
+        if change:
+            raise RecipeError("--set is for recipes: a model file is what it is.")
+        model = Recognizer.load(recipe)
+        names = tuple(corpora.split(","))
+        metrics = evaluation.evaluate_model(model.card, model.predict, names, data_of(data), out, watch=RichWatch())
+    else:
+        from serkit.lab.recipe_files import load_recipe
+
+        if corpora:
+            raise RecipeError("--corpora is for model files: a recipe names its own.")
+        metrics = evaluation.evaluate(load_recipe(recipe, change or ()), data_of(data), out, watch=RichWatch())
+    if _is_main_process():
+        typer.echo(as_markdown([metrics]))
+
+
+@recipes_app.command("list")
+def list_recipes(as_json: JsonOption = False) -> None:
+    """List the recipes that come with serkit; one whose name ends in MODEL is there for every model."""
+    from serkit.lab.recipe_files import family_models, family_names, load_recipe, recipe_names
+
+    rows: list[dict[str, Any]] = []
+    for name in sorted((*recipe_names(), *family_names())):
+        is_family = name in family_names()
+        recipe = load_recipe(name.replace("MODEL", family_models()[0]) if is_family else name)
+        rows.append(
+            {
+                "recipe": name, "corpora": list(recipe.corpora), "labels": recipe.labels,
+                "protocol": recipe.protocol.name, "speaker_dependent": recipe.protocol.speaker_dependent,
+                "model": None if is_family else recipe.model.name, "published": recipe.published, "about": recipe.about,
+            }
+        )  # fmt: skip
+    show_rows(rows, as_json, ("recipe", "corpora", "protocol", "speaker_dependent", "published"))
+    if not as_json:
+        typer.echo(f"MODEL is one of {', '.join(family_models())}.")
+
+
+@recipes_app.command("show")
+def show_recipe(name: RecipeArgument, change: SetOption = None) -> None:
+    """Print a recipe with every default written out."""
+    from serkit.lab.evaluation import resolve_recipe
+    from serkit.lab.recipe_files import dump_recipe, load_recipe
+
+    typer.echo(dump_recipe(resolve_recipe(load_recipe(name, change or ()))), nl=False)
+
+
+@recipes_app.command("schema")
+def show_schema() -> None:
+    """Print the JSON schema of recipe files, which editors complete and check by."""
+    from serkit.lab.recipe_files import recipe_schema
+
+    typer.echo(json.dumps(recipe_schema(), indent=1, ensure_ascii=False))
+
+
+def _is_main_process() -> bool:
+    """Whether this one answers, where accelerate or torchrun started several."""
+    from serkit.lab import processes
+
+    return processes.is_main()
