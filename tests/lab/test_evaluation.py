@@ -1,10 +1,12 @@
 import csv
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,16 @@ from serkit.corpora import read_corpora
 from serkit.errors import CorpusError, LeakageError, ProtocolError, RunError, SerkitError
 from serkit.lab import evaluation, runs
 from serkit.lab.data import open_store
-from serkit.lab.evaluation import evaluate, evaluate_model, resolve_recipe, train
+from serkit.lab.evaluation import evaluate, resolve_recipe, train
 from serkit.lab.features import build_front
+from serkit.lab.jobs import fit_side_by_side
 from serkit.lab.leakage import check_leakage
 from serkit.lab.models import build_body
 from serkit.lab.protocols import make_split
 from serkit.lab.recipe import Recipe, parse_recipe
 from serkit.lab.recipe_files import load_recipe
 from serkit.lab.runs import read_json, read_predictions
+from serkit.lab.scoring import evaluate_model
 from serkit.labels import get_label_set
 from serkit.manifest import Manifest
 from serkit.types import Prediction
@@ -257,6 +261,21 @@ def test_killed_between_predictions_and_metrics_and_resumed_equals_uninterrupted
     assert len(table(tmp_path)) == 48
     evaluate(TWO_SEEDS, data, tmp_path)
     assert same_run(tmp_path, whole)
+
+
+def test_two_processes_give_the_run_of_one(whole: Path, data: Data, tmp_path: Path) -> None:
+    """One begins where a killed run stopped, within a fold; both have one thread, as the run of one has here."""
+    with pytest.raises(Killed):
+        evaluate(TWO_SEEDS, data, tmp_path, watch=Notes(kill_at_epoch=("fold 1 seed 0", 1)))
+    evaluate(TWO_SEEDS, data, tmp_path, jobs=max(2, os.cpu_count() or 2))
+    assert same_run(tmp_path, whole)
+
+
+def test_a_process_that_dies_is_one_sentence_and_nothing_is_lost(data: Data, tmp_path: Path) -> None:
+    run = evaluation.prepare(TWO_SEEDS, data, tmp_path / "run", Watch())
+    todo = [(fold, 0) for fold in run.split.folds]
+    with pytest.raises(RunError, match="a process that fitted a fold died"):
+        list(fit_side_by_side(partial(os._exit, 9), todo, 2))
 
 
 def test_a_finished_run_is_only_read(whole: Path, data: Data, tmp_path: Path) -> None:

@@ -31,12 +31,13 @@ def train(recipe: RecipeArgument, out: RunOption, data: DataOption = None, chang
     )
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0917  (typer's options, named at the command line)
     recipe: Annotated[str, typer.Argument(help="A recipe's name or YAML file, or a model file (.onnx).")],
     out: RunOption,
     data: DataOption = None,
     change: SetOption = None,
     corpora: Annotated[str | None, typer.Option(help="For a model file: the corpora to test on, with commas.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that fit folds side by side.")] = 1,
 ) -> None:
     """Run a recipe through its protocol, or score a model file on corpora that it has not seen."""
     from serkit.errors import RecipeError
@@ -45,6 +46,7 @@ def evaluate(
     from serkit.watch import RichWatch
 
     if Path(recipe).suffix == ".onnx":
+        from serkit.lab.scoring import evaluate_model
         from serkit.runtime.recognizer import Recognizer
 
         if not corpora:
@@ -53,13 +55,14 @@ def evaluate(
             raise RecipeError("--set is for recipes: a model file is what it is.")
         model = Recognizer.load(recipe)
         names = tuple(corpora.split(","))
-        metrics = evaluation.evaluate_model(model.card, model.predict, names, data_of(data), out, watch=RichWatch())
+        metrics = evaluate_model(model.card, model.predict, names, data_of(data), out, watch=RichWatch())
     else:
         from serkit.lab.recipe_files import load_recipe
 
         if corpora:
             raise RecipeError("--corpora is for model files: a recipe names its own.")
-        metrics = evaluation.evaluate(load_recipe(recipe, change or ()), data_of(data), out, watch=RichWatch())
+        experiment = load_recipe(recipe, change or ())
+        metrics = evaluation.evaluate(experiment, data_of(data), out, watch=RichWatch(), jobs=jobs)
     if _is_main_process():
         typer.echo(as_markdown([metrics]))
 

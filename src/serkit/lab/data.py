@@ -209,6 +209,7 @@ def training_batches(
     batch_size: int,
     seed: int,
     epoch: int,
+    is_balanced: bool = False,
 ) -> Iterator[Batch]:
     """Yield one epoch of augmented batches of similar lengths, in an order drawn from (seed, epoch).
 
@@ -219,14 +220,15 @@ def training_batches(
         batch_size: B; a last batch of one is joined to the one before, since batch norm needs two.
         seed: Of the run.
         epoch: From 0.
+        is_balanced: As many utterances as there are, drawn with replacement so that classes occur alike.
     """
     order = np.random.default_rng([seed, epoch])
+    names = _balanced(targets, order) if is_balanced else [str(name) for name in order.permutation(sorted(targets))]
     frames = {}
-    for name in targets:
+    for name in sorted(set(names)):
         rng = random_of(seed, epoch, name)
         row = rows[int(rng.integers(len(rows)))][name]
         frames[name] = mask_spectrogram(row, augment, rng)
-    names = [str(name) for name in order.permutation(sorted(targets))]
     pool = batch_size * 8
     batches = []
     for start in range(0, len(names), pool):
@@ -236,6 +238,17 @@ def training_batches(
         batches[-2:] = [batches[-2] + batches[-1]]
     for i in order.permutation(len(batches)):
         yield _collate(batches[i], frames, targets)
+
+
+def _balanced(targets: Mapping[str, int], rng: np.random.Generator) -> list[str]:
+    """Draw as many names as there are: classes in turn, and within a class any of its utterances."""
+    of_class: dict[int, list[str]] = defaultdict(list)
+    for name in sorted(targets):
+        of_class[targets[name]].append(name)
+    classes = sorted(of_class)
+    drawn = [str(rng.choice(of_class[classes[i % len(classes)]])) for i in range(len(targets))]
+    rng.shuffle(drawn)
+    return drawn
 
 
 def augmented_rows(

@@ -6,10 +6,10 @@ again, and the fold that it was in resumes from its last epoch.
 
 import json
 import os
-import platform
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import serkit
-from serkit.card import Card
-from serkit.corpora import Data, corpus_of, label_set_of, read_corpora
+from serkit.corpora import Data, label_set_of, read_corpora
 from serkit.errors import RecipeError, RunError
 from serkit.files import write_whole
 from serkit.lab import processes, trackers
@@ -36,14 +34,15 @@ from serkit.lab.fitting import (
     member_recipes,
 )
 from serkit.lab.folds import Fold, Split, folds_as_json
-from serkit.lab.leakage import check_leakage, check_unseen, count_shared
+from serkit.lab.jobs import fit_side_by_side
+from serkit.lab.leakage import check_leakage, count_shared
 from serkit.lab.models import build_body, resolve_model
 from serkit.lab.protocols import check_classes, make_split
 from serkit.lab.recipe import Augment, Recipe, Train, parse_recipe
 from serkit.lab.recipe_files import dump_recipe, load_recipe
+from serkit.lab.remarks import environment, say_what_is_missing
 from serkit.lab.runs import (
     ALL_SPEAKERS,
-    UNSEEN_CORPUS,
     Fit,
     Row,
     read_json,
@@ -54,13 +53,14 @@ from serkit.lab.runs import (
 )
 from serkit.lab.validation import hold_out_validation
 from serkit.lab.zoo import ENSEMBLE, find_model
-from serkit.labels import COMMON, LABEL_SETS, LabelSet
 from serkit.manifest import Manifest
-from serkit.types import FloatArray, Prediction
+from serkit.types import FloatArray
 from serkit.watch import Watch
 
 
-def evaluate(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Watch | None = None) -> dict[str, Any]:
+def evaluate(
+    recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Watch | None = None, jobs: int = 1
+) -> dict[str, Any]:
     """Run a recipe through its protocol.
 
     Args:
@@ -68,6 +68,7 @@ def evaluate(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: 
         data: A folder with one folder per corpus, or corpus names to folders.
         out: The run folder; where it holds an unfinished run of the same recipe, that goes on.
         watch: Shows progress.
+        jobs: How many processes fit folds side by side, each on its share of the processor's cores.
 
     Returns:
         The content of ``metrics.json``.
@@ -77,7 +78,7 @@ def evaluate(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: 
         LeakageError: If the protocol's folds leak.
         RunError: If the folder holds a run of another recipe or other data.
     """
-    run = _prepare(recipe, data, Path(out), watch or Watch(), make_split)
+    run = prepare(recipe, data, Path(out), watch or Watch())
     fits = _read_fits(run.folder)
     done = {(f.fold, f.seed) for f in fits}
     rows = [row for row in read_predictions(run.folder)[0] if (row.fold, row.seed) in done]
@@ -85,8 +86,11 @@ def evaluate(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: 
     if done:
         run.watch.note(f"{len(done)} fits are done already, {len(todo)} to go")
     metrics = _write(run, rows, fits, is_complete=not todo)
-    for i, (fold, seed) in enumerate(todo, 1):
-        found, scores = fit_fold(run, fold, seed, run.members[0].store.digests)
+    if min(jobs, len(todo)) > 1:
+        fitted = fit_side_by_side(partial(prepare, recipe, data, run.folder, Watch(), claims=False), todo, jobs)
+    else:
+        fitted = ((fold, seed, *fit_fold(run, fold, seed)) for fold, seed in todo)
+    for i, (fold, seed, found, scores) in enumerate(fitted, 1):
         rows += _rows(run, fold, seed, scores)
         fits.append(found)
         metrics = _write(run, rows, fits, is_complete=i == len(todo))
@@ -103,78 +107,16 @@ def train(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Wat
     Args and errors are those of :func:`evaluate`.
     """
     check_for_file(recipe)  # its model is for a file
-    run = _prepare(recipe, data, Path(out), watch or Watch(), _whole_split)
+    run = prepare(recipe, data, Path(out), watch or Watch(), split_by=_whole_split)
     fits = _read_fits(run.folder)
     done = {f.seed for f in fits}
     metrics = _write(run, [], fits, is_complete=done >= set(recipe.seeds))
     for seed in recipe.seeds:
         if seed not in done:
-            fits.append(fit_fold(run, run.split.of_seed(seed)[0], seed, run.members[0].store.digests)[0])
+            fits.append(fit_fold(run, run.split.of_seed(seed)[0], seed)[0])
             metrics = _write(run, [], fits, is_complete=len(fits) == len(recipe.seeds))
             run.watch.note(f"seed {seed}: validation UAR {fits[-1].validation_uar} ({fits[-1].seconds:.0f} s)")
     return metrics
-
-
-def evaluate_model(
-    card: Card,
-    predict: Callable[[Path], Prediction],
-    corpora: tuple[str, ...],
-    data: Data,
-    out: str | os.PathLike[str],
-    *,
-    watch: Watch | None = None,
-) -> dict[str, Any]:
-    """Score a finished model on corpora that it has never seen a speaker of.
-
-    Args:
-        card: Of the model.
-        predict: From an audio file to the model's answer.
-        corpora: To test on.
-        data: As for :func:`evaluate`.
-        out: The run folder; its name is the run's.
-        watch: Shows progress.
-
-    Returns:
-        The content of ``metrics.json``.
-
-    Raises:
-        LeakageError: If the model has seen one of the speakers.
-        RunError: If the folder holds another run, or a corpus has utterances that are parts of a file.
-    """
-    out, watch = Path(out), watch or Watch()
-    recipe = parse_recipe(dict(card.recipe))
-    about = {"protocol": UNSEEN_CORPUS, "corpora": list(corpora), "model_weights_digest": card.weights_digest}
-    if (out / "recipe.yaml").exists():
-        stored = read_json(out, "metrics.json")
-        if any(stored.get(name) != value for name, value in about.items()):
-            raise RunError(f"{str(out)!r} holds another run: choose another --out.")
-    labels = LABEL_SETS.get(card.label_set) or LabelSet(card.label_set, card.classes, card.label_note)
-    everything = read_corpora(corpora, data)
-    manifest, dropped = everything.select(labels)
-    _say_what_is_missing(everything, labels, dropped, watch)
-    check_unseen(card.seen_speakers, manifest.speakers)
-    if any(u.start or u.end is not None for u in manifest):
-        raise RunError("a model file is scored on whole files, and some utterances here are parts of one.")
-    rows = _score(card, predict, manifest, labels, watch)
-    test = {"speakers": list(manifest.speakers), "utterances": [u.id for u in manifest]}
-    seen = {  # a card names speakers, not utterances
-        "train": {"speakers": list(card.train_speakers), "utterances": []},
-        "validation": {"speakers": list(card.validation_speakers), "utterances": []},
-    }
-    write_whole(out / "recipe.yaml", dump_recipe(recipe))
-    write_json(out, "folds.json", [{"fold": 0, **seen, "test": test}])
-    write_json(out, "env.json", _environment() | {"manifest_digest": manifest.digest, "dropped": dict(dropped)})
-    write_predictions(out, rows, card.classes)
-    facts = {
-        "name": out.name,
-        **about,
-        "is_speaker_independent": True,
-        "validation": "speakers",
-        "labels": card.label_set,
-        "model": card.name,
-        "complete": True,
-    }
-    return write_metrics(out, rows, card.classes, [], facts)
 
 
 def resolve_recipe(recipe: Recipe) -> Recipe:
@@ -234,24 +176,25 @@ def _as_json(content: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _score(
-    card: Card, predict: Callable[[Path], Prediction], manifest: Manifest, labels: LabelSet, watch: Watch
-) -> list[Row]:
-    rows = []
-    with watch.bar(", ".join(manifest.corpora), len(manifest)) as advance:
-        for done, u in enumerate(manifest, 1):
-            answer = predict(manifest.audio_path(u))
-            probabilities = tuple(round(answer.probabilities[name], 4) for name in card.classes)
-            true = labels.classes[labels.index(u.emotion)]
-            rows.append(Row(u.id, u.corpus, u.speaker, 0, 0, true, answer.emotion, probabilities))
-            advance(done, "")
-    return rows
-
-
-def _prepare(
-    recipe: Recipe, data: Data, folder: Path, watch: Watch, split_by: Callable[[Manifest, Any, Any], Split]
+def prepare(
+    recipe: Recipe,
+    data: Data,
+    folder: Path,
+    watch: Watch,
+    *,
+    split_by: Callable[[Manifest, Any, Any], Split] = make_split,
+    claims: bool = True,
 ) -> Experiment:
-    """Read corpora, decode, divide, compute features, and claim the run folder."""
+    """Read corpora, decode, divide, compute features, and claim the run folder.
+
+    Args:
+        recipe: The experiment.
+        data: As for :func:`evaluate`.
+        folder: The run's.
+        watch: Shows progress.
+        split_by: From manifest, protocol and digests to folds.
+        claims: Whether the folder is this process's to write in; else it is another's, which has written it.
+    """
     if folder.is_file():
         raise RunError(f"{str(folder)!r} is a file; choose another --out.")
     recipe = resolve_recipe(recipe)
@@ -266,13 +209,13 @@ def _prepare(
         for fold in split.of_seed(0):
             ensemble_jobs(recipe, manifest, split, fold, 0)
     watch = watch if processes.is_main() else Watch()
-    _say_what_is_missing(everything, labels, dropped, watch)
+    say_what_is_missing(everything, labels, dropped, watch)
     with processes.main_first():
         fronts = [(member, build_front(member.named_features)) for member in member_recipes(recipe)]
         rates = dict.fromkeys(front.config.sampling_rate for _, front in fronts)
         stores = {rate: _open_store(manifest, rate, watch) for rate in rates}
         split = split_by(manifest, recipe.protocol, next(iter(stores.values())).digests)
-        if processes.is_main():
+        if claims and processes.is_main():
             _claim(folder, recipe, split, manifest, dropped)
         members = []
         for member, front in fronts:
@@ -287,20 +230,6 @@ def _prepare(
 def _open_store(manifest: Manifest, sampling_rate: int, watch: Watch) -> Store:
     with watch.bar("decoding", len(manifest)) as advance:
         return open_store(manifest, sampling_rate, lambda done: advance(done, ""))
-
-
-def _say_what_is_missing(everything: Manifest, labels: LabelSet, dropped: Counter[str], watch: Watch) -> None:
-    """Note what differs from the official releases, what was not read, and what the label set leaves out."""
-    for name, found in Counter(u.corpus for u in everything).items():
-        official = corpus_of(name).utterances
-        if official and found != official:
-            watch.note(f"{name} has {found} utterances here, and {official} officially")
-    for reason, count in sorted(everything.left_out.items()):
-        watch.note(f"{count} files were not read: {reason}")
-    if labels.name == COMMON:
-        watch.note(f"label set {labels.name}: {', '.join(labels.classes)}, {labels.why}")
-    for emotion, count in sorted(dropped.items()):
-        watch.note(f"label set {labels.name} leaves out {count} utterances of {emotion}")
 
 
 def _features(
@@ -337,7 +266,7 @@ def _claim(folder: Path, recipe: Recipe, split: Split, manifest: Manifest, dropp
         raise RunError(f"{str(folder)!r} holds parts of a run but no recipe.yaml: remove them or choose another --out.")
     write_json(folder, "folds.json", folds_as_json(split, manifest))
     digests = {"manifest_digest": manifest.digest, "split_digest": split.digest}
-    write_json(folder, "env.json", _environment() | digests | {"dropped": dict(dropped)})
+    write_json(folder, "env.json", environment() | digests | {"dropped": dict(dropped)})
     write_whole(folder / "recipe.yaml", dump_recipe(recipe))
 
 
@@ -380,14 +309,3 @@ def _read_fits(folder: Path) -> list[Fit]:
     if not (folder / "metrics.json").is_file():
         return []
     return [Fit(**fit) for fit in read_json(folder, "metrics.json")["fits"]]
-
-
-def _environment() -> dict[str, Any]:
-    return {
-        "serkit": serkit.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "machine": platform.machine(),
-        "threads": torch.get_num_threads(),
-    }

@@ -148,14 +148,13 @@ def _divisions(recipe: Recipe, manifest: Manifest, split: Split, fold: Fold, see
     return [fold] if inner_folds is None else rotate_validation(manifest, recipe.protocol, fold, inner_folds)
 
 
-def fit_fold(run: Experiment, fold: Fold, seed: int, digests: Mapping[str, str]) -> tuple[Fit, NDArray[np.float64]]:
+def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, NDArray[np.float64]]:
     """Fit one fold.
 
     Args:
         run: The experiment.
         fold: Which one.
         seed: Of the run's seeds.
-        digests: Of the audio, for the leakage guard over inner folds.
 
     Returns:
         What the fit says of itself, and the calibrated probabilities (n, C) of the fold's test utterances.
@@ -165,7 +164,7 @@ def fit_fold(run: Experiment, fold: Fold, seed: int, digests: Mapping[str, str])
         found, body = _fit_member(run, run.members[0], fold, seed, folder)
         return found, _probabilities(run, body, run.members[0], fold, found.temperature)
     jobs = ensemble_jobs(run.recipe, run.manifest, run.split, fold, seed)
-    _check_members(run, jobs, digests)
+    _check_members(run, jobs, run.members[0].store.digests)
     fits, answers = [], []
     for job in jobs:
         member, place = run.members[job.member], folder / job.folder

@@ -151,6 +151,7 @@ class Train(_Strict):
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     focal_gamma: float = Field(default=2.0, ge=0)
     class_weights: bool = True
+    sampling: Literal["natural", "balanced"] = "natural"  # balanced: classes occur alike, utterances more than once
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     l1: float = Field(default=0.0, ge=0)  # times the sum of magnitudes of all kernels, added to the loss
     l2: float = Field(default=0.0, ge=0)  # times the sum of their squares
@@ -160,6 +161,12 @@ class Train(_Strict):
     patience: int | None = Field(default=None, ge=1)  # epochs without a better one before stopping
     precision: Literal["fp32", "bf16"] = "fp32"
     trackers: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()  # beside history.csv
+
+    @model_validator(mode="after")
+    def _rare_classes_weigh_once(self) -> Self:
+        if self.class_weights and self.sampling == "balanced":
+            raise ValueError("class_weights and balanced sampling both lift rare classes: set class_weights to false")
+        return self
 
     @field_validator("trackers", mode="before")
     @classmethod

@@ -188,7 +188,10 @@ class _Run:
         total = torch.zeros(2, device=device)  # of the loss, and of right answers
         rows = [examples.augmented(seed, epoch)] if examples.augmented else examples.rows
         size = train.batch_size
-        batches = training_batches(rows, examples.train, self.augment, batch_size=size, seed=seed, epoch=epoch)
+        batches = training_batches(
+            rows, examples.train, self.augment, batch_size=size, seed=seed, epoch=epoch,
+            is_balanced=train.sampling == "balanced",
+        )  # fmt: skip
         for step, batch in enumerate(batches, start=len(past) * steps):
             lr = learning_rate(train, step, train.epochs * steps, watched)
             for group in optimizer.param_groups:

@@ -1,0 +1,40 @@
+"""What a run says of its data and of the machine that it is computed on."""
+
+import platform
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import torch
+
+import serkit
+from serkit.corpora import corpus_of
+from serkit.labels import COMMON, LabelSet
+from serkit.manifest import Manifest
+from serkit.watch import Watch
+
+
+def say_what_is_missing(everything: Manifest, labels: LabelSet, dropped: Counter[str], watch: Watch) -> None:
+    """Note what differs from the official releases, what was not read, and what the label set leaves out."""
+    for name, found in Counter(u.corpus for u in everything).items():
+        official = corpus_of(name).utterances
+        if official and found != official:
+            watch.note(f"{name} has {found} utterances here, and {official} officially")
+    for reason, count in sorted(everything.left_out.items()):
+        watch.note(f"{count} files were not read: {reason}")
+    if labels.name == COMMON:
+        watch.note(f"label set {labels.name}: {', '.join(labels.classes)}, {labels.why}")
+    for emotion, count in sorted(dropped.items()):
+        watch.note(f"label set {labels.name} leaves out {count} utterances of {emotion}")
+
+
+def environment() -> dict[str, Any]:
+    """Return the versions and threads of this process, for ``env.json``."""
+    return {
+        "serkit": serkit.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,96 @@
+"""Score a finished model on corpora that it has never seen a speaker of."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from serkit.card import Card
+from serkit.corpora import Data, read_corpora
+from serkit.errors import RunError
+from serkit.files import write_whole
+from serkit.lab.leakage import check_unseen
+from serkit.lab.recipe import parse_recipe
+from serkit.lab.recipe_files import dump_recipe
+from serkit.lab.remarks import environment, say_what_is_missing
+from serkit.lab.runs import UNSEEN_CORPUS, Row, read_json, write_json, write_metrics, write_predictions
+from serkit.labels import LABEL_SETS, LabelSet
+from serkit.manifest import Manifest
+from serkit.types import Prediction
+from serkit.watch import Watch
+
+
+def evaluate_model(
+    card: Card,
+    predict: Callable[[Path], Prediction],
+    corpora: tuple[str, ...],
+    data: Data,
+    out: str | os.PathLike[str],
+    *,
+    watch: Watch | None = None,
+) -> dict[str, Any]:
+    """Score a finished model on corpora that it has never seen a speaker of.
+
+    Args:
+        card: Of the model.
+        predict: From an audio file to the model's answer.
+        corpora: To test on.
+        data: As for :func:`evaluate`.
+        out: The run folder; its name is the run's.
+        watch: Shows progress.
+
+    Returns:
+        The content of ``metrics.json``.
+
+    Raises:
+        LeakageError: If the model has seen one of the speakers.
+        RunError: If the folder holds another run, or a corpus has utterances that are parts of a file.
+    """
+    out, watch = Path(out), watch or Watch()
+    recipe = parse_recipe(dict(card.recipe))
+    about = {"protocol": UNSEEN_CORPUS, "corpora": list(corpora), "model_weights_digest": card.weights_digest}
+    if (out / "recipe.yaml").exists():
+        stored = read_json(out, "metrics.json")
+        if any(stored.get(name) != value for name, value in about.items()):
+            raise RunError(f"{str(out)!r} holds another run: choose another --out.")
+    labels = LABEL_SETS.get(card.label_set) or LabelSet(card.label_set, card.classes, card.label_note)
+    everything = read_corpora(corpora, data)
+    manifest, dropped = everything.select(labels)
+    say_what_is_missing(everything, labels, dropped, watch)
+    check_unseen(card.seen_speakers, manifest.speakers)
+    if any(u.start or u.end is not None for u in manifest):
+        raise RunError("a model file is scored on whole files, and some utterances here are parts of one.")
+    rows = _score(card, predict, manifest, labels, watch)
+    test = {"speakers": list(manifest.speakers), "utterances": [u.id for u in manifest]}
+    seen = {  # a card names speakers, not utterances
+        "train": {"speakers": list(card.train_speakers), "utterances": []},
+        "validation": {"speakers": list(card.validation_speakers), "utterances": []},
+    }
+    write_whole(out / "recipe.yaml", dump_recipe(recipe))
+    write_json(out, "folds.json", [{"fold": 0, **seen, "test": test}])
+    write_json(out, "env.json", environment() | {"manifest_digest": manifest.digest, "dropped": dict(dropped)})
+    write_predictions(out, rows, card.classes)
+    facts = {
+        "name": out.name,
+        **about,
+        "is_speaker_independent": True,
+        "validation": "speakers",
+        "labels": card.label_set,
+        "model": card.name,
+        "complete": True,
+    }
+    return write_metrics(out, rows, card.classes, [], facts)
+
+
+def _score(
+    card: Card, predict: Callable[[Path], Prediction], manifest: Manifest, labels: LabelSet, watch: Watch
+) -> list[Row]:
+    rows = []
+    with watch.bar(", ".join(manifest.corpora), len(manifest)) as advance:
+        for done, u in enumerate(manifest, 1):
+            answer = predict(manifest.audio_path(u))
+            probabilities = tuple(round(answer.probabilities[name], 4) for name in card.classes)
+            true = labels.classes[labels.index(u.emotion)]
+            rows.append(Row(u.id, u.corpus, u.speaker, 0, 0, true, answer.emotion, probabilities))
+            advance(done, "")
+    return rows
