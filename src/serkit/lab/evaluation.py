@@ -51,6 +51,7 @@ from serkit.lab.runs import (
     write_metrics,
     write_predictions,
 )
+from serkit.lab.tuning import check_space
 from serkit.lab.validation import hold_out_validation
 from serkit.lab.zoo import ENSEMBLE, find_model
 from serkit.manifest import Manifest
@@ -146,6 +147,7 @@ def check_recipe(recipe: Recipe) -> None:
         MissingExtraError: If a package is not installed.
     """
     classes = len(label_set_of(recipe.labels, recipe.corpora).classes)
+    check_space(recipe)
     for member in member_recipes(recipe):
         trackers.check(member.train)
         _check_what_is_read(member)
@@ -243,7 +245,9 @@ def _features(
 
 
 def _whole_split(manifest: Manifest, protocol: Any, digests: Any) -> Split:
-    """Everybody trains but the validation speakers; nobody is tested."""
+    """Everybody trains but the validation speakers, and corpora that are to be tested on; nobody is tested."""
+    if protocol.test_corpora:
+        manifest = manifest.filter(lambda u: u.corpus in protocol.train_corpora)
     folds = []
     for draw in range(protocol.draws):
         train_ids, validation = hold_out_validation(manifest, protocol, draw=draw, digests=digests)

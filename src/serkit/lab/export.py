@@ -27,6 +27,7 @@ from serkit.lab.models.scikit import Classical
 from serkit.lab.recipe import Recipe
 from serkit.lab.recipe_files import load_recipe
 from serkit.lab.runs import Fit, read_json
+from serkit.lab.tuning import with_settings
 from serkit.lab.voting import Rule, combine
 from serkit.lab.zoo import ENSEMBLE
 from serkit.runtime.recognizer import Recognizer
@@ -101,7 +102,7 @@ def export(
     seed = recipe.seeds[0] if seed is None else seed
     fits = {fit["seed"]: fit for fit in read_json(run, "metrics.json")["fits"]}
     folds = read_json(run, "folds.json")
-    if len(folds) != 1 or folds[0]["test"]["utterances"] or seed not in fits:
+    if any(fold["fold"] or fold["test"]["utterances"] for fold in folds) or seed not in fits:
         raise RunError(f"{str(run)!r} holds no finished model for seed {seed}: make one with 'serkit train'.")
     check_for_file(recipe)
     parts = _parts_of(recipe, run, fits[seed])
@@ -138,7 +139,7 @@ def _parts_of(recipe: Recipe, run: Path, fit: dict[str, Any]) -> list[_Part]:
     """Load what a fit has left: one model, or all members of an ensemble."""
     folder = run / "fold_0" / f"seed_{fit['seed']}"
     if recipe.model.name != ENSEMBLE:
-        model = _load_model(recipe, folder)
+        model = _load_model(with_settings(recipe, fit.get("settings", {})), folder)
         return [_Part(model, fit["temperature"], 1.0, folder / model.body.file)]
     fits = [Fit(**member) for member in fit["members"]]
     members = member_recipes(recipe)

@@ -24,6 +24,7 @@ from serkit.lab.models.ensemble import EnsembleConfig
 from serkit.lab.recipe import Recipe, parse_recipe
 from serkit.lab.runs import Fit
 from serkit.lab.training import Examples, fit, predict_logits
+from serkit.lab.tuning import search, with_settings
 from serkit.lab.validation import rotate_validation
 from serkit.lab.voting import combine
 from serkit.lab.zoo import ENSEMBLE
@@ -161,8 +162,10 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, NDArray[np.fl
     """
     folder = run.folder / f"fold_{fold.fold}" / f"seed_{seed}"
     if run.recipe.model.name != ENSEMBLE:
-        found, body = _fit_member(run, run.members[0], fold, seed, folder)
-        return found, _probabilities(run, body, run.members[0], fold, found.temperature)
+        settings = _searched(run, fold, seed, folder)
+        member = replace(run.members[0], recipe=with_settings(run.members[0].recipe, settings))
+        found, body = _fit_member(run, member, fold, seed, folder)
+        return replace(found, settings=settings), _probabilities(run, body, member, fold, found.temperature)
     jobs = ensemble_jobs(run.recipe, run.manifest, run.split, fold, seed)
     _check_members(run, jobs, run.members[0].store.digests)
     fits, answers = [], []
@@ -175,6 +178,19 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, NDArray[np.fl
                        f"{member.recipe.model.name}: validation UAR {found.validation_uar}")  # fmt: skip
     scores = combine(np.stack(answers), ensemble_config(run.recipe).rule, member_weights(fits))
     return _of_all(fold, seed, fits), scores
+
+
+def _searched(run: Experiment, fold: Fold, seed: int, folder: Path) -> dict[str, Any]:
+    """Return the settings that a fold's own speakers ask for, where the recipe searches for some."""
+    if run.recipe.tune is None:
+        return {}
+
+    def score(recipe: Recipe, inner: Fold, scratch: Path) -> float:
+        fit, _ = _fit_member(run, replace(run.members[0], recipe=recipe), inner, seed, scratch)
+        assert fit.validation_uar is not None
+        return fit.validation_uar / 100
+
+    return search(run.recipe, run.manifest, fold, seed=seed, folder=folder, score=score)
 
 
 def member_weights(fits: list[Fit]) -> list[float]:

@@ -32,10 +32,11 @@ def describe(
         weights: The file of each.
         fit: What ``metrics.json`` says of the fit.
     """
-    fold = read_json(run, "folds.json")[0]
     labels = label_set_of(recipe.labels, recipe.corpora)
-    speakers = set(fold["train"]["speakers"]) | set(fold["validation"]["speakers"])
-    utterances = fold["train"]["utterances"] + fold["validation"]["utterances"]
+    folds = read_json(run, "folds.json")  # one, or the draws of the training side
+    trained, validated = ({name for f in folds for name in f[part]["speakers"]} for part in ("train", "validation"))
+    speakers = trained | validated
+    utterances = {name for f in folds for part in ("train", "validation") for name in f[part]["utterances"]}
     named = [part for name in recipe.corpora for part in (corpus_of(name).parts or (name,))]
     corpora = [corpus_of(name) for name in dict.fromkeys([*named, *sorted({u.split("/")[0] for u in utterances})])]
     about = tuple(
@@ -63,8 +64,8 @@ def describe(
         parameters=sum(map(_count_weights, models)),
         corpora=about,
         languages=tuple(sorted({language for c in corpora for language in c.languages})),
-        train_speakers=tuple(fold["train"]["speakers"]),
-        validation_speakers=tuple(fold["validation"]["speakers"]),
+        train_speakers=tuple(sorted(trained)),
+        validation_speakers=tuple(sorted(validated - trained)),
         split_digest=read_json(run, "env.json")["split_digest"],
         temperature=fit["temperature"],
         validation_uar=fit["validation_uar"],

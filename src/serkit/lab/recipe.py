@@ -174,6 +174,46 @@ class Train(_Strict):
         return [value] if isinstance(value, str) else value
 
 
+class Range(_Strict):
+    """What a setting may be: any number between two, whole where both are."""
+
+    low: int | float
+    high: int | float
+    log: bool = False  # whether it is drawn evenly in its logarithm
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if self.low >= self.high or (self.log and self.low <= 0):
+            raise ValueError("low must be below high, and above 0 where log is set")
+        return self
+
+
+class Tune(_Strict):
+    """A search for settings within each fold, over its training and validation speakers alone.
+
+    Every trial is fitted on inner folds of these speakers, each part validating once, and the mean of their validation
+    UAR is what is searched for, by Optuna's TPE. The fold is then fitted with the settings of the best trial.
+    """
+
+    space: dict[str, Range | tuple[bool | int | float | str | None, ...]] = Field(min_length=1)
+    trials: int = Field(default=20, ge=1)
+    inner_folds: int = Field(default=3, ge=2)
+
+    @field_validator("space")
+    @classmethod
+    def _can_change(cls, space: dict[str, Any]) -> dict[str, Any]:
+        for key, values in space.items():
+            part, _, rest = key.partition(".")
+            if part not in ("model", "train", "augment") or not rest or key in ("augment.waveform", "augment.speeds"):
+                raise ValueError(
+                    f"{key!r} cannot be searched: settings of model, train and augment can, but for waveform and "
+                    "speeds, which change the features"
+                )
+            if isinstance(values, tuple) and len(values) < 2:
+                raise ValueError(f"{key}: name two values or more, or low and high")
+        return space
+
+
 _WORDS = ("about", "published")  # of a recipe, that change nothing
 
 
@@ -190,11 +230,12 @@ class Recipe(_Strict):
     augment: Augment = Augment()
     model: NamedSettings = NamedSettings(name="crnn")
     train: Train = Train()
+    tune: Tune | None = None
     seeds: tuple[NonNegativeInt, ...] = Field(default=(0,), min_length=1)
 
     def as_mapping(self) -> dict[str, Any]:
         """Return what a recipe file holds, as JSON-ready values; a single feature stands without a list."""
-        content = {k: v for k, v in self.model_dump(mode="json").items() if v or k not in _WORDS}
+        content = {k: v for k, v in self.model_dump(mode="json").items() if v or k not in (*_WORDS, "tune")}
         if self.model.name == ENSEMBLE:  # whose members have their own
             return {key: value for key, value in content.items() if key not in ("features", "augment", "train")}
         if len(self.features) == 1:
@@ -239,6 +280,8 @@ class Recipe(_Strict):
     def _known_names(self) -> Self:
         if bool(self.features) == (self.model.name == ENSEMBLE):
             raise ValueError("features: name one at least, and none for an ensemble, whose members have their own")
+        if self.tune and self.model.name == ENSEMBLE:
+            raise ValueError("tune: an ensemble is not tuned; tune its members' recipe, and name what it found")
         for name in self.corpora:  # whether one that is not known is the user's own shows when data is given
             corpus_of(name)
         label_set_of(self.labels, self.corpora)

@@ -88,12 +88,34 @@ def changed(settings: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise RecipeError(f"--set {change!r}: the value is not YAML.") from error
-        settings = _with(settings, keys, value, change)
+        settings = with_setting(settings, keys, value, f"--set {change!r}")
         marks.append(f"{key.strip()}-{text}")
     if settings.get("name") == name and isinstance(name, str):
         slug = "+".join(re.sub(r"[^a-z0-9._]+", "-", mark.lower()).strip("-") for mark in marks)
         settings = {**settings, "name": f"{name}+{slug}"}
     return settings
+
+
+def with_setting(settings: object, keys: Sequence[str], value: object, change: str) -> Any:
+    """Return nested settings with one of them changed; a name stands for a mapping that has nothing else.
+
+    Args:
+        settings: Mappings within mappings.
+        keys: The way to the setting.
+        value: What it becomes.
+        change: What messages call it.
+
+    Raises:
+        RecipeError: If the way leads through something that has no keys.
+    """
+    if not keys:
+        return value
+    if isinstance(settings, str) and keys != ["name"]:
+        settings = {"name": settings}
+    if settings is not None and not isinstance(settings, dict):
+        raise RecipeError(f"{change}: {keys[0]!r} would be a key of a list or a number; set the whole of it.")
+    below = dict(settings or {})
+    return {**below, keys[0]: with_setting(below.get(keys[0]), keys[1:], value, change)}
 
 
 def recipe_schema() -> dict[str, Any]:
@@ -137,15 +159,3 @@ def _text(name_or_path: str | os.PathLike[str]) -> bytes:
             return files[family].read_bytes().replace(_PLACE.encode(), model.encode())
     known = (*recipe_names(), *(f.removesuffix(_PLACE) + m for f in family_names() for m in family_models()))
     raise unknown_name("recipe", name, known, "serkit recipes list")
-
-
-def _with(settings: object, keys: Sequence[str], value: object, change: str) -> Any:
-    """Return nested settings with one of them changed; a name stands for a mapping that has nothing else."""
-    if not keys:
-        return value
-    if isinstance(settings, str) and keys != ["name"]:
-        settings = {"name": settings}
-    if settings is not None and not isinstance(settings, dict):
-        raise RecipeError(f"--set {change!r}: {keys[0]!r} would be a key of a list or a number; set the whole of it.")
-    below = dict(settings or {})
-    return {**below, keys[0]: _with(below.get(keys[0]), keys[1:], value, change)}

@@ -15,7 +15,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,8 @@ class Row:
 class Fit:
     """What one fit said of itself; ``validation_uar`` in percent, None without validation.
 
-    Of an ensemble it is the members' mean, and ``members`` has what each said.
+    Of an ensemble it is the members' mean, and ``members`` has what each said. ``settings`` are those that were
+    searched for within the fold.
     """
 
     fold: int
@@ -66,6 +67,7 @@ class Fit:
     temperature: float
     seconds: float
     members: Sequence[Mapping[str, Any]] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_predictions(folder: Path, rows: Sequence[Row], classes: Sequence[str]) -> None:
@@ -212,8 +214,8 @@ def _scores(true: Any, predicted: Any, speakers: Any, classes: int) -> dict[str,
 
 
 def _as_row(fit: Fit) -> dict[str, Any]:
-    """Leave out the members of what is no ensemble."""
-    return {name: value for name, value in asdict(fit).items() if name != "members" or value}
+    """Leave out the members of what is no ensemble, and the settings of what is not tuned."""
+    return {name: value for name, value in asdict(fit).items() if name not in ("members", "settings") or value}
 
 
 def _of_validation(fits: Sequence[Fit]) -> dict[str, Any]:
