@@ -398,7 +398,7 @@ def test_a_folder_without_a_finished_model_is_refused(run: Path, tmp_path: Path)
 
 def test_an_evaluated_run_is_refused_since_its_models_are_of_folds(run: Path, tmp_path: Path) -> None:
     folds = json.loads((run / "folds.json").read_text("utf-8"))
-    for wrong in (folds * 2, [folds[0] | {"test": folds[0]["validation"]}]):
+    for wrong in ([folds[0], folds[0] | {"fold": 1}], [folds[0] | {"test": folds[0]["validation"]}]):
         (run / "folds.json").write_text(json.dumps(wrong), "utf-8")
         with pytest.raises(RunError, match="holds no finished model for seed 0: make one with 'serkit train'"):
             export(run, tmp_path / "model.onnx")
