@@ -345,6 +345,20 @@ def same(one: list[Batch], other: list[Batch]) -> bool:
     )
 
 
+@given(counts=st.lists(st.integers(1, 40), min_size=2, max_size=5), seed=st.integers(0, 3))
+def test_a_balanced_epoch_has_every_class_alike_and_is_as_long(counts: list[int], seed: int) -> None:
+    targets = {f"{c}/{i}": c for c, count in enumerate(counts) for i in range(count)}
+    frames = {name: np.ones((3, BANDS), np.float32) for name in targets}
+    settings = {"batch_size": 4, "seed": seed, "epoch": 1, "is_balanced": True}
+    batches = list(training_batches([frames], targets, Augment(**PLAIN), **settings))
+    drawn = [name for batch in batches for name in batch.ids]
+    of_each = Counter(targets[name] for name in drawn)
+    assert len(drawn) == len(targets)
+    assert max(of_each.values()) - min(of_each[c] for c in range(len(counts))) <= 1
+    again = list(training_batches([frames], targets, Augment(**PLAIN), **settings))
+    assert [batch.ids for batch in again] == [batch.ids for batch in batches]
+
+
 @given(lengths=lengths, size=st.integers(2, 9), number=st.integers(0, 3))
 def test_an_epoch_has_each_utterance_once_with_its_own_frames(lengths: list[int], size: int, number: int) -> None:
     batches = epoch(lengths, size=size, epoch=number)

@@ -223,7 +223,9 @@ def training_batches(
         is_balanced: As many utterances as there are, drawn with replacement so that classes occur alike.
     """
     order = np.random.default_rng([seed, epoch])
-    names = _balanced(targets, order) if is_balanced else [str(name) for name in order.permutation(sorted(targets))]
+    names = (
+        balanced_names(targets, order) if is_balanced else [str(name) for name in order.permutation(sorted(targets))]
+    )
     frames = {}
     for name in sorted(set(names)):
         rng = random_of(seed, epoch, name)
@@ -240,8 +242,8 @@ def training_batches(
         yield _collate(batches[i], frames, targets)
 
 
-def _balanced(targets: Mapping[str, int], rng: np.random.Generator) -> list[str]:
-    """Draw as many names as there are: classes in turn, and within a class any of its utterances."""
+def balanced_names(targets: Mapping[str, int], rng: np.random.Generator) -> list[str]:
+    """Draw as many names as there are targets: classes in turn, and within a class any of its utterances."""
     of_class: dict[int, list[str]] = defaultdict(list)
     for name in sorted(targets):
         of_class[targets[name]].append(name)

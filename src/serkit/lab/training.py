@@ -38,7 +38,7 @@ from serkit.lab.checkpoints import (
     save_checkpoint,
     score_of,
 )
-from serkit.lab.data import Batch, evaluation_batches, training_batches
+from serkit.lab.data import Batch, balanced_names, evaluation_batches, training_batches
 from serkit.lab.losses import class_weights, penalty, summed_loss, summed_weight
 from serkit.lab.metrics import confusion_matrix, uar, weighted_accuracy
 from serkit.lab.models import Body
@@ -277,6 +277,12 @@ def _fit_at_once(body: Body, examples: Examples, train: Train, *, seed: int, fol
         for name, row in examples.augmented(seed, 0).items():
             copy = f"{name}#changed"
             rows[copy], targets[copy], speakers[copy] = row, targets[name], speakers[name]
+    if train.sampling == "balanced":
+        names = enumerate(balanced_names(targets, np.random.default_rng(seed)))
+        drawn = {f"{name}#{number}": name for number, name in names}
+        rows = {new: rows[name] for new, name in drawn.items()}
+        targets = {new: targets[name] for new, name in drawn.items()}
+        speakers = {new: speakers[name] for new, name in drawn.items()}
     body.fit_on(rows, targets, speakers, class_weights=train.class_weights, seed=seed)
     logits, truth = predict_logits(body, examples.plain, examples.train)
     loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(truth)).item()

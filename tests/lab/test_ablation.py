@@ -1,0 +1,82 @@
+import re
+
+import pytest
+from toy import tiny_recipe
+
+from serkit.errors import RecipeError, UnknownNameError
+from serkit.lab.ablation import AXES, variants
+from serkit.lab.recipe_files import load_recipe
+
+
+def names(recipe: str, *axes: str, change: tuple[str, ...] = ()) -> list[str]:
+    return list(variants(load_recipe(recipe, change), axes))
+
+
+def test_each_feature_is_left_out_and_the_first_stands_alone() -> None:
+    found = variants(load_recipe("ravdess-6fold-fusionnet"), ["features"])
+    assert {name: [f.name for f in one.features] for name, one in found.items()} == {
+        "base": ["notebook162", "statistics", "sex"],
+        "without-notebook162": ["statistics", "sex"],
+        "without-statistics": ["notebook162", "sex"],
+        "without-sex": ["notebook162", "statistics"],
+        "notebook162-alone": ["notebook162"],
+    }
+
+
+def test_each_augmentation_is_left_out_and_all_are() -> None:
+    recipe = load_recipe("ravdess-6fold-fusionnet", ["augment=[stretch, pitch, lowpass, noise]"])
+    found = variants(recipe, ["augment"])
+    chains = {name: [one.name for one in changed.augment.waveform] for name, changed in found.items()}
+    assert chains == {
+        "base": ["stretch", "pitch", "lowpass", "noise"],
+        "without-stretch": ["pitch", "lowpass", "noise"],
+        "without-pitch": ["stretch", "lowpass", "noise"],
+        "without-lowpass": ["stretch", "pitch", "noise"],
+        "without-noise": ["stretch", "pitch", "lowpass"],
+        "without-augmentation": [],
+    }
+    assert all(one.train == recipe.train and one.features == recipe.features for one in found.values())
+
+
+def test_where_there_is_no_augmentation_each_of_document_bs_is_put_in() -> None:
+    assert names("ravdess-6fold-fusionnet", "augment", change=("augment=[]",)) == [
+        "base", "with-stretch", "with-pitch", "with-lowpass", "with-noise"
+    ]  # fmt: skip
+
+
+def test_a_network_over_frames_loses_speeds_masks_and_mixup() -> None:
+    assert names("emodb-loso-crnn", "augment") == [
+        "base", "without-speeds", "without-masks", "without-mixup", "without-augmentation"
+    ]  # fmt: skip
+
+
+def test_balance_is_by_nothing_by_weights_or_by_sampling() -> None:
+    found = variants(load_recipe("emodb-loso-crnn"), ["balance"])
+    assert {name: (one.train.class_weights, one.train.sampling) for name, one in found.items()} == {
+        "base": (True, "natural"), "imbalanced": (False, "natural"), "balanced-sampling": (False, "balanced")
+    }  # fmt: skip
+
+
+def test_a_corpus_stands_alone_where_its_speakers_are_tested() -> None:
+    protocol = {"name": "fixed_test_speakers", "test_speakers": ["ravdess/01", "ravdess/02"]}
+    recipe = tiny_recipe(corpora=["ravdess", "tess"], labels="superset6").model_dump() | {"protocol": protocol}
+    found = variants(type(tiny_recipe()).model_validate(recipe), ["corpora"])
+    assert {name: one.corpora for name, one in found.items()} == {
+        "base": ("ravdess", "tess"), "ravdess-alone": ("ravdess",)
+    }  # fmt: skip
+
+
+def test_a_variant_is_named_after_its_recipe() -> None:
+    found = variants(load_recipe("emodb-loso-crnn"), ["balance"])
+    assert [one.name for one in found.values()] == [
+        "emodb-loso-crnn", "emodb-loso-crnn+imbalanced", "emodb-loso-crnn+balanced-sampling"
+    ]  # fmt: skip
+
+
+def test_what_cannot_be_varied_is_one_sentence() -> None:
+    with pytest.raises(UnknownNameError, match="no axis 'feature'; did you mean 'features'"):
+        names("emodb-loso-crnn", "feature")
+    with pytest.raises(RecipeError, match=re.escape("emodb-loso-crnn has nothing to vary along 'features'.")):
+        names("emodb-loso-crnn", "features")
+    with pytest.raises(RecipeError, match="an ensemble is not taken apart"):
+        names("emodb-loso-vote", *AXES)
