@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from sklearn.metrics import balanced_accuracy_score
 from toy import TINY, digests, manifest, speaker
 
+from serkit.corpora import read_corpora
 from serkit.errors import ExportError, LeakageError, ProtocolError, RecipeError
 from serkit.lab import fitting
 from serkit.lab.evaluation import evaluate, resolve_recipe, train
@@ -144,6 +147,33 @@ def test_a_fit_says_what_each_member_said(voted: Path) -> None:
     fits = read_json(voted, "metrics.json")["fits"]
     assert [len(fit["members"]) for fit in fits] == [4, 4]
     for fit in fits:
+        assert all(member["validation_uar"] is not None for member in fit["members"])
+
+
+def test_an_ensembles_validation_is_of_its_common_answer(
+    emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the members' mean where each validates on other speakers."""
+    heard: list[NDArray[np.float64]] = []
+    plain = fitting._probabilities
+
+    def remember(run: Any, body: Any, member: Any, names: Any, temperature: float) -> NDArray[np.float64]:
+        if tuple(names) == run.split.folds[0].validation:
+            heard.append(plain(run, body, member, names, temperature))
+        return plain(run, body, member, names, temperature)
+
+    monkeypatch.setattr(fitting, "_probabilities", remember)
+    recipe = ensemble(FOREST, rule="mean", seeds=[0, 1, 2])
+    metrics = evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    fold = json.loads((tmp_path / "run" / "folds.json").read_text())[0]
+    emotion_of = {u.id: u.emotion for u in read_corpora(["emodb"], {"emodb": emodb_dir})}
+    truth = [emotion_of[i] for i in fold["validation"]["utterances"]]
+    classes = np.array(metrics["classes"])
+    predicted = classes[np.mean(heard, axis=0).argmax(1)]
+    expected = 100 * balanced_accuracy_score(truth, predicted)
+    assert metrics["fits"][0]["validation_uar"] == pytest.approx(expected, abs=0.01)
+    inner = evaluate(ensemble(FOREST, rule="mean", inner_folds=2), {"emodb": emodb_dir}, tmp_path / "inner")
+    for fit in inner["fits"]:
         mean = np.mean([member["validation_uar"] for member in fit["members"]])
         assert fit["validation_uar"] == pytest.approx(mean, abs=0.01)
         assert fit["temperature"] == 1

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from serkit.lab.data import Store, augmented_rows
 from serkit.lab.features import Front, build_front
 from serkit.lab.folds import Fold, Split
 from serkit.lab.leakage import Shared, check_ensemble, check_leakage
+from serkit.lab.metrics import confusion_matrix, uar
 from serkit.lab.models import Body, build_body, resolve_model
 from serkit.lab.models.ensemble import EnsembleConfig
 from serkit.lab.recipe import Recipe, parse_recipe
@@ -165,19 +166,25 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, NDArray[np.fl
         settings = _searched(run, fold, seed, folder)
         member = replace(run.members[0], recipe=with_settings(run.members[0].recipe, settings))
         found, body = _fit_member(run, member, fold, seed, folder)
-        return replace(found, settings=settings), _probabilities(run, body, member, fold, found.temperature)
+        return replace(found, settings=settings), _probabilities(run, body, member, fold.test, found.temperature)
     jobs = ensemble_jobs(run.recipe, run.manifest, run.split, fold, seed)
     _check_members(run, jobs, run.members[0].store.digests)
-    fits, answers = [], []
+    fits, answers, heard = [], [], []
     for job in jobs:
         member, place = run.members[job.member], folder / job.folder
         found, body = _fit_or_load(run, member, job, place)
         fits.append(found)
-        answers.append(_probabilities(run, body, member, fold, found.temperature))
+        answers.append(_probabilities(run, body, member, fold.test, found.temperature))
+        heard.append(_probabilities(run, body, member, job.fold.validation, found.temperature))
         run.watch.note(f"fold {fold.fold} seed {seed} member {job.number + 1} of {len(jobs)}, "
                        f"{member.recipe.model.name}: validation UAR {found.validation_uar}")  # fmt: skip
-    scores = combine(np.stack(answers), ensemble_config(run.recipe).rule, member_weights(fits))
-    return _of_all(fold, seed, fits), scores
+    rule, weights = ensemble_config(run.recipe).rule, member_weights(fits)
+    validation_uar = None
+    if fold.validation and all(job.fold.validation == fold.validation for job in jobs):
+        truth = np.array([run.targets[i] for i in fold.validation])
+        predicted = combine(np.stack(heard), rule, weights).argmax(1)
+        validation_uar = round(100 * uar(confusion_matrix(truth, predicted, len(run.labels.classes))), 2)
+    return _of_all(fold, seed, fits, validation_uar), combine(np.stack(answers), rule, weights)
 
 
 def _searched(run: Experiment, fold: Fold, seed: int, folder: Path) -> dict[str, Any]:
@@ -237,10 +244,12 @@ def _fit_member(run: Experiment, member: Member, fold: Fold, seed: int, folder: 
     return Fit(fold.fold, seed, fitted.kept, len(fitted.history), validation_uar, fitted.temperature, seconds), body
 
 
-def _probabilities(run: Experiment, body: Body, member: Member, fold: Fold, temperature: float) -> NDArray[np.float64]:
-    if not fold.test:
+def _probabilities(
+    run: Experiment, body: Body, member: Member, names: Sequence[str], temperature: float
+) -> NDArray[np.float64]:
+    if not names:
         return np.empty((0, len(run.labels.classes)))
-    logits, _ = predict_logits(body, member.features[1.0], {i: run.targets[i] for i in fold.test})
+    logits, _ = predict_logits(body, member.features[1.0], {i: run.targets[i] for i in names})
     scores: NDArray[np.float64] = (torch.from_numpy(logits) / temperature).double().softmax(1).numpy()
     return scores
 
@@ -272,12 +281,15 @@ def _check_members(run: Experiment, jobs: list[Job], digests: Mapping[str, str])
     check_ensemble(seen, {speaker_of[i] for i in jobs[0].fold.test})
 
 
-def _of_all(fold: Fold, seed: int, fits: list[Fit]) -> Fit:
-    """Sum up what the members say of themselves; an ensemble has no epoch and no temperature of its own."""
+def _of_all(fold: Fold, seed: int, fits: list[Fit], validation_uar: float | None) -> Fit:
+    """Sum up what the members say of themselves; an ensemble has no epoch and no temperature of its own.
+
+    Its validation UAR is that of the members' common answer, or the members' mean where they validate on different
+    utterances.
+    """
     values = [fit.validation_uar for fit in fits if fit.validation_uar is not None]
-    mean = round(float(np.mean(values)), 2) if values else None
+    if validation_uar is None and values:
+        validation_uar = round(float(np.mean(values)), 2)
     members: list[dict[str, Any]] = [asdict(fit) for fit in fits]
-    return Fit(
-        fold.fold, seed, 0, sum(fit.epochs for fit in fits), mean, 1.0, round(sum(fit.seconds for fit in fits), 1),
-        tuple(members),
-    )  # fmt: skip
+    epochs, seconds = sum(fit.epochs for fit in fits), round(sum(fit.seconds for fit in fits), 1)
+    return Fit(fold.fold, seed, 0, epochs, validation_uar, 1.0, seconds, tuple(members))
