@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from serkit.cli import corpora, experiments, sounds
+from serkit.cli import corpora, experiments, report, sounds
 from serkit.cli.options import JsonOption, show_rows
 from serkit.errors import MissingExtraError, SerkitError
 
@@ -28,6 +28,7 @@ models_app = typer.Typer(help="Networks and model files.", no_args_is_help=True)
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(sounds.features_app, name="features")
 app.command()(sounds.augment)
+app.command()(report.report)
 app.command()(experiments.train)
 app.command()(experiments.evaluate)
 app.add_typer(models_app, name="models")

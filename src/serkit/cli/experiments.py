@@ -31,18 +31,23 @@ def train(recipe: RecipeArgument, out: RunOption, data: DataOption = None, chang
     )
 
 
-def evaluate(  # noqa: PLR0917  (typer's options, named at the command line)
+def evaluate(
     recipe: Annotated[str, typer.Argument(help="A recipe's name or YAML file, or a model file (.onnx).")],
+    *,
     out: RunOption,
     data: DataOption = None,
     change: SetOption = None,
     corpora: Annotated[str | None, typer.Option(help="For a model file: the corpora to test on, with commas.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that fit folds side by side.")] = 1,
 ) -> None:
-    """Run a recipe through its protocol, or score a model file on corpora that it has not seen."""
+    """Run a recipe through its protocol, or score a model file on corpora that it has not seen.
+
+    The run folder gets the predictions, the numbers that follow from them, and a report to read: report.html.
+    """
     from serkit.errors import RecipeError
     from serkit.lab import evaluation
     from serkit.lab.leaderboard import as_markdown
+    from serkit.lab.report import write_report
     from serkit.watch import RichWatch
 
     if Path(recipe).suffix == ".onnx":
@@ -64,6 +69,7 @@ def evaluate(  # noqa: PLR0917  (typer's options, named at the command line)
         experiment = load_recipe(recipe, change or ())
         metrics = evaluation.evaluate(experiment, data_of(data), out, watch=RichWatch(), jobs=jobs)
     if _is_main_process():
+        write_report(out)
         typer.echo(as_markdown([metrics]))
 
 

@@ -61,6 +61,22 @@ def expected_calibration_error(probabilities: NDArray[np.float64], true: IntArra
     return float(sum(gaps))
 
 
+def brier_score(probabilities: NDArray[np.float64], true: IntArray) -> float:
+    """Mean over utterances of the squared error summed over classes, 0 (sure and right) to 2; NaN without any.
+
+    For two classes this is twice what scikit-learn's ``brier_score_loss`` gives by default.
+
+    Args:
+        probabilities: Shape (n, C).
+        true: Class indices, shape (n,).
+
+    Source: Brier, Verification of forecasts expressed in terms of probability, Monthly Weather Review 78, 1950.
+    """
+    if not len(true):
+        return float("nan")
+    return float(np.mean(np.sum((probabilities - np.eye(probabilities.shape[1])[true]) ** 2, axis=1)))
+
+
 @dataclass(frozen=True)
 class Interval:
     """A 95 % interval and what was resampled for it: ``speakers``, or ``utterances within speakers``."""

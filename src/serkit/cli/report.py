@@ -1,0 +1,55 @@
+"""``serkit report``: what a run says, for people."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serkit.cli.options import DataOption, data_of
+
+
+class FigureFormat(StrEnum):
+    """What ``serkit report --figures`` writes."""
+
+    png = "png"
+    svg = "svg"
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file; report.html in the run folder by default.")
+    ] = None,
+    figures: Annotated[Path | None, typer.Option(help="A folder for the figures, as files of their own.")] = None,
+    format: Annotated[FigureFormat, typer.Option(help="Of these figures.")] = FigureFormat.png,  # noqa: A002
+    audio: Annotated[
+        bool, typer.Option("--audio", help="Put players of the most confident errors into the page; mind the licences.")
+    ] = False,
+    data: DataOption = None,
+) -> None:
+    """Write the report of a run as one HTML file, computed again from its predictions."""
+    from serkit.errors import RunError
+    from serkit.lab.report import write_figures, write_report
+
+    if out and len(runs) > 1:
+        raise RunError(f"--out names one file, and there are {len(runs)} runs: leave it out, or report them singly.")
+    if data and not audio:
+        raise RunError("--data is for the players of a report: say --audio too, which puts recordings into the page.")
+    place = data_of(data) if audio else None
+    failed = 0
+    for run in runs:
+        try:
+            typer.echo(write_report(run, out=out, data=place))
+            if figures:
+                folder = figures if len(runs) == 1 else figures / run.resolve().name
+                for path in write_figures(run, folder, format=format.value):
+                    typer.echo(path)
+        except RunError as error:
+            if len(runs) == 1:
+                raise
+            typer.echo(f"serkit: left out: {error}", err=True)
+            failed += 1
+    if failed:
+        raise typer.Exit(2 if failed == len(runs) else 1)

@@ -1,0 +1,211 @@
+"""The figures of a report: confusion matrices, curves of training, speakers and folds, reliability."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serkit.lab.report.drawing import NORMAL, NOTHING, PALETTE, SMALL, WIDTH_IN, Maker, finish, new_figure
+from serkit.lab.report.reading import History, Run
+from serkit.lab.report.scores import GroupScore, mean_confusion, per_group, reliability
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Measure = Literal["loss", "accuracy", "uar"]
+_MEASURES: tuple[Measure, ...] = ("loss", "accuracy", "uar")
+_AXES = {"loss": "loss", "accuracy": "accuracy, %", "uar": "UAR, %"}
+_SIDES = {"train": "second", "validation": "first"}  # side of the split to its colour
+_SIDE_NAMES = {"train": "training", "validation": "validation"}
+FEW = 10  # answers: a bar of fewer is drawn pale
+_LANES = 5  # over which the marks of a strip are spread, so that near ones do not cover each other
+
+
+def figures_of(run: Run) -> dict[str, Maker]:
+    """Return what makes each figure that a run has, by the name of its file."""
+    answers = run.answers
+    matrix = mean_confusion(answers)
+    found: dict[str, Maker] = {
+        "confusion_shares": lambda: draw_confusion(matrix, answers.classes, is_share=True),
+        "confusion_counts": lambda: draw_confusion(matrix, answers.classes, is_share=False),
+    }
+    for measure in drawn_measures(run.histories):
+        found[f"curves_{measure}"] = lambda measure=measure: draw_curves(run.histories, measure)  # type: ignore[misc]
+    found["speakers"] = lambda: draw_strips(run)
+    found["reliability"] = lambda: draw_reliability(run)
+    return found
+
+
+def drawn_measures(histories: Sequence[History]) -> list[Measure]:
+    """Return what there are curves of: nothing where each fit has one epoch alone."""
+    return [measure for measure in _MEASURES if _curves(histories, measure)]
+
+
+def draw_confusion(matrix: NDArray[np.float64], classes: Sequence[str], *, is_share: bool) -> "Figure":
+    """Draw a confusion matrix.
+
+    Args:
+        matrix: Counts, shape (C, C), rows the reference.
+        classes: In order.
+        is_share: Whether to write each cell in percent of its row, or the count.
+    """
+    from matplotlib.patches import Rectangle
+
+    size, totals = len(classes), matrix.sum(1, keepdims=True)
+    shares = np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0)
+    figure = new_figure(min(WIDTH_IN, 1.3 + 0.42 * size))
+    axes = figure.add_subplot()
+    for row in range(size):
+        for column in range(size):
+            share = float(shares[row, column])
+            colour = PALETTE["right" if row == column else "wrong"]
+            alpha = 0.9 * share if row == column else 0.9 * share**0.6  # so that rare errors show
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, alpha=alpha, linewidth=0))
+            text = (f"{100 * share:.0f}" if totals[row, 0] else NOTHING) if is_share else _count(matrix[row, column])
+            is_nothing = not matrix[row, column]
+            weight = "bold" if row == column else "normal"
+            axes.text(
+                column, row, text, ha="center", va="center", fontsize=NORMAL if size <= 9 else SMALL - 1,
+                color=PALETTE["muted" if is_nothing else "ink"], fontweight=weight,
+            )  # fmt: skip
+    _name_cells(axes, classes)
+    return figure
+
+
+def draw_curves(histories: Sequence[History], measure: Measure) -> "Figure":
+    """Draw one thin line for each fit and the mean over fits, training and validation; marks at the kept epochs.
+
+    Args:
+        histories: Of the fits; those with one epoch are left out.
+        measure: Which columns to read.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure = new_figure(2.9)
+    axes = figure.add_subplot()
+    curves = _curves(histories, measure)
+    for side, colour in _SIDES.items():
+        own = [(history, values) for name, history, values in curves if name == side]
+        if not own:
+            continue
+        style: dict[str, Any] = {"color": PALETTE[colour]}
+        for history, values in own:
+            epochs = np.arange(1, len(values) + 1)
+            axes.plot(epochs, values, linewidth=0.7, alpha=0.4, **style)
+            if history.kept is not None and history.kept < len(values):
+                kept = history.kept
+                axes.plot(epochs[kept], values[kept], "o", markersize=3.5, markeredgewidth=0, clip_on=False, **style)
+        mean = _mean([values for _, values in own])
+        dashes = "-" if side == "validation" else "--"
+        axes.plot(np.arange(1, len(mean) + 1), mean, dashes, linewidth=2.2, label=_SIDE_NAMES[side], **style)
+    axes.plot([], [], "o", color=PALETTE["muted"], markersize=3.5, label="kept epoch")
+    finish(axes, x="epoch", y=_AXES[measure])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.margins(x=0.02)
+    if measure == "loss":
+        axes.set_ylim(bottom=0)
+    figure.legend(loc="outside upper left", ncols=3, frameon=False)
+    return figure
+
+
+def draw_strips(run: Run) -> "Figure":
+    """Draw UAR of each speaker and each fold as marks on one axis, the pooled UAR and its interval behind them."""
+    numbers = run.numbers
+    corpora = list(numbers["per_corpus"])
+    speakers = per_group(run.answers, "speaker")
+    strips = [
+        (f"speakers,\n{corpus}" if len(corpora) > 1 else "speakers", [s for s in speakers if s.corpus == corpus])
+        for corpus in corpora
+    ]
+    if len(folds := per_group(run.answers, "fold")) > 1:
+        strips.append(("folds", folds))
+    figure = new_figure(0.8 + 0.62 * len(strips))
+    axes = figure.add_subplot()
+    axes.axvspan(numbers["uar_low"], numbers["uar_high"], color=PALETTE["right"], alpha=0.35, linewidth=0)
+    axes.axvline(numbers["uar"], color=PALETTE["first"], linewidth=1.5)
+    for row, (_, groups) in enumerate(strips):
+        _draw_strip(axes, row, groups)
+    axes.set_yticks(range(len(strips)), [name for name, _ in strips])
+    axes.set_ylim(len(strips) - 0.5, -0.6)
+    axes.set_xlim(0, 103)
+    finish(axes, x="UAR, %", y="", grid="x")
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    return figure
+
+
+def draw_reliability(run: Run) -> "Figure":
+    """Draw how often answers of about the same confidence are right, and how many there are of each."""
+    bins = reliability(run.answers)
+    figure = new_figure(3.9)
+    upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (3, 1)})
+    width, centres = 100 * (bins.edges[1] - bins.edges[0]), 100 * (bins.edges[:-1] + bins.edges[1:]) / 2
+    filled = bins.share > 0
+    places, right, sure = centres[filled], 100 * bins.accuracy[filled], 100 * bins.confidence[filled]
+    is_few = bins.share[filled] * run.answers.predicted.size < FEW
+    upper.bar(places, right, 0.92 * width, color=[(PALETTE["right"], 0.35 if few else 1.0) for few in is_few])
+    upper.plot([0, 100], [0, 100], "--", color=PALETTE["muted"], linewidth=1, label="as sure as right")
+    upper.plot(sure, right, "o", color=PALETTE["first"], markersize=3.5, label="mean confidence of a bar")
+    finish(upper, x="", y="right answers, %")
+    upper.set_ylim(0, 103)
+    lower.bar(centres, 100 * bins.share, 0.92 * width, color=PALETTE["muted"])
+    finish(lower, x="confidence, %", y="answers, %")
+    lower.set_xlim(0, 100)
+    figure.legend(loc="outside upper left", ncols=3, frameon=False, columnspacing=1.0, handletextpad=0.5)
+    return figure
+
+
+def _name_cells(axes: "Axes", classes: Sequence[str]) -> None:
+    """Write the classes beside the cells of a confusion matrix, and thin lines between them."""
+    size = len(classes)
+    axes.set_xlim(-0.5, size - 0.5)
+    axes.set_ylim(size - 0.5, -0.5)
+    axes.set_xticks(range(size), classes, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(size), classes)
+    axes.tick_params(length=0)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("actual")
+    axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.tick_params(which="minor", length=0)
+    axes.grid(which="minor", color=PALETTE["grid"], linewidth=0.8)
+    axes.spines[:].set_visible(False)
+
+
+def _draw_strip(axes: "Axes", row: int, groups: Sequence[GroupScore]) -> None:
+    ordered = sorted(groups, key=lambda group: group.uar)
+    values = [100 * group.uar for group in ordered]
+    lanes = [row + 0.09 * (number * 2 % _LANES - _LANES // 2) for number in range(len(ordered))]
+    axes.plot(values, lanes, "o", color=PALETTE["ink"], alpha=0.75, markersize=4.5, markeredgewidth=0, clip_on=False)
+    if len(ordered) < 2:
+        return
+    for group, side in ((ordered[0], "right"), (ordered[-1], "left")):
+        name = group.name.rpartition("/")[2]
+        is_lowest = side == "right"
+        place = (values[0] - 1.5, lanes[0]) if is_lowest else (values[-1] + 1.5, lanes[-1])
+        if 8 < place[0] < 94:  # else it would leave the axes
+            axes.text(*place, name, ha=side, va="center", fontsize=SMALL, color=PALETTE["muted"])
+
+
+def _curves(histories: Sequence[History], measure: Measure) -> list[tuple[str, History, NDArray[np.float64]]]:
+    """Return the curves of one measure, by the side of the split; a column without a number is none."""
+    found = []
+    for side in _SIDES:
+        for history in histories:
+            values = history.columns.get(f"{side}_{measure}")
+            if history.epochs > 1 and values is not None and np.isfinite(values).any():
+                found.append((side, history, values if measure == "loss" else 100 * values))
+    return found
+
+
+def _mean(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the mean over fits, as far as half of them were trained."""
+    length = sorted(map(len, curves))[(len(curves) - 1) // 2]
+    return np.array([np.nanmean([c[i] for c in curves if i < len(c)]) for i in range(length)])
+
+
+def _count(value: float) -> str:
+    return f"{value:.0f}" if math.isclose(value, round(value)) else f"{value:.1f}"

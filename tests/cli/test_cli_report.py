@@ -1,0 +1,67 @@
+"""``serkit report``, as its users call it."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from calling import Call, assert_one_sentence
+from run_folders import write_run
+from serkit.lab import runs
+from serkit.lab.metrics import bootstrap_interval
+from serkit.lab.report import scores
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (runs, scores):
+        monkeypatch.setattr(module, "bootstrap_interval", partial(bootstrap_interval, draws=50))
+
+
+def test_a_report_stands_in_the_run_folder_and_its_path_is_printed(call: Call, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "toy")
+    done = call("report", folder)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"{folder / 'report.html'}\n"
+    assert (folder / "report.html").read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_a_report_and_its_figures_go_where_they_are_asked(call: Call, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "toy")
+    done = call("report", folder, "--out", tmp_path / "a.html", "--figures", tmp_path / "f", "--format", "svg")
+    assert done.code == 0, done.err
+    lines = [Path(line) for line in done.out.splitlines()]
+    assert lines[0] == tmp_path / "a.html"
+    assert {path.suffix for path in lines[1:]} == {".svg"}
+    assert {path.parent for path in lines[1:]} == {tmp_path / "f"}
+    assert all(path.is_file() for path in lines)
+    assert not (folder / "report.html").exists()
+
+
+def test_of_several_runs_those_that_are_none_are_left_out(call: Call, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "toy")
+    done = call("report", folder, tmp_path / "absent")
+    assert done.code == 1
+    assert done.out == f"{folder / 'report.html'}\n"
+    assert done.err == f"serkit: left out: '{tmp_path / 'absent'}' is not a run folder: not there.\n"
+    assert call("report", tmp_path / "absent", tmp_path / "gone").code == 2
+
+
+def test_what_cannot_be_reported_is_one_sentence(call: Call, tmp_path: Path) -> None:
+    assert_one_sentence(call("report", tmp_path), "is not a run folder: it has no metrics.json.")
+    write_run(tmp_path / "empty", [])
+    assert_one_sentence(call("report", tmp_path / "empty"), "holds no predictions: no fold is done yet.")
+    folder = write_run(tmp_path / "toy")
+    assert_one_sentence(call("report", folder, folder, "--out", "a.html"), "--out names one file, and there are 2 runs")
+    assert_one_sentence(call("report", folder, "--data", tmp_path), "say --audio too")
+    assert_one_sentence(call("report", folder, "--audio"), "say where the corpora lie")
+    assert_one_sentence(call("report", folder, "--audio", "--data", tmp_path), "toy")
+
+
+def test_a_folder_of_corpora_in_the_environment_puts_no_audio_into_a_page(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERKIT_CORPORA", str(tmp_path))
+    folder = write_run(tmp_path / "toy")
+    assert call("report", folder).code == 0
+    assert "<audio" not in (folder / "report.html").read_text("utf-8")
