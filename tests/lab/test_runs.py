@@ -139,7 +139,10 @@ def test_metrics_hold_the_facts_the_numbers_and_every_fit(tmp_path: Path) -> Non
     fits = [replace(FIT, fold=1, seed=0, validation_uar=70.0), FIT]
     content = write_metrics(tmp_path, run(), CLASSES, fits, FACTS)
     assert read_json(tmp_path, "metrics.json") == content
-    rows = [{name: value for name, value in asdict(fit).items() if name not in ("members", "settings")} for fit in (FIT, fits[0])]
+    rows = [
+        {name: value for name, value in asdict(fit).items() if name not in ("members", "settings")}
+        for fit in (FIT, fits[0])
+    ]
     assert content == FACTS | measure(run(), CLASSES) | {"validation_uar": 65.0, "fits": rows}
 
 
