@@ -180,7 +180,10 @@ def test_folders_can_be_given_by_name(emodb_dir: Path, ravdess_dir: Path) -> Non
 
 
 def test_a_name_without_a_folder_is_refused_with_the_option_that_gives_it(emodb_dir: Path) -> None:
-    with pytest.raises(CorpusError, match="no folder given for TESS; pass --data tess=DIR"):
+    with pytest.raises(
+        CorpusError,
+        match="no folder given for TESS: pass --data tess=DIR; get it with 'serkit corpora download tess DIR'",
+    ):
         find_corpus("tess", {"emodb": emodb_dir})
 
 

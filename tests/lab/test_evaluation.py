@@ -354,11 +354,11 @@ def test_a_missing_corpus_is_named_before_anything_is_decoded(
     monkeypatch.setattr(evaluation, "open_store", fail)
     recipe = tiny_recipe(corpora=["ravdess", "emodb"], labels="basic7")
     with pytest.raises(
-        CorpusError, match=r"^no folder given for EmoDB; .* comes from https://zenodo\.org/records/7447302"
+        CorpusError, match=r"^no folder given for EmoDB: .* get it with 'serkit corpora download emodb DIR'"
     ):
         run(recipe, data, tmp_path / "run")
     with pytest.raises(
-        CorpusError, match=r"^no folder for RAVDESS in .* comes from https://zenodo\.org/records/1188976"
+        CorpusError, match=r"^no folder for RAVDESS in .* get it with 'serkit corpora download ravdess DIR'"
     ):
         run(recipe, tmp_path, tmp_path / "run")
     with pytest.raises(CorpusError, match=r"^no data folder '.*nowhere'\.$"):

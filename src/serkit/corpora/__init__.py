@@ -94,7 +94,7 @@ def find_corpus(name: str, data: Data) -> Path:
         if name in data:
             return Path(data[name])
         corpus = _get_or_give(name)
-        raise CorpusError(f"no folder given for {corpus.title}; pass --data {name}=DIR. It comes from {corpus.url}.")
+        raise CorpusError(f"no folder given for {corpus.title}: pass --data {name}=DIR; {corpus.source}.")
     folder = Path(data)
     if not folder.is_dir():
         raise CorpusError(f"no data folder {str(folder)!r}.")
@@ -106,7 +106,7 @@ def find_corpus(name: str, data: Data) -> Path:
     corpus = _get_or_give(name)
     raise CorpusError(
         f"no folder for {corpus.title} in {str(folder)!r} (looked for {', '.join(sorted(names))}, in any case); "
-        f"it comes from {corpus.url}."
+        f"{corpus.source}."
     )
 
 

@@ -100,6 +100,13 @@ class Corpus:
         """How many the official release has."""
         return sum(self.counts.values())
 
+    @property
+    def source(self) -> str:
+        """How it is had, as messages say it."""
+        if self.remotes:
+            return f"get it with 'serkit corpora download {self.name} DIR'"
+        return f"it comes from {self.url}, see 'serkit corpora info {self.name}'"
+
     def survey(self, root: str | os.PathLike[str]) -> tuple[Manifest, list[LeftOut]]:
         """Read the corpus below a folder, whatever is there.
 
