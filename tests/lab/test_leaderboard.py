@@ -1,59 +1,19 @@
-import re
-from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from leaderboard_runs import CLASSES, facts, write_run
 
 from serkit.errors import RunError
-from serkit.lab.leaderboard import as_markdown, as_page, recompute
+from serkit.lab.leaderboard import as_markdown, recompute
 from serkit.lab.metrics import bootstrap_interval, confusion_matrix, macro_f1, uar, weighted_accuracy
-from serkit.lab.recipe import parse_recipe
-from serkit.lab.recipe_files import dump_recipe, load_recipe
-from serkit.lab.runs import Fit, Row, read_json, read_predictions, write_metrics, write_predictions
+from serkit.lab.recipe_files import load_recipe
+from serkit.lab.runs import read_json, read_predictions, write_metrics
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap")
-CLASSES = ("anger", "fear", "calm")
 RESULTS = Path(__file__).parents[2] / "results"
 COMMITTED = sorted(path.parent for path in RESULTS.glob("*/metrics.json"))
 each_result = pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
-
-
-def facts(**changes: Any) -> dict[str, Any]:
-    return {
-        "name": "toy-loso-crnn",
-        "protocol": "leave_one_speaker_out",
-        "is_speaker_independent": True,
-        "validation": "speakers",
-        "labels": "toy",
-        "corpora": ["toy"],
-        "model": "crnn",
-        "complete": True,
-    } | changes
-
-
-def write_run(
-    folder: Path, *, speakers: int = 7, corpora: tuple[str, ...] = ("toy",), wrong: int = 5, **changes: Any
-) -> Path:
-    """Write a run in which each ``wrong``-th answer is fear; its probabilities have more decimals than are stored."""
-    rows = []
-    for i, (corpus, speaker, true, seed) in enumerate(product(corpora, range(speakers), ("anger", "fear"), (0, 1))):
-        for take in range(4):
-            predicted = "fear" if (i + take) % wrong == 0 else true
-            probabilities = tuple(0.712345678 if name == predicted else 0.143827161 for name in CLASSES)
-            name = f"{corpus}/{speaker}-{true}-{take}"
-            rows.append(Row(name, corpus, f"{corpus}/{speaker}", speaker, seed, true, predicted, probabilities))
-    fits = [Fit(fold, seed, 1, 2, 61.26, 1.0, 3.0) for fold in range(speakers) for seed in (0, 1)]
-    write_predictions(folder, rows, CLASSES)
-    write_metrics(folder, rows, CLASSES, fits, facts(corpora=list(corpora), **changes))
-    write_recipe(folder, train={"lr": 1e-3 if corpora == ("other",) else 2e-3})
-    return folder
-
-
-def write_recipe(folder: Path, **settings: Any) -> None:
-    recipe = {"name": "toy", "corpora": ["emodb"], "labels": "emodb"} | settings
-    (folder / "recipe.yaml").write_text(dump_recipe(parse_recipe(recipe)), "utf-8")
 
 
 # Recomputing
@@ -146,54 +106,6 @@ def test_an_interval_that_tells_nothing_of_new_speakers_is_marked(tmp_path: Path
 def test_a_run_without_validation_has_an_empty_cell(tmp_path: Path) -> None:
     run = recompute(write_run(tmp_path)) | {"validation_uar": None}
     assert cells(as_markdown([run]), "toy-loso-crnn")[-1] == ""
-
-
-# The page of results
-
-
-def test_the_page_shows_each_corpus_of_a_run_on_several(tmp_path: Path) -> None:
-    one = recompute(write_run(tmp_path / "one", name="one"))
-    several = recompute(write_run(tmp_path / "several", name="several", speakers=4, corpora=("a", "b")))
-    page = as_page([one, several])
-    section = page.split("## Each corpus of a run on several")[1].split("##")[0]
-    assert re.findall(r"^\| several \| (\w+) \| 4 \| 32 \|", section, re.MULTILINE) == ["a", "b"]
-    assert "| one |" not in section
-    assert "\\* resampled over utterances" in section, "eight speakers, but four of each corpus"
-    assert "## Each corpus" not in as_page([one])
-
-
-def test_the_page_sets_a_run_beside_its_leaky_counterpart(tmp_path: Path) -> None:
-    fair = recompute(write_run(tmp_path / "fair", wrong=3))
-    leaky = recompute(write_run(tmp_path / "leaky", name="toy-random-crnn", wrong=9, is_speaker_independent=False))
-    other = recompute(write_run(tmp_path / "other", name="other", corpora=("other",)))
-    section = as_page([fair, leaky, other]).split("## What the leak is worth")[1].split("##")[0]
-    gap = f"{leaky['uar'] - fair['uar']:+.1f}"
-    expected = f"| toy-loso-crnn | toy-random-crnn | {fair['uar']:.1f} | {leaky['uar']:.1f} | {gap} |"
-    assert section.strip().splitlines()[-1] == expected
-    assert gap.startswith("+")
-    assert "| other |" not in section
-    assert "## What the leak" not in as_page([fair, other])
-
-
-def test_a_leak_that_does_not_help_has_its_sign(tmp_path: Path) -> None:
-    fair = recompute(write_run(tmp_path / "fair", wrong=9))
-    leaky = recompute(write_run(tmp_path / "leaky", name="toy-random-crnn", wrong=3, is_speaker_independent=False))
-    assert "+-" not in as_page([fair, leaky])
-
-
-def test_the_page_tells_recall_per_class_and_calibration(tmp_path: Path) -> None:
-    run = recompute(write_run(tmp_path))
-    (details,) = (line for line in as_page([run]).splitlines() if line.startswith("- **toy-loso-crnn**: UAR per fold "))
-    assert f"calibration error {run['ece']:.1f}; recall: anger {run['recall']['anger']:.1f}, fear 100.0." in details
-    assert details.split("(mean")[0].count(".") == 7
-
-
-def test_the_page_ends_with_the_command_of_each_run(tmp_path: Path) -> None:
-    fair = recompute(write_run(tmp_path / "fair"))
-    unseen = recompute(write_run(tmp_path / "unseen", name="toy-unseen", protocol="unseen_corpus", model="mine"))
-    commands = as_page([fair, unseen]).split("## Commands")[1]
-    assert "serkit evaluate toy-loso-crnn --data DIR --out results/toy-loso-crnn\n" in commands
-    assert "serkit evaluate mine.onnx --corpora toy --data DIR --out results/toy-unseen " in commands
 
 
 # The committed runs

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from serkit.cli import corpora, experiments, report, sounds
+from serkit.cli import compare, corpora, experiments, report, sounds
 from serkit.cli.options import JsonOption, show_rows
 from serkit.errors import MissingExtraError, SerkitError
 
@@ -29,6 +29,7 @@ app.add_typer(corpora.app, name="corpora")
 app.add_typer(sounds.features_app, name="features")
 app.command()(sounds.augment)
 app.command()(report.report)
+app.command()(compare.compare)
 app.command()(experiments.train)
 app.command()(experiments.evaluate)
 app.add_typer(models_app, name="models")
@@ -44,14 +45,6 @@ class TableFormat(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
-
-
-class BoardFormat(StrEnum):
-    """How ``serkit compare`` prints."""
-
-    markdown = "markdown"
-    page = "page"
-    json = "json"
 
 
 def main() -> None:
@@ -128,31 +121,6 @@ def export(
     difference = write(run, output, seed=seed, evidence=tuple(evidence or ()))
     size = output.stat().st_size / 1e6
     typer.echo(f"{output}: {size:.1f} MB, torch and ONNX Runtime differ by {difference:.1e} at most")
-
-
-@app.command()
-def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders.")],
-    format: Annotated[BoardFormat, typer.Option(help="How to print.")] = BoardFormat.markdown,  # noqa: A002
-) -> None:
-    """Put runs side by side, recomputed from their predictions."""
-    from serkit.errors import RunError
-    from serkit.lab.leaderboard import as_markdown, as_page, recompute
-
-    rows = []
-    for run in runs:
-        try:
-            rows.append(recompute(run))
-        except RunError as error:
-            if len(runs) == 1:
-                raise
-            typer.echo(f"serkit: left out: {error}", err=True)
-    if not rows:
-        raise RunError("none of these runs has predictions to compare.")
-    if format is BoardFormat.json:
-        typer.echo(json.dumps(rows, indent=1))
-    else:
-        typer.echo(as_page(rows) if format is BoardFormat.page else as_markdown(rows))
 
 
 @models_app.command("list")

@@ -7,7 +7,7 @@ again, and the fold that it was in resumes from its last epoch.
 import json
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from serkit.corpora import Data, label_set_of, read_corpora
 from serkit.errors import RecipeError, RunError
 from serkit.files import write_whole
 from serkit.lab import processes, trackers
+from serkit.lab.ablation import BASE, variants
 from serkit.lab.augment import build_chain
 from serkit.lab.data import Store, open_store
 from serkit.lab.features import build_front, resolve_features
@@ -100,6 +101,48 @@ def evaluate(
             f"test UAR so far {metrics['uar']} ({found.seconds:.0f} s)"
         )
     return metrics
+
+
+def ablate(
+    recipe: Recipe,
+    axes: Sequence[str],
+    data: Data,
+    out: str | os.PathLike[str],
+    *,
+    watch: Watch | None = None,
+    jobs: int = 1,
+) -> dict[str, Path]:
+    """Run a recipe and its variants, each in a run folder below ``out``.
+
+    A variant that its model cannot be, for it needs the feature that is left out, say, is passed over with a note.
+
+    Args:
+        recipe: Of a single model.
+        axes: See :func:`serkit.lab.ablation.variants`.
+        data: As for :func:`evaluate`.
+        out: The folder of all; an interrupted ablation goes on.
+        watch: Shows progress.
+        jobs: As for :func:`evaluate`.
+
+    Returns:
+        Variant to its run folder, the recipe itself first.
+
+    Raises:
+        RecipeError: If the recipe has nothing to vary along an axis; before anything is computed.
+    """
+    out, watch, possible = Path(out), watch or Watch(), {}
+    for name, variant in variants(resolve_recipe(recipe), axes).items():
+        try:
+            check_recipe(resolve_recipe(variant))
+            possible[name] = variant
+        except RecipeError as error:
+            if name == BASE:
+                raise
+            watch.note(f"{name} is left out: {error}")
+    for number, (name, variant) in enumerate(possible.items(), 1):
+        watch.note(f"{name} ({number} of {len(possible)})")
+        evaluate(variant, data, out / name, watch=watch, jobs=jobs)
+    return {name: out / name for name in possible}
 
 
 def train(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Watch | None = None) -> dict[str, Any]:

@@ -1,0 +1,95 @@
+"""``serkit compare``: runs side by side."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from serkit.lab.leaderboard import Board, Entry
+
+
+class BoardFormat(StrEnum):
+    """How ``serkit compare`` prints."""
+
+    markdown = "markdown"
+    csv = "csv"
+    html = "html"
+    page = "page"
+    json = "json"
+
+
+_BY_SUFFIX = {
+    ".csv": BoardFormat.csv,
+    ".html": BoardFormat.html,
+    ".htm": BoardFormat.html,
+    ".json": BoardFormat.json,
+}
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    *,
+    format: Annotated[  # noqa: A002
+        BoardFormat | None,
+        typer.Option(help="How to print; by default as the name of --out ends, else markdown.", show_default=False),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A file to write instead of printing.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="The run to compare with, by name or folder; by default the one that validation chooses."),
+    ] = None,
+) -> None:
+    """Put runs side by side, recomputed from their predictions, and test whether they differ on the same clips."""
+    from serkit.errors import RunError
+    from serkit.files import write_whole
+    from serkit.lab import leaderboard
+
+    entries = _read(runs)
+    board = leaderboard.compare(entries, against=against)
+    if format is None:
+        format = _BY_SUFFIX.get(out.suffix.lower(), BoardFormat.markdown) if out else BoardFormat.markdown  # noqa: A001
+    text = _render(board, entries, format).rstrip("\n")
+    if out is None:
+        typer.echo(text)
+    elif out.is_dir():
+        raise RunError(f"{str(out)!r} is a folder; name the file to write.")
+    else:
+        write_whole(out, text + "\n")
+        typer.echo(out)
+    if len(entries) < len(runs):
+        raise typer.Exit(1)
+
+
+def _read(runs: list[Path]) -> "list[Entry]":
+    """Read runs; of several, those that cannot be read are named and left out."""
+    from serkit.errors import RunError
+    from serkit.lab.leaderboard import read_entry
+
+    found = []
+    for run in runs:
+        try:
+            found.append(read_entry(run))
+        except RunError as error:
+            if len(runs) == 1:
+                raise
+            typer.echo(f"serkit: left out: {error}", err=True)
+    if not found:
+        raise RunError("none of these runs has predictions to compare.")
+    return found
+
+
+def _render(board: "Board", entries: "list[Entry]", format: BoardFormat) -> str:  # noqa: A002
+    from serkit.lab import leaderboard
+
+    if format is BoardFormat.csv:
+        return leaderboard.as_csv(board)
+    if format is BoardFormat.json:
+        return leaderboard.as_json(board)
+    if format is BoardFormat.markdown:
+        return leaderboard.as_sections(board)
+    unmeasured = leaderboard.not_measured(entries)
+    if format is BoardFormat.html:
+        return leaderboard.as_html(board, unmeasured)
+    return leaderboard.as_page(board, unmeasured)

@@ -1,0 +1,139 @@
+"""What the tables of a leaderboard say of a run, in words and numbers; Markdown and HTML say the same."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from serkit.lab.leaderboard_board import Board
+from serkit.lab.leaderboard_pairs import Family, Leak
+from serkit.lab.leaderboard_rows import Entry, across
+from serkit.lab.significance import Difference
+
+STAR = "resampled over utterances within speakers: it tells nothing about new speakers."
+HEADLINE = (
+    "Runs of one group (corpora, label set, protocol) stand together, by validation UAR. A bold run is its group's "
+    "headline: the highest validation UAR among complete, speaker-independent runs, where there are two or more to "
+    "choose among; validation on speakers that are trained on (validation: random) chooses nothing, nor does the test."
+)
+LEAK = (
+    "The same model and settings, but where the note says otherwise, on new speakers and on speakers that are also "
+    "trained on. The difference is what the leak adds to the number, not an improvement."
+)
+NO_TWIN = "another model or settings: no run without the leak has the same, and this is the reference on these clips"
+OTHER_CLIPS = "tested on other clips of these corpora"
+PROMISE = (
+    "The same model, settings and test speakers, validated on new speakers and on speakers that are trained on. What "
+    "validation promises is its UAR minus the test's."
+)
+NOT_MEASURED = "Recipes that come with serkit and could not be run for these tables."
+_VALIDATED = {
+    "sentences": "validated on held-out sentences of training speakers",
+    "random": "validated on training speakers",
+}
+
+
+def name_of(row: dict[str, Any]) -> str:
+    """Return the name of a run, and whether it is unfinished."""
+    return str(row["name"]) + ("" if row["complete"] else " (unfinished)")
+
+
+def full_name_of(row: dict[str, Any]) -> str:
+    """Return the name of a run, and the one that it was saved under once more."""
+    return name_of(row) + (f" (saved as {row['saved_as']})" if row.get("saved_as") else "")
+
+
+def protocol_of(row: dict[str, Any]) -> str:
+    """Return the protocol in words, with the corpora trained and tested on where they differ."""
+    sides = across(row)
+    return str(row["protocol"]).replace("_", " ") + (f", {sides}" if sides else "")
+
+
+def remarks_of(row: dict[str, Any]) -> list[str]:
+    """Return what sets a run apart from others of its protocol, but for shared speakers."""
+    found = [f"{row['train_speakers']} training speakers"] if row.get("train_speakers") else []
+    if row["validation"] in _VALIDATED and row["is_speaker_independent"]:
+        found.append(_VALIDATED[row["validation"]])
+    return found
+
+
+def uar_of(scores: dict[str, Any], star: str) -> str:
+    """Return UAR with its interval; ``star`` marks one that tells nothing about new speakers."""
+    mark = "" if scores["interval_over"] == "speakers" else star
+    return f"{scores['uar']:.1f} [{scores['uar_low']:.1f}, {scores['uar_high']:.1f}]{mark}"
+
+
+def gap_of(found: Difference, star: str) -> str:
+    """Return a difference in percent with its interval."""
+    mark = "" if found.over == "speakers" else star
+    return f"{signed(100 * found.value)} [{signed(100 * found.low)}, {signed(100 * found.high)}]{mark}"
+
+
+def signed(value: float) -> str:
+    """Return a number with its sign and one decimal; nothing is negative zero."""
+    return f"{round(value, 1) + 0.0:+.1f}"
+
+
+def p_of(value: float) -> str:
+    """Return a p value as tables print it."""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def number(value: float | None) -> str:
+    """Return a percentage, or nothing."""
+    return "" if value is None else f"{value:.1f}"
+
+
+def corpora_of(row: dict[str, Any]) -> str:
+    """Return what was tested: corpora, or those of the test side."""
+    return ", ".join(row.get("test_corpora") or row["corpora"])
+
+
+def family_title(family: Family) -> str:
+    """Return what the runs of a family have in common."""
+    row = family.reference.row
+    shared = "" if family.reference.is_fair else ", sharing speakers"
+    counts = f"{row['utterances']} clips, {row['speakers']} speakers, {len(row['recall'])} classes"
+    return f"{corpora_of(row)}: {counts}{shared}"
+
+
+def family_words(family: Family) -> str:
+    """Return what the reference is, why, and how p was corrected."""
+    row, count = family.reference.row, len(family.comparisons)
+    seen = "" if row["validation_uar"] is None else f", validation UAR {row['validation_uar']:.1f}"
+    made = "1 comparison was made, so p needs no correction." if count == 1 else (
+        f"{count} comparisons were made; the last column is p corrected for them by Holm's method."
+    )  # fmt: skip
+    return f"Reference: {name_of(row)} (UAR {row['uar']:.1f}{seen}): {family.why}. {made}"
+
+
+def comparing_words() -> str:
+    """Return what is compared with what, and how."""
+    return (
+        "Runs that answered the same clips with the same classes, each minus its reference, in points of UAR. The 95 % "
+        "interval is a paired bootstrap over speakers, p a two-sided swap test over speakers."
+    )
+
+
+def alone_words(board: Board) -> str:
+    """Return one sentence on the runs that are compared with none; nothing where there is no such run among several."""
+    names = [name_of(entry.row) for entry in board.alone]
+    if not names or len(board.entries) < 2:
+        return ""
+    return f"Not compared, since no other run answered the same clips with the same classes: {', '.join(names)}."
+
+
+def leak_words(leaks: Iterable[Leak]) -> str:
+    """Return how the p values of the leaks were corrected."""
+    count = sum(leak.difference is not None for leak in leaks)
+    return f"{count} comparisons were made; the last p is corrected for them by Holm's method." if count > 1 else ""
+
+
+def leak_remark(leak: Leak) -> str:
+    """Return what a reader must know of a pair."""
+    if leak.difference is None:
+        return OTHER_CLIPS
+    return "" if leak.is_twin else NO_TWIN
+
+
+def promise_gap(entry: Entry) -> str:
+    """Return validation UAR minus test UAR."""
+    return signed(entry.row["validation_uar"] - entry.row["uar"])
