@@ -401,6 +401,37 @@ def test_a_recipe_is_evaluated_and_compared(call: Call, recipe_file: Path, emodb
     assert_one_sentence(done, "holds no finished model for seed 0: make one with 'serkit train'.")
 
 
+def test_an_ablation_is_one_table_and_goes_on(call: Call, emodb_dir: Path, tmp_path: Path) -> None:
+    """The variant that its model cannot be is named, and every one has a run folder of its own."""
+    recipe = tmp_path / "forest.yaml"
+    recipe.write_text(
+        "name: emodb-small\ncorpora: [emodb]\nlabels: emodb\nprotocol: {folds: 2, validation_speakers: 1}\n"
+        "features: [{name: statistics, sampling_rate: 16000}, sex]\n"
+        "model: {name: random_forest, trees: 8, depth: 3}\n"
+    )
+    options = ("--data", f"emodb={emodb_dir}", "--out", tmp_path / "all")
+    done = call("evaluate", recipe, "--ablate", "features,balance", *options)
+    assert done.code == 0
+    names = ["base", "without-sex", "imbalanced", "balanced-sampling"]
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {*names, "ablation.html", "ablation.csv"}
+    assert "without-statistics is left out: " in done.err
+    assert "3 comparisons were made" in done.out
+    for name in names[1:]:
+        assert done.out.count(f"| emodb-small+{name} |") == 2, "in the table, and against the recipe itself"
+    with (tmp_path / "all" / "ablation.csv").open() as file:
+        assert sum(1 for _ in file) == 1 + len(names)
+    again = call("evaluate", recipe, "--ablate", "features,balance", *options)
+    assert again.out == done.out
+    assert again.err.count("2 fits are done already, 0 to go") == len(names)
+    assert_one_sentence(
+        call("evaluate", recipe, "--ablate", "feature", *options), "no axis 'feature'; did you mean 'features'?"
+    )
+    assert_one_sentence(
+        call("evaluate", tmp_path / "a.onnx", "--corpora", "tess", "--ablate", "features", *options),
+        "--set and --ablate are for recipes",
+    )
+
+
 def test_the_variable_names_the_corpora_even_in_a_path_with_a_space(
     call: Call, recipe_file: Path, emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

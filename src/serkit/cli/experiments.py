@@ -1,6 +1,7 @@
 """Recipes, and the commands that run them."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,6 +40,10 @@ def evaluate(
     change: SetOption = None,
     corpora: Annotated[str | None, typer.Option(help="For a model file: the corpora to test on, with commas.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that fit folds side by side.")] = 1,
+    ablate: Annotated[
+        str | None,
+        typer.Option(help="Run the recipe's variants too: features, augment, balance, corpora, with commas."),
+    ] = None,
 ) -> None:
     """Run a recipe through its protocol, or score a model file on corpora that it has not seen.
 
@@ -56,8 +61,8 @@ def evaluate(
 
         if not corpora:
             raise RecipeError("say what to test the model file on: --corpora tess, for example.")
-        if change:
-            raise RecipeError("--set is for recipes: a model file is what it is.")
+        if change or ablate:
+            raise RecipeError("--set and --ablate are for recipes: a model file is what it is.")
         model = Recognizer.load(recipe)
         names = tuple(corpora.split(","))
         metrics = evaluate_model(model.card, model.predict, names, data_of(data), out, watch=RichWatch())
@@ -67,10 +72,30 @@ def evaluate(
         if corpora:
             raise RecipeError("--corpora is for model files: a recipe names its own.")
         experiment = load_recipe(recipe, change or ())
+        if ablate:
+            axes = [axis.strip() for axis in ablate.split(",")]
+            runs = evaluation.ablate(experiment, axes, data_of(data), out, watch=RichWatch(), jobs=jobs)
+            _show_ablation(runs, out)
+            return
         metrics = evaluation.evaluate(experiment, data_of(data), out, watch=RichWatch(), jobs=jobs)
     if _is_main_process():
         write_report(out)
         typer.echo(as_markdown([metrics]))
+
+
+def _show_ablation(runs: Mapping[str, Path], out: Path) -> None:
+    """Print the table of an ablation, every variant against the recipe itself, and write it as a page and CSV."""
+    from serkit.files import write_whole
+    from serkit.lab.ablation import BASE
+    from serkit.lab.leaderboard import as_csv, as_html, as_sections, compare, read_entry
+
+    if not _is_main_process():
+        return
+    board = compare([read_entry(run) for run in runs.values()], against=runs[BASE])
+    write_whole(out / "ablation.html", as_html(board))
+    write_whole(out / "ablation.csv", as_csv(board))
+    typer.echo(as_sections(board))
+    typer.echo(f"{out / 'ablation.html'}")
 
 
 @recipes_app.command("list")
