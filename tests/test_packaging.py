@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import serkit
+from serkit.runtime.recognizer import embedded_models
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "serkit"
@@ -131,11 +132,13 @@ def test_no_module_can_load_a_pickle(file: Path) -> None:
 
 
 @pytest.mark.usefixtures("embedded")
-def test_the_embedded_models_licence_stands_beside_it(project: dict[str, Any]) -> None:
-    card = serkit.load().card
+def test_the_embedded_models_licences_stand_beside_them(project: dict[str, Any]) -> None:
     text = (SOURCE / "assets" / "LICENSES.md").read_text("utf-8")
-    assert all(str(corpus["title"]) in text for corpus in card.corpora)
-    assert card.licence in project["project"]["license"]
+    for name in embedded_models():
+        card = serkit.load(name).card
+        assert f"`{name}.onnx`" in text
+        assert all(str(corpus["title"]) in text for corpus in card.corpora)
+        assert card.licence in project["project"]["license"]
 
 
 @pytest.mark.long

@@ -50,7 +50,7 @@ _HOMES = {
 
 
 def load(path: "str | os.PathLike[str] | None" = None, *, threads: int | None = None) -> "Recognizer":
-    """Open a model file; see :meth:`serkit.Recognizer.load`."""
+    """Open a model file, or an embedded model by its name; see :meth:`serkit.Recognizer.load`."""
     from serkit.runtime.recognizer import Recognizer
 
     return Recognizer.load(path, threads=threads)

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,6 +33,7 @@ from synthetic import voice
 RATE = 16_000
 GOLDEN = Path(__file__).parents[1] / "golden"
 EXAMPLES = Path(__file__).parents[2] / "examples"
+SOURCE = Path(serkit.__file__).parent
 SPEECH = voice("anger", "emodb/03", seconds=1.2)
 PCM = (SPEECH * 32_767).round().astype(np.int16)  # what a 16-bit file holds
 
@@ -302,7 +304,7 @@ def test_a_card_of_a_later_format_in_a_file_says_upgrade(model_file: Path, tmp_p
 
 
 def test_an_installation_without_its_embedded_model_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DEFAULT_MODEL", "none.onnx")
+    monkeypatch.setattr(module, "DEFAULT_MODEL", "none")
     with pytest.raises(ModelFileError, match=r"^cannot read the embedded model: No such file or directory\.$"):
         serkit.load()
 
@@ -314,9 +316,9 @@ def test_loading_by_the_package_is_loading_by_the_class(model_file: Path, clip: 
     assert_same(by_package.predict(clip), Recognizer.load(model_file, threads=1).predict(clip))
 
 
-@pytest.mark.usefixtures("embedded")
-def test_the_embedded_model_has_a_card_that_tells_what_it_is() -> None:
-    card = serkit.load().card
+@pytest.mark.parametrize("name", module.embedded_models())
+def test_an_embedded_model_has_a_card_that_tells_what_it_is(name: str) -> None:
+    card = serkit.load(name).card
     assert card.sampling_rate == RATE
     assert len(card.classes) == len(set(card.classes)) > 3
     assert card.evidence, "serkit export --evidence RUN"
@@ -327,31 +329,41 @@ def test_the_embedded_model_has_a_card_that_tells_what_it_is() -> None:
     assert card.seen_speakers
 
 
-@pytest.mark.usefixtures("embedded")
-def test_the_embedded_model_answers_for_every_example() -> None:
-    recognizer = serkit.load()
+@pytest.mark.parametrize("name", module.embedded_models())
+def test_an_embedded_model_gives_the_stored_answer_for_every_example(name: str) -> None:
+    stored = json.loads((GOLDEN / "embedded.json").read_text("utf-8"))[name]
+    recognizer = serkit.load(name)
+    assert stored["model"] == recognizer.card.name
     clips = sorted(file for file in EXAMPLES.iterdir() if file.suffix in {".wav", ".flac"})
-    assert len(clips) >= 4
-    for answer in recognizer.predict_many(clips):
+    assert sorted(stored["answers"]) == [clip.name for clip in clips]
+    for clip, answer in zip(clips, recognizer.predict_many(clips), strict=True):
         assert isinstance(answer, Prediction)
         assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-6)
+        expected = stored["answers"][clip.name]
+        assert answer.probabilities == pytest.approx(expected, abs=1e-4), (
+            "if that was meant: python tests/golden/make.py"
+        )
+
+
+def test_the_model_of_emodb_is_free_for_any_use() -> None:
+    card = serkit.load("emodb").card
+    assert [corpus["name"] for corpus in card.corpora] == ["emodb"]
+    assert (card.licence, card.is_commercial_use_allowed, card.is_sharing_allowed) == ("CC0-1.0", True, True)
+    assert serkit.load().card.name == serkit.load("default").card.name != card.name
+
+
+def test_an_unknown_name_lists_the_embedded_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelFileError, match="No such file or directory; the embedded ones are default, emodb"):
+        serkit.load("emodbb")
+    shutil.copyfile(SOURCE / "assets" / "default.onnx", "emodb")
+    assert serkit.load("./emodb").card.name == serkit.load().card.name
 
 
 @pytest.mark.usefixtures("embedded")
-def test_the_embedded_model_gives_the_stored_answers() -> None:
-    if not (GOLDEN / "embedded.json").is_file():
-        pytest.skip("needs tests/golden/embedded.json, which tests/golden/make.py writes once the model is there")
-    stored = json.loads((GOLDEN / "embedded.json").read_text("utf-8"))
-    assert stored["model"] == serkit.load().card.name
-    assert len(stored["answers"]) == len([f for f in EXAMPLES.iterdir() if f.suffix in {".wav", ".flac"}])
-    for name, expected in stored["answers"].items():
-        found = serkit.load().predict(EXAMPLES / name).probabilities
-        assert found == pytest.approx(expected, abs=1e-4), f"{name}; if that was meant: python tests/golden/make.py"
-
-
-@pytest.mark.usefixtures("embedded")
-def test_the_embedded_model_is_small() -> None:
-    assert (Path(serkit.__file__).parent / "assets" / module.DEFAULT_MODEL).stat().st_size < 12_000_000
+def test_the_embedded_models_are_small() -> None:
+    for name in module.embedded_models():
+        assert (Path(serkit.__file__).parent / "assets" / f"{name}.onnx").stat().st_size < 12_000_000
 
 
 def test_a_model_that_fails_on_valid_audio_is_an_error_that_predict_many_returns(model_file: Path) -> None:

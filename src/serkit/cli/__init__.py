@@ -85,7 +85,7 @@ def predict(
     files: Annotated[
         list[Path], typer.Argument(help="Sound files: WAV, FLAC, OGG, Opus, MP3; with serkit[media] AAC and video.")
     ],
-    model: Annotated[Path | None, typer.Option(help="A model file; the embedded one by default.")] = None,
+    model: Annotated[Path | None, typer.Option(help="A model file, or an embedded model: default, emodb.")] = None,
     format: Annotated[TableFormat, typer.Option(help="How to print.")] = TableFormat.table,  # noqa: A002
     top: Annotated[int | None, typer.Option(min=1, help="Show only the K most probable emotions.")] = None,
 ) -> None:
@@ -138,14 +138,14 @@ def list_models(
 
 @models_app.command("show")
 def show_model(
-    model: Annotated[str | None, typer.Argument(help="A name, or a model file; the embedded one by default.")] = None,
+    model: Annotated[str | None, typer.Argument(help="A name, a file, or an embedded model: default, emodb.")] = None,
     classes: Annotated[int, typer.Option(min=2, help="Of a named model.")] = 6,
     as_json: JsonOption = False,
 ) -> None:
     """Print the layers of a named model, or the card of a model file as JSON."""
-    from serkit.runtime.recognizer import Recognizer
+    from serkit.runtime.recognizer import Recognizer, embedded_models
 
-    if model is None or Path(model).suffix == ".onnx" or Path(model).is_file():
+    if model is None or model in embedded_models() or Path(model).suffix == ".onnx" or Path(model).is_file():
         typer.echo(json.dumps(Recognizer.load(model).card.to_json(), indent=1, ensure_ascii=False))
         return
     from serkit.lab.summary import as_json as as_content

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,18 @@ from serkit.card import Card, read_card
 from serkit.errors import AudioTooShortError, InferenceError, ModelFileError, SerkitError
 from serkit.types import SEX_VALUES, FloatArray, Prediction, Sex
 
-DEFAULT_MODEL = "default.onnx"
+DEFAULT_MODEL = "default"
+
+
+def embedded_models() -> tuple[str, ...]:
+    """Return the names of the models that come with serkit, for :meth:`Recognizer.load`.
+
+    Example:
+        >>> embedded_models()
+        ('default', 'emodb')
+    """
+    folder = resources.files("serkit") / "assets"
+    return tuple(sorted(entry.name.removesuffix(".onnx") for entry in folder.iterdir() if entry.name.endswith(".onnx")))
 
 
 class Recognizer:
@@ -40,20 +52,22 @@ class Recognizer:
         """Open a model file.
 
         Args:
-            path: Of a file that ``serkit export`` made; None for the embedded model.
+            path: Of a file that ``serkit export`` made; or the name of an embedded model, see :func:`embedded_models`
+                (a file of that name in the working folder is ``./NAME``); None for the default one.
             threads: That one prediction may use; None leaves it to ONNX Runtime.
 
         Raises:
             ModelFileError: If there is no such file, or it is not a serkit model.
         """
-        if path is None:
-            file, name = resources.files("serkit") / "assets" / DEFAULT_MODEL, "the embedded model"
+        if path is None or os.fspath(path) in embedded_models():
+            file, name = _asset(DEFAULT_MODEL if path is None else os.fspath(path)), "the embedded model"
         else:
             file, name = Path(path), f"the model {os.fspath(path)!r}"
         try:
             content = file.read_bytes()
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-            raise ModelFileError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}.") from error
+            why = getattr(error, "strerror", None) or error
+            raise ModelFileError(f"cannot read {name}: {why}{_embedded_hint(path)}.") from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if threads is not None:
@@ -148,3 +162,15 @@ class Recognizer:
                 if on_error == "raise":
                     raise
                 yield error
+
+
+def _asset(name: str) -> Traversable:
+    return resources.files("serkit") / "assets" / f"{name}.onnx"
+
+
+def _embedded_hint(path: str | os.PathLike[str] | None) -> str:
+    """Return what is embedded, where a name without folder and ending was asked for."""
+    name = "" if path is None else os.fspath(path)
+    if not name or Path(name).name != name or Path(name).suffix:
+        return ""
+    return f"; the embedded ones are {', '.join(embedded_models())}"
