@@ -306,7 +306,7 @@ def test_a_family_has_a_recipe_for_every_model() -> None:
         assert (recipe.name, recipe.model.name) == (f"ravdess-6fold-{name}", name)
     with pytest.raises(UnknownNameError, match="no recipe 'ravdess-6fold-crn'; did you mean 'ravdess-6fold-crnn'"):
         load_recipe("ravdess-6fold-crn")
-    for name in ("ravdess-6fold-MODEL", "ravdess-6fold-ensemble"):
+    for name in ("ravdess-6fold-MODEL", "tess-crossspeaker-ensemble"):
         with pytest.raises(UnknownNameError):
             load_recipe(name)
 
