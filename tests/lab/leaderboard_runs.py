@@ -4,25 +4,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from run_folders import CLASSES, facts
 from serkit.lab.leaderboard import Entry, read_entry
 from serkit.lab.recipe import parse_recipe
 from serkit.lab.recipe_files import dump_recipe
 from serkit.lab.runs import Fit, Row, write_metrics, write_predictions
-
-CLASSES = ("anger", "fear", "calm")
-
-
-def facts(**changes: Any) -> dict[str, Any]:
-    return {
-        "name": "toy-loso-crnn",
-        "protocol": "leave_one_speaker_out",
-        "is_speaker_independent": True,
-        "validation": "speakers",
-        "labels": "toy",
-        "corpora": ["toy"],
-        "model": "crnn",
-        "complete": True,
-    } | changes
 
 
 def write_run(

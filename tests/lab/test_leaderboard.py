@@ -2,8 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from leaderboard_runs import CLASSES, facts, write_run
+from leaderboard_runs import write_run
 
+from run_folders import CLASSES, facts
 from serkit.errors import RunError
 from serkit.lab.leaderboard import as_markdown, recompute
 from serkit.lab.metrics import bootstrap_interval, confusion_matrix, macro_f1, uar, weighted_accuracy

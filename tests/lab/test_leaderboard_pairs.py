@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from leaderboard_runs import CLASSES, entry, write_recipe, write_run
+from leaderboard_runs import entry, write_recipe, write_run
 
+from run_folders import CLASSES
 from serkit.errors import RunError
 from serkit.lab.leaderboard import Board, as_markdown, as_sections, compare, not_measured, read_entry
 from serkit.lab.runs import write_predictions
