@@ -44,6 +44,12 @@ def test_where_there_is_no_augmentation_each_of_document_bs_is_put_in() -> None:
     ]  # fmt: skip
 
 
+def test_an_augmentation_that_stands_twice_is_left_out_twice() -> None:
+    assert names("ravdess-6fold-fusionnet", "augment", change=("augment=[noise, gain, noise]",)) == [
+        "base", "without-noise-1", "without-gain", "without-noise-2", "without-augmentation"
+    ]  # fmt: skip
+
+
 def test_a_network_over_frames_loses_speeds_masks_and_mixup() -> None:
     assert names("emodb-loso-crnn", "augment") == [
         "base", "without-speeds", "without-masks", "without-mixup", "without-augmentation"

@@ -271,6 +271,22 @@ def test_two_processes_give_the_run_of_one(whole: Path, data: Data, tmp_path: Pa
     assert same_run(tmp_path, whole)
 
 
+def test_a_cross_corpus_recipe_trains_a_model_on_its_training_corpora_alone(corpora_dir: Path, tmp_path: Path) -> None:
+    protocol = {"name": "cross_corpus", "train_corpora": ["ravdess"], "test_corpora": ["emodb"], "folds": 5}
+    recipe = tiny_recipe(corpora=["ravdess", "emodb"], labels="common", protocol=protocol)
+    train(recipe, corpora_dir, tmp_path)
+    (fold,) = read_json(tmp_path, "folds.json")
+    assert all(u.startswith("ravdess/") for part in ("train", "validation") for u in fold[part]["utterances"])
+
+
+def test_fits_without_their_predictions_are_fitted_again(whole: Path, data: Data, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    (run / "predictions.csv").unlink()
+    evaluate(TWO_SEEDS, data, run)
+    assert same_run(run, whole)
+
+
 def test_a_process_that_dies_is_one_sentence_and_nothing_is_lost(data: Data, tmp_path: Path) -> None:
     run = evaluation.prepare(TWO_SEEDS, data, tmp_path / "run", Watch())
     todo = [(fold, 0) for fold in run.split.folds]

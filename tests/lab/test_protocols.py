@@ -656,6 +656,14 @@ def test_a_damaged_table_of_folds_is_one_sentence(tmp_path: Path, rows: str, mes
         split_by(ACTORS, Protocol(name="published_folds", table=str(tmp_path / "t.csv")))
 
 
+def test_a_fold_that_leaves_nobody_to_train_on_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("path,test_fold\n" + "\n".join(f"{u.path},1" for u in ACTORS))
+    for validation in ("none", "speakers"):
+        protocol = Protocol(name="published_folds", table=str(tmp_path / "t.csv"), validation=validation)
+        with pytest.raises(ProtocolError, match=r"^published_folds: fold 0 leaves nothing to train on\.$"):
+            split_by(ACTORS, protocol)
+
+
 def test_an_unknown_table_of_folds_names_those_that_there_are() -> None:
     with pytest.raises(ProtocolError, match=r"no table of folds 'emobox-emo'; did you mean 'emobox-emodb'\?"):
         split_by(ACTORS, Protocol(name="published_folds", table="emobox-emo"))

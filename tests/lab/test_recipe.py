@@ -292,6 +292,8 @@ def test_a_change_of_the_model_brings_its_own_features_and_training() -> None:
         ("train.epochs=[1,", "the value is not YAML."),
         ("corpora.first=emodb", "'first' would be a key of a list or a number; set the whole of it."),
         ("train.epoch=5", "train has no key 'epoch'; did you mean 'epochs'?"),
+        ("tune.space={train.lr: {low: 1, high: 2, step: 1}}", "tune.space"),
+        ("tune={space: {train.lr: [1, 2]}, trial: 3}", "tune has no key 'trial'; did you mean 'trials'?"),
         ("train.epochs=many", "train.epochs: Input should be a valid integer"),
     ],
 )

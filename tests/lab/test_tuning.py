@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from toy import manifest, speaker, tiny_recipe, tiny_settings
 
-from serkit.errors import MissingExtraError, RecipeError
-from serkit.lab import tuning
+from serkit.errors import MissingExtraError, ProtocolError, RecipeError
+from serkit.lab import evaluation, tuning
 from serkit.lab.evaluation import check_recipe, evaluate, resolve_recipe, train
 from serkit.lab.export import export
 from serkit.lab.folds import Fold
@@ -125,6 +125,34 @@ def test_an_impossible_value_is_refused_before_audio_is_read(space: dict[str, An
         check_recipe(resolve_recipe(tiny_recipe(tune={"space": space})))
 
 
+def test_two_values_that_exclude_each_other_score_nothing(tmp_path: Path) -> None:
+    space = {"train.class_weights": [True, False], "train.sampling": ["natural", "balanced"]}
+    found = search(tuned_recipe(space=space, trials=12), PEOPLE, FOLD, seed=0, folder=tmp_path, score=hill)
+    trials = json.loads((tmp_path / "trials.json").read_text())
+    excluded = [t for t in trials if t["settings"] == {"train.class_weights": True, "train.sampling": "balanced"}]
+    assert excluded
+    assert all(trial["uar"] == 0 for trial in excluded)
+    assert found not in [trial["settings"] for trial in excluded]
+
+
+def test_what_a_model_ignores_or_speakers_do_not_allow_is_refused_before_audio_is_read(
+    emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any) -> Any:
+        raise AssertionError("nothing may be decoded yet")
+
+    monkeypatch.setattr(evaluation, "open_store", fail)
+    settings = tiny_settings(corpora=["emodb"], labels="emodb", protocol={"validation_speakers": 1})
+    many = parse_recipe(settings | {"tune": {"space": SPACE, "inner_folds": 50}})
+    with pytest.raises(ProtocolError, match="50 inner folds need as many training speakers"):
+        evaluate(many, {"emodb": emodb_dir}, tmp_path / "run")
+    ignored = {"model": "svm", "features": "statistics", "tune": {"space": {"train.lr": [1e-3, 1e-2]}}}
+    plain = {key: settings[key] for key in ("name", "corpora", "labels", "protocol")}
+    with pytest.raises(RecipeError, match="svm is fitted at once and would ignore it"):
+        evaluate(parse_recipe(plain | ignored), {"emodb": emodb_dir}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_ensemble_is_not_tuned() -> None:
     ensemble = {"name": "ensemble", "members": ["crnn"]}
     with pytest.raises(RecipeError, match="an ensemble is not tuned"):
@@ -134,7 +162,7 @@ def test_an_ensemble_is_not_tuned() -> None:
 def test_without_optuna_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     with pytest.raises(MissingExtraError, match=re.escape("pip install 'serkit[tune]'")):
-        tuning.check_space(tuned_recipe())
+        list(tuning.ends_of_space(tuned_recipe()))
 
 
 def test_a_setting_of_a_model_that_stands_by_its_name_can_change() -> None:

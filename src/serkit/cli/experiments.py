@@ -64,7 +64,7 @@ def evaluate(
         if change or ablate:
             raise RecipeError("--set and --ablate are for recipes: a model file is what it is.")
         model = Recognizer.load(recipe)
-        names = tuple(corpora.split(","))
+        names = tuple(name.strip() for name in corpora.split(","))
         metrics = evaluate_model(model.card, model.predict, names, data_of(data), out, watch=RichWatch())
     else:
         from serkit.lab.recipe_files import load_recipe

@@ -73,9 +73,10 @@ def _augment(recipe: Recipe) -> Iterator[tuple[str, dict[str, Any]]]:
     own = recipe.augment.model_dump(mode="json")
     chain = own["waveform"]
     on = [name for name, off in _OFF.items() if Augment(**own | off) != recipe.augment]
-    for left_out in chain:
-        kept = [one for one in chain if one is not left_out]
-        yield f"without-{left_out['name']}", {"augment": own | {"waveform": kept}}
+    names = [one["name"] for one in chain]
+    for i, name in enumerate(names):
+        which = name if names.count(name) == 1 else f"{name}-{names[: i + 1].count(name)}"
+        yield f"without-{which}", {"augment": own | {"waveform": chain[:i] + chain[i + 1 :]}}
     for name in on:
         yield f"without-{name}", {"augment": own | _OFF[name]}
     if len(chain) + len(on) > 1:

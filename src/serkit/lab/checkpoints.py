@@ -94,9 +94,11 @@ def load_checkpoint(folder: Path, body: nn.Module) -> Checkpoint:
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Remove them, once the result is there."""
-    for checkpoint in folder.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)
+    """Remove them, once the result is there; one that is half removed no longer has the name of one."""
+    for checkpoint in [*folder.glob("checkpoint-*")]:
+        checkpoint.rename(folder / f".{checkpoint.name}.gone")
+    for gone in [*folder.glob(".checkpoint-*.gone")]:
+        shutil.rmtree(gone)
 
 
 def kept_weights(body: nn.Module) -> dict[str, Tensor]:

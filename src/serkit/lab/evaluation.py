@@ -52,8 +52,8 @@ from serkit.lab.runs import (
     write_metrics,
     write_predictions,
 )
-from serkit.lab.tuning import check_space
-from serkit.lab.validation import hold_out_validation
+from serkit.lab.tuning import ends_of_space
+from serkit.lab.validation import hold_out_validation, rotate_validation
 from serkit.lab.zoo import ENSEMBLE, find_model
 from serkit.manifest import Manifest
 from serkit.types import FloatArray
@@ -81,9 +81,10 @@ def evaluate(
         RunError: If the folder holds a run of another recipe or other data.
     """
     run = prepare(recipe, data, Path(out), watch or Watch())
-    fits = _read_fits(run.folder)
-    done = {(f.fold, f.seed) for f in fits}
-    rows = [row for row in read_predictions(run.folder)[0] if (row.fold, row.seed) in done]
+    rows = read_predictions(run.folder)[0]
+    fits = [fit for fit in _read_fits(run.folder) if (fit.fold, fit.seed) in {(row.fold, row.seed) for row in rows}]
+    done = {(fit.fold, fit.seed) for fit in fits}
+    rows = [row for row in rows if (row.fold, row.seed) in done]
     todo = [(fold, seed) for seed in recipe.seeds for fold in run.split.of_seed(seed) if (fold.fold, seed) not in done]
     if done:
         run.watch.note(f"{len(done)} fits are done already, {len(todo)} to go")
@@ -190,7 +191,8 @@ def check_recipe(recipe: Recipe) -> None:
         MissingExtraError: If a package is not installed.
     """
     classes = len(label_set_of(recipe.labels, recipe.corpora).classes)
-    check_space(recipe)
+    for end in ends_of_space(recipe):
+        _check_what_is_read(end)
     for member in member_recipes(recipe):
         trackers.check(member.train)
         _check_what_is_read(member)
@@ -250,9 +252,11 @@ def prepare(
     names = {u.id: u.id for u in manifest}
     split = split_by(manifest, recipe.protocol, names)  # too few speakers show before audio is read
     check_classes(split, manifest, labels, recipe.protocol)
-    if recipe.model.name == ENSEMBLE:
-        for fold in split.of_seed(0):
+    for fold in split.folds:
+        if recipe.model.name == ENSEMBLE and fold.draw == 0:
             ensemble_jobs(recipe, manifest, split, fold, 0)
+        if recipe.tune:
+            rotate_validation(manifest, recipe.protocol, fold, recipe.tune.inner_folds)
     watch = watch if processes.is_main() else Watch()
     say_what_is_missing(everything, labels, dropped, watch)
     with processes.main_first():
@@ -309,7 +313,7 @@ def _claim(folder: Path, recipe: Recipe, split: Split, manifest: Manifest, dropp
         if (known.get("manifest_digest"), known.get("split_digest")) != (manifest.digest, split.digest):
             raise RunError(f"{str(folder)!r} holds a run on other files or folds: choose another --out.")
         return
-    if (folder / "metrics.json").is_file() or any(folder.glob("fold_*/seed_*/checkpoint-*")):
+    if (folder / "metrics.json").is_file() or any(folder.glob("fold_*/seed_*")):
         raise RunError(f"{str(folder)!r} holds parts of a run but no recipe.yaml: remove them or choose another --out.")
     write_json(folder, "folds.json", folds_as_json(split, manifest))
     digests = {"manifest_digest": manifest.digest, "split_digest": split.digest}

@@ -66,7 +66,7 @@ def check_classes(split: Split, manifest: Manifest, labels: LabelSet, protocol: 
     if protocol.name not in ("cross_corpus", "leave_one_corpus_out"):
         return
     class_of = {u.id: labels.class_of(u.emotion) for u in manifest}
-    for fold in split.folds:
+    for fold in (fold for fold in split.folds if fold.test):  # a model for use is tested on nobody
         trained, tested = ({class_of[i] for i in ids} for ids in (fold.train, fold.test))
         unknown, untested = sorted(map(str, tested - trained)), sorted(map(str, trained - tested))
         if unknown:
@@ -90,6 +90,9 @@ def _fold(
 ) -> Fold:
     is_cross = protocol.name == "cross_corpus"
     side = manifest.filter(lambda u: u.id not in test and (not is_cross or u.corpus in protocol.train_corpora))
+    if not len(side) or not test:
+        what = "train on" if test else "test"
+        raise ProtocolError(f"{protocol.name}: fold {number} leaves nothing to {what}.")
     train, validation = hold_out_validation(side, protocol, fold=number, draw=draw, digests=digests)
     return Fold(number, tuple(sorted(train)), tuple(sorted(validation)), tuple(sorted(test)), draw)
 

@@ -3,7 +3,7 @@
 A recipe says only what differs from these defaults. Unknown keys are refused with the nearest known one.
 """
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, field_validator, model_validator
 
@@ -32,7 +32,7 @@ class NamedSettings(BaseModel):
 class Protocol(_Strict):
     """What is tested and what is trained on; see :mod:`serkit.lab.protocols`.
 
-    A setting that belongs to other protocols than the one named is refused, since it would be ignored.
+    What names speakers, corpora, a table or a share of test belongs to some protocols, and is refused for others.
     """
 
     name: Literal[
@@ -348,6 +348,8 @@ def parse_recipe(settings: object) -> Recipe:
         if first["type"] == "extra_forbidden":
             *place, key = [str(part) for part in first["loc"]]
             known = _fields_at(place)
+            if not known:
+                raise RecipeError(describe(error)) from error
             where = ".".join(place) or "the recipe"
             hint = nearest(key, known) or "."
             raise RecipeError(f"{where} has no key {key!r}{hint} It has {', '.join(known)}.") from error
@@ -355,10 +357,12 @@ def parse_recipe(settings: object) -> Recipe:
 
 
 def _fields_at(place: list[str]) -> list[str]:
+    """Return the keys that there are at a place; none where it may be several things."""
     model: type[BaseModel] = Recipe
     for part in place:
-        annotation = model.model_fields[part].annotation
-        assert isinstance(annotation, type)
-        assert issubclass(annotation, BaseModel)
-        model = annotation
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        kinds = [kind for kind in (get_args(annotation) or (annotation,)) if kind is not type(None)]
+        if len(kinds) != 1 or not isinstance(kinds[0], type) or not issubclass(kinds[0], BaseModel):
+            return []
+        model = kinds[0]
     return list(model.model_fields)

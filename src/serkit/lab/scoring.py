@@ -60,13 +60,13 @@ def evaluate_model(
     check_unseen(card.seen_speakers, manifest.speakers)
     if any(u.start or u.end is not None for u in manifest):
         raise RunError("a model file is scored on whole files, and some utterances here are parts of one.")
+    out.mkdir(parents=True, exist_ok=True)  # what cannot be written shows before, not after
     rows = _score(card, predict, manifest, labels, watch)
     test = {"speakers": list(manifest.speakers), "utterances": [u.id for u in manifest]}
     seen = {  # a card names speakers, not utterances
         "train": {"speakers": list(card.train_speakers), "utterances": []},
         "validation": {"speakers": list(card.validation_speakers), "utterances": []},
     }
-    write_whole(out / "recipe.yaml", dump_recipe(recipe))
     write_json(out, "folds.json", [{"fold": 0, **seen, "test": test}])
     write_json(out, "env.json", environment() | {"manifest_digest": manifest.digest, "dropped": dict(dropped)})
     write_predictions(out, rows, card.classes)
@@ -74,12 +74,14 @@ def evaluate_model(
         "name": out.name,
         **about,
         "is_speaker_independent": True,
-        "validation": "speakers",
+        "validation": recipe.protocol.validation,
         "labels": card.label_set,
         "model": card.name,
         "complete": True,
     }
-    return write_metrics(out, rows, card.classes, [], facts)
+    metrics = write_metrics(out, rows, card.classes, [], facts)
+    write_whole(out / "recipe.yaml", dump_recipe(recipe))  # last: where it is, the rest is
+    return metrics
 
 
 def _score(

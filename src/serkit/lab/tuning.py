@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,8 +34,8 @@ def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     return parse_recipe(content)
 
 
-def check_space(recipe: Recipe) -> None:
-    """Find out before anything is fitted whether the ends of a recipe's search space are possible.
+def ends_of_space(recipe: Recipe) -> Iterator[Recipe]:
+    """Yield a recipe with each end, or value, of its search space; before anything is fitted.
 
     Raises:
         RecipeError: If a key is unknown, or a value impossible.
@@ -47,8 +47,9 @@ def check_space(recipe: Recipe) -> None:
     for key, values in recipe.tune.space.items():
         for value in (values.low, values.high) if isinstance(values, Range) else values:
             try:
-                model = with_settings(recipe, {key: value}).model
-                resolve_model(model.name, model.settings)
+                changed = with_settings(recipe, {key: value})
+                resolve_model(changed.model.name, changed.model.settings)
+                yield changed
             except RecipeError as error:
                 raise RecipeError(f"tune.space: {key} cannot be {value}: {error}") from error
 
@@ -91,8 +92,12 @@ def search(
         state = np.random.SeedSequence([seed, fold.fold, fold.draw, number]).generate_state(1)
         study.sampler = optuna.samplers.TPESampler(seed=int(state[0]))
         asked = study.ask(distributions)
-        changed = with_settings(recipe, asked.params)
-        scores = [score(changed, part, scratch / str(i)) for i, part in enumerate(inner)]
+        try:
+            changed = with_settings(recipe, asked.params)
+        except RecipeError:  # two values that exclude each other, each possible alone
+            scores = [0.0] * len(inner)
+        else:
+            scores = [score(changed, part, scratch / str(i)) for i, part in enumerate(inner)]
         study.tell(asked, float(np.mean(scores)))
         trials.append({"settings": asked.params, "uar": float(np.mean(scores)), "inner": scores})
         write_whole(path, json.dumps(trials, indent=1))
