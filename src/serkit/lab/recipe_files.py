@@ -157,5 +157,7 @@ def _text(name_or_path: str | os.PathLike[str]) -> bytes:
         model = name.removeprefix(family.removesuffix(_PLACE))
         if model != name and model in family_models():
             return files[family].read_bytes().replace(_PLACE.encode(), model.encode())
+    if name in files:
+        raise RecipeError(f"{name} is a family: put a model's name in place of {_PLACE}, as in {name[:-5]}crnn.")
     known = (*recipe_names(), *(f.removesuffix(_PLACE) + m for f in family_names() for m in family_models()))
     raise unknown_name("recipe", name, known, "serkit recipes list")
