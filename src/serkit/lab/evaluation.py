@@ -82,7 +82,8 @@ def evaluate(
     """
     run = prepare(recipe, data, Path(out), watch or Watch())
     rows = read_predictions(run.folder)[0]
-    fits = [fit for fit in _read_fits(run.folder) if (fit.fold, fit.seed) in {(row.fold, row.seed) for row in rows}]
+    predicted = {(row.fold, row.seed) for row in rows}
+    fits = [fit for fit in _read_fits(run.folder) if (fit.fold, fit.seed) in predicted]
     done = {(fit.fold, fit.seed) for fit in fits}
     rows = [row for row in rows if (row.fold, row.seed) in done]
     todo = [(fold, seed) for seed in recipe.seeds for fold in run.split.of_seed(seed) if (fold.fold, seed) not in done]

@@ -11,6 +11,7 @@ import numpy as np
 
 from serkit.errors import MissingExtraError, RecipeError
 from serkit.files import write_whole
+from serkit.lab import processes
 from serkit.lab.folds import Fold
 from serkit.lab.models import resolve_model
 from serkit.lab.recipe import Range, Recipe, parse_recipe
@@ -100,8 +101,10 @@ def search(
             scores = [score(changed, part, scratch / str(i)) for i, part in enumerate(inner)]
         study.tell(asked, float(np.mean(scores)))
         trials.append({"settings": asked.params, "uar": float(np.mean(scores)), "inner": scores})
-        write_whole(path, json.dumps(trials, indent=1))
-        shutil.rmtree(scratch, ignore_errors=True)
+        if processes.is_main():  # each of several searches alike, and one writes
+            write_whole(path, json.dumps(trials, indent=1))
+            shutil.rmtree(scratch, ignore_errors=True)
+        processes.wait()
     best: Settings = max(trials, key=lambda trial: trial["uar"])["settings"]  # the first of equals
     return best
 
