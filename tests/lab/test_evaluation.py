@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from sklearn.metrics import balanced_accuracy_score
 from toy import tiny_recipe
 
 from serkit.card import Card
@@ -29,7 +30,7 @@ from serkit.lab.models import build_body
 from serkit.lab.protocols import make_split
 from serkit.lab.recipe import Recipe, parse_recipe
 from serkit.lab.recipe_files import load_recipe
-from serkit.lab.runs import read_json, read_predictions
+from serkit.lab.runs import Row, read_json, read_predictions
 from serkit.lab.scoring import evaluate_model
 from serkit.labels import get_label_set
 from serkit.manifest import Manifest
@@ -39,7 +40,7 @@ from synthetic import write_corpus
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")
 Data = Mapping[str, Path]
-FILES = ("recipe.yaml", "env.json", "folds.json", "predictions.csv", "metrics.json")
+FILES = ("recipe.yaml", "env.json", "folds.json", "predictions.csv", "validation.csv", "metrics.json")
 TWO_SEEDS = tiny_recipe(seeds=[0, 3], train={"epochs": 2})
 
 
@@ -184,8 +185,24 @@ def test_the_metrics_have_the_documented_names(whole: Path) -> None:
     assert [(fit["seed"], fit["fold"], fit["epochs"]) for fit in metrics["fits"]] == [
         (0, 0, 2), (0, 1, 2), (3, 0, 2), (3, 1, 2),
     ]  # fmt: skip
-    mean = np.mean([fit["validation_uar"] for fit in metrics["fits"]])
-    assert metrics["validation_uar"] == pytest.approx(mean, abs=0.01)
+    assert metrics["is_validation_pooled"] is True
+
+
+def test_validation_answers_are_those_that_a_fit_scored(whole: Path) -> None:
+    """Each fold's own rows give the UAR that its fit says, and all of a seed's together the run's."""
+    metrics, (rows, _) = read_json(whole, "metrics.json"), read_predictions(whole, "validation.csv")
+    folds = {fold["fold"]: fold["validation"]["utterances"] for fold in read_json(whole, "folds.json")}
+    for fit in metrics["fits"]:
+        own = [row for row in rows if (row.fold, row.seed) == (fit["fold"], fit["seed"])]
+        assert sorted(row.utterance for row in own) == sorted(folds[fit["fold"]])
+        assert fit["validation_uar"] == pytest.approx(recall(own), abs=0.01)
+    of_seeds = [recall([row for row in rows if row.seed == seed]) for seed in (0, 3)]
+    assert metrics["validation_uar"] == pytest.approx(np.mean(of_seeds), abs=0.01)
+
+
+def recall(rows: list[Row]) -> float:
+    """Return UAR in percent."""
+    return 100 * float(balanced_accuracy_score([row.true for row in rows], [row.predicted for row in rows]))
 
 
 def test_predictions_are_those_of_the_stored_weights_and_temperature(whole: Path, data: Data) -> None:
@@ -249,10 +266,10 @@ def test_killed_between_predictions_and_metrics_and_resumed_equals_uninterrupted
 ) -> None:
     """The predictions of the fold that is computed again do not stand twice."""
 
-    def killed(folder: Path, rows: Any, *args: Any) -> dict[str, Any]:
+    def killed(folder: Path, rows: Any, *args: Any, **more: Any) -> dict[str, Any]:
         if rows:
             raise Killed
-        return runs.write_metrics(folder, rows, *args)
+        return runs.write_metrics(folder, rows, *args, **more)
 
     monkeypatch.setattr(evaluation, "write_metrics", killed)
     with pytest.raises(Killed):
@@ -506,7 +523,7 @@ def test_a_model_is_scored_on_a_corpus_that_it_has_never_seen(emodb_dir: Path, t
     model = card(recipe, train_speakers=("ravdess/01", "ravdess/03"), validation_speakers=("ravdess/02",))
     out = tmp_path / "emodb-unseen-tiny"
     metrics = evaluate_model(model, oracle(manifest, "basic7"), ("emodb",), data, out)
-    assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
+    assert {path.name for path in out.iterdir()} == {*FILES} - {"validation.csv"}
     assert metrics["name"] == "emodb-unseen-tiny"
     assert metrics["protocol"] == "unseen_corpus"
     assert metrics["is_speaker_independent"] is metrics["complete"] is True

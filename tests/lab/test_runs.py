@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score
 
 from serkit.errors import RunError
 from serkit.lab.runs import (
     Fit,
     Row,
     measure,
+    measure_validation,
     read_json,
     read_predictions,
     write_json,
@@ -143,7 +145,8 @@ def test_metrics_hold_the_facts_the_numbers_and_every_fit(tmp_path: Path) -> Non
         {name: value for name, value in asdict(fit).items() if name not in ("members", "settings")}
         for fit in (FIT, fits[0])
     ]
-    assert content == FACTS | measure(run(), CLASSES) | {"validation_uar": 65.0, "fits": rows}
+    means = {"validation_uar": 65.0, "is_validation_pooled": False}
+    assert content == FACTS | measure(run(), CLASSES) | means | {"fits": rows}
 
 
 def test_metrics_without_validation_say_so(tmp_path: Path) -> None:
@@ -152,7 +155,23 @@ def test_metrics_without_validation_say_so(tmp_path: Path) -> None:
 
 
 def test_metrics_of_a_trained_model_have_no_test_numbers(tmp_path: Path) -> None:
-    assert write_metrics(tmp_path, [], CLASSES, [], FACTS) == FACTS | {"validation_uar": None, "fits": []}
+    nothing = {"validation_uar": None, "is_validation_pooled": False, "fits": []}
+    assert write_metrics(tmp_path, [], CLASSES, [], FACTS) == FACTS | nothing
+
+
+def test_validation_is_pooled_over_folds_and_its_mean_taken_over_seeds() -> None:
+    """Two folds whose validation speakers lack a class each: the mean of their UARs would be another number."""
+    fits = [replace(FIT, fold=fold, seed=seed, validation_uar=10.0) for fold in (0, 1) for seed in (0, 1)]
+    true, answered = ["a", "a", "b", "b", "b", "c"], {0: ["a", "b", "b", "c", "b", "c"], 1: ["a"] * 6}
+    rows = [
+        Row(f"u{i}", "toy", "s", i // 3, seed, true[i], predicted[i], (0.5, 0.3, 0.2))
+        for seed, predicted in answered.items() for i in range(6)
+    ]  # fmt: skip
+    found = measure_validation(rows, ("a", "b", "c"), fits)
+    scores = [100 * balanced_accuracy_score(true, predicted) for predicted in answered.values()]
+    assert found == {"validation_uar": round(sum(scores) / 2, 2), "is_validation_pooled": True}
+    lacking = measure_validation([row for row in rows if row.seed == 0], ("a", "b", "c"), fits)
+    assert lacking == {"validation_uar": 10.0, "is_validation_pooled": False}
 
 
 def test_metrics_are_json_for_everyone(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ from serkit.lab.recipe_files import dump_recipe, load_recipe
 from serkit.lab.remarks import environment, say_what_is_missing
 from serkit.lab.runs import (
     ALL_SPEAKERS,
+    TESTED,
+    VALIDATED,
     Fit,
     Row,
     read_json,
@@ -81,23 +83,25 @@ def evaluate(
         RunError: If the folder holds a run of another recipe or other data.
     """
     run = prepare(recipe, data, Path(out), watch or Watch())
-    rows = read_predictions(run.folder)[0]
+    rows, validated = (read_predictions(run.folder, name)[0] for name in (TESTED, VALIDATED))
     predicted = {(row.fold, row.seed) for row in rows}
     fits = [fit for fit in _read_fits(run.folder) if (fit.fold, fit.seed) in predicted]
     done = {(fit.fold, fit.seed) for fit in fits}
-    rows = [row for row in rows if (row.fold, row.seed) in done]
+    rows, validated = ([row for row in some if (row.fold, row.seed) in done] for some in (rows, validated))
     todo = [(fold, seed) for seed in recipe.seeds for fold in run.split.of_seed(seed) if (fold.fold, seed) not in done]
     if done:
         run.watch.note(f"{len(done)} fits are done already, {len(todo)} to go")
-    metrics = _write(run, rows, fits, is_complete=not todo)
+    metrics = _write(run, rows, fits, validated, is_complete=not todo)
     if min(jobs, len(todo)) > 1:
         fitted = fit_side_by_side(partial(prepare, recipe, data, run.folder, Watch(), claims=False), todo, jobs)
     else:
         fitted = ((fold, seed, *fit_fold(run, fold, seed)) for fold, seed in todo)
-    for i, (fold, seed, found, scores) in enumerate(fitted, 1):
-        rows += _rows(run, fold, seed, scores)
+    for i, (fold, seed, found, answers) in enumerate(fitted, 1):
+        rows += _rows(run, fold.test, fold, seed, answers.test)
+        if len(answers.validation):
+            validated += _rows(run, fold.validation, fold, seed, answers.validation)
         fits.append(found)
-        metrics = _write(run, rows, fits, is_complete=i == len(todo))
+        metrics = _write(run, rows, fits, validated, is_complete=i == len(todo))
         run.watch.note(
             f"fold {fold.fold} seed {seed}: validation UAR {found.validation_uar}, "
             f"test UAR so far {metrics['uar']} ({found.seconds:.0f} s)"
@@ -156,11 +160,11 @@ def train(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Wat
     run = prepare(recipe, data, Path(out), watch or Watch(), split_by=_whole_split)
     fits = _read_fits(run.folder)
     done = {f.seed for f in fits}
-    metrics = _write(run, [], fits, is_complete=done >= set(recipe.seeds))
+    metrics = _write(run, [], fits, [], is_complete=done >= set(recipe.seeds))
     for seed in recipe.seeds:
         if seed not in done:
             fits.append(fit_fold(run, run.split.of_seed(seed)[0], seed)[0])
-            metrics = _write(run, [], fits, is_complete=len(fits) == len(recipe.seeds))
+            metrics = _write(run, [], fits, [], is_complete=len(fits) == len(recipe.seeds))
             run.watch.note(f"seed {seed}: validation UAR {fits[-1].validation_uar} ({fits[-1].seconds:.0f} s)")
     return metrics
 
@@ -322,10 +326,10 @@ def _claim(folder: Path, recipe: Recipe, split: Split, manifest: Manifest, dropp
     write_whole(folder / "recipe.yaml", dump_recipe(recipe))
 
 
-def _rows(run: Experiment, fold: Fold, seed: int, scores: NDArray[np.float64]) -> list[Row]:
+def _rows(run: Experiment, names: Sequence[str], fold: Fold, seed: int, scores: NDArray[np.float64]) -> list[Row]:
     utterances = {u.id: u for u in run.manifest}
     rows = []
-    for name, values in zip(fold.test, scores.tolist(), strict=True):
+    for name, values in zip(names, scores.tolist(), strict=True):
         u = utterances[name]
         true, predicted = run.labels.classes[run.targets[name]], run.labels.classes[int(np.argmax(values))]
         rows.append(
@@ -334,7 +338,9 @@ def _rows(run: Experiment, fold: Fold, seed: int, scores: NDArray[np.float64]) -
     return rows
 
 
-def _write(run: Experiment, rows: list[Row], fits: list[Fit], *, is_complete: bool) -> dict[str, Any]:
+def _write(
+    run: Experiment, rows: list[Row], fits: list[Fit], validated: list[Row], *, is_complete: bool
+) -> dict[str, Any]:
     facts = {
         "name": run.recipe.name,
         "protocol": run.split.protocol,
@@ -351,7 +357,9 @@ def _write(run: Experiment, rows: list[Row], fits: list[Fit], *, is_complete: bo
     if processes.is_main():
         if rows:
             write_predictions(run.folder, rows, run.labels.classes)
-        write_metrics(run.folder, rows, run.labels.classes, fits, facts)
+        if validated:
+            write_predictions(run.folder, validated, run.labels.classes, VALIDATED)
+        write_metrics(run.folder, rows, run.labels.classes, fits, facts, validated=validated)
     processes.wait()
     content: dict[str, Any] = read_json(run.folder, "metrics.json")
     return content

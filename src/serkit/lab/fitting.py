@@ -75,6 +75,19 @@ class Experiment:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """Calibrated probabilities of a fold's utterances, in the fold's order.
+
+    Attributes:
+        test: Shape (n, C).
+        validation: Shape (m, C); (0, C) where members of an ensemble validate on different utterances.
+    """
+
+    test: NDArray[np.float64]
+    validation: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Job:
     """One member to be fitted for a fold: which, by which seed, on which division of the training side."""
 
@@ -150,7 +163,7 @@ def _divisions(recipe: Recipe, manifest: Manifest, split: Split, fold: Fold, see
     return [fold] if inner_folds is None else rotate_validation(manifest, recipe.protocol, fold, inner_folds)
 
 
-def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, NDArray[np.float64]]:
+def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, Answers]:
     """Fit one fold.
 
     Args:
@@ -159,32 +172,36 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, NDArray[np.fl
         seed: Of the run's seeds.
 
     Returns:
-        What the fit says of itself, and the calibrated probabilities (n, C) of the fold's test utterances.
+        What the fit says of itself, and what it answers.
     """
     folder = run.folder / f"fold_{fold.fold}" / f"seed_{seed}"
     if run.recipe.model.name != ENSEMBLE:
         settings = _searched(run, fold, seed, folder)
         member = replace(run.members[0], recipe=with_settings(run.members[0].recipe, settings))
         found, body = _fit_member(run, member, fold, seed, folder)
-        return replace(found, settings=settings), _probabilities(run, body, member, fold.test, found.temperature)
+        test, validation = (
+            _probabilities(run, body, member, names, found.temperature) for names in (fold.test, fold.validation)
+        )
+        return replace(found, settings=settings), Answers(test, validation)
     jobs = ensemble_jobs(run.recipe, run.manifest, run.split, fold, seed)
     _check_members(run, jobs, run.members[0].store.digests)
-    fits, answers, heard = [], [], []
+    fits, tested, validated = [], [], []
     for job in jobs:
         member, place = run.members[job.member], folder / job.folder
         found, body = _fit_or_load(run, member, job, place)
         fits.append(found)
-        answers.append(_probabilities(run, body, member, fold.test, found.temperature))
-        heard.append(_probabilities(run, body, member, job.fold.validation, found.temperature))
+        tested.append(_probabilities(run, body, member, fold.test, found.temperature))
+        validated.append(_probabilities(run, body, member, job.fold.validation, found.temperature))
         run.watch.note(f"fold {fold.fold} seed {seed} member {job.number + 1} of {len(jobs)}, "
                        f"{member.recipe.model.name}: validation UAR {found.validation_uar}")  # fmt: skip
     rule, weights = ensemble_config(run.recipe).rule, member_weights(fits)
-    validation_uar = None
+    validation_uar, validation = None, np.empty((0, len(run.labels.classes)))
     if fold.validation and all(job.fold.validation == fold.validation for job in jobs):
         truth = np.array([run.targets[i] for i in fold.validation])
-        predicted = combine(np.stack(heard), rule, weights).argmax(1)
-        validation_uar = round(100 * uar(confusion_matrix(truth, predicted, len(run.labels.classes))), 2)
-    return _of_all(fold, seed, fits, validation_uar), combine(np.stack(answers), rule, weights)
+        validation = combine(np.stack(validated), rule, weights)
+        confusion = confusion_matrix(truth, validation.argmax(1), len(run.labels.classes))
+        validation_uar = round(100 * uar(confusion), 2)
+    return _of_all(fold, seed, fits, validation_uar), Answers(combine(np.stack(tested), rule, weights), validation)
 
 
 def _searched(run: Experiment, fold: Fold, seed: int, folder: Path) -> dict[str, Any]:

@@ -6,17 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from serkit.errors import RunError
 from serkit.lab import processes
-from serkit.lab.fitting import Experiment, fit_fold
+from serkit.lab.fitting import Answers, Experiment, fit_fold
 from serkit.lab.folds import Fold
 from serkit.lab.runs import Fit
 
-Fitted = tuple[Fold, int, Fit, NDArray[np.float64]]
+Fitted = tuple[Fold, int, Fit, Answers]
 _experiment: list[Experiment] = []  # of a worker: prepared once, then there for each of its folds
 
 
@@ -60,7 +58,7 @@ def _start(prepare: Callable[[], Experiment], threads: int) -> None:
     _experiment[:] = [prepare()]
 
 
-def _fit(number: int, seed: int) -> tuple[Fit, NDArray[np.float64]]:
+def _fit(number: int, seed: int) -> tuple[Fit, Answers]:
     (run,) = _experiment
     (fold,) = (one for one in run.split.of_seed(seed) if one.fold == number)
     return fit_fold(run, fold, seed)

@@ -87,7 +87,7 @@ def _group(board: Board, members: Sequence[Entry]) -> Html:
     rows, looks = [], []
     for entry, more in zip(members, counts, strict=True):
         row = entry.row
-        numbers = [words.number(row[name]) for name in ("validation_uar", "wa", "macro_f1")]
+        numbers = [words.validation_of(row), *(words.number(row[name]) for name in ("wa", "macro_f1"))]
         measured = _drawn(_bar(row), words.uar_of(row, "*"))
         name = join(words.full_name_of(row), _marks(board, entry))
         rows.append((name, measured, *numbers, len(row["seeds"]), *(() if is_alike else more)))
@@ -215,7 +215,7 @@ def _promises(pairs: Sequence[tuple[Entry, Entry]]) -> Html:
         return Html("")
     head = ("run", "validated on", "validation UAR", "test UAR", "promised too much")
     rows = [
-        (words.name_of(entry.row), speakers, words.number(entry.row["validation_uar"]), words.number(entry.row["uar"]),
+        (words.name_of(entry.row), speakers, words.validation_of(entry.row), words.number(entry.row["uar"]),
          words.promise_gap(entry))
         for pair in pairs
         for entry, speakers in zip(pair, ("new speakers", "speakers trained on"), strict=True)

@@ -75,6 +75,7 @@ def _csv_rows(board: Board) -> list[dict[str, Any]]:
                 "speakers": row["speakers"],
                 "utterances": row["utterances"],
                 "seeds": len(row["seeds"]),
+                "is_validation_pooled": int(row["is_validation_pooled"]),
             }
             | {name: "" if row[name] is None else row[name] for name in _NUMBERS}
             | {_column(name): found.get(name, "") for name in _DIFFERENCE}

@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 
 from serkit.errors import RunError
 from serkit.lab.metrics import IntArray
-from serkit.lab.runs import ALL_SPEAKERS, UNSEEN_CORPUS, Row, measure, read_json, read_predictions
+from serkit.lab.runs import (
+    ALL_SPEAKERS,
+    UNSEEN_CORPUS,
+    VALIDATED,
+    Fit,
+    Row,
+    measure,
+    measure_validation,
+    read_json,
+    read_predictions,
+)
 
 _FACTS = (
     "name", "protocol", "is_speaker_independent", "validation", "labels", "corpora", "model", "complete",
@@ -91,6 +101,9 @@ def read_entry(run: str | os.PathLike[str]) -> Entry:
     if missing:
         raise RunError(f"{str(run)!r} has a metrics.json without {', '.join(missing)}.")
     row = {name: stored[name] for name in (*_FACTS, *_SIDES) if name in stored} | measure(rows, classes)
+    row["is_validation_pooled"] = False
+    if validated := read_predictions(folder, VALIDATED)[0]:
+        row |= measure_validation(validated, classes, [Fit(**fit) for fit in stored.get("fits", ())])
     row |= {"fitted": what_is_fitted(folder)} | _shortened(folder)
     return Entry(folder.resolve(), row, _answers(rows, classes))
 

@@ -119,7 +119,7 @@ def _promises(pairs: Sequence[tuple[Entry, Entry]]) -> str:
     lines = []
     for pair in pairs:
         for entry, speakers in zip(pair, ("new speakers", "speakers trained on"), strict=True):
-            uars = words.number(entry.row["validation_uar"]), words.number(entry.row["uar"])
+            uars = words.validation_of(entry.row), words.number(entry.row["uar"])
             lines.append((words.name_of(entry.row), speakers, *uars, words.promise_gap(entry)))
     return f"{words.PROMISE}\n\n{_table(head, lines)}"
 
@@ -154,7 +154,7 @@ def _cells(row: dict[str, Any], *, is_bold: bool) -> list[str]:
         name, uar = f"**{name}**", f"**{uar}**"
     return [
         name, protocol, str(len(row["recall"])), str(row["speakers"]), str(row["utterances"]), str(len(row["seeds"])),
-        uar, words.number(row["wa"]), words.number(row["macro_f1"]), words.number(row["validation_uar"]),
+        uar, words.number(row["wa"]), words.number(row["macro_f1"]), words.validation_of(row),
     ]  # fmt: skip
 
 

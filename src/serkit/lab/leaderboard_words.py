@@ -12,7 +12,8 @@ STAR = "resampled over utterances within speakers: it tells nothing about new sp
 HEADLINE = (
     "Runs of one group (corpora, label set, protocol) stand together, by validation UAR. A bold run is its group's "
     "headline: the highest validation UAR among complete, speaker-independent runs, where there are two or more to "
-    "choose among; validation on speakers that are trained on (validation: random) chooses nothing, nor does the test."
+    "choose among; validation on speakers that are trained on (validation: random) chooses nothing, nor does the test. "
+    "Validation is pooled over folds, as the test is; ~ marks a mean over folds, of runs that kept no more."
 )
 LEAK = (
     "The same model and settings, but where the note says otherwise, on new speakers and on speakers that are also "
@@ -82,6 +83,11 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
 
 
+def validation_of(row: dict[str, Any]) -> str:
+    """Return the validation UAR, marked where it is the mean over folds."""
+    return number(row["validation_uar"]) + ("" if row["is_validation_pooled"] or row["validation_uar"] is None else "~")
+
+
 def corpora_of(row: dict[str, Any]) -> str:
     """Return what was tested: corpora, or those of the test side."""
     return ", ".join(row.get("test_corpora") or row["corpora"])
@@ -98,7 +104,7 @@ def family_title(family: Family) -> str:
 def family_words(family: Family) -> str:
     """Return what the reference is, why, and how p was corrected."""
     row, count = family.reference.row, len(family.comparisons)
-    seen = "" if row["validation_uar"] is None else f", validation UAR {row['validation_uar']:.1f}"
+    seen = "" if row["validation_uar"] is None else f", validation UAR {validation_of(row)}"
     made = "1 comparison was made, so p needs no correction." if count == 1 else (
         f"{count} comparisons were made; the last column is p corrected for them by Holm's method."
     )  # fmt: skip

@@ -5,6 +5,7 @@
     folds.json        utterance ids and speakers of each fold's parts
     fold_K/seed_S/    weights.safetensors or model.onnx, history.csv; of an ensemble a folder of these per member
     predictions.csv   one row per test utterance, fold and seed: every number comes from here
+    validation.csv    the same for validation utterances, where there are any: recipes are chosen by these
     metrics.json      those numbers, in percent, and what each fit said of its validation
 
 Nothing here needs torch.
@@ -34,12 +35,13 @@ from serkit.lab.metrics import (
 
 ALL_SPEAKERS = "all_speakers"  # the protocol of a final model: nobody is tested
 UNSEEN_CORPUS = "unseen_corpus"  # the protocol of a finished model on corpora that it has not seen
+TESTED, VALIDATED = "predictions.csv", "validation.csv"
 _COLUMNS = ("utterance", "corpus", "speaker", "fold", "seed", "true", "predicted")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of ``predictions.csv``; probabilities in the order of the classes."""
+    """One line of ``predictions.csv`` or ``validation.csv``; probabilities in the order of the classes."""
 
     utterance: str
     corpus: str
@@ -71,19 +73,19 @@ class Fit:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def write_predictions(folder: Path, rows: Sequence[Row], classes: Sequence[str]) -> None:
-    """Write ``predictions.csv`` whole, sorted by seed, fold and utterance."""
+def write_predictions(folder: Path, rows: Sequence[Row], classes: Sequence[str], name: str = TESTED) -> None:
+    """Write ``predictions.csv``, or the file of that name, whole, sorted by seed, fold and utterance."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*_COLUMNS, *classes])
     for row in sorted(rows, key=lambda r: (r.seed, r.fold, r.utterance)):
         values = [getattr(row, name) for name in _COLUMNS]
         writer.writerow([*values, *(f"{p:.4f}" for p in row.probabilities)])
-    write_whole(folder / "predictions.csv", buffer.getvalue())
+    write_whole(folder / name, buffer.getvalue())
 
 
-def read_predictions(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
-    """Read ``predictions.csv``.
+def read_predictions(folder: Path, name: str = TESTED) -> tuple[list[Row], tuple[str, ...]]:
+    """Read ``predictions.csv``, or the file of that name.
 
     Returns:
         The rows, and the classes in order; nothing where there is no such file yet.
@@ -91,7 +93,7 @@ def read_predictions(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
     Raises:
         RunError: If the file does not have the columns of a run, or a row does not fit them.
     """
-    path = folder / "predictions.csv"
+    path = folder / name
     if not path.is_file():
         return [], ()
     with path.open(encoding="utf-8", newline="") as file:
@@ -136,7 +138,13 @@ def write_json(folder: Path, name: str, content: object) -> None:
 
 
 def write_metrics(
-    folder: Path, rows: Sequence[Row], classes: Sequence[str], fits: Sequence[Fit], facts: Mapping[str, Any]
+    folder: Path,
+    rows: Sequence[Row],
+    classes: Sequence[str],
+    fits: Sequence[Fit],
+    facts: Mapping[str, Any],
+    *,
+    validated: Sequence[Row] = (),
 ) -> dict[str, Any]:
     """Compute ``metrics.json`` from predictions and write it.
 
@@ -146,8 +154,9 @@ def write_metrics(
         classes: In order.
         fits: One per fold and seed that is done.
         facts: What is known beforehand: name, protocol, whether all is done.
+        validated: All answers on validation utterances so far.
     """
-    content = {**facts, **(measure(rows, classes) if rows else {}), **_of_validation(fits)}
+    content = {**facts, **(measure(rows, classes) if rows else {}), **measure_validation(validated, classes, fits)}
     content["fits"] = [_as_row(fit) for fit in sorted(fits, key=lambda f: (f.seed, f.fold))]
     write_json(folder, "metrics.json", content)
     return content
@@ -219,9 +228,35 @@ def _as_row(fit: Fit) -> dict[str, Any]:
     return {name: value for name, value in asdict(fit).items() if name not in ("members", "settings") or value}
 
 
-def _of_validation(fits: Sequence[Fit]) -> dict[str, Any]:
+def measure_validation(validated: Sequence[Row], classes: Sequence[str], fits: Sequence[Fit]) -> dict[str, Any]:
+    """Compute the validation UAR that recipes are chosen by, in percent.
+
+    Folds are pooled, as those of the test are: what one fold validates on is often a speaker or two, and not every
+    class. With several seeds it is the mean over seeds. Where not every fit has left its answers, it is the mean of
+    what the fits said, and ``is_validation_pooled`` is false.
+
+    Args:
+        validated: Answers on validation utterances; what several folds validate on counts in each.
+        classes: In order.
+        fits: One per fold and seed.
+    """
     values = [fit.validation_uar for fit in fits if fit.validation_uar is not None]
-    return {"validation_uar": round(float(np.mean(values)), 2) if values else None}
+    is_pooled = bool(values) and {(r.fold, r.seed) for r in validated} == {(fit.fold, fit.seed) for fit in fits}
+    if is_pooled:
+        index, seeds = {name: i for i, name in enumerate(classes)}, sorted({row.seed for row in validated})
+        pooled = [
+            uar(confusion_matrix(
+                np.array([index[row.true] for row in validated if row.seed == seed]),
+                np.array([index[row.predicted] for row in validated if row.seed == seed]),
+                len(classes),
+            ))
+            for seed in seeds
+        ]  # fmt: skip
+        values = [_percent(np.mean(pooled))]
+    return {
+        "validation_uar": round(float(np.mean(values)), 2) if values else None,
+        "is_validation_pooled": is_pooled,
+    }
 
 
 def _percent(value: float | np.floating[Any]) -> float:

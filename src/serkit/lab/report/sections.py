@@ -42,6 +42,8 @@ def accuracies(run: Run) -> Html:
     of_validation = f"{at}{', which was chosen on it' if _is_chosen(run) else ''}"
     if math.isnan(validation):
         of_validation = "" if seen == NOTHING else "mean of the fits"
+    if n["is_validation_pooled"]:
+        of_validation += "; UAR pooled over folds"
     rows = [
         ("training", _or_not(train), NOTHING, of_train),
         ("validation", _or_not(validation), seen, of_validation),
