@@ -5,7 +5,7 @@ Reading needs no more than the metadata mapping that ONNX Runtime gives; writing
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from serkit.errors import ModelFileError
@@ -67,6 +67,8 @@ class Card:
         is_sharing_allowed: Whether all the corpora allow passing on what is derived from them.
         not_for: Uses that it must not be put to.
         recipe: The resolved recipe.
+        calibration: How far the probabilities could be trusted on validation speakers, and what follows for
+            ``uncertain`` and for sets of classes; see ``docs/CALIBRATION.md``. Empty without validation.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Card:
     recipe: Mapping[str, Any]
     weights_digest: str = ""
     is_sharing_allowed: bool = True
+    calibration: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seen_speakers(self) -> frozenset[str]:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Sex = Literal["male", "female", "unknown"]
 FloatArray = NDArray[np.float32]
 
+UNCERTAIN = "uncertain"  # in an emotion's place, where no class is probable enough
+NO_SPEECH = "no speech"  # in an emotion's place, where nobody speaks
 SEX_VALUES: Mapping[Sex, float] = {"male": 1.0, "female": 0.0, "unknown": 0.5}  # as an input of a model that uses it
 
 
@@ -68,7 +70,7 @@ class Prediction:
     """What a model says of one clip.
 
     Attributes:
-        emotion: The most probable class.
+        emotion: The most probable class, or ``uncertain``, or ``no speech``.
         probabilities: Class to probability, most probable first; they sum to 1. Calibrated on held-out speakers of
             the model's own corpora, which says little of other voices.
         embedding: The model's utterance embedding, shape (D,).
@@ -79,3 +81,75 @@ class Prediction:
     probabilities: Mapping[str, float]
     embedding: FloatArray
     duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """A stretch in which somebody speaks, in seconds from the beginning."""
+
+    start: float
+    end: float
+    channel: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What a model says of one window of speech.
+
+    Attributes:
+        start: Seconds from the beginning of the recording.
+        end: Likewise; the last window of a stretch of speech may be shorter than the others.
+        emotion: The most probable class, or ``uncertain``.
+        probabilities: Class to probability, most probable first; smoothed where that was asked for.
+        embedding: Shape (D,), where embeddings were asked for.
+        channel: From 0; 0 too where channels were mixed.
+    """
+
+    start: float
+    end: float
+    emotion: str
+    probabilities: Mapping[str, float]
+    embedding: FloatArray | None = None
+    channel: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A stretch of speech with one emotion: windows in a row that say the same.
+
+    Attributes:
+        start: Seconds from the beginning of the recording.
+        end: Likewise; segments of a channel do not overlap.
+        emotion: That of its windows; may be ``uncertain``.
+        probabilities: The mean over its windows, most probable first.
+        channel: From 0; 0 too where channels were mixed.
+    """
+
+    start: float
+    end: float
+    emotion: str
+    probabilities: Mapping[str, float]
+    channel: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEvent:
+    """Something that happened in a stream.
+
+    Attributes:
+        kind: ``speech_start`` and ``speech_end``: somebody begins or ends to speak, at ``start`` and ``end`` alike.
+            ``emotion``: an answer on one window, from ``start`` to ``end``. ``utterance``: the answer on a whole
+            stretch of speech, after its end.
+        start: Seconds from the beginning of the stream.
+        end: Likewise.
+        emotion: As in :class:`Window`; empty for the first two kinds.
+        probabilities: Likewise; of an utterance the mean over its windows.
+        embedding: Of an ``emotion`` event, shape (D,).
+    """
+
+    kind: Literal["speech_start", "emotion", "speech_end", "utterance"]
+    start: float
+    end: float
+    emotion: str = ""
+    probabilities: Mapping[str, float] = field(default_factory=dict, hash=False)
+    embedding: FloatArray | None = field(default=None, hash=False, compare=False)

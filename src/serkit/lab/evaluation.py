@@ -160,11 +160,16 @@ def train(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Wat
     run = prepare(recipe, data, Path(out), watch or Watch(), split_by=_whole_split)
     fits = _read_fits(run.folder)
     done = {f.seed for f in fits}
-    metrics = _write(run, [], fits, [], is_complete=done >= set(recipe.seeds))
+    validated = [row for row in read_predictions(run.folder, VALIDATED)[0] if row.seed in done]
+    metrics = _write(run, [], fits, validated, is_complete=done >= set(recipe.seeds))
     for seed in recipe.seeds:
         if seed not in done:
-            fits.append(fit_fold(run, run.split.of_seed(seed)[0], seed)[0])
-            metrics = _write(run, [], fits, [], is_complete=len(fits) == len(recipe.seeds))
+            fold = run.split.of_seed(seed)[0]
+            fit, answers = fit_fold(run, fold, seed)
+            fits.append(fit)
+            if len(answers.validation):
+                validated += _rows(run, fold.validation, fold, seed, answers.validation)
+            metrics = _write(run, [], fits, validated, is_complete=len(fits) == len(recipe.seeds))
             run.watch.note(f"seed {seed}: validation UAR {fits[-1].validation_uar} ({fits[-1].seconds:.0f} s)")
     return metrics
 
