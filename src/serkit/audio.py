@@ -108,11 +108,11 @@ def read_file(source: str | os.PathLike[str] | BinaryIO) -> tuple[FloatArray, in
         MissingExtraError: If the file is a video or a container that needs PyAV, which is not installed.
     """
     name = source_name(source)
-    with _stream(source, name) as stream:
+    with open_stream(source, name) as stream:
         if container := media.container_of(stream):
             samples, rate = media.decode(stream, container, name=name)
             return samples, _checked_form(rate, len(samples), name)
-        with _opened(stream, source, name) as sound:
+        with open_sound(stream, source, name) as sound:
             return _decoded(sound, name), int(sound.samplerate)
 
 
@@ -124,12 +124,12 @@ def probe(source: str | os.PathLike[str]) -> AudioInfo:
         MissingExtraError: As for :func:`read_file`.
     """
     name = source_name(source)
-    with _stream(source, name) as stream:
+    with open_stream(source, name) as stream:
         if container := media.container_of(stream):
             info = AudioInfo(*media.probe(stream, container, name=name))
             _checked_form(info.sampling_rate, info.channels, name)
             return info
-        with _opened(stream, source, name) as sound:
+        with open_sound(stream, source, name) as sound:
             frames = sound.frames if sound.frames < _UNKNOWN_FRAMES else _decoded(sound, name).shape[1]
             return AudioInfo(sound.samplerate, sound.channels, frames / sound.samplerate, sound.format)
 
@@ -177,8 +177,8 @@ def source_name(source: object) -> str:
     return repr(name) if name and isinstance(name, str) else "the file object"
 
 
-def _stream(source: str | os.PathLike[str] | BinaryIO, name: str) -> BinaryIO:
-    """Open a path, or take the rest of a file object into memory."""
+def open_stream(source: str | os.PathLike[str] | BinaryIO, name: str) -> BinaryIO:
+    """Open a path, or take the rest of a file object into memory; the caller closes what it gets."""
     if isinstance(source, str | os.PathLike):
         return _opened_path(Path(source), name)
     if hasattr(source, "read"):
@@ -186,7 +186,7 @@ def _stream(source: str | os.PathLike[str] | BinaryIO, name: str) -> BinaryIO:
     raise TypeError(f"audio must be a path, a binary file object or an array, not {type(source).__name__}.")
 
 
-def _opened(stream: BinaryIO, source: str | os.PathLike[str] | BinaryIO, name: str) -> Any:
+def open_sound(stream: BinaryIO, source: str | os.PathLike[str] | BinaryIO, name: str) -> Any:
     """Open with soundfile, turning each fault into its own error."""
     import soundfile  # 30 ms to import, and not needed for arrays
 
@@ -303,32 +303,55 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 
 def _decoded(sound: Any, name: str) -> FloatArray:
     """Read an open file to its end: (channels, T)."""
+    blocks = list(decode_pieces(sound, name))
+    return np.ascontiguousarray(blocks[0]) if len(blocks) == 1 else np.concatenate(blocks, axis=1)
+
+
+def decode_pieces(sound: Any, name: str, *, size: int = _BLOCK) -> Iterator[FloatArray]:
+    """Read an open file to its end, in pieces (channels, T) of ``size`` samples.
+
+    A header may announce more than memory holds, so nothing is allocated by its word.
+
+    Raises:
+        TruncatedAudioError: If the file ends before its header says, or is damaged.
+        NoSamplesError: If there is not a single sample.
+    """
     import soundfile
 
     sound.seekable = lambda: False  # soundfile seeks after each read, which a FLAC of unknown length cannot do
-    blocks: list[FloatArray] = []
     count = 0
-    try:
-        while count < sound.frames:  # in blocks, since a header may announce more than memory holds
-            block = sound.read(min(_BLOCK, sound.frames - count), dtype="float32", always_2d=True)
-            if not len(block):
-                break
-            blocks.append(block.T)
-            count += len(block)
-    except soundfile.LibsndfileError as error:
-        raise TruncatedAudioError(f"{name} is damaged or cut off: {_reason(error)}.") from error
+    while count < sound.frames:
+        try:
+            block = sound.read(min(size, sound.frames - count), dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise TruncatedAudioError(f"{name} is damaged or cut off: {_reason(error)}.") from error
+        if not len(block):
+            break
+        count += len(block)
+        yield block.T
     tolerated = _MP3_FRAME if sound.format == "MP3" else 0
     if count + tolerated < sound.frames < _UNKNOWN_FRAMES:
         raise TruncatedAudioError(f"{name} is cut off: {count} of {sound.frames} samples are there.")
     if not count:
         raise NoSamplesError(f"{name} is a sound file without a single sample.")
-    return np.ascontiguousarray(blocks[0]) if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 
 
 def _finite(samples: FloatArray, name: str) -> FloatArray:
     if not (np.abs(samples) <= _ABSURD).all():  # false for NaN too
         raise NonFiniteAudioError(f"{name} holds NaN, infinite or absurdly large samples; repair it before use.")
     return samples
+
+
+def check_samples(samples: NDArray[Any], name: str = "the array") -> FloatArray:
+    """Bring an array (T,) or (channels, T) to float32 (channels, T).
+
+    Raises:
+        AudioShapeError, NoSamplesError: If it is no sound.
+        NonFiniteAudioError: If it holds NaN, infinite or absurdly large samples.
+    """
+    if not isinstance(samples, np.ndarray):
+        raise TypeError(f"samples must be an array, not {type(samples).__name__}.")
+    return _finite(_from_array(samples), name)
 
 
 def _from_array(samples: NDArray[Any]) -> FloatArray:

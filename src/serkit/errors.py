@@ -29,6 +29,7 @@ derives from the built-in exception that a caller would expect, so ``except File
     ├── ModelFileError (ValueError)                  an ONNX file without a serkit card, or broken
     ├── DrawingError (ValueError)                    a figure that cannot be drawn as asked
     ├── InferenceError (RuntimeError)                a model that fails on valid audio
+    ├── StreamClosedError (RuntimeError)             a stream that has been flushed
     └── MissingExtraError (ImportError)              an optional package is not installed
 """
 
@@ -138,6 +139,10 @@ class DrawingError(SerkitError, ValueError):
 
 class InferenceError(SerkitError, RuntimeError):
     """A model that fails on valid audio, for want of memory, say."""
+
+
+class StreamClosedError(SerkitError, RuntimeError):
+    """A stream that has been flushed and takes no more sound."""
 
 
 class MissingExtraError(SerkitError, ImportError):

@@ -117,20 +117,38 @@ def decode(stream: BinaryIO, container: Container, *, name: str = "the file obje
         NoSamplesError: If there is no audio stream, or no sample in it.
         SamplingRateError, AudioShapeError: If the rate or the channels change within the sound.
     """
+    found = list(decode_blocks(stream, container, name=name))
+    return np.concatenate([block for block, _ in found], axis=1), found[0][1]
+
+
+def decode_blocks(
+    stream: BinaryIO, container: Container, *, name: str = "the file object"
+) -> Iterator[tuple[FloatArray, int]]:
+    """Decode as :func:`decode` does, a little at a time.
+
+    Yields:
+        Samples, shape (channels, T), and their sampling rate in Hz, which never changes.
+
+    Raises:
+        AudioError, MissingExtraError: As :func:`decode` does; that sound is missing shows at the end.
+    """
     with _opened(stream, container, name) as file:
         sound = _audio_stream(file, container, name)
         announced = _announced_duration(sound, container)
-        blocks, rate = _blocks(_frames(_packets(file, sound, container, name), announced), container, name)
-    count = sum(block.shape[1] for block in blocks)
+        count, last, rate = 0, np.empty((1, 0), np.float32), 1
+        for block, rate in _blocks(_frames(_packets(file, sound, container, name), announced), container, name):
+            if count:
+                yield last, rate
+            count, last = count + block.shape[1], block
     if announced is not None and count < (announced - _TOLERANCE) * rate:
         raise TruncatedAudioError(
             f"{name} is damaged or cut off: {count / rate:.2f} of {announced:.2f} s of sound are there."
         )
     if not count:
         raise NoSamplesError(f"{name} is a file ({container.title}) without a single sample.")
-    if announced is not None and 0 < (padding := count - round(announced * rate)) < blocks[-1].shape[1]:
-        blocks[-1] = blocks[-1][:, :-padding]
-    return np.concatenate(blocks, axis=1), rate
+    if announced is not None and 0 < (padding := count - round(announced * rate)) < last.shape[1]:
+        last = last[:, :-padding]
+    yield last, rate
 
 
 def probe(stream: BinaryIO, container: Container, *, name: str = "the file object") -> tuple[int, int, float, str]:
@@ -270,27 +288,25 @@ def _frames(packets: Iterator["Packet[AudioStream]"], announced: float | None) -
         raise refusal
 
 
-def _blocks(frames: Iterator["AudioFrame"], container: Container, name: str) -> tuple[list[FloatArray], int]:
+def _blocks(frames: Iterator["AudioFrame"], container: Container, name: str) -> Iterator[tuple[FloatArray, int]]:
     """Convert frames of one form, and put silence into the gaps between their times."""
-    blocks: list[FloatArray] = []
-    rate, end = 0, None
+    rate, channels, end = 0, 0, None
     for frame in frames:
         block = _floats(frame, name)
-        if blocks and frame.sample_rate != rate:
+        if rate and frame.sample_rate != rate:
             raise SamplingRateError(f"{name} changes its sampling rate midway, from {rate} to {frame.sample_rate} Hz.")
-        if blocks and len(block) != len(blocks[0]):
-            raise AudioShapeError(f"{name} changes midway from {len(blocks[0])} to {len(block)} channels.")
-        rate = frame.sample_rate
+        if channels and len(block) != channels:
+            raise AudioShapeError(f"{name} changes midway from {channels} to {len(block)} channels.")
+        rate, channels = frame.sample_rate, len(block)
         time = frame.time if container.is_timed else None
         if time is not None and end is not None and time - end >= _SHORTEST_GAP:
             if time - end > _LONGEST_GAP:
                 raise TruncatedAudioError(f"{name} is damaged: its sound stops at {end:.2f} s until {time:.2f} s.")
-            blocks.append(np.zeros((len(block), round((time - end) * rate)), np.float32))
+            yield np.zeros((len(block), round((time - end) * rate)), np.float32), rate
         if time is not None:
             end = time
         end = end + block.shape[1] / rate if end is not None else None
-        blocks.append(block)
-    return blocks, rate
+        yield block, rate
 
 
 def _floats(frame: "AudioFrame", name: str) -> FloatArray:

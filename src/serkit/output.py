@@ -3,17 +3,18 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from serkit.errors import SerkitError
 from serkit.types import Prediction
 
 Answers = Sequence[tuple[Path, Prediction | SerkitError]]
+SetOf = Callable[[Prediction], tuple[str, ...]] | None  # the classes among which the right one is, where asked for
 _BAR = 30  # characters of a full bar
 
 
-def print_answers(answers: Answers, top: int | None) -> None:
+def print_answers(answers: Answers, top: int | None, set_of: SetOf = None) -> None:
     """Print tables to stdout: one emotion a row for a single file, one file a row for several.
 
     Files that failed are left out; where all did, nothing is printed.
@@ -30,8 +31,12 @@ def print_answers(answers: Answers, top: int | None) -> None:
         return
     if len(answers) == 1:
         for name, answer in good:
-            title = Text(f"{name} ({answer.duration:.2f} s)")
-            table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+            is_named = answer.emotion in answer.probabilities
+            title = Text(f"{name} ({answer.duration:.2f} s){'' if is_named else f': {answer.emotion}'}")
+            caption = Text(f"one of {', '.join(set_of(answer))}") if set_of else None
+            table = Table(
+                title=title, title_justify="left", box=box.SIMPLE_HEAD, caption=caption, caption_justify="left"
+            )
             table.add_column("emotion")
             table.add_column("probability", justify="right")
             table.add_column("", min_width=_BAR)
@@ -40,15 +45,18 @@ def print_answers(answers: Answers, top: int | None) -> None:
             console.print(table)
         return
     table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("file", "emotion", "probability", "next"):
+    for heading in ("file", "emotion", "probability", "next", *(("one of",) if set_of else ())):
         table.add_column(heading, overflow="fold", no_wrap=heading in ("emotion", "probability"))
     for name, answer in good:
-        (emotion, value), *rest = _top(answer, top or 3)
-        table.add_row(Text(name), emotion, f"{value:.3f}", ", ".join(f"{n} {v:.3f}" for n, v in rest))
+        shown = _top(answer, top or 3)
+        named = answer.probabilities.get(answer.emotion)
+        rest = ", ".join(f"{n} {v:.3f}" for n, v in shown if n != answer.emotion)
+        among = [", ".join(set_of(answer))] if set_of else []
+        table.add_row(Text(name), answer.emotion, "" if named is None else f"{named:.3f}", rest, *among)
     console.print(table)
 
 
-def answers_as_json(answers: Answers, top: int | None) -> str:
+def answers_as_json(answers: Answers, top: int | None, set_of: SetOf = None) -> str:
     """Return a list of objects, one per file; a file that failed has ``error`` in place of the rest."""
     rows: list[dict[str, object]] = []
     for file, answer in answers:
@@ -63,22 +71,28 @@ def answers_as_json(answers: Answers, top: int | None) -> str:
                 "probabilities": probabilities,
                 "duration": answer.duration,
             }
+            | ({"set": list(set_of(answer))} if set_of else {})
         )
     return json.dumps(rows, indent=1)  # escaped: a file may be named in bytes that are no UTF-8
 
 
-def answers_as_csv(answers: Answers, classes: Sequence[str], top: int | None) -> str:
-    """Return one row per file, one column per class (empty beyond ``top``), and the error at the end."""
+def answers_as_csv(answers: Answers, classes: Sequence[str], top: int | None, set_of: SetOf = None) -> str:
+    """Return one row per file, one column per class (empty beyond ``top``), and the error at the end.
+
+    With ``set_of`` a column ``set`` stands before the error, its classes joined by semicolons.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["file", "emotion", "duration", *classes, "error"])
+    more = ["set"] if set_of else []
+    writer.writerow(["file", "emotion", "duration", *classes, *more, "error"])
     for file, answer in answers:
         if isinstance(answer, SerkitError):
-            writer.writerow([file, "", "", *("" for _ in classes), answer])
+            writer.writerow([file, "", "", *("" for _ in [*classes, *more]), answer])
             continue
         shown = dict(_top(answer, top))
         values = [f"{shown[name]:.6f}" if name in shown else "" for name in classes]
-        writer.writerow([file, answer.emotion, answer.duration, *values, ""])
+        among = [";".join(set_of(answer))] if set_of else []
+        writer.writerow([file, answer.emotion, answer.duration, *values, *among, ""])
     return buffer.getvalue()
 
 

@@ -1,11 +1,11 @@
 """Recognizer: one ONNX file, opened; audio in, emotions out."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import onnxruntime
@@ -14,9 +14,18 @@ from numpy.typing import NDArray
 from serkit.audio import AudioSource, load_audio, source_name
 from serkit.card import Card, read_card
 from serkit.errors import AudioTooShortError, InferenceError, ModelFileError, SerkitError
-from serkit.types import SEX_VALUES, FloatArray, Prediction, Sex
+from serkit.runtime.deciding import Threshold, classes_within, make_decider
+from serkit.runtime.placing import SpeechRule
+from serkit.runtime.speech import has_speech
+from serkit.runtime.stream import Listening, Stream
+from serkit.timeline import Timeline
+from serkit.types import NO_SPEECH, SEX_VALUES, FloatArray, Prediction, Segment, Sex, Window
+
+if TYPE_CHECKING:
+    from serkit.runtime.timeline import Channels
 
 DEFAULT_MODEL = "default"
+_SPEECH = "speech"  # an asset that recognises no emotions
 
 
 def embedded_models() -> tuple[str, ...]:
@@ -27,7 +36,8 @@ def embedded_models() -> tuple[str, ...]:
         ('default', 'emodb')
     """
     folder = resources.files("serkit") / "assets"
-    return tuple(sorted(entry.name.removesuffix(".onnx") for entry in folder.iterdir() if entry.name.endswith(".onnx")))
+    names = (entry.name.removesuffix(".onnx") for entry in folder.iterdir() if entry.name.endswith(".onnx"))
+    return tuple(sorted(name for name in names if name != _SPEECH))
 
 
 class Recognizer:
@@ -78,16 +88,26 @@ class Recognizer:
             raise ModelFileError(f"{name} is not an ONNX file, or is cut off.") from error
         return cls(session, read_card(session.get_modelmeta().custom_metadata_map, name))
 
-    def predict(self, audio: AudioSource, *, sampling_rate: int | None = None, sex: Sex = "unknown") -> Prediction:
+    def predict(
+        self,
+        audio: AudioSource,
+        *,
+        sampling_rate: int | None = None,
+        sex: Sex = "unknown",
+        reject: bool = True,
+        threshold: Threshold = None,
+    ) -> Prediction:
         """Recognise the emotion of one clip.
 
         Args:
             audio: A path, a binary file object, or an array (T,) or (channels, T).
             sampling_rate: Rate of an array in Hz; left out for files.
             sex: Of the speaker; only models whose card lists it among the inputs make use of it.
+            reject: Whether the answer may be ``no speech`` or ``uncertain``; if not, it is the most probable class.
+            threshold: What the most probable class must reach, see :func:`serkit.runtime.deciding.make_decider`.
 
         Returns:
-            The most probable class, all probabilities, and the embedding.
+            The answer, all probabilities, and the embedding.
 
         Raises:
             AudioError: If the audio cannot be used; see :mod:`serkit.errors`.
@@ -106,9 +126,13 @@ class Recognizer:
             )
         given = np.array([SEX_VALUES[sex]], np.float32)
         probabilities, embedding = self.run(samples[None], np.array([len(samples)], np.int64), sex=given)
-        ranked = sorted(zip(self.card.classes, probabilities[0].tolist(), strict=True), key=lambda pair: -pair[1])
+        decider = make_decider(self.card, threshold if reject else 0.0)
+        is_silent = reject and not has_speech(samples, self.card.sampling_rate)
         return Prediction(
-            emotion=ranked[0][0], probabilities=dict(ranked), embedding=embedding[0], duration=round(duration, 4)
+            emotion=NO_SPEECH if is_silent else decider(probabilities[0]),
+            probabilities=decider.ranked(probabilities[0]),
+            embedding=embedding[0],
+            duration=round(duration, 4),
         )
 
     def run(
@@ -141,6 +165,8 @@ class Recognizer:
         audios: Iterable[AudioSource],
         *,
         sampling_rate: int | None = None,
+        reject: bool = True,
+        threshold: Threshold = None,
         on_error: Literal["raise", "return"] = "raise",
     ) -> Iterator[Prediction | SerkitError]:
         """Recognise many clips, in order, one in memory at a time.
@@ -148,6 +174,8 @@ class Recognizer:
         Args:
             audios: As for :meth:`predict`.
             sampling_rate: Of arrays, in Hz.
+            reject: As for :meth:`predict`.
+            threshold: Likewise.
             on_error: ``return`` yields the error in the place of a clip that cannot be used.
 
         Raises:
@@ -157,11 +185,96 @@ class Recognizer:
             raise TypeError("predict_many takes several clips; for one, call predict.")
         for audio in audios:
             try:
-                yield self.predict(audio, sampling_rate=sampling_rate)
+                yield self.predict(audio, sampling_rate=sampling_rate, reject=reject, threshold=threshold)
             except SerkitError as error:
                 if on_error == "raise":
                     raise
                 yield error
+
+    def timeline(
+        self,
+        audio: AudioSource,
+        *,
+        sampling_rate: int | None = None,
+        window: float = 3.0,
+        hop: float = 1.0,
+        vad: bool | SpeechRule = True,
+        channels: "Channels" = "mix",
+        smooth: float = 0.0,
+        threshold: Threshold = None,
+        sex: Sex = "unknown",
+        embeddings: bool = False,
+        on_progress: Callable[[float], None] = lambda seconds: None,
+    ) -> Timeline:
+        """Recognise emotions over time, in a recording of any length, reading it as it goes.
+
+        Speech is found first, and windows are placed in it; the last one of a stretch of speech may be shorter.
+        Windows in a row that say the same are a segment.
+
+        Args:
+            audio: A path, a binary file object, or an array (T,) or (channels, T).
+            sampling_rate: Rate of an array in Hz; left out for files.
+            window: Seconds that the model hears at once.
+            hop: Seconds from the start of one window to that of the next.
+            vad: Whether to look for speech, or the rule by which; False takes all sound for it.
+            channels: ``mix``, or ``separate`` where each channel has a speaker of its own.
+            smooth: Seconds of causal smoothing, see :class:`serkit.runtime.narrating.Narrator`; 0 is without.
+            threshold: As for :meth:`predict`; 0 always names a class.
+            sex: Of the speaker, for models that make use of it.
+            embeddings: Whether windows keep the model's embedding of them.
+            on_progress: Called with the seconds heard so far.
+
+        Raises:
+            AudioError: If the audio cannot be used; that a file is cut off may show only at its end.
+            RecipeError: If window, hop or smoothing are out of range.
+
+        Example:
+            >>> import numpy as np, serkit
+            >>> serkit.load().timeline(np.zeros(32_000, np.float32), sampling_rate=16_000).segments
+            ()
+        """
+        from serkit.runtime.timeline import make_timeline
+
+        listening = _listening(
+            vad, window=window, hop=hop, smooth=smooth, threshold=threshold, sex=sex, embeddings=embeddings
+        )
+        return make_timeline(
+            self, audio, sampling_rate=sampling_rate, listening=listening, channels=channels, on_progress=on_progress
+        )
+
+    def stream(
+        self,
+        *,
+        sampling_rate: int,
+        window: float = 3.0,
+        hop: float = 1.0,
+        vad: bool | SpeechRule = True,
+        smooth: float = 0.0,
+        threshold: Threshold = None,
+        sex: Sex = "unknown",
+        embeddings: bool = False,
+    ) -> Stream:
+        """Recognise emotions while the sound comes in; the arguments are those of :meth:`timeline`.
+
+        Example:
+            >>> import numpy as np, serkit
+            >>> stream = serkit.load().stream(sampling_rate=48_000)
+            >>> stream.push(np.zeros(4_800, np.float32)), stream.flush()
+            ([], [])
+        """
+        listening = _listening(
+            vad, window=window, hop=hop, smooth=smooth, threshold=threshold, sex=sex, embeddings=embeddings
+        )
+        return Stream(self, sampling_rate=sampling_rate, listening=listening)
+
+    def classes_within(self, answer: Prediction | Window | Segment, coverage: float) -> tuple[str, ...]:
+        """Return the classes among which the right one is; see :func:`serkit.runtime.deciding.classes_within`."""
+        return classes_within(self.card, answer.probabilities, coverage)
+
+
+def _listening(vad: bool | SpeechRule, **settings: Any) -> Listening:
+    rule = vad if isinstance(vad, SpeechRule) else SpeechRule() if vad else None
+    return Listening(speech=rule, **settings)
 
 
 def _asset(name: str) -> Traversable:

@@ -1,0 +1,175 @@
+"""Where windows go: one state machine from speech probabilities to stretches of speech and the windows in them.
+
+A stream runs it as the sound comes in, a timeline runs it ahead; it sees the same numbers in the same order, so both
+place the same windows. It is causal: what it has said it never takes back.
+
+All places are samples at the model's sampling rate, from the beginning.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from serkit.errors import RecipeError
+
+SHORTEST_LAST = 0.5  # seconds: a shorter last window reaches back, for so little says nothing of emotion
+
+
+class Begin(NamedTuple):
+    """Somebody begins to speak at ``start``."""
+
+    start: int
+
+
+class Place(NamedTuple):
+    """A window from ``start`` to ``end``; the last one of a stretch may be shorter."""
+
+    start: int
+    end: int
+
+
+class End(NamedTuple):
+    """Somebody has spoken from ``start`` to ``end``."""
+
+    start: int
+    end: int
+
+
+Step = Begin | Place | End
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechRule:
+    """When a run of speech probabilities is speech; times in seconds.
+
+    Attributes:
+        on: Probability from which on a frame begins speech.
+        off: Probability below which a frame does not go on with it.
+        shortest: Speech begins where it has lasted this long.
+        pause: Speech ends where there has been none for this long.
+        margin: Added before and behind, since detectors cut the edges of words.
+    """
+
+    on: float = 0.5
+    off: float = 0.35
+    shortest: float = 0.1
+    pause: float = 0.5
+    margin: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.off <= self.on <= 1:
+            raise RecipeError(
+                f"speech begins at a probability of {self.on} and ends below {self.off}: 0 <= off <= on <= 1."
+            )
+        if min(self.shortest, self.pause, self.margin) < 0 or self.margin > self.pause:
+            raise RecipeError(
+                "shortest, pause and margin of speech are seconds, and the margin no longer than the pause."
+            )
+
+
+class Placer:
+    """Places windows in speech.
+
+    Args:
+        rate: Samples per second, of all that is returned.
+        window: Seconds that a window lasts.
+        hop: Seconds from the start of one window to that of the next.
+        frame: Seconds of a frame of speech probabilities.
+        rule: When there is speech; None for all sound, probabilities being ignored.
+        least: Seconds; a window shorter than that is not placed.
+    """
+
+    def __init__(
+        self, *, rate: int, window: float, hop: float, frame: float, rule: SpeechRule | None, least: float = 0.0
+    ) -> None:
+        self._rate, self._frame, self._rule = rate, frame, rule
+        self._window, self._hop = round(window * rate), round(hop * rate)
+        self._least = max(1, round(least * rate))
+        self._shortest_last = min(round(SHORTEST_LAST * rate), self._window)
+        self._frames = 0  # seen so far
+        self._run = 0  # frames of speech in a row that have not begun a stretch yet
+        self._voiced = 0  # end of the last frame of speech, in frames
+        self._ended = 0  # where the stretch before ended, in samples
+        self._start: int | None = None  # of the stretch that goes on
+        self._next = 0  # start of the next window in it
+        self._told = 0  # where the last window of it ended
+
+    @property
+    def needed(self) -> int:
+        """The first sample that a coming window may still want."""
+        if self._start is not None:
+            return max(self._start, min(self._next, self._told - self._shortest_last))
+        if self._rule is None:
+            return 0
+        back = self._run * self._frame + self._rule.margin
+        return max(
+            self._ended, round(self._frames * self._frame * self._rate) - round((back + self._frame) * self._rate)
+        )
+
+    def push(self, probabilities: Sequence[float]) -> Iterator[Step]:
+        """Take the next frames."""
+        for probability in probabilities:
+            self._frames += 1
+            if self._rule is None:
+                if self._start is None:
+                    yield self._begin(0)
+                yield from self._place(self._samples(self._frames))
+            elif self._start is None:
+                yield from self._wait(probability, self._rule)
+            else:
+                yield from self._go_on(probability, self._rule)
+
+    def finish(self, length: int) -> Iterator[Step]:
+        """End the sound after ``length`` samples."""
+        if self._rule is None:
+            if self._start is None and length:
+                yield self._begin(0)
+            if self._start is not None:
+                yield from self._place(length)
+                yield from self._end(length)
+        elif self._start is not None:
+            end = self._samples(self._voiced) + round(self._rule.margin * self._rate)
+            yield from self._end(min(end, length))
+
+    def _wait(self, probability: float, rule: SpeechRule) -> Iterator[Step]:
+        is_speech = probability >= (rule.off if self._run else rule.on)
+        self._run = self._run + 1 if is_speech else 0
+        if self._run and self._run * self._frame >= rule.shortest - 1e-9:
+            first = self._samples(self._frames - self._run) - round(rule.margin * self._rate)
+            self._voiced, self._run = self._frames, 0
+            yield self._begin(max(first, self._ended))
+            yield from self._place(self._edge(rule))
+
+    def _go_on(self, probability: float, rule: SpeechRule) -> Iterator[Step]:
+        if probability >= rule.off:
+            self._voiced = self._frames
+        yield from self._place(self._edge(rule))
+        if (self._frames - self._voiced) * self._frame >= rule.pause - 1e-9:
+            yield from self._end(self._edge(rule))
+
+    def _begin(self, start: int) -> Begin:
+        self._start = self._next = self._told = start
+        return Begin(start)
+
+    def _place(self, until: int) -> Iterator[Place]:
+        while self._next + self._window <= until:
+            self._told = self._next + self._window
+            yield Place(self._next, self._told)
+            self._next += self._hop
+
+    def _end(self, end: int) -> Iterator[Step]:
+        assert self._start is not None
+        if end > max(self._told, self._next):
+            first = self._next if end - self._next >= self._shortest_last else end - self._shortest_last
+            first = max(first, self._start)
+            if end - first >= self._least:
+                yield Place(first, end)
+        yield End(self._start, end)
+        self._start, self._ended = None, end
+
+    def _edge(self, rule: SpeechRule) -> int:
+        """Where the stretch would end if nothing more were said; never beyond what has been seen."""
+        return min(self._samples(self._voiced) + round(rule.margin * self._rate), self._samples(self._frames))
+
+    def _samples(self, frames: int) -> int:
+        return round(frames * self._frame * self._rate)
