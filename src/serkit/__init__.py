@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from serkit.errors import AudioError, ModelFileError, SerkitError
     from serkit.manifest import Manifest
     from serkit.runtime.recognizer import Recognizer
-    from serkit.types import Prediction, Utterance
+    from serkit.runtime.stream import Stream
+    from serkit.timeline import Timeline
+    from serkit.types import Prediction, Segment, Speech, StreamEvent, Utterance, Window
 
 __version__ = "0.1.0"
 
@@ -30,8 +32,14 @@ __all__ = [
     "ModelFileError",
     "Prediction",
     "Recognizer",
+    "Segment",
     "SerkitError",
+    "Speech",
+    "Stream",
+    "StreamEvent",
+    "Timeline",
     "Utterance",
+    "Window",
     "load",
     "load_audio",
 ]
@@ -43,8 +51,14 @@ _HOMES = {
     "ModelFileError": "serkit.errors",
     "Prediction": "serkit.types",
     "Recognizer": "serkit.runtime.recognizer",
+    "Segment": "serkit.types",
     "SerkitError": "serkit.errors",
+    "Speech": "serkit.types",
+    "Stream": "serkit.runtime.stream",
+    "StreamEvent": "serkit.types",
+    "Timeline": "serkit.timeline",
     "Utterance": "serkit.types",
+    "Window": "serkit.types",
     "load_audio": "serkit.audio",
 }
 

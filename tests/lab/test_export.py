@@ -19,6 +19,7 @@ from serkit.card import METADATA_KEY, NOT_FOR, Card, Evidence, read_card
 from serkit.corpora import corpus_names, get_corpus
 from serkit.errors import ExportError, RunError
 from serkit.lab import export as module
+from serkit.lab.calibration import describe_calibration
 from serkit.lab.data import frames_of_batch
 from serkit.lab.evaluation import train
 from serkit.lab.export import TOLERANCE, export, largest_difference, write_graph
@@ -26,7 +27,7 @@ from serkit.lab.models import Model, build_model, get_config, model_names
 from serkit.lab.models.classical import Classical
 from serkit.lab.recipe import parse_recipe
 from serkit.lab.recipe_files import dump_recipe, load_recipe
-from serkit.lab.runs import Fit, Row, write_metrics, write_predictions
+from serkit.lab.runs import VALIDATED, Fit, Row, read_predictions, write_metrics, write_predictions
 from serkit.lab.zoo import ENSEMBLE, find_model
 from serkit.runtime.recognizer import Recognizer
 from synthetic import voice
@@ -272,6 +273,35 @@ def test_the_card_inside_tells_what_the_run_was(trained_run: Path, model_file: P
 
 
 @pytest.mark.usefixtures("quick")
+def test_the_card_says_how_far_the_probabilities_can_be_trusted(run: Path, tmp_path: Path) -> None:
+    """From the validation answers of the exported seed; a JSON round trip changes nothing."""
+    rows, classes = read_predictions(run, VALIDATED)
+    (fit,) = json.loads((run / "metrics.json").read_text("utf-8"))["fits"]
+    others = [replace(row, seed=1, predicted="anger") for row in rows]
+    write_predictions(run, [*rows, *others], classes, VALIDATED)
+    export(run, tmp_path / "quarter.onnx")
+    export(run, tmp_path / "tenth.onnx", error_rate=0.1)
+    for name, rate in (("quarter", 0.25), ("tenth", 0.1)):
+        card = Recognizer.load(tmp_path / f"{name}.onnx").card
+        assert card.calibration == describe_calibration(rows, classes, fit["temperature"], error_rate=rate)
+        assert (card.calibration["utterances"], card.calibration["error_rate"]) == (len(rows), 100 * rate)
+        assert card.calibration["speakers"] == len(card.validation_speakers)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_that_kept_no_validation_answers_has_a_card_without_them(run: Path, tmp_path: Path) -> None:
+    (run / VALIDATED).unlink()
+    export(run, tmp_path / "m.onnx")
+    assert Recognizer.load(tmp_path / "m.onnx").card.calibration == {}
+
+
+@pytest.mark.parametrize("rate", [25, 1, 0, -0.1, float("nan")])
+def test_an_error_rate_that_is_no_share_is_refused(run: Path, tmp_path: Path, rate: float) -> None:
+    with pytest.raises(ExportError, match=r"is no share between 0 and 1: write 0\.25 for 25 %\.$"):
+        export(run, tmp_path / "m.onnx", error_rate=rate)
+
+
+@pytest.mark.usefixtures("quick")
 def test_one_corpus_that_forbids_commercial_use_makes_the_model_forbid_it(run: Path, tmp_path: Path) -> None:
     names = ["emodb", "nemo", "ravdess"]
     assert [get_corpus(name).commercial for name in names] == [True, False, False]
@@ -375,7 +405,10 @@ def test_of_several_seeds_the_first_is_exported_or_the_one_that_is_named(run: Pa
     export(run, tmp_path / "named.onnx", seed=7)
     first, named = Recognizer.load(tmp_path / "first.onnx"), Recognizer.load(tmp_path / "named.onnx")
     assert first.card.validation_uar == metrics["fits"][0]["validation_uar"]
-    assert named.card == replace(first.card, validation_uar=12.34, weights_digest=named.card.weights_digest)
+    digest = named.card.weights_digest
+    assert named.card == replace(first.card, validation_uar=12.34, weights_digest=digest, calibration={}), (
+        "the second seed's validation answers were not kept"
+    )
     assert named.card.weights_digest != first.card.weights_digest
     one, other = (answer(tmp_path / f"{name}.onnx", *SPEECH)[0] for name in ("first", "named"))
     assert np.abs(one - other).max() > 0.01

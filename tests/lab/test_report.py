@@ -2,6 +2,7 @@ import base64
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from serkit.corpora import get_corpus
 from serkit.errors import CorpusError, DrawingError, RunError
 from serkit.lab.metrics import bootstrap_interval, brier_score, expected_calibration_error, macro_f1, weighted_accuracy
 from serkit.lab.report import markup, scores, sections, write_figures, write_report
+from serkit.lab.report.figures import draw_reliability, draw_risk_coverage, figures_of
 from serkit.lab.report.page import as_page
 from serkit.lab.report.protocol import protocol_card, remarks, verdict
 from serkit.lab.report.reading import Run, read_run
-from serkit.lab.runs import Row, read_json, write_json
+from serkit.lab.runs import VALIDATED, Row, read_json, write_json, write_predictions
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap", "quick_intervals")
 RESULTS = Path(__file__).parents[2] / "results"
@@ -183,6 +185,85 @@ def test_predictions_decide_and_not_the_metrics(tmp_path: Path) -> None:
     write_json(tmp_path, "metrics.json", stored | {"uar": 99.9, "wa": 99.9, "confusion": []})
     assert "99.9" not in verdict(read_run(tmp_path))
     assert read_run(tmp_path).numbers == before.numbers
+
+
+# What validation promised
+
+
+def with_validation(folder: Path, *, temperature: float = 1.0, is_wrong: bool = False) -> Path:
+    """Write a run that validated each fold on the clips of the next, each fit with this temperature."""
+    rows = predictions()
+    if is_wrong:
+        rows = [replace(row, true="fear" if row.predicted == "anger" else "anger") for row in rows]
+    write_run(folder, rows)
+    write_predictions(folder, [replace(row, fold=(row.fold - 1) % 7) for row in rows], CLASSES, VALIDATED)
+    stored = read_json(folder, "metrics.json")
+    fits = [fit | {"temperature": temperature} for fit in stored["fits"]]
+    write_json(folder, "metrics.json", stored | {"fits": fits})
+    return folder
+
+
+def calibration_of(run: Run) -> str:
+    return text_of(sections.calibration(run, figures_of(run)))
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_calibration_before_the_temperature_is_told_where_there_was_one(tmp_path: Path) -> None:
+    run = read_run(with_validation(tmp_path, temperature=2.0))
+    before = scores.before_temperature(run)
+    assert before is not None
+    error = expected_calibration_error(before.probabilities[0], before.true)
+    expected = f"calibration error {100 * error:.1f} %, Brier score {scores.brier_of(before):.3f}."
+    assert f"Without the temperatures, one for each fit from its validation speakers: {expected}" in calibration_of(run)
+    labels = [text.get_text() for text in draw_reliability(run).legends[0].get_texts()]
+    assert "before the temperature" in labels
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_where_no_temperature_changed_anything_there_is_no_before(tmp_path: Path) -> None:
+    run = read_run(with_validation(tmp_path))
+    assert scores.before_temperature(run) is None
+    assert "Without the temperatures" not in calibration_of(run)
+    labels = [text.get_text() for text in draw_reliability(run).legends[0].get_texts()]
+    assert labels == ["as sure as right", "mean confidence of a bar"]
+
+
+def test_the_curve_of_errors_ends_at_the_error_rate_of_all_answers(run: Run) -> None:
+    curve = scores.error_curve(run.answers)
+    assert curve.coverage[-1] == 1
+    assert curve.risk[-1] == pytest.approx(1 - run.numbers["wa"] / 100, abs=1e-4)
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_the_threshold_of_validation_is_marked_and_told(tmp_path: Path) -> None:
+    run = read_run(with_validation(tmp_path))
+    found = scores.transfer_of(run).selection
+    assert found is not None
+    told = (
+        f"{100 * found.coverage:.1f} % of the test answers reach it, and {100 * found.error:.1f} % of these are wrong."
+    )
+    assert told in calibration_of(run)
+    (axes,) = draw_risk_coverage(run).axes
+    (mark,) = (line for line in axes.lines if line.get_label() == "validation's threshold")
+    assert [*mark.get_xdata(), *mark.get_ydata()] == [100 * found.coverage, 100 * found.error]
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_without_a_threshold_or_validation_answers_none_is_marked(tmp_path: Path) -> None:
+    poor = read_run(with_validation(tmp_path / "poor", is_wrong=True))
+    assert "wrong: there is none, or no test answer reaches it." in calibration_of(poor)
+    bare = read_run(write_run(tmp_path / "bare"))
+    assert "Validation answers were not kept, so there is no threshold to try." in calibration_of(bare)
+    for run, labels in ((poor, {"answers by confidence", "goal, 25 % wrong"}), (bare, {"answers by confidence"})):
+        assert {text.get_text() for text in draw_risk_coverage(run).legends[0].get_texts()} == labels
+
+
+def test_damaged_validation_answers_are_named(tmp_path: Path) -> None:
+    folder = with_validation(tmp_path)
+    path = folder / VALIDATED
+    path.write_text(path.read_text("utf-8").replace(",calm\n", ",joy\n", 1).replace("calm", "joy"), "utf-8")
+    with pytest.raises(RunError, match=r"validation\.csv' is damaged \(its classes are not those of predictions"):
+        read_run(folder)
 
 
 # The first screen
@@ -382,7 +463,7 @@ def test_a_page_has_every_section_and_figure(page: str) -> None:
         "Protocol", "Training, validation, test", "Classes", "Speakers and folds", "Training curves", "Calibration",
         "Most confident errors", "Predicted and actual",
     ]  # fmt: skip
-    assert page.count("<svg") == 7
+    assert page.count("<svg") == 8
     assert page.count("<svg") == page.count('role="img" aria-label="')
 
 
@@ -425,7 +506,7 @@ def test_names_are_escaped_and_mathematics_is_text(tmp_path: Path) -> None:
 def test_figures_are_written_as_files(folder: Path, tmp_path: Path) -> None:
     names = [
         "confusion_shares", "confusion_counts", "curves_loss", "curves_accuracy", "curves_uar", "speakers",
-        "reliability",
+        "reliability", "risk_coverage",
     ]  # fmt: skip
     paths = write_figures(folder, tmp_path / "new", format="svg")
     assert [path.name for path in paths] == [f"{name}.svg" for name in names]
@@ -436,7 +517,7 @@ def test_figures_are_written_as_files(folder: Path, tmp_path: Path) -> None:
 
 def test_figures_are_png_by_default(tmp_path: Path) -> None:
     paths = write_figures(write_run(tmp_path / "run"), tmp_path)
-    assert [path.suffix for path in paths] == [".png"] * 4
+    assert [path.suffix for path in paths] == [".png"] * 5
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
 
 

@@ -8,13 +8,14 @@ import json
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from serkit.cli import compare, corpora, experiments, report, sounds
+from serkit.cli import compare, corpora, experiments, listening, report, sounds
 from serkit.cli.options import JsonOption, show_rows
 from serkit.errors import MissingExtraError, SerkitError
 
@@ -28,6 +29,8 @@ models_app = typer.Typer(help="Networks and model files.", no_args_is_help=True)
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(sounds.features_app, name="features")
 app.command()(sounds.augment)
+app.command()(listening.timeline)
+app.command()(listening.listen)
 app.command()(report.report)
 app.command()(compare.compare)
 app.command()(experiments.train)
@@ -85,23 +88,38 @@ def predict(
     files: Annotated[
         list[Path], typer.Argument(help="Sound files: WAV, FLAC, OGG, Opus, MP3; with serkit[media] AAC and video.")
     ],
-    model: Annotated[Path | None, typer.Option(help="A model file, or an embedded model: default, emodb.")] = None,
+    *,
+    model: listening.ModelOption = None,
     format: Annotated[TableFormat, typer.Option(help="How to print.")] = TableFormat.table,  # noqa: A002
     top: Annotated[int | None, typer.Option(min=1, help="Show only the K most probable emotions.")] = None,
+    threshold: listening.ThresholdOption = None,
+    forced: Annotated[
+        bool, typer.Option("--forced", help="Always name a class: never 'uncertain' or 'no speech'.")
+    ] = False,
+    coverage: Annotated[
+        float | None, typer.Option(help="Also the classes among which the right one is that often: 0.8, 0.9 or 0.95.")
+    ] = None,
 ) -> None:
     """Recognise the emotion of each file."""
     from serkit.output import answers_as_csv, answers_as_json, print_answers
+    from serkit.runtime.deciding import classes_within
     from serkit.runtime.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
-    answers = list(zip(files, _with_bar(recognizer.predict_many(files, on_error="return"), files), strict=True))
+    set_of = partial(recognizer.classes_within, coverage=coverage) if coverage is not None else None
+    if coverage is not None:
+        classes_within(
+            recognizer.card, dict.fromkeys(recognizer.card.classes, 1.0), coverage
+        )  # refused before the work
+    found = recognizer.predict_many(files, reject=not forced, threshold=threshold, on_error="return")
+    answers = list(zip(files, _with_bar(found, files), strict=True))
     failed = [answer for _, answer in answers if isinstance(answer, SerkitError)]
     if format is TableFormat.json:
-        typer.echo(answers_as_json(answers, top))
+        typer.echo(answers_as_json(answers, top, set_of))
     elif format is TableFormat.csv:
-        typer.echo(answers_as_csv(answers, recognizer.card.classes, top), nl=False)
+        typer.echo(answers_as_csv(answers, recognizer.card.classes, top, set_of), nl=False)
     else:
-        print_answers(answers, top)
+        print_answers(answers, top, set_of)
     for error in failed:
         typer.echo(f"serkit: {error}", err=True)
     if failed:
@@ -114,13 +132,20 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", help="The model file.")],
     seed: Annotated[int | None, typer.Option(help="Which of the recipe's seeds; the first by default.")] = None,
     evidence: Annotated[list[Path] | None, typer.Option(help="A run folder whose numbers go on the card.")] = None,
+    error_rate: Annotated[
+        float, typer.Option(min=1, max=99, help="Wrong answers, in percent, above the threshold for 'uncertain'.")
+    ] = 25,
 ) -> None:
     """Write a trained model as one ONNX file with its card."""
+    from serkit.lab.calibration import words_of
     from serkit.lab.export import export as write
+    from serkit.runtime.recognizer import Recognizer
 
-    difference = write(run, output, seed=seed, evidence=tuple(evidence or ()))
+    difference = write(run, output, seed=seed, evidence=tuple(evidence or ()), error_rate=error_rate / 100)
     size = output.stat().st_size / 1e6
     typer.echo(f"{output}: {size:.1f} MB, torch and ONNX Runtime differ by {difference:.1e} at most")
+    if words := words_of(Recognizer.load(output).card.calibration):
+        typer.echo(words)
 
 
 @models_app.command("list")

@@ -66,7 +66,9 @@ def evaluate(
             raise RecipeError("--set and --ablate are for recipes: a model file is what it is.")
         model = Recognizer.load(recipe)
         names = tuple(name.strip() for name in corpora.split(","))
-        metrics = evaluate_model(model.card, partial(model.predict, reject=False), names, data_of(data), out, watch=RichWatch())
+        metrics = evaluate_model(
+            model.card, partial(model.predict, reject=False), names, data_of(data), out, watch=RichWatch()
+        )
     else:
         from serkit.lab.recipe_files import load_recipe
 

@@ -69,11 +69,11 @@ def timeline(
     ] = None,
 ) -> None:  # fmt: skip
     """Recognise emotions over time: where somebody speaks, and how each stretch of it sounds."""
-    from serkit.annotations import format_of, render
+    from serkit.annotations import DRAWINGS, check_ending, render
     from serkit.runtime.recognizer import Recognizer
 
     for path in output or ():
-        format_of(path)  # a wrong ending shows before an hour of work
+        check_ending(path)  # a wrong ending shows before an hour of work
     recognizer = Recognizer.load(model)
     with _progress(file) as advance:
         found = recognizer.timeline(
@@ -85,7 +85,7 @@ def timeline(
     elif not output:
         _print_timeline(found)
     for path in output or ():
-        found.save(path, audio=file)
+        found.plot(path, audio=file) if check_ending(path) in DRAWINGS else found.save(path)
         typer.echo(f"{path}: {len(found.segments)} segments, {_clock(found.duration)}", err=True)
 
 

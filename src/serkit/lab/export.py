@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from serkit.card import Card, write_card
 from serkit.corpora import label_set_of
 from serkit.errors import ExportError, RunError
+from serkit.lab.calibration import ERROR_RATE
 from serkit.lab.features import Front, build_front
 from serkit.lab.fitting import check_for_file, ensemble_config, member_folder, member_recipes, member_weights
 from serkit.lab.graphs import FLOOR, join, vote
@@ -79,6 +80,7 @@ def export(
     *,
     seed: int | None = None,
     evidence: tuple[str | os.PathLike[str], ...] = (),
+    error_rate: float = ERROR_RATE,
 ) -> float:
     """Write the model that ``serkit train`` left in a run folder as one ONNX file with its card.
 
@@ -87,15 +89,20 @@ def export(
         output: The file, written whole.
         seed: Which of the recipe's seeds; its first one by default.
         evidence: Run folders whose results go on the card.
+        error_rate: Share of wrong answers, 0 to 1, that the card's threshold for ``uncertain`` shall keep to on the
+            validation speakers.
 
     Returns:
         The largest difference between torch and ONNX Runtime that was seen.
 
     Raises:
         RunError: If the folder holds no trained model, or one of ``evidence`` no finished evaluation.
-        ExportError: If the file does not agree with torch within 1e-4, or ``output`` is a folder.
+        ExportError: If the file does not agree with torch within 1e-4, ``output`` is a folder, or ``error_rate`` is no
+            share.
     """
     run, output = Path(run), Path(output)
+    if not 0 < error_rate < 1:  # false for NaN too
+        raise ExportError(f"an error rate of {error_rate:g} is no share between 0 and 1: write 0.25 for 25 %.")
     if output.is_dir():
         raise ExportError(f"{str(output)!r} is a folder; name the file to write.")
     recipe = _recipe_of(run)
@@ -106,7 +113,8 @@ def export(
         raise RunError(f"{str(run)!r} holds no finished model for seed {seed}: make one with 'serkit train'.")
     check_for_file(recipe)
     parts = _parts_of(recipe, run, fits[seed])
-    card = describe(recipe, run, [part.model for part in parts], [part.weights for part in parts], fit=fits[seed])
+    models, weights = [part.model for part in parts], [part.weights for part in parts]
+    card = describe(recipe, run, models, weights, fit=fits[seed], error_rate=error_rate)
     measured = tuple(evidence_of(Path(path), what_is_fitted(run), card) for path in evidence)
     card = replace(card, evidence=measured)
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from serkit.lab import leaderboard_words as words
+from serkit.lab.calibration_tables import HEAD, calibration_lines, calibration_words, cells_of
 from serkit.lab.leaderboard_board import Board
 from serkit.lab.leaderboard_pairs import Family, Leak
 from serkit.lab.leaderboard_rows import Entry
@@ -42,7 +43,7 @@ def as_sections(board: Board) -> str:
 
 
 def as_page(board: Board, unmeasured: Sequence[tuple[str, str]] = ()) -> str:
-    """Return ``docs/RESULTS.md``: the table, comparisons, runs of several corpora apart, recall per class, commands.
+    """Return ``docs/RESULTS.md``: table, several corpora apart, comparisons, calibration, recall per class, commands.
 
     Args:
         board: The runs.
@@ -53,6 +54,7 @@ def as_page(board: Board, unmeasured: Sequence[tuple[str, str]] = ()) -> str:
     sections = [
         *([("Each corpus of a run on several", _per_corpus(mixed))] if mixed else []),
         *_comparisons(board),
+        *_calibration(board),
         *([("Not measured", _unmeasured(unmeasured))] if unmeasured else []),
         ("Folds, calibration, and recall per class", "\n".join(map(_details, rows))),
         ("Commands", "```\n" + "\n".join(map(_command, rows)) + "\n```"),
@@ -122,6 +124,12 @@ def _promises(pairs: Sequence[tuple[Entry, Entry]]) -> str:
             uars = words.validation_of(entry.row), words.number(entry.row["uar"])
             lines.append((words.name_of(entry.row), speakers, *uars, words.promise_gap(entry)))
     return f"{words.PROMISE}\n\n{_table(head, lines)}"
+
+
+def _calibration(board: Board) -> list[tuple[str, str]]:
+    """Return the section on probabilities, where some run that it shows has them to be measured."""
+    lines = calibration_lines(board)
+    return [("Calibration", f"{calibration_words(lines)}\n\n{_table(HEAD, map(cells_of, lines))}")] if lines else []
 
 
 def _unmeasured(rows: Sequence[tuple[str, str]]) -> str:

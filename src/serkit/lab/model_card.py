@@ -9,19 +9,26 @@ import serkit
 from serkit.card import NOT_FOR, Card, Evidence
 from serkit.corpora import corpus_of, label_set_of
 from serkit.errors import RunError
+from serkit.lab.calibration import ERROR_RATE, describe_calibration
 from serkit.lab.graphs import count_weights
 from serkit.lab.leaderboard import recompute
 from serkit.lab.models import Model
 from serkit.lab.models.scikit import Classical
 from serkit.lab.recipe import Recipe
-from serkit.lab.runs import UNSEEN_CORPUS, read_json
+from serkit.lab.runs import UNSEEN_CORPUS, VALIDATED, read_json, read_predictions
 
 PUBLIC_DOMAIN = "CC0-1.0"
 MINIMUM_DURATION = 0.1  # seconds; shorter than a syllable says nothing of emotion
 
 
 def describe(
-    recipe: Recipe, run: Path, models: Sequence[Model], weights: Sequence[Path], *, fit: dict[str, Any]
+    recipe: Recipe,
+    run: Path,
+    models: Sequence[Model],
+    weights: Sequence[Path],
+    *,
+    fit: dict[str, Any],
+    error_rate: float = ERROR_RATE,
 ) -> Card:
     """Say what there is to say of a trained run's model, but for its results.
 
@@ -31,6 +38,7 @@ def describe(
         models: The model, or an ensemble's members.
         weights: The file of each.
         fit: What ``metrics.json`` says of the fit.
+        error_rate: That the threshold for ``uncertain`` shall keep to on validation, 0 to 1.
     """
     labels = label_set_of(recipe.labels, recipe.corpora)
     folds = read_json(run, "folds.json")  # one, or the draws of the training side
@@ -76,6 +84,7 @@ def describe(
         is_sharing_allowed=all(c.derivatives for c in corpora),
         not_for=NOT_FOR,
         recipe=recipe.as_mapping(),
+        calibration=_calibration(run, fit, error_rate),
     )
 
 
@@ -108,6 +117,14 @@ def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:
         per_corpus=tuple({"corpus": name, **row} for name, row in metrics["per_corpus"].items()),
         **{name: metrics[name] for name in names},
     )
+
+
+def _calibration(run: Path, fit: dict[str, Any], error_rate: float) -> dict[str, Any]:
+    """Describe the calibration by what the fit answered on its validation speakers; empty where that was not kept."""
+    rows, classes = read_predictions(run, VALIDATED)
+    own = [row for row in rows if row.seed == fit["seed"]]
+    temperature = None if fit.get("members") else fit["temperature"]
+    return describe_calibration(own, classes, temperature, error_rate=error_rate)
 
 
 def _count_weights(model: Model) -> int:

@@ -1,4 +1,4 @@
-"""The figures of a report: confusion matrices, curves of training, speakers and folds, reliability."""
+"""The figures of a report: confusion matrices, curves of training, speakers and folds, reliability, errors avoided."""
 
 import math
 from collections.abc import Sequence
@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from serkit.lab.calibration import ERROR_RATE, MIN_COVERAGE
 from serkit.lab.report.drawing import NORMAL, NOTHING, PALETTE, SMALL, WIDTH_IN, Maker, finish, new_figure
 from serkit.lab.report.reading import History, Run
-from serkit.lab.report.scores import GroupScore, mean_confusion, per_group, reliability
+from serkit.lab.report.scores import (
+    GroupScore,
+    before_temperature,
+    error_curve,
+    mean_confusion,
+    per_group,
+    reliability,
+    transfer_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +45,7 @@ def figures_of(run: Run) -> dict[str, Maker]:
         found[f"curves_{measure}"] = lambda measure=measure: draw_curves(run.histories, measure)  # type: ignore[misc]
     found["speakers"] = lambda: draw_strips(run)
     found["reliability"] = lambda: draw_reliability(run)
+    found["risk_coverage"] = lambda: draw_risk_coverage(run)
     return found
 
 
@@ -138,7 +148,10 @@ def draw_strips(run: Run) -> "Figure":
 
 
 def draw_reliability(run: Run) -> "Figure":
-    """Draw how often answers of about the same confidence are right, and how many there are of each."""
+    """Draw how often answers of about the same confidence are right, and how many there are of each.
+
+    A pale line says how often they were before the temperature, where that is known.
+    """
     bins = reliability(run.answers)
     figure = new_figure(3.9)
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (3, 1)})
@@ -149,13 +162,45 @@ def draw_reliability(run: Run) -> "Figure":
     upper.bar(places, right, 0.92 * width, color=[(PALETTE["right"], 0.35 if few else 1.0) for few in is_few])
     upper.plot([0, 100], [0, 100], "--", color=PALETTE["muted"], linewidth=1, label="as sure as right")
     upper.plot(sure, right, "o", color=PALETTE["first"], markersize=3.5, label="mean confidence of a bar")
+    _draw_before(upper, run)
     finish(upper, x="", y="right answers, %")
     upper.set_ylim(0, 103)
     lower.bar(centres, 100 * bins.share, 0.92 * width, color=PALETTE["muted"])
     finish(lower, x="confidence, %", y="answers, %")
     lower.set_xlim(0, 100)
+    figure.legend(loc="outside upper left", ncols=2, frameon=False, columnspacing=1.0, handletextpad=0.5)
+    return figure
+
+
+def draw_risk_coverage(run: Run) -> "Figure":
+    """Draw how many answers are wrong if only the surest may stand, and where the validation's threshold ends up."""
+    curve, selection = error_curve(run.answers), transfer_of(run).selection
+    figure = new_figure(2.9)
+    axes = figure.add_subplot()
+    coverage, risk = 100 * curve.coverage, 100 * curve.risk
+    axes.plot(coverage, risk, color=PALETTE["first"], linewidth=2, label="answers by confidence")
+    if selection is not None:
+        goal = 100 * ERROR_RATE
+        axes.axhline(goal, linestyle="--", color=PALETTE["muted"], linewidth=1, label=f"goal, {goal:.0f} % wrong")
+        if selection.coverage:
+            axes.plot(100 * selection.coverage, 100 * selection.error, "o", color=PALETTE["second"], markersize=6,
+                      clip_on=False, zorder=3, label="validation's threshold")  # fmt: skip
+    finish(axes, x="answers that stand, %", y="wrong among them, %")
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 1.1 * max(*risk[curve.coverage > MIN_COVERAGE], 100 * ERROR_RATE))  # before that, a few answers
     figure.legend(loc="outside upper left", ncols=3, frameon=False, columnspacing=1.0, handletextpad=0.5)
     return figure
+
+
+def _draw_before(axes: "Axes", run: Run) -> None:
+    """Draw right answers before the temperature, in bins that have more than a few."""
+    before = before_temperature(run)
+    if before is None:
+        return
+    bins = reliability(before)
+    many = bins.share * before.predicted.size >= FEW
+    axes.plot(100 * bins.confidence[many], 100 * bins.accuracy[many], "s-", color=PALETTE["second"], alpha=0.55,
+              linewidth=1, markersize=3, markeredgewidth=0, label="before the temperature")  # fmt: skip
 
 
 def _name_cells(axes: "Axes", classes: Sequence[str]) -> None:

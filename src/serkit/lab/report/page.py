@@ -11,7 +11,7 @@ from serkit.lab.report.markup import STYLE, Html, figure, join, marks, tag
 from serkit.lab.report.players import Sounds, embed
 from serkit.lab.report.protocol import protocol_card, remarks, verdict
 from serkit.lab.report.reading import Run
-from serkit.lab.report.scores import confident_errors, interval
+from serkit.lab.report.scores import brier_of, confident_errors, interval
 
 # The page loads nothing, and a browser holds it to that.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; media-src data:; img-src data:"
@@ -69,7 +69,7 @@ def _tiles(run: Run) -> Html:
         ("WA (accuracy)", f"{n['wa']:.1f} %", _spread(run, weighted_accuracy)),
         ("macro-F1", f"{n['macro_f1']:.1f} %", _spread(run, macro_f1)),
         ("UAR by guessing", f"{100 / len(n['recall']):.1f} %", f"{len(n['recall'])} classes"),
-        ("calibration error", f"{n['ece']:.1f} %", f"Brier score {sections.brier_of(run):.3f}"),
+        ("calibration error", f"{n['ece']:.1f} %", f"Brier score {brier_of(run.answers):.3f}"),
     ]
     boxes = (tag("div", tag("dt", name), tag("dd", value, tag("small", more))) for name, value, more in tiles)
     return tag("dl", *boxes, class_="tiles")
@@ -89,7 +89,7 @@ def _details(run: Run, figures: dict[str, Maker], sounds: Sounds | None) -> list
         ("Classes", sections.class_scores(run)),
         ("Speakers and folds", sections.speakers_and_folds(run, figures["speakers"])),
         ("Training curves", sections.curves(run, figures)),
-        ("Calibration", sections.calibration(run, figures["reliability"])),
+        ("Calibration", sections.calibration(run, figures)),
         ("Most confident errors", sections.errors(run, sounds)),
         ("Predicted and actual", sections.drawn(run)),
     ]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from serkit.errors import RunError
 from serkit.lab.leaderboard import recompute
-from serkit.lab.runs import Fit, Row, read_json, read_predictions
+from serkit.lab.runs import TESTED, VALIDATED, Fit, Row, read_json, read_predictions
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ class Run:
         facts: What ``metrics.json`` knows beforehand: name, protocol, labels and the like.
         numbers: Measured anew from the predictions, in percent; see :func:`serkit.lab.runs.measure`.
         answers: The predictions.
+        validated: Answers on validation utterances; none where the run did not keep them.
         left_out: Seeds that have not predicted every utterance yet.
         divisions: From ``folds.json``.
         environment: ``env.json``.
@@ -111,6 +112,7 @@ class Run:
     facts: Mapping[str, Any]
     numbers: Mapping[str, Any]
     answers: Answers
+    validated: tuple[Row, ...]
     left_out: tuple[int, ...]
     divisions: tuple[Division, ...]
     environment: Mapping[str, Any]
@@ -137,18 +139,18 @@ def read_run(folder: Path) -> Run:
     if not folder.is_dir():
         raise RunError(f"{str(folder)!r} is not a run folder: {'it is a file' if folder.exists() else 'not there'}.")
     facts = _read_mapping(folder, "metrics.json")
-    try:
-        rows, classes = read_predictions(folder)
-        _check_probabilities(rows, folder)
-        numbers = recompute(folder)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise RunError(f"{str(folder / 'predictions.csv')!r} is damaged ({error}).") from error
+    rows, classes = _read_rows(folder, TESTED)
+    validated, of_validation = _read_rows(folder, VALIDATED)
+    if validated and of_validation != classes:
+        raise RunError(f"{str(folder / VALIDATED)!r} is damaged (its classes are not those of {TESTED}).")
+    numbers = recompute(folder)
     answers, left_out = _answers(rows, classes, folder)
     fits = _fits(facts, folder)
     return Run(
         facts,
         numbers,
         answers,
+        tuple(validated),
         left_out,
         _divisions(folder),
         _read_mapping(folder, "env.json"),
@@ -157,9 +159,15 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def _check_probabilities(rows: Sequence[Row], folder: Path) -> None:
+def _read_rows(folder: Path, name: str) -> tuple[list[Row], tuple[str, ...]]:
+    """Read answers whose probabilities are some."""
+    try:
+        rows, classes = read_predictions(folder, name)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RunError(f"{str(folder / name)!r} is damaged ({error}).") from error
     if not all(0 <= value <= 1 for row in rows for value in row.probabilities):  # false for NaN too
-        raise RunError(f"{str(folder / 'predictions.csv')!r} is damaged (a probability is not between 0 and 1).")
+        raise RunError(f"{str(folder / name)!r} is damaged (a probability is not between 0 and 1).")
+    return rows, classes
 
 
 def _read_mapping(folder: Path, name: str) -> dict[str, Any]:

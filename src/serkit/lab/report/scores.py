@@ -4,13 +4,23 @@ Everything is the mean over seeds of numbers that are pooled over folds.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.lab.metrics import Counts, Interval, bootstrap_interval, confusion_matrix, uar, weighted_accuracy
-from serkit.lab.report.reading import Answers
+from serkit.lab.calibration import RiskCoverage, recovered, risk_coverage
+from serkit.lab.calibration_transfer import Transfer, known_temperatures, measure_transfer
+from serkit.lab.metrics import (
+    Counts,
+    Interval,
+    bootstrap_interval,
+    brier_score,
+    confusion_matrix,
+    uar,
+    weighted_accuracy,
+)
+from serkit.lab.report.reading import Answers, Run
 from serkit.lab.runs import Row
 
 BINS = 15  # of confidence, as the expected calibration error has
@@ -136,6 +146,36 @@ def reliability(answers: Answers) -> Reliability:
         np.bincount(which, right, BINS) / filled,
         counts / len(which),
     )
+
+
+def brier_of(answers: Answers) -> float:
+    """Return the Brier score, mean over seeds."""
+    return float(np.mean([brier_score(one, answers.true) for one in answers.probabilities]))
+
+
+def before_temperature(run: Run) -> Answers | None:
+    """Return the answers without each fit's temperature; None where they are not known, or no other."""
+    temperatures, answers = known_temperatures(run.fits), run.answers
+    keys = [[(row.fold, row.seed) for row in rows] for rows in answers.by_seed]
+    if not all(key in temperatures for one in keys for key in one):
+        return None
+    powers = np.array([[temperatures[key] for key in one] for one in keys])  # (S, n)
+    if (powers == 1).all():
+        return None
+    flat = answers.probabilities.reshape(-1, len(answers.classes))
+    found = recovered(flat, np.tile(answers.true, len(answers.seeds)), powers.ravel())
+    return None if found is None else replace(answers, probabilities=found.reshape(answers.probabilities.shape))
+
+
+def error_curve(answers: Answers) -> RiskCoverage:
+    """Return errors against the share of answers that stand, those of all seeds together."""
+    return risk_coverage(answers.probabilities.max(2).ravel(), (answers.predicted == answers.true).ravel())
+
+
+def transfer_of(run: Run) -> Transfer:
+    """Return what each fold's validation answers give on its test answers."""
+    tested = [row for rows in run.answers.by_seed for row in rows]
+    return measure_transfer(tested, run.validated, run.answers.classes, known_temperatures(run.fits))
 
 
 def confident_errors(answers: Answers, count: int) -> list[Row]:

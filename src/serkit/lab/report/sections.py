@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from serkit.corpora import corpus_of
-from serkit.lab.metrics import brier_score
+from serkit.lab.calibration import ERROR_RATE
+from serkit.lab.calibration_transfer import Transfer
 from serkit.lab.report.drawing import NOTHING, Maker
 from serkit.lab.report.figures import FEW, drawn_measures
 from serkit.lab.report.markup import Html, Tone, bar, figure, join, percent, table, tag
@@ -16,12 +17,16 @@ from serkit.lab.report.reading import History, Run
 from serkit.lab.report.scores import (
     ClassScore,
     GroupScore,
+    before_temperature,
+    brier_of,
     confident_errors,
     drawn_answers,
+    error_curve,
     mean_confusion,
     most_frequent_confusion,
     per_class,
     per_group,
+    transfer_of,
 )
 from serkit.lab.runs import Row
 
@@ -136,10 +141,10 @@ def curves(run: Run, figures: dict[str, Maker]) -> Html:
     return join(tag("p", note, class_="note"), tag("div", *parts, class_="pair"))
 
 
-def calibration(run: Run, diagram: Maker) -> Html:
-    """Whether the probabilities can be believed."""
+def calibration(run: Run, figures: dict[str, Maker]) -> Html:
+    """Whether the probabilities can be believed, and what a threshold or sets of classes make of them."""
     answers, n = run.answers, run.numbers
-    brier = brier_of(run)
+    brier, found = brier_of(answers), transfer_of(run)
     confidence = float(answers.probabilities.max(2).mean())
     gap = 100 * confidence - n["wa"]
     tendency = "about as sure as it is right" if abs(gap) < 1 else "surer than it is right" if gap > 0 else (
@@ -150,16 +155,42 @@ def calibration(run: Run, diagram: Maker) -> Html:
         f"calibration error {n['ece']:.1f} % (15 bins). Brier score {brier:.3f}: the squared error summed over "
         f"classes, 0 at best, 2 at worst, {1 - 1 / len(n['recall']):.3f} for guessing evenly."
     )
+    if found.before is not None and before_temperature(run) is not None:
+        text += (
+            f" Without the temperatures, one for each fit from its validation speakers: calibration error "
+            f"{percent(found.before.ece)} %, Brier score {found.before.brier:.3f}."
+        )
     caption = (
         "Where a bar ends below the dashed line the model was surer than right, above it less sure. "
         f"A pale bar stands for fewer than {FEW} answers. Underneath: how many answers are that sure."
     )
-    return tag("div", figure(diagram, "reliability", caption, "Reliability diagram"), tag("p", text), class_="pair")
+    diagram = figure(figures["reliability"], "reliability", caption, "Reliability diagram")
+    about = "Wrong answers if only the surest may stand, from the surest alone (left) to all (right)."
+    curve = figure(figures["risk_coverage"], "risk_coverage", about, "Risk-coverage curve")
+    area = (
+        f"Mean share of wrong answers over the curve (AURC): {percent(error_curve(answers).area)} %, where an order at "
+        f"random has {100 - n['wa']:.1f} %."
+    )
+    return join(tag("p", text), tag("div", diagram, curve, class_="pair"), tag("p", f"{area} {_selected(found)}"))
 
 
-def brier_of(run: Run) -> float:
-    """Return the Brier score, mean over seeds."""
-    return float(np.mean([brier_score(one, run.answers.true) for one in run.answers.probabilities]))
+def _selected(found: Transfer) -> str:
+    """Say what the validation answers' threshold and sets are worth on test."""
+    if found.selection is None:
+        return "Validation answers were not kept, so there is no threshold to try."
+    goal = f"{100 * ERROR_RATE:.0f} %"
+    text = f"Each fold's validation answers give a threshold above which at most {goal} of them are wrong: "
+    selection = found.selection
+    if selection.coverage:
+        text += f"{percent(selection.coverage)} % of the test answers reach it, and {percent(selection.error)} % of "
+        text += "these are wrong. "
+    else:
+        text += "there is none, or no test answer reaches it. "
+    sets = " and ".join(
+        f"for {100 * asked:.0f} % hold the true class in {percent(one.coverage)} %, with {one.size:.1f} classes each"
+        for asked, one in found.sets.items()
+    )
+    return f"{text}Sets of classes {sets} (docs/CALIBRATION.md)."
 
 
 def errors(run: Run, sounds: Sounds | None) -> Html:
