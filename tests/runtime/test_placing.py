@@ -1,5 +1,6 @@
 """Claims on where windows go, on frames of 20 ms at 1,000 samples a second, so that a frame is 20 samples."""
 
+import itertools
 from collections.abc import Sequence
 
 import pytest
@@ -21,7 +22,7 @@ def placed(
     placer = Placer(rate=RATE, window=window, hop=hop, frame=FRAME, rule=rule, least=least)
     found: list[Step] = []
     edges = [0, *sorted(cuts), len(probabilities)]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in itertools.pairwise(edges):
         found += placer.push(probabilities[first:last])
     return [*found, *placer.finish(len(probabilities) * 20 if length is None else length)]
 
@@ -74,7 +75,7 @@ def test_a_short_pause_does_not_end_speech_and_a_long_one_does() -> None:
 
 def test_margins_do_not_overlap() -> None:
     rule = SpeechRule(on=0.6, off=0.4, shortest=0.1, pause=0.1, margin=0.1)
-    steps = [step for step in placed(sound((1, 0), (1, 1), (0.12, 0), (1, 1), (1, 0)), rule=rule)]
+    steps = list(placed(sound((1, 0), (1, 1), (0.12, 0), (1, 1), (1, 0)), rule=rule))
     ends = [step for step in steps if isinstance(step, End)]
     assert [(one.start, one.end) for one in ends] == [(900, 2100), (2100, 3220)]
 
@@ -143,7 +144,7 @@ def test_what_is_placed_holds_for_any_sound(
             assert own[0].start == step.start
             if hop <= window:
                 assert own[-1].end == step.end, "nothing is dropped at the end"
-                assert all(a.end >= b.start for a, b in zip(own, own[1:], strict=False)), "nor between"
+                assert all(a.end >= b.start for a, b in itertools.pairwise(own)), "nor between"
     assert start is None, "what begins ends"
 
 

@@ -1,0 +1,151 @@
+"""Timelines in the formats that other programs read, one file each, looked up by name; pictures, and a page.
+
+A new format is a new file here with a function ``write``, and its name in ``_SUFFIXES``.
+"""
+
+import os
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+
+from serkit.errors import AudioNotFoundError, UnknownNameError, nearest
+from serkit.files import write_whole
+from serkit.timeline import Timeline
+
+__all__ = ["DRAWINGS", "FORMATS", "check_ending", "format_of", "plot", "render", "save", "suffix_of"]
+
+_SUFFIXES = {
+    "json": ".json",
+    "csv": ".csv",
+    "windows-csv": ".windows.csv",
+    "textgrid": ".TextGrid",
+    "elan": ".eaf",
+    "audacity": ".txt",
+    "srt": ".srt",
+    "vtt": ".vtt",
+    "rttm": ".rttm",
+}
+FORMATS = tuple(_SUFFIXES)
+DRAWINGS = (".png", ".svg", ".html")  # what plot() writes
+
+
+def render(timeline: Timeline, format: str) -> str:  # noqa: A002
+    """Return a timeline in a format.
+
+    Args:
+        timeline: To write.
+        format: One of :data:`FORMATS`.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+    """
+    _check_format(format)
+    text = import_module(f"serkit.annotations.{format.replace('-', '_')}").write(timeline)
+    assert isinstance(text, str)
+    return text
+
+
+def suffix_of(format: str) -> str:  # noqa: A002
+    """Return how names of files in a format end.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+
+    Example:
+        >>> suffix_of("textgrid")
+        '.TextGrid'
+    """
+    _check_format(format)
+    return _SUFFIXES[format]
+
+
+def format_of(path: str | os.PathLike[str]) -> str:
+    """Return the format that the name of a file asks for, in capitals or not.
+
+    Raises:
+        UnknownNameError: If it ends in none of theirs.
+
+    Example:
+        >>> format_of("call.eaf"), format_of("call.csv"), format_of("call.windows.csv")
+        ('elan', 'csv', 'windows-csv')
+    """
+    ending = check_ending(path, _SUFFIXES.values())
+    return next(name for name, suffix in _SUFFIXES.items() if suffix == ending)
+
+
+def check_ending(path: str | os.PathLike[str], endings: Iterable[str] | None = None) -> str:
+    """Return the ending of a file's name that says what to write; worth asking before a recording is heard.
+
+    Args:
+        path: Of the file.
+        endings: Those to choose between; None for all that :func:`save` knows.
+
+    Raises:
+        UnknownNameError: If it ends in none of them.
+    """
+    known = sorted((*_SUFFIXES.values(), *DRAWINGS) if endings is None else endings, key=len, reverse=True)
+    name = Path(path).name
+    for ending in known:  # the longest first: '.windows.csv' ends in '.csv' too
+        if name.lower().endswith(ending.lower()):
+            return ending
+    suffix = Path(path).suffix
+    what = f"no format has the ending {suffix!r}" if suffix else f"{name!r} has no ending"
+    hint = nearest(suffix, known) or ";"
+    raise UnknownNameError(f"{what}{hint} the name must end in one of {', '.join(known[::-1])}.")
+
+
+def save(timeline: Timeline, path: str | os.PathLike[str]) -> Path:
+    """Write a timeline into a file, in the format that its name asks for, or as a drawing.
+
+    Args:
+        timeline: To write.
+        path: Its ending is that of a format, see :func:`suffix_of`, or one of :data:`DRAWINGS`.
+
+    Returns:
+        The path.
+
+    Raises:
+        UnknownNameError: If the name has another ending.
+        MissingExtraError: If a picture is asked for and matplotlib is not installed.
+    """
+    path = Path(path)
+    if check_ending(path) in DRAWINGS:
+        return plot(timeline, path)
+    write_whole(path, render(timeline, format_of(path)))
+    return path
+
+
+def plot(timeline: Timeline, path: str | os.PathLike[str], *, audio: str | os.PathLike[str] | None = None) -> Path:
+    """Draw a timeline into a picture, or a page on which the recording plays.
+
+    Args:
+        timeline: To draw.
+        path: Ends in .png or .svg for a picture, in .html for a page.
+        audio: The recording, for a page; pictures have no use for it.
+
+    Returns:
+        The path.
+
+    Raises:
+        UnknownNameError: If the name has another ending.
+        MissingExtraError: If a picture is asked for and matplotlib is not installed.
+        AudioNotFoundError: If there is no such recording.
+    """
+    path = Path(path)
+    ending = check_ending(path, DRAWINGS)
+    if audio is not None and not Path(audio).is_file():
+        raise AudioNotFoundError(f"there is no file {os.fspath(audio)!r} to play on the page.")
+    if ending == ".html":
+        from serkit.annotations.page import write_page
+
+        write_whole(path, write_page(timeline, None if audio is None else Path(audio), folder=path.parent))
+        return path
+    from serkit.annotations.picture import draw
+
+    return draw(timeline, path)
+
+
+def _check_format(name: str) -> None:
+    if name not in FORMATS:
+        hint = nearest(name, FORMATS) or "."
+        raise UnknownNameError(f"no format {name!r}{hint} There are {', '.join(FORMATS)}.")

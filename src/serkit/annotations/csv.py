@@ -1,0 +1,29 @@
+"""CSV: one row per segment, with the mean probability of each class.
+
+Columns: start, end, channel (from 0), emotion, then the classes in the model's order. Times are seconds.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from serkit.annotations.wording import storable
+from serkit.timeline import Timeline
+from serkit.types import Segment, Window
+
+
+def write(timeline: Timeline) -> str:
+    """Return the segments as CSV."""
+    return table(timeline.segments, timeline.classes)
+
+
+def table(stretches: Sequence[Segment | Window], classes: Sequence[str]) -> str:
+    """Return stretches as CSV, one a row, with the probabilities of these classes."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["start", "end", "channel", "emotion", *classes])
+    for one in stretches:
+        shares = (one.probabilities.get(name) for name in classes)
+        cells = ("" if share is None else f"{share:.6f}" for share in shares)
+        writer.writerow([f"{one.start:.3f}", f"{one.end:.3f}", one.channel, one.emotion, *cells])
+    return storable(file.getvalue())

@@ -1,0 +1,33 @@
+"""RTTM, what diarisation tools read: the emotion stands in the speaker's place. Channels count from 1.
+
+Source:
+    NIST, The 2009 Rich Transcription Meeting Recognition Evaluation Plan, appendix A.
+"""
+
+from pathlib import PurePath
+
+from serkit.annotations.spans import MILLISECONDS, spans
+from serkit.annotations.wording import one_line
+from serkit.timeline import Timeline
+
+_NAMELESS = "audio"  # the file of an array
+
+
+def write(timeline: Timeline) -> str:
+    """Return the segments as SPEAKER lines."""
+    file = _word(PurePath(timeline.name).stem) or _NAMELESS
+    return "".join(
+        f"SPEAKER {file} {span.stretch.channel + 1} {_seconds(span.start)} {_seconds(span.end - span.start)} "
+        f"<NA> <NA> {_word(span.stretch.emotion) or '<NA>'} <NA> <NA>\n"
+        for span in spans(timeline.segments)
+    )
+
+
+def _seconds(milliseconds: int) -> str:
+    whole, rest = divmod(milliseconds, MILLISECONDS)
+    return f"{whole}.{rest:03}"
+
+
+def _word(text: str) -> str:
+    """Return a text without spaces, which part a line's fields."""
+    return one_line(text).replace(" ", "_")

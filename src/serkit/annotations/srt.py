@@ -1,0 +1,24 @@
+"""SubRip: a subtitle per segment, the emotion and its probability.
+
+There is no standard. What all players take: numbers from 1, hours of two digits or more, a comma before the
+milliseconds, an empty line after each. Of several channels the text names the channel.
+"""
+
+from serkit.annotations.spans import Span, clock, spans
+from serkit.annotations.wording import caption, channel_name, one_line
+from serkit.timeline import Timeline
+from serkit.types import Segment
+
+
+def write(timeline: Timeline) -> str:
+    """Return the segments as SubRip subtitles."""
+    found = enumerate(spans(timeline.segments), start=1)
+    return "".join(
+        f"{number}\n{clock(span.start, ',')} --> {clock(span.end, ',')}\n{_text(timeline, span)}\n\n"
+        for number, span in found
+    )
+
+
+def _text(timeline: Timeline, span: Span[Segment]) -> str:
+    words = one_line(caption(span.stretch.emotion, span.stretch.probabilities)).replace("-->", "->")
+    return words if timeline.channels == 1 else f"{channel_name(span.stretch.channel)}: {words}"

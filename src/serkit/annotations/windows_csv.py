@@ -1,0 +1,9 @@
+"""CSV with one row per window; the columns are those of the segments' table."""
+
+from serkit.annotations.csv import table
+from serkit.timeline import Timeline
+
+
+def write(timeline: Timeline) -> str:
+    """Return the windows as CSV."""
+    return table(timeline.windows, timeline.classes)

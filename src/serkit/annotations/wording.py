@@ -1,0 +1,56 @@
+"""How emotions, channels and names are put into words, and what of a text a format can hold."""
+
+import unicodedata
+from collections.abc import Mapping
+
+from serkit.timeline import Timeline
+from serkit.types import UNCERTAIN
+
+_BREAKING = {"Cc", "Zl", "Zp"}  # Unicode's control characters, and its separators of lines and paragraphs
+_HOMELESS = {"Cs", "Cn"}  # half a surrogate pair, and what is no character, neither of which XML has
+
+
+def caption(emotion: str, probabilities: Mapping[str, float]) -> str:
+    """Return an emotion with its probability; of an uncertain one what it would be.
+
+    Example:
+        >>> caption("anger", {"anger": 0.806, "fear": 0.194}), caption("uncertain", {"anger": 0.41, "fear": 0.3})
+        ('anger 81 %', 'uncertain (anger 41 %)')
+    """
+    if emotion == UNCERTAIN and probabilities:
+        first = max(probabilities, key=probabilities.__getitem__)
+        return f"{emotion} ({first} {percent(probabilities[first])})"
+    if emotion not in probabilities:
+        return emotion
+    return f"{emotion} {percent(probabilities[emotion])}"
+
+
+def percent(share: float) -> str:
+    """Return a share from 0 to 1 in whole percent."""
+    return f"{100 * share:.0f} %"
+
+
+def channel_name(channel: int) -> str:
+    """Return what people call a channel: they count from 1."""
+    return f"channel {channel + 1}"
+
+
+def tier_name(timeline: Timeline, what: str, channel: int) -> str:
+    """Return the name of a tier, with its channel where there are several."""
+    return what if timeline.channels == 1 else f"{what} {channel_name(channel)}"
+
+
+def storable(text: str) -> str:
+    """Return a text that UTF-8 can hold: the name of a file may hold bytes that are no text."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def one_line(text: str) -> str:
+    r"""Return a text without line breaks, tabs and other control characters, for formats that cannot hold them.
+
+    Example:
+        >>> one_line(" a\tb\r\nc ")
+        'a b c'
+    """
+    kinds = ((char, unicodedata.category(char)) for char in text)
+    return " ".join("".join(" " if k in _BREAKING else "?" if k in _HOMELESS else c for c, k in kinds).split())
