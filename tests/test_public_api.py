@@ -12,7 +12,11 @@ import bare
 import serkit
 from synthetic import voice
 
-MODULES = sorted(module.name for module in pkgutil.walk_packages(serkit.__path__, "serkit."))
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(serkit.__path__, "serkit.")
+    if not module.name.endswith("speech.__main__")  # a program: importing it runs it
+)
 HEAVY = {
     "torch", "pandas", "librosa", "scipy", "sklearn", "onnx", "accelerate", "safetensors", "pydantic", "yaml",
     "typer", "rich", "transformers", "matplotlib", "serkit.lab", "serkit.corpora", "serkit.cli",

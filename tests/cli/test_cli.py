@@ -106,8 +106,24 @@ def test_predict_prints_a_row_per_file_for_several(call: Call, model_file: Path,
     done = call("predict", "--model", model_file, *files)
     assert (done.code, done.err) == (0, "")
     recognizer = Recognizer.load(model_file)
-    rows = [line.split() for line in done.out.splitlines() if str(clips) in line]
+    rows = [re.split(r"\s{2,}", line.strip()) for line in done.out.splitlines() if str(clips) in line]
     assert [row[:2] for row in rows] == [[str(file), recognizer.predict(file).emotion] for file in files]
+
+
+def test_predict_may_be_forced_to_name_a_class(call: Call, model_file: Path, clips: Path) -> None:
+    """The clips are tones, which nobody speaks."""
+    assert "(1.00 s): no speech" in " ".join(call("predict", "--model", model_file, clips / "a.wav").out.split())
+    rows = json.loads(call("predict", "--model", model_file, clips / "a.wav", "--forced", "--format", "json").out)
+    assert rows[0]["emotion"] == next(iter(rows[0]["probabilities"]))
+
+
+def test_predict_names_the_classes_among_which_the_right_one_is(call: Call, model_file: Path, clips: Path) -> None:
+    done = call("predict", "--model", model_file, clips / "a.wav", "--coverage", 0.8, "--format", "json")
+    (row,) = json.loads(done.out)
+    recognizer = Recognizer.load(model_file)
+    assert row["set"] == list(recognizer.classes_within(recognizer.predict(clips / "a.wav"), 0.8))
+    assert "one of" in call("predict", "--model", model_file, clips / "a.wav", "--coverage", 0.8).out
+    assert_one_sentence(call("predict", "--model", model_file, clips / "a.wav", "--coverage", 0.55), "0.55", "0.8")
 
 
 def test_predict_prints_one_json_document_and_nothing_else(call: Call, model_file: Path, clips: Path) -> None:

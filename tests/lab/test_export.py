@@ -16,12 +16,12 @@ from safetensors.torch import load_file, save_file
 
 import serkit
 from serkit.card import METADATA_KEY, NOT_FOR, Card, Evidence, read_card
-from serkit.corpora import corpus_names, get_corpus
+from serkit.corpora import corpus_names, get_corpus, read_corpora
 from serkit.errors import ExportError, RunError
 from serkit.lab import export as module
 from serkit.lab.calibration import describe_calibration
 from serkit.lab.data import frames_of_batch
-from serkit.lab.evaluation import train
+from serkit.lab.evaluation import evaluate, train
 from serkit.lab.export import TOLERANCE, export, largest_difference, write_graph
 from serkit.lab.models import Model, build_model, get_config, model_names
 from serkit.lab.models.classical import Classical
@@ -495,3 +495,25 @@ def test_the_metadata_holds_the_card_and_nothing_of_the_machine(model_file: Path
     assert [entry.key for entry in graph.metadata_props] == [METADATA_KEY]
     assert str(model_file.parent).encode() not in model_file.read_bytes()
     assert str(Path(serkit.__file__).parent).encode() not in model_file.read_bytes()
+
+
+def test_a_folds_model_says_whom_it_has_not_seen(small_recipe: dict[str, Any], emodb_dir: Path, tmp_path: Path) -> None:
+    """So what is shown with it may be shown on the fold's test speakers."""
+    run = tmp_path / "run"
+    recipe = parse_recipe(small_recipe | {"train": {"epochs": 1, "batch_size": 8, "keep": "last"}})
+    evaluate(recipe, {"emodb": emodb_dir}, run)
+    folds = json.loads((run / "folds.json").read_text("utf-8"))
+    rows, classes = read_predictions(run)
+    for fold in folds:
+        file = tmp_path / "fold.onnx"
+        export(run, file, fold=fold["fold"])
+        recognizer = Recognizer.load(file)
+        assert sorted(recognizer.card.train_speakers) == sorted(fold["train"]["speakers"])
+        assert not recognizer.card.seen_speakers & set(fold["test"]["speakers"])
+        manifest = {u.id: u for u in read_corpora(["emodb"], {"emodb": emodb_dir})}
+        row = next(row for row in rows if row.fold == fold["fold"])
+        answer = recognizer.predict(emodb_dir / manifest[row.utterance].path)
+        found = [answer.probabilities[name] for name in classes]
+        np.testing.assert_allclose(found, row.probabilities, atol=2e-4)
+    with pytest.raises(RunError, match="holds no finished model for seed 0 and fold 9"):
+        export(run, tmp_path / "none.onnx", fold=9)

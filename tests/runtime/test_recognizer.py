@@ -60,7 +60,7 @@ def difference(a: Prediction, b: Prediction) -> float:
 
 
 def test_a_prediction_has_every_class_most_probable_first_and_sums_to_one(recognizer: Recognizer, clip: Path) -> None:
-    answer = recognizer.predict(clip)
+    answer = recognizer.predict(clip, reject=False)
     assert isinstance(answer, Prediction)
     assert sorted(answer.probabilities) == sorted(recognizer.card.classes)
     values = list(answer.probabilities.values())
@@ -70,6 +70,13 @@ def test_a_prediction_has_every_class_most_probable_first_and_sums_to_one(recogn
     assert all(type(value) is float for value in values)
     assert (answer.embedding.shape, answer.embedding.dtype) == ((16,), np.float32)
     assert answer.duration == 1.2
+
+
+def test_what_is_no_speech_is_named_so_unless_an_answer_is_forced(recognizer: Recognizer, clip: Path) -> None:
+    """The clip is a tone; its probabilities are there all the same."""
+    answer, forced = recognizer.predict(clip), recognizer.predict(clip, reject=False)
+    assert (answer.emotion, forced.emotion) == ("no speech", next(iter(answer.probabilities)))
+    assert answer.probabilities == forced.probabilities
 
 
 def test_the_small_model_has_learnt_enough_to_tell_clips_apart(recognizer: Recognizer) -> None:

@@ -129,8 +129,12 @@ def predict(
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder that 'serkit train' made.")],
+    *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The model file.")],
     seed: Annotated[int | None, typer.Option(help="Which of the recipe's seeds; the first by default.")] = None,
+    fold: Annotated[
+        int | None, typer.Option(help="Of a run of 'serkit evaluate': the model that has not seen its test speakers.")
+    ] = None,
     evidence: Annotated[list[Path] | None, typer.Option(help="A run folder whose numbers go on the card.")] = None,
     error_rate: Annotated[
         float, typer.Option(min=1, max=99, help="Wrong answers, in percent, above the threshold for 'uncertain'.")
@@ -141,7 +145,7 @@ def export(
     from serkit.lab.export import export as write
     from serkit.runtime.recognizer import Recognizer
 
-    difference = write(run, output, seed=seed, evidence=tuple(evidence or ()), error_rate=error_rate / 100)
+    difference = write(run, output, seed=seed, fold=fold, evidence=tuple(evidence or ()), error_rate=error_rate / 100)
     size = output.stat().st_size / 1e6
     typer.echo(f"{output}: {size:.1f} MB, torch and ONNX Runtime differ by {difference:.1e} at most")
     if words := words_of(Recognizer.load(output).card.calibration):

@@ -79,15 +79,17 @@ def export(
     output: str | os.PathLike[str],
     *,
     seed: int | None = None,
+    fold: int | None = None,
     evidence: tuple[str | os.PathLike[str], ...] = (),
     error_rate: float = ERROR_RATE,
 ) -> float:
-    """Write the model that ``serkit train`` left in a run folder as one ONNX file with its card.
+    """Write the model that ``serkit train`` left in a run folder, or one fold's of an evaluation, as one ONNX file.
 
     Args:
         run: The run folder.
         output: The file, written whole.
         seed: Which of the recipe's seeds; its first one by default.
+        fold: Of an evaluation that this machine has run: the model that has not seen the fold's test speakers.
         evidence: Run folders whose results go on the card.
         error_rate: Share of wrong answers, 0 to 1, that the card's threshold for ``uncertain`` shall keep to on the
             validation speakers.
@@ -107,14 +109,11 @@ def export(
         raise ExportError(f"{str(output)!r} is a folder; name the file to write.")
     recipe = _recipe_of(run)
     seed = recipe.seeds[0] if seed is None else seed
-    fits = {fit["seed"]: fit for fit in read_json(run, "metrics.json")["fits"]}
-    folds = read_json(run, "folds.json")
-    if any(fold["fold"] or fold["test"]["utterances"] for fold in folds) or seed not in fits:
-        raise RunError(f"{str(run)!r} holds no finished model for seed {seed}: make one with 'serkit train'.")
+    fit = _fit_of(run, seed, fold)
     check_for_file(recipe)
-    parts = _parts_of(recipe, run, fits[seed])
+    parts = _parts_of(recipe, run, fit)
     models, weights = [part.model for part in parts], [part.weights for part in parts]
-    card = describe(recipe, run, models, weights, fit=fits[seed], error_rate=error_rate)
+    card = describe(recipe, run, models, weights, fit=fit, error_rate=error_rate)
     measured = tuple(evidence_of(Path(path), what_is_fitted(run), card) for path in evidence)
     card = replace(card, evidence=measured)
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
@@ -127,6 +126,18 @@ def export(
     finally:
         temporary.unlink(missing_ok=True)
     return difference
+
+
+def _fit_of(run: Path, seed: int, fold: int | None) -> dict[str, Any]:
+    """Return what a run says of the fit to write."""
+    fits = {(fit["fold"], fit["seed"]): fit for fit in read_json(run, "metrics.json")["fits"]}
+    folds = read_json(run, "folds.json")
+    is_evaluation = any(one["fold"] or one["test"]["utterances"] for one in folds)
+    if (fold is None and is_evaluation) or (fold or 0, seed) not in fits:
+        of_fold = "" if fold is None else f" and fold {fold}"
+        raise RunError(f"{str(run)!r} holds no finished model for seed {seed}{of_fold}: make one with 'serkit train'.")
+    found: dict[str, Any] = fits[fold or 0, seed]
+    return found
 
 
 @dataclass(frozen=True)
@@ -145,7 +156,7 @@ class _Part:
 
 def _parts_of(recipe: Recipe, run: Path, fit: dict[str, Any]) -> list[_Part]:
     """Load what a fit has left: one model, or all members of an ensemble."""
-    folder = run / "fold_0" / f"seed_{fit['seed']}"
+    folder = run / f"fold_{fit['fold']}" / f"seed_{fit['seed']}"
     if recipe.model.name != ENSEMBLE:
         model = _load_model(with_settings(recipe, fit.get("settings", {})), folder)
         return [_Part(model, fit["temperature"], 1.0, folder / model.body.file)]

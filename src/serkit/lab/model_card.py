@@ -41,7 +41,7 @@ def describe(
         error_rate: That the threshold for ``uncertain`` shall keep to on validation, 0 to 1.
     """
     labels = label_set_of(recipe.labels, recipe.corpora)
-    folds = read_json(run, "folds.json")  # one, or the draws of the training side
+    folds = [one for one in read_json(run, "folds.json") if one["fold"] == fit["fold"]]  # one, or its draws
     trained, validated = ({name for f in folds for name in f[part]["speakers"]} for part in ("train", "validation"))
     speakers = trained | validated
     utterances = {name for f in folds for part in ("train", "validation") for name in f[part]["utterances"]}
@@ -122,7 +122,7 @@ def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:
 def _calibration(run: Path, fit: dict[str, Any], error_rate: float) -> dict[str, Any]:
     """Describe the calibration by what the fit answered on its validation speakers; empty where that was not kept."""
     rows, classes = read_predictions(run, VALIDATED)
-    own = [row for row in rows if row.seed == fit["seed"]]
+    own = [row for row in rows if (row.seed, row.fold) == (fit["seed"], fit["fold"])]
     temperature = None if fit.get("members") else fit["temperature"]
     return describe_calibration(own, classes, temperature, error_rate=error_rate)
 
