@@ -83,15 +83,15 @@ def check_ending(path: str | os.PathLike[str], endings: Iterable[str] | None = N
     Raises:
         UnknownNameError: If it ends in none of them.
     """
-    known = sorted((*_SUFFIXES.values(), *DRAWINGS) if endings is None else endings, key=len, reverse=True)
+    known = tuple((*_SUFFIXES.values(), *DRAWINGS) if endings is None else endings)
     name = Path(path).name
-    for ending in known:  # the longest first: '.windows.csv' ends in '.csv' too
+    for ending in sorted(known, key=len, reverse=True):  # '.windows.csv' before '.csv', in which it ends too
         if name.lower().endswith(ending.lower()):
             return ending
     suffix = Path(path).suffix
     what = f"no format has the ending {suffix!r}" if suffix else f"{name!r} has no ending"
     hint = nearest(suffix, known) or ";"
-    raise UnknownNameError(f"{what}{hint} the name must end in one of {', '.join(known[::-1])}.")
+    raise UnknownNameError(f"{what}{hint} the name must end in one of {', '.join(known)}.")
 
 
 def save(timeline: Timeline, path: str | os.PathLike[str]) -> Path:
@@ -138,7 +138,7 @@ def plot(timeline: Timeline, path: str | os.PathLike[str], *, audio: str | os.Pa
     if ending == ".html":
         from serkit.annotations.page import write_page
 
-        write_whole(path, write_page(timeline, None if audio is None else Path(audio), folder=path.parent))
+        write_whole(path, write_page(timeline, audio, folder=path.parent))
         return path
     from serkit.annotations.picture import draw
 

@@ -47,7 +47,9 @@ _POLICY = (
 _QUIET = 0.05  # the noise of a quiet recording is not blown up to speech
 
 
-def write_page(timeline: Timeline, audio: Path | None = None, *, folder: Path | None = None) -> str:
+def write_page(
+    timeline: Timeline, audio: str | os.PathLike[str] | None = None, *, folder: str | os.PathLike[str] | None = None
+) -> str:
     """Return a timeline as an HTML document.
 
     Args:
@@ -69,7 +71,7 @@ def write_page(timeline: Timeline, audio: Path | None = None, *, folder: Path | 
     body = "".join(
         (
             f"<header><h1>{html.escape(title)}</h1>{_facts(timeline)}</header>",
-            "" if audio is None else _player(audio, folder),
+            "" if audio is None else _player(Path(audio), folder),
             _drawing(timeline, has_audio=audio is not None),
             _segments(timeline),
             '<noscript><p class="note">The drawing needs JavaScript.</p></noscript>',
@@ -92,7 +94,7 @@ def _length(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{clock_face(seconds)} {'h' if seconds >= 3599.5 else 'min'}"
 
 
-def _player(audio: Path, folder: Path | None) -> str:
+def _player(audio: Path, folder: str | os.PathLike[str] | None) -> str:
     kind = _KINDS.get(audio.suffix.lower())
     try:
         size = audio.stat().st_size
@@ -120,7 +122,7 @@ def _sound(address: str) -> str:
     return f'<audio id="audio" controls preload="metadata" aria-label="The recording" src="{address}"></audio>'
 
 
-def _address(audio: Path, folder: Path | None) -> str:
+def _address(audio: Path, folder: str | os.PathLike[str] | None) -> str:
     """Return a relative address; on Windows there is none from one drive to another."""
     try:
         path = audio.name if folder is None else Path(os.path.relpath(audio, folder)).as_posix()

@@ -47,7 +47,7 @@ function windowAt(channel, time) {
 function wording(segment) {
   const [, , , emotion, first, percent] = segment, name = data.emotions[emotion].name;
   if (percent < 0) return name;
-  return emotion === first ? `${name} ${percent} %` : `${name} (${data.emotions[first].name} ${percent} %)`;
+  return emotion === first ? `${name} ${percent}\u00a0%` : `${name} (${data.emotions[first].name} ${percent}\u00a0%)`;
 }
 
 function span([start, end]) { return ` from ${clock(start, 1)} to ${clock(end, 1)}; at the cursor:`; }
@@ -211,9 +211,9 @@ function toggle() { if (audio) { if (audio.paused) audio.play().catch(() => {});
 function tell() {
   cursor.style.transform = `translateX(${Math.min(Math.max(now * scale, 1), data.duration * scale - 1)}px)`;
   $("time").textContent = `${clock(now, 1)} / ${clock(data.duration, 0)}`;
-  const said = [], places = [];
+  const said = [], places = [], time = Math.min(now, data.duration - .01);  // a segment ends before its end
   data.channels.forEach((channel, number) => {
-    const place = segmentAt(channel, now), shares = windowAt(channel, now), box = $("now").children[number];
+    const place = segmentAt(channel, time), shares = windowAt(channel, time), box = $("now").children[number];
     const words = place < 0 ? "no speech" : wording(data.segments[place]);
     const line = several ? `channel ${number + 1}: ${words}` : words;
     said.push(line);

@@ -5,6 +5,7 @@ or segments than :data:`COLUMNS` probabilities are averaged, and a block bears t
 picture says so.
 """
 
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from serkit.annotations.sketch import (
     tick_step,
 )
 from serkit.annotations.wording import channel_name, one_line
-from serkit.errors import MissingExtraError
+from serkit.errors import DrawingError, MissingExtraError
 from serkit.files import whole_file
 from serkit.timeline import Timeline
 from serkit.types import NO_SPEECH, UNCERTAIN
@@ -52,7 +53,7 @@ _LONGEST_NAME = 90  # letters of a title
 _METADATA: Mapping[str, Mapping[str, Any]] = {".png": {"Software": None}, ".svg": {"Date": None}}
 
 
-def draw(timeline: Timeline, path: Path) -> Path:
+def draw(timeline: Timeline, path: str | os.PathLike[str]) -> Path:
     """Draw a timeline into a file.
 
     Args:
@@ -63,13 +64,17 @@ def draw(timeline: Timeline, path: Path) -> Path:
         The path.
 
     Raises:
+        DrawingError: If the name has another ending.
         MissingExtraError: If matplotlib is not installed.
     """
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending not in _METADATA:
+        raise DrawingError(f"cannot draw to {path.name!r}: the name must end in .png or .svg.")
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("drawing a timeline", "plot") from error
-    ending = path.suffix.lower()
     with _style(), whole_file(path) as temporary:
         figure = make_figure(timeline)
         figure.savefig(temporary, format=ending[1:], dpi=160, facecolor="white", metadata=dict(_METADATA[ending]))
@@ -89,13 +94,12 @@ def make_figure(timeline: Timeline) -> "Figure":
     figure.get_layout_engine().set(h_pad=0.05, hspace=0.0)  # type: ignore[union-attr, call-arg]
     grid = figure.add_gridspec(len(rows), 1, height_ratios=rows)
     colours = colours_of(timeline.classes)
-    shared = figure.add_subplot(grid[len(rows) - 1])  # the lowest, which bears the times
+    top = figure.add_subplot(grid[0])
+    axes = [top, *(figure.add_subplot(grid[row], sharex=top) for row in range(1, len(rows)))]
     for channel in range(timeline.channels):
-        place = channel * len(_ROWS_IN)
-        own = [figure.add_subplot(grid[row], sharex=shared) for row in range(place, min(place + 4, len(rows) - 1))]
-        _draw_channel([*own, shared][:4], timeline, channel, colours)
-    _finish_times(shared, timeline.duration)
-    shared.set_xlabel(_remark(timeline), fontsize=_SMALL, color=_MUTED)
+        _draw_channel(axes[len(_ROWS_IN) * channel :][: len(_ROWS_IN)], timeline, channel, colours)
+    _finish_times(axes[-1], timeline.duration)
+    axes[-1].set_xlabel(_remark(timeline), fontsize=_SMALL, color=_MUTED)
     _add_title(figure, timeline)
     _add_legend(figure, timeline, colours)
     return figure
