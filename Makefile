@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c c
 REQUIREMENTS := pyproject.toml constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint bench results default-model emodb-model clean distclean
+.PHONY: help demo test test-all lint bench results default-model emodb-model speech-model clean distclean
 
 help:
 	@echo 'make demo       recognise a clip of examples/ (installs no torch)'
@@ -18,6 +18,7 @@ help:
 	@echo 'make bench      check every performance claim in benchmarks/'
 	@echo 'make results    rebuild docs/RESULTS.md from results/'
 	@echo 'make default-model   train the embedded model again (hours); make emodb-model, that of EmoDB alone'
+	@echo 'make speech-model    train the speech detector again (minutes)'
 	@echo 'make clean      delete caches and builds; make distclean deletes .venv too'
 
 demo: $(VENV)/.base
@@ -55,6 +56,9 @@ default-model: $(VENV)/.dev
 	@$(BIN)/serkit export runs/default -o src/serkit/assets/default.onnx \
 	  --evidence results/default-3fold-crnn --evidence results/tess-unseen-default
 	@$(BIN)/python tests/golden/make.py
+
+speech-model: $(VENV)/.dev
+	@$(BIN)/python -m serkit.lab.speech -o src/serkit/assets/speech.onnx
 
 emodb-model: $(VENV)/.dev
 	@rm -rf runs/emodb results/emodb-loso-crnn results/ravdess-unseen-emodb

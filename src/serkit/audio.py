@@ -83,6 +83,11 @@ def load_audio(audio: AudioSource, *, sampling_rate: int | None = None, target_r
         >>> load_audio(np.zeros((2, 48_000), np.float32), sampling_rate=48_000, target_rate=16_000).shape
         (16000,)
     """
+    return load_with_rate(audio, sampling_rate=sampling_rate, target_rate=target_rate)[0]
+
+
+def load_with_rate(audio: AudioSource, *, sampling_rate: int | None = None, target_rate: int) -> tuple[FloatArray, int]:
+    """Read audio as :func:`load_audio` does, and say which rate it had, in Hz."""
     if not isinstance(audio, np.ndarray | str | os.PathLike) and not hasattr(audio, "read"):
         raise TypeError(f"audio must be a path, a binary file object or an array, not {type(audio).__name__}.")
     if isinstance(audio, np.ndarray):
@@ -94,7 +99,7 @@ def load_audio(audio: AudioSource, *, sampling_rate: int | None = None, target_r
             raise SamplingRateError("sampling_rate= is for arrays only: a file says its own rate.")
         (samples, rate), name = read_file(audio), source_name(audio)
     mono = _finite(mix_down(samples), name)
-    return _finite(resample(mono, rate, check_rate(target_rate, "the target")), name)
+    return _finite(resample(mono, rate, check_rate(target_rate, "the target")), name), rate
 
 
 def read_file(source: str | os.PathLike[str] | BinaryIO) -> tuple[FloatArray, int]:

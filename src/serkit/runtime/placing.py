@@ -50,8 +50,8 @@ class SpeechRule:
         margin: Added before and behind, since detectors cut the edges of words.
     """
 
-    on: float = 0.5
-    off: float = 0.35
+    on: float = 0.6
+    off: float = 0.3
     shortest: float = 0.1
     pause: float = 0.5
     margin: float = 0.1

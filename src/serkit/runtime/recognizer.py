@@ -11,12 +11,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from serkit.audio import AudioSource, load_audio, source_name
+from serkit.audio import AudioSource, load_with_rate, source_name
 from serkit.card import Card, read_card
 from serkit.errors import AudioTooShortError, InferenceError, ModelFileError, SerkitError
 from serkit.runtime.deciding import Threshold, classes_within, make_decider
 from serkit.runtime.placing import SpeechRule
-from serkit.runtime.speech import has_speech
+from serkit.runtime.speech import LOWEST_RATE, has_speech
 from serkit.runtime.stream import Listening, Stream
 from serkit.timeline import Timeline
 from serkit.types import NO_SPEECH, SEX_VALUES, FloatArray, Prediction, Segment, Sex, Window
@@ -118,7 +118,7 @@ class Recognizer:
             >>> round(sum(answer.probabilities.values()), 3)
             1.0
         """
-        samples = load_audio(audio, sampling_rate=sampling_rate, target_rate=self.card.sampling_rate)
+        samples, rate = load_with_rate(audio, sampling_rate=sampling_rate, target_rate=self.card.sampling_rate)
         duration = len(samples) / self.card.sampling_rate
         if duration < self.card.minimum_duration:
             raise AudioTooShortError(
@@ -127,7 +127,7 @@ class Recognizer:
         given = np.array([SEX_VALUES[sex]], np.float32)
         probabilities, embedding = self.run(samples[None], np.array([len(samples)], np.int64), sex=given)
         decider = make_decider(self.card, threshold if reject else 0.0)
-        is_silent = reject and not has_speech(samples, self.card.sampling_rate)
+        is_silent = reject and rate >= LOWEST_RATE and not has_speech(samples, self.card.sampling_rate)
         return Prediction(
             emotion=NO_SPEECH if is_silent else decider(probabilities[0]),
             probabilities=decider.ranked(probabilities[0]),

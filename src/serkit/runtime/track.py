@@ -6,9 +6,10 @@ from itertools import chain
 
 import numpy as np
 
+from serkit.errors import SamplingRateError
 from serkit.runtime.placing import Begin, End, Place, Placer, SpeechRule, Step
 from serkit.runtime.resampling import Resampler
-from serkit.runtime.speech import FRAME, RATE, SpeechListener, detector
+from serkit.runtime.speech import FRAME, LOWEST_RATE, RATE, SpeechListener, detector
 from serkit.types import FloatArray
 
 
@@ -40,11 +41,19 @@ class Track:
         hop: Seconds.
         rule: When there is speech; None where nobody is to look.
         least: Seconds that the model needs.
+
+    Raises:
+        SamplingRateError: If speech is to be found where the rate leaves too little of it.
     """
 
     def __init__(
         self, *, rate: int, model_rate: int, window: float, hop: float, rule: SpeechRule | None, least: float
     ) -> None:
+        if rule and rate < LOWEST_RATE:
+            raise SamplingRateError(
+                f"speech is not found in sound of {rate} Hz, which has lost too much of it; take all of it for speech "
+                "(vad=False, --no-vad)."
+            )
         self._placer = Placer(rate=model_rate, window=window, hop=hop, frame=FRAME, rule=rule, least=least)
         self._sound = Resampler(rate, model_rate)
         self._speech = Resampler(rate, RATE) if rule and model_rate != RATE else None
