@@ -11,7 +11,7 @@ from serkit.errors import RecipeError
 from serkit.runtime.placing import Begin, End, Place, Placer, SpeechRule, Step
 
 RATE, FRAME = 1_000, 0.02
-RULE = SpeechRule(on=0.6, off=0.4, shortest=0.1, pause=0.5, margin=0.1)
+RULE = SpeechRule(on=0.6, off=0.4, shortest=0.1, pause=0.5, margin=0.1, reach=0.1)
 
 
 def placed(
@@ -74,7 +74,7 @@ def test_a_short_pause_does_not_end_speech_and_a_long_one_does() -> None:
 
 
 def test_margins_do_not_overlap() -> None:
-    rule = SpeechRule(on=0.6, off=0.4, shortest=0.1, pause=0.1, margin=0.1)
+    rule = SpeechRule(on=0.6, off=0.4, shortest=0.1, pause=0.1, margin=0.1, reach=0.1)
     steps = list(placed(sound((1, 0), (1, 1), (0.12, 0), (1, 1), (1, 0)), rule=rule))
     ends = [step for step in steps if isinstance(step, End)]
     assert [(one.start, one.end) for one in ends] == [(900, 2100), (2100, 3220)]
@@ -103,25 +103,51 @@ def test_a_window_shorter_than_the_model_needs_is_not_placed() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"on": 0.3, "off": 0.5}, {"on": 1.2}, {"off": -0.1}, {"pause": -1.0}, {"margin": 0.6, "pause": 0.5}]
+    "wrong",
+    [
+        {"on": 0.3, "off": 0.5},
+        {"on": 1.2},
+        {"off": -0.1},
+        {"pause": -1.0},
+        {"margin": 0.6, "pause": 0.5},
+        {"reach": 0.05},
+    ],
 )
 def test_a_rule_that_contradicts_itself_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(RecipeError):
         SpeechRule(**wrong)
 
 
+REACHING = SpeechRule(on=0.6, off=0.4, shortest=0.1, pause=0.5, margin=0.1, reach=0.5)
+
+
+def test_windows_may_reach_beyond_the_speech() -> None:
+    """What is said of the speech's beginning and end stays the same."""
+    steps = placed(sound((1, 0), (5, 1), (2, 0)), rule=REACHING)
+    assert windows(steps) == [(500, 3500), (1500, 4500), (2500, 5500), (3500, 6500)]
+    assert (steps[0], steps[-1]) == (Begin(900), End(900, 6100))
+    assert windows(placed(sound((1, 0), (0.4, 1), (2, 0)), rule=REACHING)) == [(500, 1900)]
+    assert windows(placed(sound((0.2, 0), (0.4, 1), (0.3, 0)), rule=REACHING)) == [(0, 900)]
+
+
+def test_windows_do_not_reach_into_the_stretch_before() -> None:
+    steps = placed(sound((1, 0), (1, 1), (0.6, 0), (1, 1), (1, 0)), rule=REACHING)
+    assert windows(steps) == [(500, 2500), (2100, 4100)]
+
+
 runs = st.lists(st.tuples(st.integers(1, 120), st.sampled_from([0.0, 0.5, 0.9])), min_size=1, max_size=12)
 
 
 @given(
-    runs, st.sampled_from([0.5, 1.0, 3.0]), st.sampled_from([0.1, 0.7, 1.0, 4.0]), st.booleans(),
+    runs, st.sampled_from([0.5, 1.0, 3.0]), st.sampled_from([0.1, 0.7, 1.0, 4.0]),
+    st.sampled_from([RULE, REACHING, None]),
     st.lists(st.integers(0, 1200), max_size=6),
 )  # fmt: skip
 def test_what_is_placed_holds_for_any_sound(
-    parts: list[tuple[int, float]], window: float, hop: float, with_rule: bool, cuts: list[int]
+    parts: list[tuple[int, float]], window: float, hop: float, rule: SpeechRule | None, cuts: list[int]
 ) -> None:
     probabilities = [value for count, value in parts for _ in range(count)]
-    rule, length = RULE if with_rule else None, len(probabilities) * 20
+    length, reach = len(probabilities) * 20, 0 if rule is None else round((rule.reach - rule.margin) * RATE)
     steps = placed(probabilities, window=window, hop=hop, rule=rule)
     inside = [cut for cut in cuts if cut <= len(probabilities)]
     assert placed(probabilities, window=window, hop=hop, rule=rule, cuts=inside) == steps
@@ -133,7 +159,7 @@ def test_what_is_placed_holds_for_any_sound(
             start, own = step.start, list[Place]()
         elif isinstance(step, Place):
             assert start is not None
-            assert start <= step.start < step.end <= length
+            assert max(before, start - reach) <= step.start < step.end <= length
             assert step.end - step.start <= round(window * RATE)
             own.append(step)
         else:
@@ -141,19 +167,20 @@ def test_what_is_placed_holds_for_any_sound(
             assert step.end <= length
             before, start = step.end, None
             assert own, "a stretch of speech is always answered"
-            assert own[0].start == step.start
+            assert own[0].start <= step.start
+            assert all(window.start < step.end and window.end <= step.end + reach for window in own)
             if hop <= window:
-                assert own[-1].end == step.end, "nothing is dropped at the end"
+                assert own[-1].end >= step.end, "nothing is dropped at the end"
                 assert all(a.end >= b.start for a, b in itertools.pairwise(own)), "nor between"
     assert start is None, "what begins ends"
 
 
-@given(runs, st.sampled_from([0.5, 3.0]), st.sampled_from([0.1, 1.0, 4.0]), st.booleans())
+@given(runs, st.sampled_from([0.5, 3.0]), st.sampled_from([0.1, 1.0, 4.0]), st.sampled_from([RULE, REACHING, None]))
 def test_no_window_wants_sound_that_was_said_to_be_needed_no_more(
-    parts: list[tuple[int, float]], window: float, hop: float, with_rule: bool
+    parts: list[tuple[int, float]], window: float, hop: float, rule: SpeechRule | None
 ) -> None:
     probabilities = [value for count, value in parts for _ in range(count)]
-    placer = Placer(rate=RATE, window=window, hop=hop, frame=FRAME, rule=RULE if with_rule else None)
+    placer = Placer(rate=RATE, window=window, hop=hop, frame=FRAME, rule=rule)
     needed = 0
     for probability in probabilities:
         for step in placer.push([probability]):

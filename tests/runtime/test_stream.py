@@ -126,7 +126,7 @@ def test_an_utterance_is_the_mean_of_its_windows_by_the_sound_they_are_the_first
     events = events_of(recognizer.stream(sampling_rate=RATE), talk)
     last = next(i for i, event in enumerate(events) if event.kind == "utterance")
     windows = [event for event in events[:last] if event.kind == "emotion"]
-    edges = [windows[0].start, *(window.end for window in windows)]
+    edges = [events[0].start, *(window.end for window in windows)]
     weights = np.diff(edges)
     for name, value in events[last].probabilities.items():
         expected = weights @ [window.probabilities[name] for window in windows] / weights.sum()

@@ -48,6 +48,8 @@ class SpeechRule:
         shortest: Speech begins where it has lasted this long.
         pause: Speech ends where there has been none for this long.
         margin: Added before and behind, since detectors cut the edges of words.
+        reach: How far the windows reach beyond the speech at both ends. Models are trained on clips with a little
+            silence around them, and some hear how loud a voice is by it.
     """
 
     on: float = 0.6
@@ -55,16 +57,15 @@ class SpeechRule:
     shortest: float = 0.1
     pause: float = 0.5
     margin: float = 0.1
+    reach: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 <= self.off <= self.on <= 1:
             raise RecipeError(
                 f"speech begins at a probability of {self.on} and ends below {self.off}: 0 <= off <= on <= 1."
             )
-        if min(self.shortest, self.pause, self.margin) < 0 or self.margin > self.pause:
-            raise RecipeError(
-                "shortest, pause and margin of speech are seconds, and the margin no longer than the pause."
-            )
+        if not 0 <= self.margin <= self.reach <= self.pause or not self.shortest >= 0:
+            raise RecipeError("shortest, margin, reach and pause of speech are seconds: 0 <= margin <= reach <= pause.")
 
 
 class Placer:
@@ -91,17 +92,18 @@ class Placer:
         self._voiced = 0  # end of the last frame of speech, in frames
         self._ended = 0  # where the stretch before ended, in samples
         self._start: int | None = None  # of the stretch that goes on
-        self._next = 0  # start of the next window in it
+        self._first = 0  # where its first window starts
+        self._next = 0  # start of the next one
         self._told = 0  # where the last window of it ended
 
     @property
     def needed(self) -> int:
         """The first sample that a coming window may still want."""
         if self._start is not None:
-            return max(self._start, min(self._next, self._told - self._shortest_last))
+            return max(self._first, min(self._next, self._told - self._shortest_last))
         if self._rule is None:
             return 0
-        back = self._run * self._frame + self._rule.margin
+        back = self._run * self._frame + self._rule.reach
         return max(
             self._ended, round(self._frames * self._frame * self._rate) - round((back + self._frame) * self._rate)
         )
@@ -112,8 +114,8 @@ class Placer:
             self._frames += 1
             if self._rule is None:
                 if self._start is None:
-                    yield self._begin(0)
-                yield from self._place(self._samples(self._frames))
+                    yield self._begin(0, 0)
+                yield from self._place(self._samples(self._frames), self._samples(self._frames))
             elif self._start is None:
                 yield from self._wait(probability, self._rule)
             else:
@@ -123,53 +125,62 @@ class Placer:
         """End the sound after ``length`` samples."""
         if self._rule is None:
             if self._start is None and length:
-                yield self._begin(0)
+                yield self._begin(0, 0)
             if self._start is not None:
-                yield from self._place(length)
-                yield from self._end(length)
+                yield from self._place(length, length)
+                yield from self._end(length, length)
         elif self._start is not None:
-            end = self._samples(self._voiced) + round(self._rule.margin * self._rate)
-            yield from self._end(min(end, length))
+            end, reach = (min(edge, length) for edge in self._edges(self._rule))
+            yield from self._place(end, reach)
+            yield from self._end(end, reach)
 
     def _wait(self, probability: float, rule: SpeechRule) -> Iterator[Step]:
         is_speech = probability >= (rule.off if self._run else rule.on)
         self._run = self._run + 1 if is_speech else 0
         if self._run and self._run * self._frame >= rule.shortest - 1e-9:
-            first = self._samples(self._frames - self._run) - round(rule.margin * self._rate)
+            voiced = self._samples(self._frames - self._run)
+            start, first = (voiced - round(seconds * self._rate) for seconds in (rule.margin, rule.reach))
             self._voiced, self._run = self._frames, 0
-            yield self._begin(max(first, self._ended))
-            yield from self._place(self._edge(rule))
+            yield self._begin(max(start, self._ended), max(first, self._ended))
+            yield from self._place(*self._seen(rule))
 
     def _go_on(self, probability: float, rule: SpeechRule) -> Iterator[Step]:
         if probability >= rule.off:
             self._voiced = self._frames
-        yield from self._place(self._edge(rule))
+        yield from self._place(*self._seen(rule))
         if (self._frames - self._voiced) * self._frame >= rule.pause - 1e-9:
-            yield from self._end(self._edge(rule))
+            yield from self._end(*self._seen(rule))
 
-    def _begin(self, start: int) -> Begin:
-        self._start = self._next = self._told = start
+    def _begin(self, start: int, first: int) -> Begin:
+        self._start = start
+        self._first = self._next = self._told = first
         return Begin(start)
 
-    def _place(self, until: int) -> Iterator[Place]:
-        while self._next + self._window <= until:
+    def _place(self, end: int, reach: int) -> Iterator[Place]:
+        """Place the windows that lie before ``reach``, if there is enough in them of the speech before ``end``."""
+        while self._next + self._window <= reach and self._next + self._shortest_last <= end:
             self._told = self._next + self._window
             yield Place(self._next, self._told)
             self._next += self._hop
 
-    def _end(self, end: int) -> Iterator[Step]:
+    def _end(self, end: int, reach: int) -> Iterator[Step]:
         assert self._start is not None
         if end > max(self._told, self._next):
-            first = self._next if end - self._next >= self._shortest_last else end - self._shortest_last
-            first = max(first, self._start)
-            if end - first >= self._least:
-                yield Place(first, end)
+            first = max(min(self._next, end - self._shortest_last), self._first)
+            last = min(reach, first + self._window)
+            if last - first >= self._least:
+                yield Place(first, last)
         yield End(self._start, end)
         self._start, self._ended = None, end
 
-    def _edge(self, rule: SpeechRule) -> int:
-        """Where the stretch would end if nothing more were said; never beyond what has been seen."""
-        return min(self._samples(self._voiced) + round(rule.margin * self._rate), self._samples(self._frames))
+    def _seen(self, rule: SpeechRule) -> tuple[int, int]:
+        """Return where the stretch would end, and how far windows reach, if no more were said; within what was seen."""
+        end, reach = self._edges(rule)
+        return min(end, self._samples(self._frames)), min(reach, self._samples(self._frames))
+
+    def _edges(self, rule: SpeechRule) -> tuple[int, int]:
+        voiced = self._samples(self._voiced)
+        return voiced + round(rule.margin * self._rate), voiced + round(rule.reach * self._rate)
 
     def _samples(self, frames: int) -> int:
         return round(frames * self._frame * self._rate)

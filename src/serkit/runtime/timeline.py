@@ -139,9 +139,10 @@ def merge_windows(windows: list[Window], speech: Speech, decider: Decider) -> It
     edges. A segment's probabilities are the mean over its windows by that time.
     """
     middles = [(window.start + window.end) / 2 for window in windows]
-    inner = [round((a + b) / 2, 4) for a, b in itertools.pairwise(middles)]
+    inner = [min(max(round((a + b) / 2, 4), speech.start), speech.end) for a, b in itertools.pairwise(middles)]
     edges = [speech.start, *inner, speech.end]
-    cells = zip(windows, itertools.pairwise(edges), strict=True) if windows else ()
+    spans = zip(windows, itertools.pairwise(edges), strict=True) if windows else ()
+    cells = [(window, span) for window, span in spans if span[0] < span[1]]
     for emotion, group in itertools.groupby(cells, key=lambda cell: cell[0].emotion):
         own = list(group)
         weights = np.array([end - start for _, (start, end) in own])
