@@ -22,7 +22,7 @@ from serkit.annotations.sketch import (
 )
 from serkit.labels import EMOTIONS
 from serkit.timeline import PEAK_SECONDS
-from serkit.types import UNCERTAIN, Window
+from serkit.types import UNCERTAIN, Speech, Window
 
 # Machado, Oliveira and Fernandes, 2009, severity 1: how linear RGB looks to those who lack a kind of cone.
 SIGHTS = {
@@ -91,6 +91,14 @@ def test_windows_that_overlap_meet_halfway_between_their_centres_and_others_keep
     assert found.ends.tolist() == [2.0, 2.875, 4.5, 9.0]
     assert found.shares[:, 0].tolist() == [1, 1, 1, 1]
     assert bands(timeline(), 0).shares.shape == (0, 3)
+
+
+def test_bands_end_with_the_speech_though_windows_reach_beyond() -> None:
+    times = [(0.5, 3.5), (1.5, 4.9), (5.0, 6.5)]
+    windows = tuple(Window(start=s, end=e, emotion="anger", probabilities={"anger": 1.0}) for s, e in times)
+    spoken = (Speech(start=0.9, end=4.5), Speech(start=5.4, end=6.1), Speech(start=0, end=9, channel=1))
+    found = bands(timeline(windows=windows, speech=spoken), 0)
+    assert list(zip(found.starts.tolist(), found.ends.tolist(), strict=True)) == [(0.9, 2.6), (2.6, 4.5), (5.4, 6.1)]
 
 
 @given(st.integers(1, 400), st.integers(1, 50))

@@ -92,7 +92,7 @@ def envelope(peaks: FloatArray, columns: int) -> tuple[FloatArray, float]:
 def bands(timeline: Timeline, channel: int) -> Bands:
     """Return what each window speaks for: where two overlap, the border lies halfway between their centres.
 
-    Elsewhere a window speaks for all that it heard, so the first and the last of a stretch of speech reach its edges.
+    Elsewhere a window speaks for all the speech that it heard, so the first and the last of a stretch reach its edges.
     """
     windows = [window for window in timeline.windows if window.channel == channel]
     begins = np.array([window.start for window in windows], dtype=np.float64)
@@ -104,7 +104,21 @@ def bands(timeline: Timeline, channel: int) -> Bands:
     borders = (centres[1:] + centres[:-1]) / 2
     starts[1:][overlap] = borders[overlap]
     ends[:-1][overlap] = borders[overlap]
+    speech = [(stretch.start, stretch.end) for stretch in timeline.speech if stretch.channel == channel]
+    if speech and windows:  # windows reach beyond it
+        starts, ends = _within(starts, ends, centres, np.array(speech))
     return Bands(starts, ends, np.array(shares, dtype=np.float32).reshape(len(windows), len(timeline.classes)))
+
+
+def _within(
+    starts: NDArray[np.float64], ends: NDArray[np.float64], centres: NDArray[np.float64], speech: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cut each span to the stretch of speech (M, 2) that its window's centre is the nearest to."""
+    before = np.clip(np.searchsorted(speech[:, 0], centres, "right") - 1, 0, None)
+    after = np.minimum(before + 1, len(speech) - 1)
+    is_nearer = speech[after, 0] - centres < np.maximum(centres - speech[before, 1], 0)
+    own = speech[np.where(is_nearer & (after > before), after, before)]
+    return np.clip(starts, own[:, 0], own[:, 1]), np.clip(ends, own[:, 0], own[:, 1])
 
 
 def thinned(whole: Bands, count: int, duration: float) -> Bands:
