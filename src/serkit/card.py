@@ -67,6 +67,8 @@ class Card:
         is_sharing_allowed: Whether all the corpora allow passing on what is derived from them.
         not_for: Uses that it must not be put to.
         recipe: The resolved recipe.
+        needs_equal_lengths: Whether utterances of different lengths must not be padded into one batch; the runtime then
+            runs them one by one.
         calibration: How far the probabilities could be trusted on validation speakers, and what follows for
             ``uncertain`` and for sets of classes; see ``docs/CALIBRATION.md``. Empty without validation.
     """
@@ -94,6 +96,7 @@ class Card:
     recipe: Mapping[str, Any]
     weights_digest: str = ""
     is_sharing_allowed: bool = True
+    needs_equal_lengths: bool = False
     calibration: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -15,6 +15,7 @@ from serkit.lab.features import feature_names
 from serkit.runtime.recognizer import Recognizer
 from serkit.tables import read_rows
 from synthetic import voice
+from tiny_encoders import write_checkpoint
 
 
 def test_features_are_listed_with_kind_and_size(call: Call) -> None:
@@ -102,3 +103,19 @@ def test_a_model_with_sex_trained_on_changed_waveforms_uses_the_sex(
     ]
     assert len(set(answers)) == 3
     assert recognizer.predict(clip, sampling_rate=16_000).probabilities["anger"] == answers[2]
+
+
+def test_frames_of_an_encoder_are_extracted_by_its_folder(call: Call, emodb_dir: Path, tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="needs serkit[ssl]")
+    folder = write_checkpoint(tmp_path / "encoder", "wav2vec2")
+    output = tmp_path / "means.npz"
+    done = call(
+        "features", "extract", "emodb", "--feature", f"ssl:{folder}", "--data", f"emodb={emodb_dir}", "-o", output
+    )
+    assert done.code == 0, done.err
+    with np.load(output) as rows:
+        assert len(rows) == 56
+        assert {rows[name].shape for name in rows} == {(1, 32)}
+    assert_one_sentence(
+        call("features", "extract", "emodb", "--feature", "ssl:", "--data", f"emodb={emodb_dir}"), "ssl"
+    )

@@ -38,7 +38,11 @@ def list_features(as_json: JsonOption = False) -> None:
 def extract(
     corpora: Annotated[list[str], typer.Argument(help="Corpora, or names of your own data given by --data.")],
     feature: Annotated[
-        list[str], typer.Option(help="A front end, several stand side by side; or egemaps or compare2016 of openSMILE.")
+        list[str],
+        typer.Option(
+            help="A front end, several stand side by side; egemaps or compare2016 of openSMILE; ssl:NAME, the mean of "
+            "a pretrained encoder's frames, by its name on a hub or its folder."
+        ),
     ],
     data: DataOption = None,
     output: Annotated[
@@ -53,7 +57,7 @@ def extract(
     from serkit.watch import RichWatch
 
     watch = RichWatch()
-    front = build_front([{"name": name} for name in feature])
+    front = build_front([_named(name) for name in feature])
     names: tuple[str, ...] = ()
     if front.kind == "vector":
         names = front.names if isinstance(front, OpenSmile) else tuple(f"f{i}" for i in range(front.size))
@@ -97,6 +101,12 @@ def _needs_nothing(name: str) -> bool:
     except SerkitError:
         return False
     return True
+
+
+def _named(feature: str) -> dict[str, str]:
+    """Return a feature as a recipe has it; ``ssl:NAME`` says which encoder."""
+    name, _, model = feature.partition(":")
+    return {"name": name, "model": model, "pooling": "mean"} if name == "ssl" else {"name": feature}
 
 
 def _check_output(output: Path | None, *, is_vector: bool) -> None:

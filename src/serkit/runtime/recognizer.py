@@ -151,6 +151,12 @@ class Recognizer:
         Raises:
             InferenceError: If ONNX Runtime fails, for want of memory, say.
         """
+        if self.card.needs_equal_lengths and len(set(lengths.tolist())) > 1:
+            parts = [
+                self.run(waveform[i : i + 1, :n], lengths[i : i + 1], sex=None if sex is None else sex[i : i + 1])
+                for i, n in enumerate(lengths.tolist())
+            ]
+            return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
         feeds = {"waveform": waveform, "lengths": lengths}
         if "sex" in self.card.inputs:
             feeds["sex"] = np.full(len(lengths), SEX_VALUES["unknown"], np.float32) if sex is None else sex

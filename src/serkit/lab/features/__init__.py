@@ -36,6 +36,8 @@ _FEATURES = {
 
 _PROGRAMS = {"egemaps": "eGeMAPSv02", "compare2016": "ComParE_2016"}  # openSMILE's, which no model file can hold
 
+_PRETRAINED = {"ssl": ("ssl", "Ssl")}  # what cannot be built without saying which encoder
+
 Named = Mapping[str, Any]  # a front end's name and those settings that differ from its defaults
 
 
@@ -51,8 +53,9 @@ def resolve_feature(name: str, settings: dict[str, Any]) -> FrontConfig:
         UnknownNameError: If there is none of that name.
         RecipeError: If a setting is unknown or impossible.
     """
-    if name not in (*_FEATURES, *_PROGRAMS):
-        raise unknown_name("feature", name, (*_FEATURES, *_PROGRAMS, SEX), "serkit features list")
+    known = (*_FEATURES, *_PROGRAMS, *_PRETRAINED)
+    if name not in known:
+        raise unknown_name("feature", name, (*known, SEX), "serkit features list")
     given = {"functionals": _PROGRAMS[name], **settings} if name in _PROGRAMS else settings
     config: type[FrontConfig] = getattr(_module(name), f"{_class_of(name)}Config")
     return build_settings(config, given, where=f"features: {name}")
@@ -104,8 +107,12 @@ def build_front(features: Sequence[Named]) -> Front:
 
 
 def _module(name: str) -> Any:
-    return import_module(f"serkit.lab.features.{_FEATURES[name][0] if name in _FEATURES else 'opensmile_features'}")
+    return import_module(f"serkit.lab.features.{_place_of(name)[0]}")
 
 
 def _class_of(name: str) -> str:
-    return _FEATURES[name][1] if name in _FEATURES else "OpenSmile"
+    return _place_of(name)[1]
+
+
+def _place_of(name: str) -> tuple[str, str]:
+    return (_FEATURES | _PRETRAINED).get(name, ("opensmile_features", "OpenSmile"))

@@ -55,6 +55,11 @@ class Composite(Front):
         return all(part.has_graph for part in self.parts)
 
     @property
+    def needs_equal_lengths(self) -> bool:  # type: ignore[override]
+        """Whether a part does."""
+        return any(part.needs_equal_lengths for part in self.parts)
+
+    @property
     def version(self) -> str:  # type: ignore[override]
         """Of the programs that parts call."""
         return " ".join(str(part.version) for part in self.parts if part.version)

@@ -64,12 +64,15 @@ class Front(nn.Module, ABC):
         size: F, the numbers per frame (or in the vector, or the rows of the picture).
         has_graph: Whether it can stand in a model file.
         version: Of another program that it calls, which changes its numbers.
+        needs_equal_lengths: Whether its graph gives an utterance in a padded batch what it would get alone only where
+            all are as long; elsewhere it sees to that itself.
         kind: ``frames``: (B, F, N), N growing with the sound; ``vector``: (B, F, 1); ``image``: (B, F, N) of one size.
     """
 
     name: str = ""
     has_graph: bool = True
     version: str = ""
+    needs_equal_lengths: bool = False
     kind: Kind = "frames"
     size: int
     config: Any

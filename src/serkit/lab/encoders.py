@@ -1,0 +1,156 @@
+"""Pretrained audio encoders of transformers, by the name on a hub or a local folder.
+
+Weights are read from safetensors alone: a checkpoint that has only a pickle is refused. Nothing is downloaded without a
+name that says so; what is read once in a process is kept.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from serkit.errors import MissingExtraError, RecipeError
+
+FAMILIES = (
+    "data2vec-audio", "hubert", "sew", "unispeech", "unispeech-sat", "wav2vec2", "wav2vec2-conformer", "wavlm",
+)  # fmt: skip
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is known of an encoder without its weights.
+
+    Attributes:
+        model: As a recipe names it.
+        folder: Where its files lie.
+        config: transformers' own.
+        family: One of :data:`FAMILIES`.
+        sampling_rate: Hz of the waveform that it takes.
+        is_normalised: Whether each utterance is brought to mean 0 and variance 1 before, as its preprocessor says.
+    """
+
+    model: str
+    folder: Path
+    config: Any
+    family: str
+    sampling_rate: int
+    is_normalised: bool
+
+    @property
+    def size(self) -> int:
+        """D, of its frames."""
+        return int(self.config.hidden_size)
+
+    @property
+    def layers(self) -> int:
+        """How many transformer layers it has."""
+        return int(self.config.num_hidden_layers)
+
+    @property
+    def is_padding_blind(self) -> bool:
+        """Whether an attention mask makes padding harmless: not where a group norm runs over the whole sound."""
+        return getattr(self.config, "feat_extract_norm", "layer") != "group"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its settings and weights."""
+        return _digest(self.folder)
+
+
+def open_checkpoint(model: str, revision: str = "") -> Checkpoint:
+    """Find a checkpoint and read its settings.
+
+    Args:
+        model: A folder, or a name on the Hugging Face hub such as ``facebook/wav2vec2-base``; one that has been
+            downloaded before needs no network.
+        revision: Of a hub name: a branch, tag or commit; empty for the newest.
+
+    Raises:
+        MissingExtraError: If transformers is not installed.
+        RecipeError: If there is no such checkpoint, it is of no known family, or has no safetensors.
+    """
+    if not model:
+        raise RecipeError("ssl: say which encoder: model: facebook/wav2vec2-base, say, or a folder.")
+    return _open(model, revision)
+
+
+@cache
+def load_encoder(model: str, revision: str = "") -> nn.Module:
+    """Return an encoder with its weights, frozen, in evaluation mode; errors are those of :func:`open_checkpoint`."""
+    checkpoint = open_checkpoint(model, revision)
+    if not any((checkpoint.folder / name).is_file() for name in _WEIGHTS):
+        raise RecipeError(
+            f"ssl: the checkpoint {model!r} has no {_WEIGHTS[0]} in {str(checkpoint.folder)!r}: convert it, since "
+            "serkit loads no pickle (pytorch_model.bin)."
+        )
+    auto = _transformers("AutoModel")
+    encoder: nn.Module = auto.from_pretrained(checkpoint.folder, use_safetensors=True, local_files_only=True)
+    return encoder.eval().requires_grad_(requires_grad=False)
+
+
+@cache
+def _open(model: str, revision: str) -> Checkpoint:
+    folder = _folder_of(model, revision)
+    try:
+        config = _transformers("AutoConfig").from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"ssl: {str(folder)!r} is no checkpoint of transformers ({_first_line(error)}).") from error
+    if config.model_type not in FAMILIES:
+        raise RecipeError(
+            f"ssl: {model!r} is a {config.model_type!r}; those that take a waveform are {', '.join(FAMILIES)}."
+        )
+    about = folder / "preprocessor_config.json"
+    read: dict[str, Any] = json.loads(about.read_text("utf-8")) if about.is_file() else {}
+    return Checkpoint(
+        model,
+        folder,
+        config,
+        config.model_type,
+        int(read.get("sampling_rate", 16_000)),
+        bool(read.get("do_normalize", True)),
+    )
+
+
+def _folder_of(model: str, revision: str) -> Path:
+    if Path(model).is_dir():
+        return Path(model)
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    except ImportError as error:
+        raise MissingExtraError("encoders of transformers", "ssl") from error
+    wanted = ["*.json", "*.safetensors"]
+    try:
+        return Path(snapshot_download(model, revision=revision or None, allow_patterns=wanted))
+    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
+        raise RecipeError(
+            f"ssl: there is no folder {model!r}, and it could not be fetched from the hub ({_first_line(error)}). "
+            f"Download config.json, preprocessor_config.json and model.safetensors from https://huggingface.co/{model} "
+            "into a folder, and name that."
+        ) from error
+
+
+def _transformers(name: str) -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingExtraError("encoders of transformers", "ssl") from error
+    return getattr(transformers, name)
+
+
+@cache
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted([*folder.glob("*.json"), *folder.glob("*.safetensors")]):
+        with file.open("rb") as content:
+            digest.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
