@@ -69,7 +69,7 @@ def test_speech_begins_is_answered_ends_and_is_summed_up(recognizer: Recognizer,
     assert kinds[-2:] == ["speech_end", "utterance"]
     for event in events:
         if event.kind in ("emotion", "utterance"):
-            assert event.emotion == next(iter(event.probabilities))
+            assert event.emotion in (next(iter(event.probabilities)), "uncertain")
             assert sum(event.probabilities.values()) == pytest.approx(1, abs=1e-5)
             assert list(event.probabilities.values()) == sorted(event.probabilities.values(), reverse=True)
     utterances = [(event.start, event.end) for event in events if event.kind == "utterance"]
@@ -77,7 +77,7 @@ def test_speech_begins_is_answered_ends_and_is_summed_up(recognizer: Recognizer,
 
 
 @given(st.lists(st.integers(1, 30_000), min_size=1, max_size=8))
-@settings(max_examples=15)
+@settings(max_examples=10)
 def test_how_sound_is_cut_changes_nothing(sizes: list[int]) -> None:
     """Nor does it at a rate that is resampled."""
     recognizer, talk, rate = _cached()
@@ -96,7 +96,7 @@ def _cached() -> tuple[Recognizer, FloatArray, int]:
 def share(recognizer: Recognizer, talk: FloatArray) -> None:
     """Hypothesis takes no fixtures of a narrower scope."""
     if not _shared:
-        _shared.append((recognizer, resample(talk, RATE, 22_050), 22_050))
+        _shared.append((recognizer, resample(talk[4 * RATE :], RATE, 22_050), 22_050))  # it begins within speech
 
 
 def test_pieces_of_a_single_sample_are_heard(recognizer: Recognizer, talk: FloatArray) -> None:
@@ -158,7 +158,7 @@ def test_below_8000_hz_speech_is_not_looked_for(recognizer: Recognizer, talk: Fl
     with pytest.raises(SamplingRateError, match="speech is not found in sound of 4000 Hz"):
         recognizer.stream(sampling_rate=4_000)
     assert sum(e.kind == "emotion" for e in events_of(recognizer.stream(sampling_rate=4_000, vad=False), sound)) == 10
-    assert recognizer.predict(sound, sampling_rate=4_000).emotion in recognizer.card.classes
+    assert recognizer.predict(sound, sampling_rate=4_000).emotion != "no speech"
 
 
 @pytest.mark.parametrize("channels", [2, 8])
