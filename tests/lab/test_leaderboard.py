@@ -122,6 +122,14 @@ def test_a_run_without_validation_has_an_empty_cell(tmp_path: Path) -> None:
 # The committed runs
 
 
+def is_saved_again(folder: Path, name: str) -> bool:
+    """Whether a folder holds the headline that stands beside it under its own name, file by file."""
+    original = folder.with_name(name)
+    return folder.name.endswith("-best") and all(
+        (original / file.name).read_bytes() == file.read_bytes() for file in folder.iterdir()
+    )
+
+
 @each_result
 def test_a_committed_runs_numbers_follow_from_its_predictions(folder: Path) -> None:
     """Anew from the table, by the metrics alone; to the second decimal that is stored."""
@@ -150,10 +158,10 @@ def test_a_committed_run_is_complete_and_its_recipe_says_how_it_was_made(folder:
     if not stored["complete"]:
         pytest.skip(f"{folder.name} is not finished")
     recipe, environment = load_recipe(folder / "recipe.yaml"), read_json(folder, "env.json")
-    assert stored["name"] == folder.name
+    assert stored["name"] == folder.name or is_saved_again(folder, stored["name"])
     assert {"manifest_digest", "serkit", "torch"} <= environment.keys()
     if stored["protocol"] != "unseen_corpus":  # the recipe of a model that is scored elsewhere is the model's
-        assert recipe.name == folder.name
+        assert recipe.name == stored["name"]
         assert stored["seeds"] == list(recipe.seeds)
         assert stored["corpora"] == list(recipe.corpora)
 
