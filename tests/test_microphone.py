@@ -71,6 +71,19 @@ def test_a_microphone_that_is_not_there_is_named(device: Device) -> None:
         pass
 
 
+def test_a_microphone_that_does_not_start_is_named(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy:
+        def __enter__(self) -> None:
+            raise device.PortAudioError("device busy")
+
+        def __exit__(self, *error: object) -> None:
+            raise AssertionError("it was never open")
+
+    monkeypatch.setattr(device, "InputStream", lambda **about: Busy())
+    with pytest.raises(AudioUnreadableError, match="cannot open a microphone: device busy"), from_microphone():
+        pass
+
+
 def test_without_sounddevice_the_command_that_installs_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(MissingExtraError, match=r"serkit\[mic\]"), from_microphone():

@@ -42,7 +42,7 @@ MIN_SAMPLING_RATE = 1_000  # no speech is left below it; 1 Hz in a header would 
 MAX_SAMPLING_RATE = 768_000  # the fastest converters sold; more is a wrong number
 MAX_CHANNELS = 64
 _STREAMED_SIZE = 0x7FFFF000  # SoX; arecord and ffmpeg leave larger ones in a WAV header that they cannot go back to
-_UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's word for a FLAC file that was written to a pipe
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's word for a FLAC file that was written to a pipe
 _MP3_FRAME = 1152  # samples: without a Xing header the announced length is an estimate, right to a frame
 _MALFORMED = 3  # libsndfile's SF_ERR_MALFORMED_FILE
 _BLOCK = 1 << 20
@@ -135,7 +135,7 @@ def probe(source: str | os.PathLike[str]) -> AudioInfo:
             _checked_form(info.sampling_rate, info.channels, name)
             return info
         with open_sound(stream, source, name) as sound:
-            frames = sound.frames if sound.frames < _UNKNOWN_FRAMES else _decoded(sound, name).shape[1]
+            frames = sound.frames if sound.frames < UNKNOWN_FRAMES else _decoded(sound, name).shape[1]
             return AudioInfo(sound.samplerate, sound.channels, frames / sound.samplerate, sound.format)
 
 
@@ -335,7 +335,7 @@ def decode_pieces(sound: Any, name: str, *, size: int = _BLOCK) -> Iterator[Floa
         count += len(block)
         yield block.T
     tolerated = _MP3_FRAME if sound.format == "MP3" else 0
-    if count + tolerated < sound.frames < _UNKNOWN_FRAMES:
+    if count + tolerated < sound.frames < UNKNOWN_FRAMES:
         raise TruncatedAudioError(f"{name} is cut off: {count} of {sound.frames} samples are there.")
     if not count:
         raise NoSamplesError(f"{name} is a sound file without a single sample.")

@@ -3,7 +3,7 @@
 import queue
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,13 @@ def from_microphone(device: str | None = None) -> Iterator[Source]:
         AudioUnreadableError: If there is no such device, or it stops.
     """
     sounddevice = _sounddevice()
-    chosen: Any = int(device) if device and device.isdigit() else device
+    chosen: Any = int(device) if device and device.isdecimal() else device
     waiting: queue.SimpleQueue[FloatArray] = queue.SimpleQueue()
 
     def note(samples: Any, count: int, moment: Any, status: Any) -> None:
         waiting.put(np.array(samples).mean(axis=1, dtype=np.float32))
 
+    opened = ExitStack()
     try:
         about = sounddevice.query_devices(chosen, "input")
         rate = int(about["default_samplerate"])
@@ -59,10 +60,11 @@ def from_microphone(device: str | None = None) -> Iterator[Source]:
             samplerate=rate, device=chosen, dtype="float32", blocksize=round(PIECE_SECONDS * rate), callback=note,
             channels=min(2, about["max_input_channels"]),
         )  # fmt: skip
+        opened.enter_context(stream)  # starts it
     except (sounddevice.PortAudioError, ValueError) as error:
         name = f"the microphone {device!r}" if device else "a microphone"
         raise AudioUnreadableError(f"cannot open {name}: {error} (python -m sounddevice lists all).") from error
-    with stream:
+    with opened:
         yield Source(str(about["name"]), rate, _taken(waiting, str(about["name"])))
 
 

@@ -12,7 +12,16 @@ from typing import BinaryIO
 import numpy as np
 
 from serkit import media
-from serkit.audio import AudioSource, check_rate, check_samples, decode_pieces, open_sound, open_stream, source_name
+from serkit.audio import (
+    UNKNOWN_FRAMES,
+    AudioSource,
+    check_rate,
+    check_samples,
+    decode_pieces,
+    open_sound,
+    open_stream,
+    source_name,
+)
 from serkit.errors import SamplingRateError
 from serkit.types import FloatArray
 
@@ -90,6 +99,16 @@ def _gathered(
             waiting, count = [], 0
     if count:
         yield check_samples(np.concatenate(waiting, axis=1), name)
+
+
+def announced_duration(path: str | os.PathLike[str]) -> int | None:
+    """Return how many seconds a file says that it lasts, or None where it would have to be decoded for that."""
+    name = source_name(path)
+    with open_stream(path, name) as stream:
+        if media.container_of(stream):
+            return None
+        with open_sound(stream, path, name) as sound:
+            return round(sound.frames / sound.samplerate) if sound.frames < UNKNOWN_FRAMES else None
 
 
 def file_name(audio: AudioSource | os.PathLike[str]) -> str:

@@ -34,7 +34,7 @@ class Timeline:
     sampling_rate: int
     channels: int
     classes: tuple[str, ...]
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     peaks: FloatArray = field(repr=False, compare=False)
     name: str = ""
     model: str = ""

@@ -108,8 +108,8 @@ class Window:
     start: float
     end: float
     emotion: str
-    probabilities: Mapping[str, float]
-    embedding: FloatArray | None = None
+    probabilities: Mapping[str, float] = field(hash=False)
+    embedding: FloatArray | None = field(default=None, hash=False, compare=False)
     channel: int = 0
 
 
@@ -128,7 +128,7 @@ class Segment:
     start: float
     end: float
     emotion: str
-    probabilities: Mapping[str, float]
+    probabilities: Mapping[str, float] = field(hash=False)
     channel: int = 0
 
 

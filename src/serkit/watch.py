@@ -14,8 +14,8 @@ class Watch:
         """Say something once."""
 
     @contextmanager
-    def bar(self, label: str, total: int) -> Iterator[Callable[[int, str], None]]:
-        """Count up to a total; what it yields takes how many are done and a remark."""
+    def bar(self, label: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
+        """Count up to a total, where it is known; what it yields takes how many are done and a remark."""
         yield lambda done, remark: None
 
 
@@ -30,7 +30,7 @@ class RichWatch(Watch):
         self._console.print(text, markup=False)
 
     @contextmanager
-    def bar(self, label: str, total: int) -> Iterator[Callable[[int, str], None]]:
+    def bar(self, label: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
         """Draw a bar that goes away when it is done."""
         if not self._console.is_terminal:
             yield lambda done, remark: None

@@ -2,8 +2,12 @@
 
 import csv
 import io
+import itertools
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +15,11 @@ import soundfile
 
 import serkit
 from calling import Call, assert_one_sentence
+from serkit import microphone
 from serkit.annotations import FORMATS
 from serkit.audio import load_audio
+from serkit.errors import AudioUnreadableError
+from serkit.recordings import announced_duration
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RATE = 16_000
@@ -120,3 +127,53 @@ def test_where_there_is_no_terminal_events_are_lines(call: Call, file: Path) -> 
 def test_without_a_microphone_the_extra_is_named(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "sounddevice", None)
     assert_one_sentence(call("listen"), "serkit[mic]")
+
+
+def test_outputs_that_cannot_be_written_show_before_the_work(call: Call, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "file").touch()
+    assert_one_sentence(call("timeline", file, "-o", tmp_path / "folder.json"), "is a folder")
+    assert_one_sentence(call("timeline", file, "-o", tmp_path / "file" / "t.json"), "cannot be written")
+
+
+def test_an_output_that_fails_does_not_take_the_others_with_it(
+    call: Call, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(timeline: object, path: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("serkit.timeline.Timeline.plot", lambda self, path, audio: full(self, path))
+    done = call("timeline", file, "-o", tmp_path / "t.svg", "-o", tmp_path / "t.csv")
+    assert (done.code, (tmp_path / "t.csv").is_file()) == (1, True)
+    assert "t.svg: No space left on device" in done.err
+
+
+def test_what_was_said_before_a_source_failed_is_answered(
+    call: Call, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(path: Path, *, speed: float) -> Any:
+        @contextmanager
+        def opened() -> Iterator[microphone.Source]:
+            with plain(path, speed=speed) as source:
+
+                def pieces() -> Iterator[Any]:
+                    yield from itertools.islice(source.pieces, 30)
+                    raise AudioUnreadableError("the microphone is gone.")
+
+                yield microphone.Source("gone", source.sampling_rate, pieces())
+
+        return opened()
+
+    plain = microphone.from_file
+    monkeypatch.setattr(microphone, "from_file", failing)
+    done = call("listen", "--file", file, "--speed", 100)
+    assert done.code == 2
+    assert "all of it from" in done.out
+    assert done.err == "serkit: the microphone is gone.\n"
+
+
+@pytest.mark.parametrize("ending", ["wav", "m4a"])
+def test_how_long_a_file_lasts_is_asked_without_decoding_it(file: Path, ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"sound.{ending}"
+    path.write_bytes(file.read_bytes() if ending == "wav" else b"\0\0\0 ftypM4A " + bytes(40))
+    assert announced_duration(path) == (8 if ending == "wav" else None)

@@ -45,10 +45,15 @@ def test_a_class_may_have_a_threshold_of_its_own() -> None:
     assert decide(row(0.35, 0.3, 0.35)) == "uncertain"
 
 
-@pytest.mark.parametrize("wrong", [-0.1, 1.5, float("nan"), {"fear": 2.0}])
+@pytest.mark.parametrize("wrong", [-0.1, 1.5, float("nan"), {"fear": 2.0}, "0.9", [0.9], {"fear": "x"}])
 def test_a_threshold_that_is_no_probability_is_refused(wrong: Any) -> None:
     with pytest.raises(RecipeError, match="between 0 and 1"):
         make_decider(card(), wrong)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert make_decider(card(threshold=0.6), np.int64(0))(row(0.2, 0.5, 0.3)) == "fear"  # type: ignore[arg-type]
+    assert make_decider(card(), np.float32(0.9))(row(0.2, 0.5, 0.3)) == "uncertain"  # type: ignore[arg-type]
 
 
 def test_a_class_that_the_model_does_not_know_is_refused() -> None:
@@ -72,7 +77,9 @@ def test_a_coverage_that_the_card_does_not_have_is_refused() -> None:
     with pytest.raises(UnknownNameError, match=r"coverage of 0\.7; it has 0\.9"):
         classes_within(card(conformal={"0.9": 0.2}), {"anger": 1.0}, 0.7)
     with pytest.raises(UnknownNameError, match="exported without validation answers"):
-        classes_within(card(), {"anger": 1.0}, 0.9)
+        classes_within(card(conformal=None), {"anger": 1.0}, 0.9)
+    with pytest.raises(UnknownNameError, match="coverage of x"):
+        classes_within(card(conformal={"0.9": 0.2}), {"anger": 1.0}, "x")  # type: ignore[arg-type]
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3), st.floats(0, 1))

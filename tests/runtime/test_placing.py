@@ -190,3 +190,20 @@ def test_no_window_wants_sound_that_was_said_to_be_needed_no_more(
     for step in placer.finish(len(probabilities) * 20):
         if isinstance(step, Place):
             assert step.start >= needed
+
+
+@given(st.sampled_from([0.5, 1.0, 1.5, 3.0]), st.integers(20, 300))
+def test_half_a_window_or_half_a_second_of_it_is_speech(window: float, frames: int) -> None:
+    """However far windows reach: of a short one silence would be most."""
+    rule = SpeechRule(on=0.6, off=0.4, shortest=0.1, pause=0.5, margin=0.1, reach=0.5)
+    steps = placed([*sound((1, 0)), *[1.0] * frames, *sound((1, 0))], window=window, hop=0.5, rule=rule)
+    voiced = (1000, 1000 + 20 * frames)
+    for start, end in windows(steps):
+        heard = min(end, voiced[1]) - max(start, voiced[0])
+        assert heard >= min(500, (end - start) / 2, voiced[1] - voiced[0]) - 200
+
+
+@pytest.mark.parametrize("wrong", [{"shortest": float("inf")}, {"pause": float("inf")}, {"pause": float("nan")}])
+def test_a_rule_that_never_ends_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(RecipeError, match="below 60"):
+        SpeechRule(**wrong)

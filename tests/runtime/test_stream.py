@@ -1,5 +1,5 @@
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from serkit import Recognizer
 from serkit.audio import load_audio, resample
 from serkit.errors import (
     AudioShapeError,
+    InferenceError,
     NonFiniteAudioError,
     RecipeError,
     SamplingRateError,
@@ -20,6 +21,7 @@ from serkit.errors import (
     UnknownNameError,
 )
 from serkit.runtime.placing import SpeechRule
+from serkit.runtime.speech import detector
 from serkit.runtime.stream import Stream
 from serkit.types import FloatArray, StreamEvent
 
@@ -283,3 +285,59 @@ def test_an_event_is_plain_data(recognizer: Recognizer, talk: FloatArray) -> Non
 
 def test_the_public_names_are_there() -> None:
     assert {"Timeline", "StreamEvent", "Window", "Segment"} <= set(serkit.__all__)
+
+
+# When something fails
+
+
+def test_what_a_model_failed_to_answer_is_answered_at_the_next_call(
+    recognizer: Recognizer, talk: FloatArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = events_of(recognizer.stream(sampling_rate=RATE), talk)
+    plain, calls = Recognizer.run, [0]
+
+    def run(self: Recognizer, *args: Any, **more: Any) -> Any:
+        calls[0] += 1
+        if calls[0] in (2, 5, 6):
+            raise InferenceError("no memory")
+        return plain(self, *args, **more)
+
+    monkeypatch.setattr(Recognizer, "run", run)
+    stream, found = recognizer.stream(sampling_rate=RATE), list[StreamEvent]()
+    for start in range(0, len(talk), 8_000):
+        try:
+            found += stream.push(talk[start : start + 8_000])
+        except InferenceError:
+            continue
+    for _ in range(3):
+        try:
+            found += stream.flush()
+            break
+        except InferenceError:
+            continue
+    assert calls[0] > 6
+    assert_same(found, expected)
+
+
+def test_a_detector_that_fails_is_an_error_of_ours(
+    recognizer: Recognizer, talk: FloatArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        def run(self, *args: Any) -> Any:
+            raise RuntimeError("no memory")
+
+    monkeypatch.setattr(detector(), "_session", Broken())
+    (answer,) = recognizer.predict_many([talk], sampling_rate=RATE, on_error="return")
+    assert isinstance(answer, InferenceError)
+
+
+def test_a_window_that_the_model_is_too_short_for_is_refused(recognizer: Recognizer) -> None:
+    card = replace(recognizer.card, minimum_duration=2.0)
+    with pytest.raises(RecipeError, match=r"the model needs 2 s, and a window has 1\.5 s"):
+        Recognizer(recognizer._session, card).stream(sampling_rate=RATE, window=1.5)
+
+
+@pytest.mark.parametrize(("wrong", "error"), [({"sex": "f"}, RecipeError), ({"vad": "no"}, TypeError)])
+def test_a_misspelt_choice_is_refused(recognizer: Recognizer, wrong: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        recognizer.stream(sampling_rate=RATE, **wrong)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serkit import Recognizer, recordings
@@ -16,13 +16,14 @@ from serkit.errors import (
     AudioTooShortError,
     EmptyAudioFileError,
     NoSamplesError,
+    RecipeError,
     SamplingRateError,
     TruncatedAudioError,
     UnknownAudioFormatError,
 )
 from serkit.runtime.deciding import Decider
 from serkit.runtime.timeline import merge_windows
-from serkit.timeline import Timeline
+from serkit.timeline import PEAK_SECONDS, Timeline
 from serkit.types import FloatArray, Speech, Window
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -207,3 +208,52 @@ def test_an_array_that_cannot_be_used_is_refused(
 ) -> None:
     with pytest.raises(error):
         recognizer.timeline(sound, **more)
+
+
+def test_a_misspelt_channel_is_refused(recognizer: Recognizer, talk: FloatArray) -> None:
+    with pytest.raises(RecipeError, match="'mix' or 'separate', not 'seperate'"):
+        recognizer.timeline(talk, sampling_rate=RATE, channels="seperate")  # type: ignore[arg-type]
+
+
+# What is said of it
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100])
+def test_peaks_stand_where_they_were_at_any_rate(recognizer: Recognizer, rate: int) -> None:
+    """Ten seconds with one loud sample: at 11,025 Hz a fiftieth of a second is no whole number of samples."""
+    sound = np.zeros(30 * rate, np.float32)
+    sound[29 * rate] = 0.9
+    peaks = recognizer.timeline(sound, sampling_rate=rate).peaks[0]
+    assert len(peaks) == 1500
+    assert int(peaks.argmax()) * PEAK_SECONDS == pytest.approx(29, abs=PEAK_SECONDS)
+
+
+@given(st.integers(8_000, 50_000))
+@settings(max_examples=10)
+def test_nothing_ends_after_the_recording(samples: int) -> None:
+    found = _recognizers[0].timeline(np.zeros(samples, np.float32), sampling_rate=11_025, vad=False)
+    assert max(found.windows[-1].end, found.segments[-1].end, found.speech[-1].end) <= found.duration
+
+
+_recognizers: list[Recognizer] = []
+
+
+@pytest.fixture(autouse=True)
+def share(recognizer: Recognizer) -> None:
+    """Hypothesis takes no fixtures of a narrower scope."""
+    _recognizers[:] = [recognizer]
+
+
+def test_timelines_with_embeddings_can_be_compared_and_their_parts_hashed(
+    recognizer: Recognizer, talk: FloatArray
+) -> None:
+    one, other = (recognizer.timeline(talk, sampling_rate=RATE, embeddings=True) for _ in range(2))
+    assert one == other
+    assert len({*one.windows, *one.segments}) == len(one.windows) + len(one.segments)
+
+
+def test_the_threshold_in_force_is_among_the_settings(recognizer: Recognizer, talk: FloatArray) -> None:
+    card = recognizer.timeline(talk, sampling_rate=RATE).settings["threshold"]
+    assert card == recognizer.card.calibration["threshold"]
+    some = recognizer.timeline(talk, sampling_rate=RATE, threshold={"anger": 0.9}).settings["threshold"]
+    assert some == dict.fromkeys(recognizer.card.classes, card) | {"anger": 0.9}

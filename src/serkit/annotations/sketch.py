@@ -101,24 +101,24 @@ def bands(timeline: Timeline, channel: int) -> Bands:
     starts, ends = begins.copy(), stops.copy()
     centres = (begins + stops) / 2
     overlap = begins[1:] < stops[:-1]
+    speech = np.array([(stretch.start, stretch.end) for stretch in timeline.speech if stretch.channel == channel])
+    if len(speech) and windows:  # windows reach beyond it
+        own = _nearest(centres, speech)
+        overlap &= own[1:] == own[:-1]
     borders = (centres[1:] + centres[:-1]) / 2
     starts[1:][overlap] = borders[overlap]
     ends[:-1][overlap] = borders[overlap]
-    speech = [(stretch.start, stretch.end) for stretch in timeline.speech if stretch.channel == channel]
-    if speech and windows:  # windows reach beyond it
-        starts, ends = _within(starts, ends, centres, np.array(speech))
+    if len(speech) and windows:
+        starts, ends = (np.clip(edges, speech[own, 0], speech[own, 1]) for edges in (starts, ends))
     return Bands(starts, ends, np.array(shares, dtype=np.float32).reshape(len(windows), len(timeline.classes)))
 
 
-def _within(
-    starts: NDArray[np.float64], ends: NDArray[np.float64], centres: NDArray[np.float64], speech: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Cut each span to the stretch of speech (M, 2) that its window's centre is the nearest to."""
+def _nearest(centres: NDArray[np.float64], speech: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return which stretch of speech (M, 2) each centre (N,) is the nearest to."""
     before = np.clip(np.searchsorted(speech[:, 0], centres, "right") - 1, 0, None)
     after = np.minimum(before + 1, len(speech) - 1)
     is_nearer = speech[after, 0] - centres < np.maximum(centres - speech[before, 1], 0)
-    own = speech[np.where(is_nearer & (after > before), after, before)]
-    return np.clip(starts, own[:, 0], own[:, 1]), np.clip(ends, own[:, 0], own[:, 1])
+    return np.where(is_nearer & (after > before), after, before)
 
 
 def thinned(whole: Bands, count: int, duration: float) -> Bands:

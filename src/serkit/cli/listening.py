@@ -1,13 +1,17 @@
 """``serkit timeline`` and ``serkit listen``: emotions over time, of a recording and of whoever speaks now."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from serkit.errors import SerkitError
 
 if TYPE_CHECKING:
     from serkit.timeline import Timeline
@@ -73,7 +77,7 @@ def timeline(
     from serkit.runtime.recognizer import Recognizer
 
     for path in output or ():
-        check_ending(path)  # a wrong ending shows before an hour of work
+        check_output(path, check_ending(path) in DRAWINGS)  # what cannot be written shows before an hour of work
     recognizer = Recognizer.load(model)
     with _progress(file) as advance:
         found = recognizer.timeline(
@@ -84,9 +88,17 @@ def timeline(
         typer.echo(render(found, format.value), nl=False)
     elif not output:
         _print_timeline(found)
+    failed = 0
     for path in output or ():
-        found.plot(path, audio=file) if check_ending(path) in DRAWINGS else found.save(path)
+        try:
+            found.plot(path, audio=file) if check_ending(path) in DRAWINGS else found.save(path)
+        except (OSError, SerkitError) as error:  # the others are written all the same
+            failed += 1
+            typer.echo(f"serkit: {path}: {getattr(error, 'strerror', None) or error}", err=True)
+            continue
         typer.echo(f"{path}: {len(found.segments)} segments, {_clock(found.duration)}", err=True)
+    if failed:
+        raise typer.Exit(2 if failed == len(output or ()) else 1)
 
 
 def listen(
@@ -121,7 +133,26 @@ def listen(
                         break
             except KeyboardInterrupt:
                 pass
-            show(stream.flush(), None, stream.duration)
+            finally:  # what has been said is answered, whatever ended the sound
+                show(stream.flush(), None, stream.duration)
+
+
+def check_output(path: Path, is_drawing: bool) -> None:
+    """Find out whether a file can be written.
+
+    Raises:
+        DrawingError: If it is a folder, or no folder can hold it.
+        MissingExtraError: If it is a picture, and matplotlib is not installed.
+    """
+    from serkit.errors import DrawingError, MissingExtraError
+
+    if path.is_dir():
+        raise DrawingError(f"{str(path)!r} is a folder; name the file to write.")
+    above = next(folder for folder in (path.parent, *path.parent.parents) if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise DrawingError(f"{str(path)!r} cannot be written: {str(above)!r} is no folder that may be written to.")
+    if is_drawing and path.suffix.lower() != ".html" and find_spec("matplotlib") is None:
+        raise MissingExtraError("drawing a timeline", "plot")
 
 
 def _print_event(events: "list[StreamEvent]", piece: Any, duration: float) -> None:
@@ -151,7 +182,7 @@ def _print_timeline(found: "Timeline") -> None:
     spoken = sum(speech.end - speech.start for speech in found.speech)
     title = f"{found.name} ({_clock(found.duration)}, speech {_clock(spoken)})"
     if not rows:
-        typer.echo(f"{title}: no speech")
+        typer.echo(f"{title}: {'no speech' if not found.speech else 'no speech that is long enough for the model'}")
         return
     columns = ("start", "end", *(("channel",) if several else ()), "emotion", "probability", "next")
     show_table(columns, rows, title=title)
@@ -175,8 +206,8 @@ def _progress(file: Path) -> Iterator[Callable[[float], None]]:
     if not console.is_terminal:
         yield lambda seconds: None
         return
-    from serkit.audio import probe
+    from serkit.recordings import announced_duration
     from serkit.watch import RichWatch
 
-    with RichWatch().bar(file.name, round(probe(file).duration)) as advance:
+    with RichWatch().bar(file.name, announced_duration(file)) as advance:
         yield lambda seconds: advance(round(seconds), "s")

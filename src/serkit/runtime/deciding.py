@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -49,15 +51,15 @@ def make_decider(card: Card, threshold: Threshold = None) -> Decider:
         RecipeError: If a threshold is not between 0 and 1.
     """
     default = float(card.calibration.get("threshold") or 0.0)
-    given: Mapping[str, float] = threshold if isinstance(threshold, Mapping) else {}
+    given: Mapping[str, Any] = threshold if isinstance(threshold, Mapping) else {}
     for name in given:
         if name not in card.classes:
             raise unknown_name("class", name, card.classes, "serkit models show")
-    common = float(threshold) if isinstance(threshold, int | float) else default
-    least = tuple(float(given.get(name, common)) for name in card.classes)
-    if not all(0 <= value <= 1 for value in least):  # false for NaN too
-        raise RecipeError(f"a threshold is a probability between 0 and 1, not {threshold}.")
-    return Decider(card.classes, least)
+    common = default if threshold is None or given or isinstance(threshold, Mapping) else threshold
+    least = tuple(given.get(name, common) for name in card.classes)
+    if not all(isinstance(value, Real) and 0 <= float(value) <= 1 for value in least):  # false for NaN too
+        raise RecipeError(f"a threshold is a probability between 0 and 1, not {threshold!r}.")
+    return Decider(card.classes, tuple(map(float, least)))
 
 
 def classes_within(card: Card, probabilities: Mapping[str, float], coverage: float) -> tuple[str, ...]:
@@ -77,10 +79,10 @@ def classes_within(card: Card, probabilities: Mapping[str, float], coverage: flo
     Source:
         Sadinle, Lei and Wasserman, Least ambiguous set-valued classifiers, JASA 2019.
     """
-    known: Mapping[str, float] = card.calibration.get("conformal", {})
-    if f"{coverage:g}" not in known:
+    known: Mapping[str, float] = card.calibration.get("conformal") or {}
+    if not isinstance(coverage, Real) or f"{coverage:g}" not in known:
         there = ", ".join(known) or "none, for it was exported without validation answers"
-        raise UnknownNameError(f"the model {card.name!r} has no sets with a coverage of {coverage:g}; it has {there}.")
+        raise UnknownNameError(f"the model {card.name!r} has no sets with a coverage of {coverage}; it has {there}.")
     ranked: Sequence[str] = sorted(probabilities, key=lambda name: -probabilities[name])
     chosen = tuple(name for name in ranked if probabilities[name] >= known[f"{coverage:g}"])
     return chosen or (ranked[0],)

@@ -22,6 +22,9 @@ class Narrator:
         rate: Samples per second of the items' places.
         hop: Seconds.
         smooth: Seconds after which a window counts less than 37 %; 0 does not smooth.
+
+    Attributes:
+        duration: Seconds that the sound lasts, once it is known: resampling may round up what ends with it.
     """
 
     def __init__(self, decider: Decider, *, rate: int, hop: float, smooth: float) -> None:
@@ -31,6 +34,7 @@ class Narrator:
         self._sum = np.zeros(len(decider.classes))
         self._covered = 0  # samples that windows have told of
         self._until = 0
+        self.duration = math.inf
 
     def tell(self, item: Item, probabilities: FloatArray | None, embedding: FloatArray | None) -> Iterator[StreamEvent]:
         """Yield what an item comes to; ``probabilities`` (C,) and ``embedding`` (D,) are those of a window."""
@@ -67,4 +71,4 @@ class Narrator:
         )
 
     def _seconds(self, place: int) -> float:
-        return round(place / self._rate, 4)
+        return round(min(place / self._rate, self.duration), 4)

@@ -7,11 +7,12 @@ All places are samples at the model's sampling rate, from the beginning.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from serkit.errors import RecipeError
 
+_LONGEST = 60.0  # seconds, of a rule
 SHORTEST_LAST = 0.5  # seconds: a shorter last window reaches back, for so little says nothing of emotion
 
 
@@ -48,8 +49,9 @@ class SpeechRule:
         shortest: Speech begins where it has lasted this long.
         pause: Speech ends where there has been none for this long.
         margin: Added before and behind, since detectors cut the edges of words.
-        reach: How far the windows reach beyond the speech at both ends. Models are trained on clips with a little
-            silence around them, and some hear how loud a voice is by it.
+        reach: How far the windows reach beyond the speech at both ends, but for short windows, of which half a second
+            more than half shall be speech. Models are trained on clips with a little silence around them, and some
+            hear how loud a voice is by it.
     """
 
     on: float = 0.6
@@ -64,8 +66,12 @@ class SpeechRule:
             raise RecipeError(
                 f"speech begins at a probability of {self.on} and ends below {self.off}: 0 <= off <= on <= 1."
             )
-        if not 0 <= self.margin <= self.reach <= self.pause or not self.shortest >= 0:
-            raise RecipeError("shortest, margin, reach and pause of speech are seconds: 0 <= margin <= reach <= pause.")
+        is_ordered = 0 <= self.margin <= self.reach <= self.pause < _LONGEST and 0 <= self.shortest < _LONGEST
+        if not is_ordered:  # of NaN too
+            raise RecipeError(
+                f"shortest, margin, reach and pause of speech are seconds below {_LONGEST:g}, and "
+                "0 <= margin <= reach <= pause."
+            )
 
 
 class Placer:
@@ -83,6 +89,9 @@ class Placer:
     def __init__(
         self, *, rate: int, window: float, hop: float, frame: float, rule: SpeechRule | None, least: float = 0.0
     ) -> None:
+        if rule:
+            reach = max(rule.margin, min(rule.reach, (window - SHORTEST_LAST) / 2))
+            rule = replace(rule, reach=reach)
         self._rate, self._frame, self._rule = rate, frame, rule
         self._window, self._hop = round(window * rate), round(hop * rate)
         self._least = max(1, round(least * rate))

@@ -279,6 +279,8 @@ class Recognizer:
 
 
 def _listening(vad: bool | SpeechRule, **settings: Any) -> Listening:
+    if not isinstance(vad, bool | SpeechRule):
+        raise TypeError(f"vad is True, False or a SpeechRule, not {vad!r}.")
     rule = vad if isinstance(vad, SpeechRule) else SpeechRule() if vad else None
     return Listening(speech=rule, **settings)
 

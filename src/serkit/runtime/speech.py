@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 
 from serkit.audio import resample
+from serkit.errors import InferenceError
 from serkit.runtime.placing import Begin, Placer, SpeechRule
 from serkit.types import FloatArray
 
@@ -61,7 +62,10 @@ class SpeechDetector:
             if np.abs(piece).max() < _SILENT:
                 found.append(np.zeros(frames, np.float32))
                 continue
-            found.append(self._session.run(["speech"], {"waveform": piece[None]})[0][0])
+            try:
+                found.append(self._session.run(["speech"], {"waveform": piece[None]})[0][0])
+            except Exception as error:  # ONNX Runtime's own exceptions share no base but this
+                raise InferenceError(f"the speech detector failed on {len(piece)} samples: {error}") from error
         return np.concatenate(found)
 
     def of_clip(self, samples: FloatArray) -> FloatArray:
@@ -73,7 +77,7 @@ class SpeechDetector:
 @cache
 def detector() -> SpeechDetector:
     """Return the one detector of this process; it may be shared between threads."""
-    return SpeechDetector.load()
+    return SpeechDetector.load(threads=1)  # a second thread gains nothing: an hour takes one second
 
 
 def has_speech(samples: FloatArray, rate: int) -> bool:

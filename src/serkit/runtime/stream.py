@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHORTEST_WINDOW = 0.5  # seconds
 LONGEST_WINDOW = 60.0
 SHORTEST_HOP = 0.1
-_AT_ONCE = 16  # windows of one length that go through the model together
+_AT_ONCE = 48.0  # seconds of sound that go through the model together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +51,16 @@ class Listening:
             raise RecipeError(f"a window lasts {SHORTEST_WINDOW} to {LONGEST_WINDOW:g} s, not {self.window:g}.")
         if not SHORTEST_HOP <= self.hop <= LONGEST_WINDOW:
             raise RecipeError(f"a hop lasts {SHORTEST_HOP} to {LONGEST_WINDOW:g} s, not {self.hop:g}.")
+        if self.sex not in SEX_VALUES:
+            raise RecipeError(f"sex is one of {', '.join(SEX_VALUES)}, not {self.sex!r}.")
         if not 0 <= self.smooth <= LONGEST_WINDOW:
             raise RecipeError(f"smoothing takes 0 to {LONGEST_WINDOW:g} s, not {self.smooth:g}.")
 
     def track(self, recognizer: "Recognizer", rate: int) -> Track:
         """Return what hears one channel."""
         card = recognizer.card
+        if self.window < card.minimum_duration:
+            raise RecipeError(f"the model needs {card.minimum_duration:g} s, and a window has {self.window:g} s.")
         return Track(
             rate=rate, model_rate=card.sampling_rate, window=self.window, hop=self.hop, rule=self.speech,
             least=card.minimum_duration,
@@ -86,6 +90,7 @@ class Stream:
         self._recognizer, self._listening = recognizer, listening
         self._rate = check_rate(sampling_rate, "the stream")
         self._decider = make_decider(recognizer.card, listening.threshold)
+        self._is_open = self._is_flushed = False
         self.reset()
 
     @property
@@ -107,6 +112,7 @@ class Stream:
         Raises:
             AudioShapeError, NonFiniteAudioError, SamplingRateError: If the piece cannot be used; it is then as if it
                 had not come, and the stream goes on.
+            InferenceError: If the model fails; what it was to answer is answered at the next call.
             StreamClosedError: After :meth:`flush`, until :meth:`reset`.
         """
         self._check_open()
@@ -127,28 +133,37 @@ class Stream:
             StreamClosedError: If it has ended already.
         """
         self._check_open()
+        self._narrator.duration = self.duration
+        events = self._events(iter(()) if self._is_flushed else self._track.flush(), is_last=True)
         self._is_open = False
-        return self._events(self._track.flush())
+        return events
 
     def reset(self) -> None:
         """Begin anew, at 0 s, whatever was before."""
         self._track = self._listening.track(self._recognizer, self._rate)
         self._narrator = self._listening.narrator(self._recognizer, self._decider)
-        self._samples, self._is_open = 0, True
+        self._samples, self._is_open, self._is_flushed = 0, True, False
+        self._waiting: list[Item] = []
 
     def _check_open(self) -> None:
         if not self._is_open:
             raise StreamClosedError("the stream has been flushed: call reset() to begin another.")
 
-    def _events(self, items: Iterator[Item]) -> list[StreamEvent]:
-        found = list(items)
-        return list(tell(self._recognizer, self._narrator, found, self._listening))
+    def _events(self, items: Iterator[Item], *, is_last: bool = False) -> list[StreamEvent]:
+        self._waiting += items
+        self._is_flushed = is_last
+        events = list(tell(self._recognizer, self._narrator, self._waiting, self._listening))
+        self._waiting = []
+        return events
 
 
 def tell(
     recognizer: "Recognizer", narrator: Narrator, items: Sequence[Item], listening: Listening
 ) -> Iterator[StreamEvent]:
-    """Yield the events of a channel's items, whose windows go through the model together."""
+    """Yield the events of a channel's items, whose windows go through the model together.
+
+    If the model fails, nothing has been told yet.
+    """
     answers = iter(answer_windows(recognizer, [item for item in items if isinstance(item, Heard)], sex=listening.sex))
     for item in items:
         probabilities, embedding = next(answers) if isinstance(item, Heard) else (None, None)
@@ -164,7 +179,7 @@ def answer_windows(
     for place, window in enumerate(windows):
         by_length.setdefault(len(window.waveform), []).append(place)
     for length, places in by_length.items():
-        for some in _parts(places, _AT_ONCE):
+        for some in _parts(places, max(1, int(_AT_ONCE * recognizer.card.sampling_rate / length))):
             waveform = np.stack([windows[place].waveform for place in some])
             lengths, given = np.full(len(some), length, np.int64), np.full(len(some), SEX_VALUES[sex], np.float32)
             probabilities, embeddings = recognizer.run(waveform, lengths, sex=given)

@@ -3,12 +3,13 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from serkit.audio import AudioSource, mix_down
-from serkit.errors import AudioTooShortError
+from serkit.errors import AudioTooShortError, RecipeError
 from serkit.recordings import Recording, file_name, open_recording
 from serkit.runtime.deciding import Decider, make_decider
 from serkit.runtime.stream import Listening, tell
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from serkit.runtime.recognizer import Recognizer
 
 Channels = Literal["mix", "separate"]
-_AHEAD = 64  # windows that are gathered before the model hears them
+_AHEAD = 192.0  # seconds of sound that are gathered in windows before the model hears them, of all channels
 
 
 def make_timeline(
@@ -33,10 +34,13 @@ def make_timeline(
     on_progress: Callable[[float], None] = lambda seconds: None,
 ) -> Timeline:
     """Listen to a recording from its beginning to its end; see :meth:`serkit.Recognizer.timeline`."""
+    if channels not in ("mix", "separate"):
+        raise RecipeError(f"channels are 'mix' or 'separate', not {channels!r}.")
     decider = make_decider(recognizer.card, listening.threshold)
     with open_recording(audio, sampling_rate=sampling_rate) as recording:
         count = recording.channels if channels == "separate" else 1
-        voices = [_Voice(recognizer, decider, listening, recording.sampling_rate, channel) for channel in range(count)]
+        make = partial(_Voice, recognizer, decider, listening, recording.sampling_rate)
+        voices = [make(channel=channel, ahead=_AHEAD / count) for channel in range(count)]
         peaks, samples = _Peaks(count, recording.sampling_rate), 0
         for piece in _pieces(recording, channels):
             samples += piece.shape[1]
@@ -45,7 +49,7 @@ def make_timeline(
                 voice.push(mono)
             on_progress(samples / recording.sampling_rate)
         for voice in voices:
-            voice.flush()
+            voice.flush(samples / recording.sampling_rate)
     duration, least = samples / recording.sampling_rate, recognizer.card.minimum_duration
     if duration < least:
         raise AudioTooShortError(f"{recording.name} lasts {duration:.4f} s; the model needs {least} s or more.")
@@ -57,7 +61,7 @@ def make_timeline(
         sampling_rate=recording.sampling_rate,
         channels=count,
         classes=recognizer.card.classes,
-        settings=_settings(listening, channels),
+        settings=_settings(listening, channels, decider),
         peaks=peaks.finish(),
         name=file_name(audio),
         model=recognizer.card.name,
@@ -70,9 +74,10 @@ def _pieces(recording: Recording, channels: Channels) -> Iterator[FloatArray]:
     return (mix_down(piece)[None] for piece in recording.pieces)
 
 
-def _settings(listening: Listening, channels: Channels) -> dict[str, Any]:
+def _settings(listening: Listening, channels: Channels, decider: Decider) -> dict[str, Any]:
     speech = None if listening.speech is None else asdict(listening.speech)
-    threshold = dict(listening.threshold) if isinstance(listening.threshold, dict) else listening.threshold
+    least = set(decider.least)
+    threshold = least.pop() if len(least) == 1 else dict(zip(decider.classes, decider.least, strict=True))
     return {
         "window": listening.window, "hop": listening.hop, "smooth": listening.smooth, "channels": channels,
         "speech": speech, "threshold": threshold, "sex": listening.sex,
@@ -83,13 +88,14 @@ class _Voice:
     """One channel, and all that is said of it."""
 
     def __init__(
-        self, recognizer: "Recognizer", decider: Decider, listening: Listening, rate: int, channel: int
+        self, recognizer: "Recognizer", decider: Decider, listening: Listening, rate: int, *, channel: int, ahead: float
     ) -> None:
+        self._ahead = ahead * recognizer.card.sampling_rate
         self._recognizer, self._decider, self._listening, self._channel = recognizer, decider, listening, channel
         self._track: Track = listening.track(recognizer, rate)
         self._narrator = listening.narrator(recognizer, decider)
         self._waiting: list[Item] = []
-        self._heard = 0  # windows among them
+        self._heard = 0  # samples of windows among them
         self._of_stretch: list[Window] = []
         self.windows: list[Window] = []
         self.segments: list[Segment] = []
@@ -98,15 +104,16 @@ class _Voice:
     def push(self, mono: FloatArray) -> None:
         self._take(self._track.push(mono))
 
-    def flush(self) -> None:
+    def flush(self, duration: float) -> None:
+        self._narrator.duration = duration
         self._take(self._track.flush())
         self._answer()
 
     def _take(self, items: Iterator[Item]) -> None:
         for item in items:
             self._waiting.append(item)
-            self._heard += isinstance(item, Heard)
-            if self._heard >= _AHEAD:
+            self._heard += len(item.waveform) if isinstance(item, Heard) else 0
+            if self._heard >= self._ahead:
                 self._answer()
 
     def _answer(self) -> None:
@@ -158,16 +165,22 @@ class _Peaks:
     """The loudest sample of each fiftieth of a second, for pictures."""
 
     def __init__(self, channels: int, rate: int) -> None:
-        self._step = max(1, round(PEAK_SECONDS * rate))
+        self._step = PEAK_SECONDS * rate  # samples, not always a whole number
         self._rest = np.empty((channels, 0), np.float32)
         self._found = [np.empty((channels, 0), np.float32)]
+        self._count = 0
 
     def push(self, piece: FloatArray) -> None:
         joined = np.concatenate([self._rest, np.abs(piece)], axis=1)
-        whole = joined.shape[1] // self._step
-        cut = joined[:, : whole * self._step].reshape(len(joined), whole, self._step)
-        self._found.append(cut.max(-1))
-        self._rest = joined[:, whole * self._step :]
+        start = round(self._count * self._step)
+        whole = int((start + joined.shape[1]) / self._step) - self._count
+        borders = np.round(np.arange(self._count, self._count + whole + 1) * self._step).astype(np.int64) - start
+        borders = borders[borders <= joined.shape[1]]
+        if len(borders) > 1:
+            self._found.append(np.maximum.reduceat(joined[:, : borders[-1]], borders[:-1], axis=1))
+            self._count += len(borders) - 1
+            joined = joined[:, borders[-1] :]
+        self._rest = joined
 
     def finish(self) -> FloatArray:
         last = self._rest.max(-1, keepdims=True) if self._rest.size else self._rest
