@@ -87,7 +87,7 @@ def test_scores_are_means_over_seeds_of_pooled_folds_before_and_after_the_temper
 
 def test_the_temperature_of_an_ensemble_or_without_validation_is_not_known() -> None:
     assert known_temperatures([FIT, replace(FIT, fold=1, temperature=0.8)]) == {(0, 0): 1.5, (1, 0): 0.8}
-    assert known_temperatures([FIT, replace(FIT, fold=1, members=[{"temperature": 2.0}])]) == {}
+    assert known_temperatures([FIT, replace(FIT, fold=1, temperature=1.0, members=[{"temperature": 2.0}])]) == {}
     assert known_temperatures([replace(FIT, validation_uar=None, temperature=1.0)]) == {}
     assert known_temperatures([]) == {}
 

@@ -87,8 +87,8 @@ def read_transfer(run: str | os.PathLike[str], *, error_rate: float = ERROR_RATE
 
 
 def known_temperatures(fits: Sequence[Fit]) -> dict[Key, float]:
-    """Return each fit's temperature; nothing where one has none: an ensemble's members differ, some do not validate."""
-    if any(fit.members or fit.validation_uar is None for fit in fits):
+    """Return each fit's temperature; nothing where one has none: some do not validate, and older ensembles had none."""
+    if any((fit.members and fit.temperature == 1) or fit.validation_uar is None for fit in fits):
         return {}
     return {(fit.fold, fit.seed): fit.temperature for fit in fits}
 

@@ -19,7 +19,7 @@ from serkit.errors import ExportError, RunError
 from serkit.lab.calibration import ERROR_RATE
 from serkit.lab.features import Front, build_front
 from serkit.lab.fitting import check_for_file, ensemble_config, member_folder, member_recipes, member_weights
-from serkit.lab.graphs import FLOOR, join, vote
+from serkit.lab.graphs import join, vote
 from serkit.lab.leaderboard import what_is_fitted
 from serkit.lab.merging import OPSET
 from serkit.lab.model_card import describe, evidence_of
@@ -29,7 +29,7 @@ from serkit.lab.recipe import Recipe
 from serkit.lab.recipe_files import load_recipe
 from serkit.lab.runs import Fit, read_json
 from serkit.lab.tuning import with_settings
-from serkit.lab.voting import Rule, combine
+from serkit.lab.voting import FLOOR, Rule, combine
 from serkit.lab.zoo import ENSEMBLE
 from serkit.runtime.recognizer import Recognizer
 
@@ -121,7 +121,7 @@ def export(
     try:
         difference = _write_checked(parts[0].exported, temporary, card)
         if recipe.model.name == ENSEMBLE:
-            difference = _write_ensemble(parts, temporary, card, ensemble_config(recipe).rule)
+            difference = _write_ensemble(parts, temporary, card, ensemble_config(recipe).rule, fit["temperature"])
         temporary.replace(output)
     finally:
         temporary.unlink(missing_ok=True)
@@ -177,7 +177,7 @@ def _write_checked(exported: _Exported, path: Path, card: Card) -> float:
     return _agreeing(largest_difference(exported, Recognizer.load(path), card.sampling_rate, takes_sex="sex" in inputs))
 
 
-def _write_ensemble(parts: Sequence[_Part], path: Path, card: Card, rule: Rule) -> float:
+def _write_ensemble(parts: Sequence[_Part], path: Path, card: Card, rule: Rule, temperature: float) -> float:
     """Write all members, each checked against torch, and then one file of them, checked against their files."""
     worst, graphs, files = 0.0, [], []
     weights = [part.weight for part in parts]
@@ -188,14 +188,15 @@ def _write_ensemble(parts: Sequence[_Part], path: Path, card: Card, rule: Rule) 
             raise ExportError(f"member {number} of {len(parts)}, a {part.model.body.label}: {error}") from error
         graphs.append(onnx.load(path))
         files.append(Recognizer.load(path))
-    graph = vote(graphs, rule, weights)
+    graph = vote(graphs, rule, weights, temperature=temperature)
     onnx.helper.set_model_props(graph, write_card(card))
     onnx.save(graph, path)
     together = Recognizer.load(path)
     rng = np.random.default_rng(0)
     waveform = (0.1 * rng.standard_normal((8, 2 * card.sampling_rate))).astype(np.float32)
     lengths = np.linspace(card.sampling_rate, 2 * card.sampling_rate, 8).astype(np.int64)
-    expected = combine(np.stack([file.run(waveform, lengths)[0] for file in files]), rule, weights)
+    answers = np.stack([file.run(waveform, lengths)[0] for file in files])
+    expected = combine(answers, rule, weights, temperature=temperature)
     return max(worst, _agreeing(float(np.abs(together.run(waveform, lengths)[0] - expected).max())))
 
 

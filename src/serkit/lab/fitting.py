@@ -24,10 +24,10 @@ from serkit.lab.models import Body, build_body, resolve_model
 from serkit.lab.models.ensemble import EnsembleConfig
 from serkit.lab.recipe import Recipe, parse_recipe
 from serkit.lab.runs import Fit
-from serkit.lab.training import Examples, fit, predict_logits
+from serkit.lab.training import Examples, fit, fit_temperature, predict_logits
 from serkit.lab.tuning import search, with_settings
 from serkit.lab.validation import rotate_validation
-from serkit.lab.voting import combine
+from serkit.lab.voting import FLOOR, combine
 from serkit.lab.zoo import ENSEMBLE
 from serkit.labels import LabelSet
 from serkit.manifest import Manifest
@@ -195,13 +195,17 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, Answers]:
         run.watch.note(f"fold {fold.fold} seed {seed} member {job.number + 1} of {len(jobs)}, "
                        f"{member.recipe.model.name}: validation UAR {found.validation_uar}")  # fmt: skip
     rule, weights = ensemble_config(run.recipe).rule, member_weights(fits)
-    validation_uar, validation = None, np.empty((0, len(run.labels.classes)))
+    validation_uar, validation, temperature = None, np.empty((0, len(run.labels.classes))), 1.0
     if fold.validation and all(job.fold.validation == fold.validation for job in jobs):
         truth = np.array([run.targets[i] for i in fold.validation])
-        validation = combine(np.stack(validated), rule, weights)
+        common = combine(np.stack(validated), rule, weights)
+        if rule != "majority":  # whose answer is shares of votes
+            temperature = fit_temperature(np.log(np.clip(common, FLOOR, 1)).astype(np.float32), truth)
+        validation = combine(np.stack(validated), rule, weights, temperature=temperature)
         confusion = confusion_matrix(truth, validation.argmax(1), len(run.labels.classes))
         validation_uar = round(100 * uar(confusion), 2)
-    return _of_all(fold, seed, fits, validation_uar), Answers(combine(np.stack(tested), rule, weights), validation)
+    test = combine(np.stack(tested), rule, weights, temperature=temperature)
+    return _of_all(fold, seed, fits, validation_uar, temperature), Answers(test, validation)
 
 
 def _searched(run: Experiment, fold: Fold, seed: int, folder: Path) -> dict[str, Any]:
@@ -298,15 +302,15 @@ def _check_members(run: Experiment, jobs: list[Job], digests: Mapping[str, str])
     check_ensemble(seen, {speaker_of[i] for i in jobs[0].fold.test})
 
 
-def _of_all(fold: Fold, seed: int, fits: list[Fit], validation_uar: float | None) -> Fit:
-    """Sum up what the members say of themselves; an ensemble has no epoch and no temperature of its own.
+def _of_all(fold: Fold, seed: int, fits: list[Fit], validation_uar: float | None, temperature: float) -> Fit:
+    """Sum up what the members say of themselves; an ensemble has no epoch of its own.
 
     Its validation UAR is that of the members' common answer, or the members' mean where they validate on different
-    utterances.
+    utterances; the temperature is then 1.
     """
     values = [fit.validation_uar for fit in fits if fit.validation_uar is not None]
     if validation_uar is None and values:
         validation_uar = round(float(np.mean(values)), 2)
     members: list[dict[str, Any]] = [asdict(fit) for fit in fits]
     epochs, seconds = sum(fit.epochs for fit in fits), round(sum(fit.seconds for fit in fits), 1)
-    return Fit(fold.fold, seed, 0, epochs, validation_uar, 1.0, seconds, tuple(members))
+    return Fit(fold.fold, seed, 0, epochs, validation_uar, temperature, seconds, tuple(members))

@@ -22,9 +22,7 @@ from serkit.lab.merging import (
     with_opset,
     without_repetition,
 )
-from serkit.lab.voting import TOWARDS_MEAN, Rule, normalise
-
-FLOOR = 1e-7  # of a probability, before its logarithm is taken
+from serkit.lab.voting import FLOOR, TOWARDS_MEAN, Rule, normalise
 
 
 def build_head(
@@ -116,7 +114,7 @@ def join(front: Proto, head: Proto, temperature: float) -> Proto:
     )
 
 
-def vote(members: Sequence[Proto], rule: Rule, weights: Sequence[float]) -> Proto:
+def vote(members: Sequence[Proto], rule: Rule, weights: Sequence[float], *, temperature: float = 1.0) -> Proto:
     """Merge whole model files into one that answers for all of them.
 
     What members have in common, such as the same front end, stands in the file once.
@@ -126,6 +124,7 @@ def vote(members: Sequence[Proto], rule: Rule, weights: Sequence[float]) -> Prot
             ``embedding`` (B, D).
         rule: As in :func:`serkit.lab.voting.combine`, which gives the same numbers.
         weights: Of the members, for ``weighted``.
+        temperature: As there.
 
     Returns:
         A graph from the same inputs to ``probabilities`` (B, C) and ``embedding``, the members' side by side.
@@ -141,11 +140,16 @@ def vote(members: Sequence[Proto], rule: Rule, weights: Sequence[float]) -> Prot
     names = [f"member{i}" for i in range(len(members))]
     widths = [size["embedding"] for size in sizes]
     count = classes.pop()
+    parts = {**dict(zip(names, members, strict=True)), "vote": _ballot(rule, weights, count, widths)}
+    answer = "vote"
+    if temperature != 1:
+        parts["tempered"], answer = _calibration(count, temperature), "tempered"
     merged = connect(
-        {**dict(zip(names, members, strict=True)), "vote": _ballot(rule, weights, count, widths)},
+        parts,
         wires={f"vote/{kind}{i}": f"{name}/{output}" for i, name in enumerate(names)
-               for kind, output in (("p", "probabilities"), ("e", "embedding"))},
-        outputs={"probabilities": ("vote/probabilities", count), "embedding": ("vote/embedding", sum(widths))},
+               for kind, output in (("p", "probabilities"), ("e", "embedding"))}
+        | ({} if answer == "vote" else {"tempered/given": "vote/probabilities"}),
+        outputs={"probabilities": (f"{answer}/probabilities", count), "embedding": ("vote/embedding", sum(widths))},
     )  # fmt: skip
     return check(without_repetition(merged))
 

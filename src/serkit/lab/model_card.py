@@ -124,7 +124,7 @@ def _calibration(run: Path, fit: dict[str, Any], error_rate: float) -> dict[str,
     """Describe the calibration by what the fit answered on its validation speakers; empty where that was not kept."""
     rows, classes = read_predictions(run, VALIDATED)
     own = [row for row in rows if (row.seed, row.fold) == (fit["seed"], fit["fold"])]
-    temperature = None if fit.get("members") else fit["temperature"]
+    temperature = None if fit.get("members") and fit["temperature"] == 1 else fit["temperature"]
     return describe_calibration(own, classes, temperature, error_rate=error_rate)
 
 

@@ -10,10 +10,13 @@ from serkit.errors import RecipeError
 
 Rule = Literal["majority", "mean", "weighted"]
 
+FLOOR = 1e-7  # of a probability, before its logarithm is taken
 TOWARDS_MEAN = 1e-4  # how far vote shares are moved towards the mean probability, so that it decides between equals
 
 
-def combine(probabilities: NDArray[np.floating], rule: Rule, weights: Sequence[float] = ()) -> NDArray[np.float64]:
+def combine(
+    probabilities: NDArray[np.floating], rule: Rule, weights: Sequence[float] = (), *, temperature: float = 1.0
+) -> NDArray[np.float64]:
     """Combine what the members of an ensemble say.
 
     Args:
@@ -22,6 +25,8 @@ def combine(probabilities: NDArray[np.floating], rule: Rule, weights: Sequence[f
             most probable class it is, moved by 1e-4 towards the mean, which so decides between classes with as many
             votes. (In a model file, whose numbers are float32, means closer than a thousandth are alike there.)
         weights: One for each member, for ``weighted``; not negative, and not all zero.
+        temperature: Of the common answer, which is too unsure where members that are sure of themselves disagree; its
+            logarithm is divided by it. It never changes which class is first.
 
     Returns:
         Shape (n, C); rows sum to 1.
@@ -33,10 +38,18 @@ def combine(probabilities: NDArray[np.floating], rule: Rule, weights: Sequence[f
     shares = normalise(weights, members) if rule == "weighted" else np.full(members, 1 / members)
     mean: NDArray[np.float64] = np.einsum("m,mnc->nc", shares, probabilities.astype(np.float64))
     if rule != "majority":
-        return mean
+        return _tempered(mean, temperature)
     votes = np.eye(classes)[probabilities.argmax(-1)].mean(0)  # (n, C)
     moved: NDArray[np.float64] = (1 - TOWARDS_MEAN) * votes + TOWARDS_MEAN * mean
-    return moved
+    return _tempered(moved, temperature)
+
+
+def _tempered(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    if temperature == 1:
+        return probabilities
+    raised = np.clip(probabilities, FLOOR, 1) ** (1 / temperature)
+    tempered: NDArray[np.float64] = raised / raised.sum(-1, keepdims=True)
+    return tempered
 
 
 def normalise(weights: Sequence[float], members: int) -> NDArray[np.float64]:

@@ -28,10 +28,11 @@ from torch import Tensor
 
 from serkit.errors import ExportError, ModelFileError, RecipeError, TrainingError
 from serkit.files import whole_file
-from serkit.lab.graphs import FLOOR, behind_embedding, build_head
+from serkit.lab.graphs import behind_embedding, build_head
 from serkit.lab.merging import ML_DOMAIN, ML_OPSET, OPSET
 from serkit.lab.models.model import Body, Output
 from serkit.lab.models.scaling import Scaling
+from serkit.lab.voting import FLOOR
 from serkit.types import FloatArray
 
 FOLDS = 5  # of the training side, each of whole speakers, that calibration holds out
