@@ -522,7 +522,7 @@ def test_stopping_a_run_says_how_it_goes_on(
     monkeypatch.setattr(evaluation, "evaluate", stopped)
     done = call("evaluate", recipe_file, "--data", tmp_path, "--out", tmp_path / "run")
     assert (done.code, done.out) == (130, "")
-    assert done.err.strip() == "serkit: stopped; a run or a download goes on with the same command."
+    assert done.err.strip() == "serkit: stopped; the same command goes on."
 
 
 def test_an_error_of_ours_stays_visible(call: Call, monkeypatch: pytest.MonkeyPatch, model_file: Path) -> None:

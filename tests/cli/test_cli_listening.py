@@ -124,6 +124,10 @@ def test_where_there_is_no_terminal_events_are_lines(call: Call, file: Path) -> 
     assert "all of it from" in lines[-1]
 
 
+def test_a_file_and_a_microphone_at_once_are_refused(call: Call, file: Path) -> None:
+    assert_one_sentence(call("listen", "--file", file, "--device", "3"), "give one of them")
+
+
 def test_without_a_microphone_the_extra_is_named(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "sounddevice", None)
     assert_one_sentence(call("listen"), "serkit[mic]")

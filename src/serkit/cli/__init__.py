@@ -38,6 +38,7 @@ app.command()(experiments.evaluate)
 app.add_typer(models_app, name="models")
 app.add_typer(experiments.recipes_app, name="recipes")
 
+_GOING_ON = {"train", "evaluate", "corpora", "features"}  # commands that take up what was begun
 _STOPPED = 130  # what typer makes of Ctrl-C
 _LAB = {"torch", "accelerate", "safetensors", "onnx", "onnxscript", "pydantic", "yaml", "sklearn", "skl2onnx"}
 
@@ -70,7 +71,8 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as stop:
         if stop.code == _STOPPED:
-            typer.echo("serkit: stopped; a run or a download goes on with the same command.", err=True)
+            goes_on = set(sys.argv[1:2]) & _GOING_ON
+            typer.echo(f"serkit: stopped{'; the same command goes on.' if goes_on else '.'}", err=True)
         raise
 
 

@@ -117,9 +117,12 @@ def listen(
 ) -> None:
     """Listen to the microphone and show how the voice sounds; Ctrl-C ends it."""
     from serkit.cli.live_view import open_view
+    from serkit.errors import RecipeError
     from serkit.microphone import from_file, from_microphone
     from serkit.runtime.recognizer import Recognizer
 
+    if file and device:
+        raise RecipeError("--device is a microphone, and --file is heard instead of one: give one of them.")
     recognizer = Recognizer.load(model, threads=1)
     with from_file(file, speed=speed) if file else from_microphone(device) as source:
         stream = recognizer.stream(
