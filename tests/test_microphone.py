@@ -66,6 +66,15 @@ def test_a_microphone_is_heard_at_its_own_rate_mixed_and_let_go(device: Device, 
     np.testing.assert_allclose([piece[0] for piece in pieces], [0.1, 0.2, 0.3])
 
 
+def test_what_a_slow_listener_loses_is_counted_and_takes_no_memory(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(microphone, "_WAITING", 2)
+    with from_microphone() as source:
+        assert [next(source.pieces)[0] for _ in range(2)] == pytest.approx([0.1, 0.2])
+        assert source.lost == [1]
+
+
 def test_a_microphone_that_is_not_there_is_named(device: Device) -> None:
     with pytest.raises(AudioUnreadableError, match="cannot open the microphone 'Webcam'"), from_microphone("Webcam"):
         pass

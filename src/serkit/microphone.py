@@ -4,7 +4,7 @@ import queue
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from serkit.recordings import open_recording
 from serkit.types import FloatArray
 
 PIECE_SECONDS = 0.1
+_WAITING = 300  # pieces that may wait to be heard: half a minute
 _PATIENCE = 5.0  # seconds without a single sample, after which a microphone is taken for dead
 
 
@@ -27,11 +28,13 @@ class Source:
         name: Of the device or the file.
         sampling_rate: In Hz.
         pieces: Mono samples (T,), a tenth of a second each, as they come; a microphone's never end.
+        lost: Pieces that were dropped so far, because whoever listens is too slow.
     """
 
     name: str
     sampling_rate: int
     pieces: Iterator[FloatArray]
+    lost: list[int] = field(default_factory=lambda: [0])
 
 
 @contextmanager
@@ -47,10 +50,14 @@ def from_microphone(device: str | None = None) -> Iterator[Source]:
     """
     sounddevice = _sounddevice()
     chosen: Any = int(device) if device and device.isdecimal() else device
-    waiting: queue.SimpleQueue[FloatArray] = queue.SimpleQueue()
+    waiting: queue.Queue[FloatArray] = queue.Queue(_WAITING)
+    lost = [0]
 
     def note(samples: Any, count: int, moment: Any, status: Any) -> None:
-        waiting.put(np.array(samples).mean(axis=1, dtype=np.float32))
+        try:
+            waiting.put_nowait(np.array(samples).mean(axis=1, dtype=np.float32))
+        except queue.Full:  # better a gap than a picture that lags ever more behind
+            lost[0] += 1
 
     opened = ExitStack()
     try:
@@ -65,7 +72,7 @@ def from_microphone(device: str | None = None) -> Iterator[Source]:
         name = f"the microphone {device!r}" if device else "a microphone"
         raise AudioUnreadableError(f"cannot open {name}: {error} (python -m sounddevice lists all).") from error
     with opened:
-        yield Source(str(about["name"]), rate, _taken(waiting, str(about["name"])))
+        yield Source(str(about["name"]), rate, _taken(waiting, str(about["name"])), lost)
 
 
 @contextmanager
@@ -91,7 +98,7 @@ def _sounddevice() -> Any:
     return sounddevice
 
 
-def _taken(waiting: "queue.SimpleQueue[FloatArray]", name: str) -> Iterator[FloatArray]:
+def _taken(waiting: "queue.Queue[FloatArray]", name: str) -> Iterator[FloatArray]:
     while True:
         try:
             yield waiting.get(timeout=_PATIENCE)

@@ -118,7 +118,7 @@ def listen(
     """Listen to the microphone and show how the voice sounds; Ctrl-C ends it."""
     from serkit.cli.live_view import open_view
     from serkit.errors import RecipeError
-    from serkit.microphone import from_file, from_microphone
+    from serkit.microphone import PIECE_SECONDS, from_file, from_microphone
     from serkit.runtime.recognizer import Recognizer
 
     if file and device:
@@ -138,6 +138,9 @@ def listen(
                 pass
             finally:  # what has been said is answered, whatever ended the sound
                 show(stream.flush(), None, stream.duration)
+        if source.lost[0]:
+            lost = source.lost[0] * PIECE_SECONDS
+            typer.echo(f"serkit: {lost:.1f} s of sound were lost, since this machine is too slow for it.", err=True)
 
 
 def check_output(path: Path, is_drawing: bool) -> None:
