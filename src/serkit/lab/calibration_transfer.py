@@ -58,7 +58,7 @@ class Transfer:
     """What validation promised, on test answers; folds pooled, mean over seeds.
 
     Attributes:
-        before: The temperature; None where it is not known, of an ensemble, without validation, of a finished model,
+        before: The temperature; None where it is not known: of a vote, without validation, of a finished model,
             or where the stored decimals do not tell what there was before it.
         after: The temperature.
         selection: By the threshold; None where validation answers were not kept.

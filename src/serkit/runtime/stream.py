@@ -1,6 +1,6 @@
 """Emotions while somebody speaks: sound goes in piece by piece, events come out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +116,8 @@ class Stream:
             StreamClosedError: After :meth:`flush`, until :meth:`reset`.
         """
         self._check_open()
+        if self._is_flushed:  # but the model failed: what is left is for flush
+            raise StreamClosedError("the stream is being flushed: call flush() again, or reset() to begin another.")
         if sampling_rate is not None and sampling_rate != self._rate:
             raise SamplingRateError(
                 f"the stream is at {self._rate} Hz, and this piece at {sampling_rate} Hz: start another stream for it."
@@ -187,5 +189,5 @@ def answer_windows(
     return [found[place] for place in range(len(windows))]
 
 
-def _parts(places: Sequence[int], size: int) -> Iterable[Sequence[int]]:
+def _parts(places: Sequence[int], size: int) -> Iterator[Sequence[int]]:
     return (places[start : start + size] for start in range(0, len(places), size))
