@@ -11,6 +11,8 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     for name in ("SERKIT_CORPORA", "FORCE_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
+    # Typer colours its errors where GITHUB_ACTIONS is set, and asks once, when it is imported.
+    monkeypatch.setattr("typer.rich_utils.FORCE_TERMINAL", None)
 
 
 @pytest.fixture
