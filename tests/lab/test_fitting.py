@@ -19,7 +19,7 @@ from serkit.lab.fitting import ensemble_jobs, member_recipes, member_weights
 from serkit.lab.folds import Fold, Split
 from serkit.lab.protocols import make_split
 from serkit.lab.recipe import Protocol, Recipe, parse_recipe
-from serkit.lab.runs import Fit, read_json, read_predictions
+from serkit.lab.runs import VALIDATED, Fit, read_json, read_predictions
 from serkit.lab.validation import rotate_validation
 from serkit.runtime.recognizer import Recognizer
 
@@ -153,7 +153,6 @@ def test_a_fit_says_what_each_member_said(voted: Path) -> None:
 def test_an_ensembles_validation_is_of_its_common_answer(
     emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the members' mean where each validates on other speakers."""
     heard: list[NDArray[np.float64]] = []
     plain = fitting._probabilities
 
@@ -172,11 +171,20 @@ def test_an_ensembles_validation_is_of_its_common_answer(
     predicted = classes[np.mean(heard, axis=0).argmax(1)]
     expected = 100 * balanced_accuracy_score(truth, predicted)
     assert metrics["fits"][0]["validation_uar"] == pytest.approx(expected, abs=0.01)
-    inner = evaluate(ensemble(FOREST, rule="mean", inner_folds=2), {"emodb": emodb_dir}, tmp_path / "inner")
-    for fit in inner["fits"]:
-        mean = np.mean([member["validation_uar"] for member in fit["members"]])
-        assert fit["validation_uar"] == pytest.approx(mean, abs=0.01)
-        assert fit["temperature"] == 1
+
+
+def test_inner_folds_answer_for_every_training_utterance(emodb_dir: Path, tmp_path: Path) -> None:
+    """Each by the members that have not been trained on its speaker."""
+    metrics = evaluate(ensemble(FOREST, rule="mean", inner_folds=2, seeds=[0, 1]), {"emodb": emodb_dir}, tmp_path)
+    rows = read_predictions(tmp_path, VALIDATED)[0]
+    folds = json.loads((tmp_path / "folds.json").read_text())
+    for fold, fit in zip(folds, metrics["fits"], strict=True):
+        of_fold = [row for row in rows if row.fold == fold["fold"]]
+        side = [*fold["train"]["utterances"], *fold["validation"]["utterances"]]
+        assert sorted(row.utterance for row in of_fold) == sorted(side)
+        right = balanced_accuracy_score([row.true for row in of_fold], [row.predicted for row in of_fold])
+        assert fit["validation_uar"] == pytest.approx(100 * right, abs=0.01)
+    assert metrics["is_validation_pooled"]
 
 
 def test_every_member_leaves_its_weights(voted: Path) -> None:

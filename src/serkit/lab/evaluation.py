@@ -99,7 +99,7 @@ def evaluate(
     for i, (fold, seed, found, answers) in enumerate(fitted, 1):
         rows += _rows(run, fold.test, fold, seed, answers.test)
         if len(answers.validation):
-            validated += _rows(run, fold.validation, fold, seed, answers.validation)
+            validated += _rows(run, answers.validated, fold, seed, answers.validation)
         fits.append(found)
         metrics = _write(run, rows, fits, validated, is_complete=i == len(todo))
         run.watch.note(
@@ -168,7 +168,7 @@ def train(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Wat
             fit, answers = fit_fold(run, fold, seed)
             fits.append(fit)
             if len(answers.validation):
-                validated += _rows(run, fold.validation, fold, seed, answers.validation)
+                validated += _rows(run, answers.validated, fold, seed, answers.validation)
             metrics = _write(run, [], fits, validated, is_complete=len(fits) == len(recipe.seeds))
             run.watch.note(f"seed {seed}: validation UAR {fits[-1].validation_uar} ({fits[-1].seconds:.0f} s)")
     return metrics

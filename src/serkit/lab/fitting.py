@@ -27,7 +27,7 @@ from serkit.lab.runs import Fit
 from serkit.lab.training import Examples, fit, fit_temperature, predict_logits
 from serkit.lab.tuning import search, with_settings
 from serkit.lab.validation import rotate_validation
-from serkit.lab.voting import FLOOR, combine
+from serkit.lab.voting import FLOOR, combine, tempered
 from serkit.lab.zoo import ENSEMBLE
 from serkit.labels import LabelSet
 from serkit.manifest import Manifest
@@ -76,15 +76,18 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Answers:
-    """Calibrated probabilities of a fold's utterances, in the fold's order.
+    """Calibrated probabilities of a fold's utterances.
 
     Attributes:
-        test: Shape (n, C).
-        validation: Shape (m, C); (0, C) where members of an ensemble validate on different utterances.
+        test: Shape (n, C), in the fold's order.
+        validation: Shape (m, C).
+        validated: The m utterances of these: the fold's, or those that an ensemble's members validate on, each
+            answered by the members that have not been trained on it.
     """
 
     test: NDArray[np.float64]
     validation: NDArray[np.float64]
+    validated: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, Answers]:
         test, validation = (
             _probabilities(run, body, member, names, found.temperature) for names in (fold.test, fold.validation)
         )
-        return replace(found, settings=settings), Answers(test, validation)
+        return replace(found, settings=settings), Answers(test, validation, fold.validation)
     jobs = ensemble_jobs(run.recipe, run.manifest, run.split, fold, seed)
     _check_members(run, jobs, run.members[0].store.digests)
     fits, tested, validated = [], [], []
@@ -195,17 +198,37 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, Answers]:
         run.watch.note(f"fold {fold.fold} seed {seed} member {job.number + 1} of {len(jobs)}, "
                        f"{member.recipe.model.name}: validation UAR {found.validation_uar}")  # fmt: skip
     rule, weights = ensemble_config(run.recipe).rule, member_weights(fits)
-    validation_uar, validation, temperature = None, np.empty((0, len(run.labels.classes))), 1.0
-    if fold.validation and all(job.fold.validation == fold.validation for job in jobs):
-        truth = np.array([run.targets[i] for i in fold.validation])
-        common = combine(np.stack(validated), rule, weights)
+    names, common = _on_validation(jobs, validated, rule, weights)
+    validation_uar, temperature = None, 1.0
+    if names:
+        truth = np.array([run.targets[i] for i in names])
         if rule != "majority":  # whose answer is shares of votes
             temperature = fit_temperature(np.log(np.clip(common, FLOOR, 1)).astype(np.float32), truth)
-        validation = combine(np.stack(validated), rule, weights, temperature=temperature)
-        confusion = confusion_matrix(truth, validation.argmax(1), len(run.labels.classes))
-        validation_uar = round(100 * uar(confusion), 2)
+            common = tempered(common, temperature)
+        validation_uar = round(100 * uar(confusion_matrix(truth, common.argmax(1), len(run.labels.classes))), 2)
     test = combine(np.stack(tested), rule, weights, temperature=temperature)
-    return _of_all(fold, seed, fits, validation_uar, temperature), Answers(test, validation)
+    return _of_all(fold, seed, fits, validation_uar, temperature), Answers(test, common, names)
+
+
+def _on_validation(
+    jobs: Sequence[Job], validated: Sequence[NDArray[np.float64]], rule: str, weights: Sequence[float]
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Return what members validate on and their common answer (m, C); under inner folds a part of them to each part.
+
+    Fewer members are less sure of themselves than all are, and so is a temperature that is fitted on their answers.
+    """
+    answers: dict[str, dict[int, NDArray[np.float64]]] = {}
+    for place, (job, rows) in enumerate(zip(jobs, validated, strict=True)):
+        for name, row in zip(job.fold.validation, rows, strict=True):
+            answers.setdefault(name, {})[place] = row
+    found: dict[str, NDArray[np.float64]] = {}
+    for places in sorted({tuple(of) for of in answers.values()}):
+        names = [name for name, of in answers.items() if tuple(of) == places]
+        common = combine(
+            np.array([[answers[name][i] for name in names] for i in places]), rule, [weights[i] for i in places]
+        )
+        found |= dict(zip(names, common, strict=True))
+    return tuple(found), np.array([*found.values()]).reshape(len(found), validated[0].shape[1])
 
 
 def _searched(run: Experiment, fold: Fold, seed: int, folder: Path) -> dict[str, Any]:
@@ -303,14 +326,7 @@ def _check_members(run: Experiment, jobs: list[Job], digests: Mapping[str, str])
 
 
 def _of_all(fold: Fold, seed: int, fits: list[Fit], validation_uar: float | None, temperature: float) -> Fit:
-    """Sum up what the members say of themselves; an ensemble has no epoch of its own.
-
-    Its validation UAR is that of the members' common answer, or the members' mean where they validate on different
-    utterances; the temperature is then 1.
-    """
-    values = [fit.validation_uar for fit in fits if fit.validation_uar is not None]
-    if validation_uar is None and values:
-        validation_uar = round(float(np.mean(values)), 2)
+    """Sum up what the members say of themselves; an ensemble has no epoch of its own."""
     members: list[dict[str, Any]] = [asdict(fit) for fit in fits]
     epochs, seconds = sum(fit.epochs for fit in fits), round(sum(fit.seconds for fit in fits), 1)
     return Fit(fold.fold, seed, 0, epochs, validation_uar, temperature, seconds, tuple(members))

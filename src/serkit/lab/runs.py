@@ -57,9 +57,8 @@ class Row:
 class Fit:
     """What one fit said of itself; ``validation_uar`` in percent, None without validation.
 
-    Of an ensemble it is that of the common answer, or the members' mean where they validate on different utterances,
-    and ``members`` has what each said. ``settings`` are those that were
-    searched for within the fold.
+    Of an ensemble it is that of the common answer, and ``members`` has what each said. ``settings`` are those that
+    were searched for within the fold.
     """
 
     fold: int

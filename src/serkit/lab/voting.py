@@ -38,18 +38,19 @@ def combine(
     shares = normalise(weights, members) if rule == "weighted" else np.full(members, 1 / members)
     mean: NDArray[np.float64] = np.einsum("m,mnc->nc", shares, probabilities.astype(np.float64))
     if rule != "majority":
-        return _tempered(mean, temperature)
+        return tempered(mean, temperature)
     votes = np.eye(classes)[probabilities.argmax(-1)].mean(0)  # (n, C)
     moved: NDArray[np.float64] = (1 - TOWARDS_MEAN) * votes + TOWARDS_MEAN * mean
-    return _tempered(moved, temperature)
+    return tempered(moved, temperature)
 
 
-def _tempered(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+def tempered(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Divide the logarithm of probabilities (n, C) by a temperature; rows sum to 1."""
     if temperature == 1:
         return probabilities
     raised = np.clip(probabilities, FLOOR, 1) ** (1 / temperature)
-    tempered: NDArray[np.float64] = raised / raised.sum(-1, keepdims=True)
-    return tempered
+    found: NDArray[np.float64] = raised / raised.sum(-1, keepdims=True)
+    return found
 
 
 def normalise(weights: Sequence[float], members: int) -> NDArray[np.float64]:
