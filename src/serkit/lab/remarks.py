@@ -29,7 +29,8 @@ def say_what_is_missing(everything: Manifest, labels: LabelSet, dropped: Counter
 
 
 def environment() -> dict[str, Any]:
-    """Return the versions and threads of this process, for ``env.json``."""
+    """Return the versions, threads and GPU of this process, for ``env.json``."""
+    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
     return {
         "serkit": serkit.__version__,
         "python": platform.python_version(),
@@ -37,4 +38,5 @@ def environment() -> dict[str, Any]:
         "numpy": np.__version__,
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
+        **gpu,
     }
