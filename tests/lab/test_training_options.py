@@ -129,15 +129,14 @@ def test_every_optimiser_resumes_to_the_same_weights(name: str, tmp_path: Path) 
 
 
 def test_optimisers_are_torchs_with_the_recipes_numbers() -> None:
-    made = build_optimizer(
-        [(1.0, [*nn.Linear(2, 2).parameters()])], Train(optimizer="sgd", lr=0.2, momentum=0.7, weight_decay=0.1)
-    )
+    rates = [(1.0, [*nn.Linear(2, 2).parameters()])]
+    made = build_optimizer(rates, Train(optimizer="sgd", lr=0.2, momentum=0.7, weight_decay=0.1))
     assert isinstance(made, torch.optim.SGD)
     group = made.param_groups[0]
     assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.2, 0.7, 0.1)
     kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
     for name, kind in kinds.items():
-        assert type(build_optimizer([(1.0, [*nn.Linear(2, 2).parameters()])], Train.model_validate({"optimizer": name}))) is kind
+        assert type(build_optimizer(rates, Train.model_validate({"optimizer": name}))) is kind
 
 
 @pytest.mark.parametrize(("batch_size", "accumulate"), [(6, 2), (4, 3), (5, 7)])

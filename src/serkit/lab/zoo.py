@@ -66,6 +66,9 @@ _C = {"optimizer": "rmsprop", "lr": 1e-3, "weight_decay": 0.0, "batch_size": 64,
 _D_PRETRAINED = {**_PLAIN, "lr": 1e-4, "weight_decay": 0.0, "batch_size": 4, "accumulate": 2, "epochs": 25,
                  "scheduler": "linear", "warmup": 0.1}  # fmt: skip
 _D = {"optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "batch_size": 64, "epochs": 200}
+# document E has encoders and pictures that were trained elsewhere; these are ours, for all from scratch
+_E = {"lr": 7e-4, "epochs": 30}
+_E_WAVEFORMS = {"band_masks": 0, "frame_masks": 0, "mixup": 0}  # rows are samples: what is masked is masked inside
 
 _MODELS = {
     "alexnet1d": _of_document("alexnet1d", "AlexNet1d", "A", _VECTOR_A, _A_CONVOLUTIONS),
@@ -89,6 +92,7 @@ _MODELS = {
     "mfcc_cnn": _of_document("mfcc_cnn", "MfccCnn", "D", ({"name": "mfcc"},), _D),
     "conformer": Entry("conformer", "Conformer", "D's outlook"),
     "crnn": Entry("crnn", "Crnn", "ours"),
+    "coattention": Entry("coattention", "CoAttention", "E", ({"name": "waveform", "trim_db": 50},), _E, _E_WAVEFORMS),
     ENSEMBLE: Entry("ensemble", "Ensemble", "E", features=()),
 }  # fmt: skip
 

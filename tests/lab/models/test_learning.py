@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import CLASSES, layout_of, tiny_body
+from tiny import CLASSES, UNITS, layout_of, tiny_body
 
 from serkit.lab.models import Body, model_names
 from serkit.lab.recipe import Augment, Train
@@ -14,18 +14,22 @@ from serkit.lab.zoo import ENSEMBLE
 
 QUIET = Augment(speeds=(1.0,), band_masks=0, frame_masks=0, mixup=0)
 TRAIN = Train(epochs=8, batch_size=20, lr=0.01, label_smoothing=0, keep="last", scheduler="one_cycle")
-LONGER = {"vgg16": 20, "alexnet1d": 20, "fusionnet": 30, "attention": 25, "transformer": 25}
+LONGER = {"vgg16": 20, "alexnet1d": 20, "fusionnet": 30, "attention": 25, "transformer": 25,
+          "coattention": 16}  # fmt: skip
 every_model = pytest.mark.parametrize("name", [name for name in model_names(from_scratch=True) if name != ENSEMBLE])
 
 
 def separable(name: str) -> Examples:
-    """Noise, with a few rows of each class louder; the last third are other speakers, for validation."""
+    """Noise, with a few rows of each class louder, or in a single row a tone; the last third is for validation."""
     rng, layout = np.random.default_rng(0), layout_of(name)
     targets = {f"toy/{i:03d}": i % CLASSES for i in range(120)}
     rows = {}
     for utterance, target in targets.items():
-        length = layout.columns or int(rng.integers(20, 30))
+        length = layout.columns or int(rng.integers(20, 30)) * UNITS.get(name, 1)
         rows[utterance] = rng.standard_normal((length, layout.size)).astype(np.float32)
+        if layout.size == 1:
+            rows[utterance][:, 0] += 3 * np.sin(0.3 * (target + 1) * np.arange(length))
+            continue
         part = layout.size // CLASSES
         rows[utterance][:, part * target : part * (target + 1)] += 3
     names = list(targets)

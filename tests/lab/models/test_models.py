@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
-from tiny import CLASSES, NETWORKS, SIDE, layout_of, tiny_body, tiny_settings
+from tiny import CLASSES, NETWORKS, SIDE, UNITS, layout_of, tiny_body, tiny_settings
 from torch import nn
 
 from serkit.errors import RecipeError, UnknownNameError
@@ -41,6 +41,7 @@ def frames(name: str, *lengths: int, seed: int = 0, padding: int = 0) -> tuple[t
     Vectors and pictures are of one length, whatever is asked for.
     """
     layout, rng = layout_of(name), np.random.default_rng(seed)
+    lengths, padding = tuple(UNITS.get(name, 1) * length for length in lengths), UNITS.get(name, 1) * padding
     if layout.columns is not None:
         lengths, padding = (layout.columns,) * len(lengths), 0
     padded = np.zeros((len(lengths), layout.size, max(lengths) + padding), np.float32)

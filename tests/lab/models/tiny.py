@@ -16,7 +16,9 @@ NETWORKS = tuple(name for name in model_names(from_scratch=True) if find_model(n
 LAYOUTS = {
     "fusionnet": Layout("vector", (("notebook162", SIZE), ("statistics", 6), ("sex", 1)), 1),
     "vgg16": Layout("image", (("spectrogram_image", SIDE),), SIDE),
+    "coattention": Layout("frames", (("waveform", 1),)),
 }
+UNITS = {"coattention": 64}  # columns in place of a frame: samples say less
 
 
 @functools.cache

@@ -32,6 +32,7 @@ _FEATURES = {
     "spectrogram_image": ("spectrogram_image", "SpectrogramImage"),
     "statistics": ("statistics", "Statistics"),
     "vector848": ("vector848", "Vector848"),
+    "waveform": ("waveform", "Waveform"),
 }  # name to module and class; its settings are the class's name and Config
 
 _PROGRAMS = {"egemaps": "eGeMAPSv02", "compare2016": "ComParE_2016"}  # openSMILE's, which no model file can hold

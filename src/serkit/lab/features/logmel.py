@@ -3,9 +3,9 @@
 A short-time Fourier transform is a strided convolution with windowed cosines and sines. As such it
 matches librosa to float32 precision and runs about ten times faster in ONNX Runtime than an exported
 ``torch.stft``. The kernels are as long as the window, not the transform: zeros around a centred window
-turn phases alone, and the power spectrum has none. Outside an export a processor takes the same frames through
-:mod:`serkit.lab.features.power`, four times faster, and many clips at once through :mod:`serkit.lab.features.joined`;
-tests hold all three together.
+turn phases alone, and the power spectrum has none. Outside an export the same frames go through
+:mod:`serkit.lab.features.power`, on a processor four times faster, and many clips at once through
+:mod:`serkit.lab.features.joined`; tests hold all three together.
 """
 
 import math
@@ -111,9 +111,7 @@ class LogMel(Front):
         """
         logmel, frames = self.logmel(waveform, lengths)
         if self.config.trim_db is not None:
-            level = logmel.exp().sum(1).log()  # (B, N), power over all bands
-            threshold = self.config.trim_db * math.log(10) / 10
-            logmel, frames = trim_silence(logmel, frames, level, threshold)
+            logmel, frames = trim_silence(logmel, frames, level_of(logmel), nepers(self.config.trim_db))
         mask = frame_mask(frames, logmel.shape[-1])[:, None, :].to(logmel.dtype)
         if self.config.normalise != "none":
             if self.config.normalise == "band":
@@ -157,7 +155,7 @@ class LogMel(Front):
     def logmel(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the plain log-mel (B, F, N), neither trimmed nor normalised, and valid lengths (B,)."""
         waveform = mute_padding(waveform, lengths)
-        if not is_exporting() and waveform.device.type == "cpu":
+        if not is_exporting():
             bands, frames = map_power(self.stft, waveform, lengths, self.bands)
             return (bands + self.config.floor).log(), frames
         before = self.config.n_fft // 2 - (self.config.n_fft - self.window) // 2  # where a centred window begins
@@ -166,6 +164,16 @@ class LogMel(Front):
         real, imaginary = spectrum.chunk(2, dim=1)
         power = real.square() + imaginary.square()  # (B, K, N)
         return (torch.matmul(self.mel, power) + self.config.floor).log(), lengths // self.hop + 1
+
+
+def level_of(logmel: Tensor) -> Tensor:
+    """Return the logarithm of each frame's power over all bands, (B, N) of (B, F, N)."""
+    return logmel.exp().sum(1).log()
+
+
+def nepers(decibels: float) -> float:
+    """Return a difference of powers as one of their natural logarithms."""
+    return decibels * math.log(10) / 10
 
 
 def dft_kernels(window: int, n_fft: int) -> NDArray[np.float32]:

@@ -44,13 +44,33 @@ def trim_silence(features: Tensor, lengths: Tensor, level: Tensor, threshold: fl
     Returns:
         Features (B, F, N) and their valid lengths (B,).
     """
-    size = features.shape[-1]
+    first, last = sounding(level, lengths, threshold)
+    return cut(features, first, last - first + 1)
+
+
+def sounding(level: Tensor, lengths: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+    """Return the first and the last frame (B,) that is at most ``threshold`` below the utterance's loudest one.
+
+    Args:
+        level: Loudness of each frame, shape (B, N).
+        lengths: Valid frames, shape (B,).
+        threshold: In the unit of ``level``.
+    """
+    size = level.shape[1]
     mask = frame_mask(lengths, size)
     level = level.masked_fill(~mask, -torch.inf)
     active = ((level >= level.amax(1, keepdim=True) - threshold) & mask).to(torch.int64)  # (B, N)
+    position = torch.arange(size, device=level.device)[None, :]
+    return size - 1 - (active * (size - 1 - position)).amax(1), (active * position).amax(1)
+
+
+def cut(features: Tensor, first: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+    """Move ``kept`` (B,) columns of (B, F, N), from ``first`` (B,) on, to the front; the rest is zero.
+
+    Returns:
+        Features (B, F, N) and their valid lengths (B,).
+    """
+    size = features.shape[-1]
     position = torch.arange(size, device=features.device)[None, :]
-    last = (active * position).amax(1)  # (B,)
-    first = size - 1 - (active * (size - 1 - position)).amax(1)
-    kept = last - first + 1
     index = (position + first[:, None]).clamp(max=size - 1)[:, None, :].expand_as(features)
     return features.gather(2, index) * frame_mask(kept, size)[:, None, :], kept

@@ -134,4 +134,8 @@ def stretch(frames: Tensor, size: int, columns: int) -> Tensor:
 
 def _interpolation(source: int, target: int) -> NDArray[np.float64]:
     """Return the matrix (target, source) that interpolates as :func:`stretch` does, of a size known beforehand."""
-    return stretch(torch.tensor([source]), source, target)[0].T.double().numpy()
+    per_row = source / target
+    centre = (np.arange(target) + 0.5)[:, None] * per_row
+    weight = np.maximum(1 - np.abs(np.arange(source)[None, :] + 0.5 - centre) / max(per_row, 1.0), 0.0)
+    matrix: NDArray[np.float64] = weight / weight.sum(1, keepdims=True)
+    return matrix

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch._guards import active_fake_mode
 from torch.nn import functional
 
 from serkit.errors import RecipeError
@@ -59,8 +60,8 @@ def check_window(window_ms: float, sampling_rate: int, n_fft: int) -> None:
 
 
 def is_exporting() -> bool:
-    """Whether a graph is being written, for which an equal but exportable form is chosen."""
-    return torch.onnx.is_in_onnx_export()
+    """Whether a graph is being written, for which an equal but exportable form is chosen, or shapes alone are asked."""
+    return torch.onnx.is_in_onnx_export() or active_fake_mode() is not None
 
 
 class Stft(nn.Module):

@@ -67,16 +67,8 @@ class Crnn(Body):
 
     def __init__(self, layout: Layout, classes: int, config: CrnnConfig) -> None:
         super().__init__(layout, classes, config)
-        channels, size = (1, *config.stem), layout.size
-        self.stem = nn.ModuleList(
-            _convolution_2d(a, b, stride=(2, 2 if i < config.halvings else 1))
-            for i, (a, b) in enumerate(pairwise(channels))
-        )
-        self.halvings = config.halvings
-        for _ in config.stem:
-            size = (size + 1) // 2
-        self.project = _convolution_1d(channels[-1] * size, config.channels, kernel=1)
-        self.blocks = nn.ModuleList(_ResidualBlock(config.channels, dilation) for dilation in config.dilations)
+        trunk = Trunk(layout.size, config)
+        self.stem, self.project, self.blocks, self.halvings = trunk.stem, trunk.project, trunk.blocks, trunk.halvings
         self.recurrent = Recurrent(config.channels, config.recurrent) if config.recurrent else None
         width = 2 * config.recurrent or config.channels
         self.pool = AttentiveStatistics(width)
@@ -93,20 +85,55 @@ class Crnn(Body):
 
     def forward(self, features: Tensor, lengths: Tensor) -> Output:
         """Classify utterances of ``lengths`` valid frames."""
-        x = features[:, None]  # (B, 1, F, N)
-        for i, layer in enumerate(self.stem):
-            if i < self.halvings:
-                lengths = (lengths + 1) // 2
-            x = layer(x)
-            mask = frame_mask(lengths, x.shape[-1])[:, None, :].to(x.dtype)  # (B, 1, N')
-            x = x * mask[:, None]
-        x = self.project(x.flatten(1, 2)) * mask  # (B, channels, N')
-        for block in self.blocks:
-            x = block(x, mask)
+        x, lengths = read_frames(self, features, lengths)  # (B, channels, N')
+        mask = frame_mask(lengths, x.shape[-1])[:, None, :].to(x.dtype)  # (B, 1, N')
         if self.recurrent is not None:
             x = self.recurrent(x, lengths)
         embedding = self.embed(self.pool(x, mask))
         return Output(self.classify(embedding), embedding)
+
+
+class Trunk(nn.Module):
+    """The convolutions alone: frames (B, F, N) and their lengths to frames (B, channels, N') and theirs.
+
+    :class:`Crnn` holds their layers as its own, under the names that its weights always had.
+
+    Args:
+        size: F.
+        config: Its stem, halvings, channels and dilations.
+    """
+
+    def __init__(self, size: int, config: CrnnConfig) -> None:
+        super().__init__()
+        channels = (1, *config.stem)
+        self.stem = nn.ModuleList(
+            _convolution_2d(a, b, stride=(2, 2 if i < config.halvings else 1))
+            for i, (a, b) in enumerate(pairwise(channels))
+        )
+        self.halvings = config.halvings
+        for _ in config.stem:
+            size = (size + 1) // 2
+        self.project = _convolution_1d(channels[-1] * size, config.channels, kernel=1)
+        self.blocks = nn.ModuleList(_ResidualBlock(config.channels, dilation) for dilation in config.dilations)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Read utterances of ``lengths`` valid frames; behind an utterance's end there is zero."""
+        return read_frames(self, features, lengths)
+
+
+def read_frames(layers: Trunk | Crnn, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Put frames (B, F, N) through the convolutions of a network; see :class:`Trunk`."""
+    x = features[:, None]  # (B, 1, F, N)
+    for i, layer in enumerate(layers.stem):
+        if i < layers.halvings:
+            lengths = (lengths + 1) // 2
+        x = layer(x)
+        mask = frame_mask(lengths, x.shape[-1])[:, None, :].to(x.dtype)  # (B, 1, N')
+        x = x * mask[:, None]
+    x = layers.project(x.flatten(1, 2)) * mask  # (B, channels, N')
+    for block in layers.blocks:
+        x = block(x, mask)
+    return x, lengths
 
 
 class AttentiveStatistics(nn.Module):

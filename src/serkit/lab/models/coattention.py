@@ -1,0 +1,281 @@
+"""Co-attention over cepstra, a picture and an encoder's frames, which document E takes from the literature."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from serkit.errors import RecipeError
+from serkit.lab.features import Layout
+from serkit.lab.features.masking import frame_mask
+from serkit.lab.features.spectrum import is_exporting
+from serkit.lab.models.alexnet2d import CHANNELS, SMALLEST, AlexNet2d
+from serkit.lab.models.coattention_streams import Cepstra, OwnFrames, Picture, PretrainedFrames
+from serkit.lab.models.crnn import CrnnConfig
+from serkit.lab.models.head import Head
+from serkit.lab.models.model import Body, BodyConfig, Output
+from serkit.lab.models.vit import VisionTransformer
+from serkit.lab.settings import require
+
+Stream = Literal["mfcc", "picture", "encoder"]
+
+
+@dataclass(frozen=True)
+class CoAttentionConfig(BodyConfig):
+    """Settings of :class:`CoAttention`.
+
+    Attributes:
+        sampling_rate: Of the ``waveform`` that it reads, in Hz.
+        segment_seconds: What an utterance is cut into.
+        streams: Which of the three parts hear; one alone shows what it is worth.
+        lstm: Units of each direction over the MFCC.
+        lstm_layers: How many.
+        picture: What looks at the spectrogram.
+        side: Height and width of the picture.
+        alexnet: Channels of each of its convolutions.
+        patch: Side of a patch of the vision transformer, a divisor of ``side``.
+        width: Of each patch inside, a multiple of ``heads``.
+        depth: Its blocks.
+        heads: Of each of their self-attentions.
+        encoder: A checkpoint of transformers, a folder or a name on the hub; empty for convolutions from scratch.
+        revision: Of a hub name; empty for the newest.
+        layer: Which of a checkpoint's hidden states: 0 is what enters the first transformer layer, -1 what leaves the
+            last.
+        frozen: Whether a checkpoint's weights stay as they are.
+        has_weights: Whether a checkpoint's weights are read at all.
+        stem: As ``crnn``'s, of the convolutions from scratch.
+        halvings: Likewise.
+        channels: Likewise.
+        dilations: Likewise.
+        vector: Numbers that each part hands over.
+        embedding: D.
+        masks: In training, stripes of bands and of frames that each part does not see.
+        dropout: Before each part's numbers, the embedding and the output.
+    """
+
+    sampling_rate: int = 16_000
+    segment_seconds: float = 3.0
+    streams: tuple[Stream, ...] = ("mfcc", "picture", "encoder")
+    lstm: int = 128
+    lstm_layers: int = 2
+    picture: Literal["alexnet", "vit"] = "alexnet"
+    side: int = 224
+    alexnet: tuple[int, ...] = CHANNELS
+    patch: int = 16
+    width: int = 192
+    depth: int = 12
+    heads: int = 3
+    encoder: str = ""
+    revision: str = ""
+    layer: int = -1
+    frozen: bool = True
+    has_weights: bool = True
+    stem: tuple[int, ...] = (16, 32, 48)
+    halvings: int = 2
+    channels: int = 192
+    dilations: tuple[int, ...] = (1, 2, 4)
+    vector: int = 128
+    embedding: int = 128
+    masks: int = 2
+    dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            sampling_rate=self.sampling_rate > 0,
+            segment_seconds=self.segment_seconds * self.sampling_rate >= 1,
+            streams=len(self.streams) >= 1 and len(set(self.streams)) == len(self.streams),
+            lstm=self.lstm >= 1,
+            lstm_layers=self.lstm_layers >= 1,
+            patch=self.patch >= 1,
+            side=self.side >= SMALLEST if self.picture == "alexnet" else self.side % self.patch == 0,
+            alexnet=len(self.alexnet) == len(CHANNELS) and all(n >= 2 and n % 2 == 0 for n in self.alexnet),
+            heads=self.heads >= 1,
+            width=self.width >= 1 and self.width % self.heads == 0,
+            depth=self.depth >= 1,
+            vector=self.vector >= 1,
+            embedding=self.embedding >= 1,
+            masks=self.masks >= 0,
+            dropout=0 <= self.dropout < 1,
+        )
+        self.trunk()  # whose settings are checked there
+
+    def trunk(self) -> CrnnConfig:
+        """Return the settings of the convolutions from scratch."""
+        return CrnnConfig(self.stem, self.halvings, self.channels, self.dilations)
+
+    def without_files(self) -> "CoAttentionConfig":
+        """Return the settings of a network whose encoder is not read from its checkpoint."""
+        return replace(self, has_weights=False)
+
+    @classmethod
+    def tiny(cls) -> "CoAttentionConfig":
+        """The smallest network with every part, for tests."""
+        return cls(
+            segment_seconds=0.05, lstm=8, lstm_layers=1, side=64, alexnet=(8, 8, 8, 8, 8), width=16, depth=1, heads=2,
+            stem=(4, 8), halvings=1, channels=16, dilations=(1,), vector=16, embedding=16, masks=1, dropout=0.05,
+        )  # fmt: skip
+
+
+class CoAttention(Body):
+    """MFCC, a spectrogram picture and an encoder's frames, of which the first two say what to attend to.
+
+    An utterance is cut into segments of 3 s. Of each, a bidirectional LSTM hears the MFCC, AlexNet or a vision
+    transformer sees the spectrogram, and an encoder gives frames; what the two found makes the weights under which the
+    frames are summed, and all three vectors make the answer.
+
+    Source: H. Zou et al., Speech emotion recognition with co-attention based multi-level acoustic information, ICASSP
+    2022, which document E follows; its vision transformer is the document's.
+
+    Deviations:
+
+    - The frames' weights are a softmax of their scaled products with the two vectors, so that there may be any number
+      of frames; the paper has a dense layer with an output for each of its 149.
+    - The LSTM's frames are pooled by attentive statistics, where the paper lays all 300 side by side.
+    - An utterance's answer is the mean over its segments by their durations, so that a rest of 0.1 s counts as such;
+      of whole segments it is the paper's plain mean. Both logits and embeddings are averaged.
+    - Without ``encoder`` the frames come from convolutions trained from scratch, where the paper has wav2vec 2.0.
+      That one stays frozen unless ``frozen`` is false; the paper trains it on, at a rate of its own.
+    - AlexNet and the transformer start from scratch, where the paper's AlexNet has seen ImageNet, and see one channel;
+      see :class:`~serkit.lab.models.alexnet2d.AlexNet2d`. In training, stripes of all that is heard are masked.
+    - One part alone, ``streams``, is that part's vector; the encoder then attends by a query of its own.
+    """
+
+    def __init__(self, layout: Layout, classes: int, config: CoAttentionConfig) -> None:
+        super().__init__(layout, classes, config)
+        if layout.size != 1:
+            raise RecipeError(
+                f"coattention reads the waveform alone, and {' + '.join(layout.names)} gives {layout.size} numbers: "
+                "set features to waveform."
+            )
+        self.samples = round(config.segment_seconds * config.sampling_rate)
+        self.hearing = nn.ModuleDict()
+        self.vectors = nn.ModuleDict()
+        for name, part in self._acoustic(config).items():
+            self.hearing[name] = part
+            self.vectors[name] = _vector(part.size, config)
+        self.encoder = self._encoder(config) if "encoder" in config.streams else None
+        if self.encoder is not None:
+            context = config.vector * len(self.hearing)
+            self.attend = CoAttentivePooling(context, self.encoder.size, config.vector)
+            self.vectors["encoder"] = _vector(self.encoder.size, config)
+        self.head = Head(config.vector * len(config.streams), config.embedding, classes, dropout=config.dropout)
+        self.embedding_size = config.embedding
+
+    def _acoustic(self, config: CoAttentionConfig) -> dict[str, Cepstra | Picture]:
+        parts: dict[str, Cepstra | Picture] = {}
+        if "mfcc" in config.streams:
+            parts["mfcc"] = Cepstra(
+                config.sampling_rate, units=config.lstm, layers=config.lstm_layers, masks=config.masks,
+                dropout=config.dropout,
+            )  # fmt: skip
+        if "picture" in config.streams:
+            network = (
+                AlexNet2d(1, config.side, config.alexnet)
+                if config.picture == "alexnet"
+                else VisionTransformer(
+                    1, config.side, patch=config.patch, width=config.width, depth=config.depth, heads=config.heads,
+                    dropout=config.dropout / 3,
+                )
+            )  # fmt: skip
+            parts["picture"] = Picture(config.sampling_rate, self.samples, config.side, network, masks=config.masks)
+        return parts
+
+    def _encoder(self, config: CoAttentionConfig) -> OwnFrames | PretrainedFrames:
+        if not config.encoder:
+            return OwnFrames(config.sampling_rate, config.trunk(), masks=config.masks)
+        return PretrainedFrames(
+            config.encoder, config.revision, layer=config.layer, samples=self.samples, is_frozen=config.frozen,
+            has_weights=config.has_weights,
+        )  # fmt: skip
+
+    def parts(self) -> dict[str, tuple[nn.Module, ...]]:
+        """What a summary shows as a table of its own."""
+        found: dict[str, tuple[nn.Module, ...]] = {
+            name: (part, self.vectors[name]) for name, part in self.hearing.items()
+        }
+        if self.encoder is not None:
+            found["encoder"] = (self.encoder, self.attend, self.vectors["encoder"])
+        return {**found, "head": (self.head,)}
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Output:
+        """Classify utterances of ``lengths`` valid samples."""
+        waveform = features[:, 0] * frame_mask(lengths, features.shape[2])
+        segments, counts = cut_into_segments(waveform, lengths, self.samples)
+        shares = counts / lengths[:, None]  # (B, S)
+        flat = counts.flatten()
+        if is_exporting():  # what is empty costs time, and counts for nothing
+            answers = self._answer(segments[:, : features.shape[2]], flat.clamp(min=1))
+            return Output(*(_mean(answer, shares) for answer in answers))
+        is_heard = flat > 0  # what is empty must not reach a batch norm
+        answers = self._answer(segments[is_heard, : int(flat.max())], flat[is_heard])
+        return Output(*(_mean(_spread(answer, is_heard), shares) for answer in answers))
+
+    def _answer(self, segments: Tensor, lengths: Tensor) -> Output:
+        """Classify segments (M, T) of ``lengths`` valid samples (M,)."""
+        found = [self.vectors[name](part(segments, lengths)) for name, part in self.hearing.items()]
+        if self.encoder is not None:
+            frames, counts = self.encoder(segments, lengths)  # (M, D, N)
+            found.append(self.vectors["encoder"](self.attend(frames, counts, torch.cat(found, 1) if found else None)))
+        output: Output = self.head(torch.cat(found, dim=1))
+        return output
+
+
+class CoAttentivePooling(nn.Module):
+    """The sum of frames (M, D, N) under weights that a context (M, C) gives them, (M, D).
+
+    Args:
+        context: C; 0 for a query that is learnt and the same for all.
+        size: D.
+        width: Of queries and keys.
+    """
+
+    def __init__(self, context: int, size: int, width: int) -> None:
+        super().__init__()
+        self.ask = nn.Linear(context, width) if context else None
+        self.query = None if context else nn.Parameter(torch.randn(1, width))
+        self.keys = nn.Conv1d(size, width, 1, bias=False)  # a bias would add the same to all frames
+
+    def weights(self, frames: Tensor, counts: Tensor, context: Tensor | None) -> Tensor:
+        """Return the weight of each frame, (M, 1, N): 0 behind a segment's end, and 1 together."""
+        query = self.query if self.ask is None else self.ask(context)
+        assert query is not None
+        keys = self.keys(frames)  # (M, width, N)
+        likeness = (query[..., None] * keys).sum(1, keepdim=True).float() / keys.shape[1] ** 0.5
+        mask = frame_mask(counts, frames.shape[2])[:, None, :]
+        return likeness.masked_fill(~mask, -torch.inf).softmax(-1)  # type: ignore[no-any-return]
+
+    def forward(self, frames: Tensor, counts: Tensor, context: Tensor | None) -> Tensor:
+        """Pool ``counts`` valid frames (M,)."""
+        return (self.weights(frames, counts, context) * frames).sum(2)
+
+
+def cut_into_segments(waveform: Tensor, lengths: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+    """Cut (B, T) into segments of so many samples, zeros filling up the last.
+
+    Returns:
+        Segments (B * S, samples), those of an utterance one after the other, and their valid samples (B, S), 0 for one
+        that lies behind its utterance's end.
+    """
+    count = (waveform.shape[1] + samples - 1) // samples
+    filled = functional.pad(waveform, (0, count * samples - waveform.shape[1]))
+    first = torch.arange(count, device=lengths.device)[None, :] * samples
+    return filled.reshape(-1, samples), (lengths[:, None] - first).clamp(min=0, max=samples)
+
+
+def _vector(size: int, config: CoAttentionConfig) -> nn.Sequential:
+    return nn.Sequential(nn.Dropout(config.dropout), nn.Linear(size, config.vector), nn.ReLU())
+
+
+def _spread(answer: Tensor, is_heard: Tensor) -> Tensor:
+    """Return (M, C) at its places among all segments (B * S, C), zero elsewhere."""
+    spread = answer.new_zeros(len(is_heard), answer.shape[1])
+    spread[is_heard] = answer
+    return spread
+
+
+def _mean(answer: Tensor, shares: Tensor) -> Tensor:
+    """Return the mean (B, C) of segments (B * S, C) that have such shares (B, S) of their utterances."""
+    return (answer.reshape(shares.shape[0], shares.shape[1], -1) * shares[..., None]).sum(1)
