@@ -133,7 +133,7 @@ def peak_mb(*, gpu: bool) -> float:
 def measured(folder: Path, kind: str, *, gpu: bool) -> dict[str, float]:
     """Measure one thing in a process of its own."""
     command = [sys.executable, __file__, "--one", str(folder), kind, *(["--gpu"] if gpu else [])]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 

@@ -94,7 +94,7 @@ def load_network(checkpoint: Checkpoint, *, has_weights: bool = True) -> nn.Modu
     Raises:
         RecipeError: If it has no safetensors.
     """
-    auto, config = _transformers("AutoModel"), deepcopy(checkpoint.config)
+    auto, config = transformers_class("AutoModel"), deepcopy(checkpoint.config)
     config.apply_spec_augment, config.layerdrop, config.encoder_layerdrop = False, 0.0, 0.0
     if not has_weights:
         network = auto.from_config(config)
@@ -113,7 +113,7 @@ def load_network(checkpoint: Checkpoint, *, has_weights: bool = True) -> nn.Modu
 def _open(model: str, revision: str) -> Checkpoint:
     folder = _folder_of(model, revision)
     try:
-        config = _transformers("AutoConfig").from_pretrained(folder, local_files_only=True)
+        config = transformers_class("AutoConfig").from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise RecipeError(f"ssl: {str(folder)!r} is no checkpoint of transformers ({_first_line(error)}).") from error
     if config.model_type not in FAMILIES:
@@ -151,7 +151,12 @@ def _folder_of(model: str, revision: str) -> Path:
         ) from error
 
 
-def _transformers(name: str) -> Any:
+def transformers_class(name: str) -> Any:
+    """Return a class of transformers.
+
+    Raises:
+        MissingExtraError: If it is not installed.
+    """
     try:
         import transformers
     except ImportError as error:

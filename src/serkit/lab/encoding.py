@@ -79,43 +79,55 @@ class Encoder(nn.Module):
 class WhisperEncoder(Encoder):
     """The encoder of Whisper, which hears pieces of 30 s, the last one filled up with silence.
 
-    Log-mel as its preprocessor computes it. Of the frames, 50 a second, those within the utterance are kept; its
-    silence behind the end is heard, as in transformers.
+    Of the frames, 50 a second, those within the utterance are kept; the silence behind its end is heard, as in
+    transformers.
 
     Source: A. Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision, ICML 2023.
     """
 
-    filters: Tensor
-
     def __init__(self, checkpoint: Checkpoint, network: nn.Module) -> None:
         super().__init__(checkpoint, network)
-        self.n_fft, self.hop, bands = 400, 160, int(checkpoint.config.num_mel_bins)
-        self.frames = int(checkpoint.config.max_source_positions)  # of a piece, each of two columns of the log-mel
-        self.piece = 2 * self.hop * self.frames
-        self.stft = Stft(n_fft=self.n_fft, hop=self.hop)
-        filters = mel_filters(checkpoint.sampling_rate, self.n_fft, bands)
-        self.register_buffer("filters", torch.from_numpy(filters), persistent=False)  # (F, K)
+        self.front = WhisperMel(checkpoint.sampling_rate, int(checkpoint.config.num_mel_bins))
+        self.samples = 2 * self.front.hop  # of a frame
+        self.piece = self.samples * int(checkpoint.config.max_source_positions)
 
     def _states(self, waveform: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         batch, size = waveform.shape
         pieces = (size + self.piece - 1) // self.piece
         whole = functional.pad(waveform * frame_mask(lengths, size), (0, pieces * self.piece - size))
         network: Any = self.network
-        states = network(self.log_mel(whole.reshape(-1, self.piece)), output_hidden_states=True).hidden_states
-        counts = (lengths + 2 * self.hop - 1) // (2 * self.hop)
-        longest = (size + 2 * self.hop - 1) // (2 * self.hop)
+        states = network(self.front(whole.reshape(-1, self.piece)), output_hidden_states=True).hidden_states
+        counts = (lengths + self.samples - 1) // self.samples
+        longest = (size + self.samples - 1) // self.samples
         return tuple(layer.reshape(batch, -1, self.size)[:, :longest] for layer in states), counts
 
-    def log_mel(self, waveform: Tensor) -> Tensor:
-        """Return Whisper's log-mel (B, F, 2 * frames) of pieces (B, T) of 30 s."""
+
+class WhisperMel(nn.Module):
+    """Whisper's log-mel, as its preprocessor computes it: (B, T) to (B, F, T / hop), T a multiple of the hop.
+
+    Args:
+        sampling_rate: In Hz.
+        bands: F.
+    """
+
+    filters: Tensor
+
+    def __init__(self, sampling_rate: int, bands: int) -> None:
+        super().__init__()
+        self.n_fft, self.hop = 400, 160
+        self.stft = Stft(n_fft=self.n_fft, hop=self.hop)
+        filters = mel_filters(sampling_rate, self.n_fft, bands)
+        self.register_buffer("filters", torch.from_numpy(filters), persistent=False)  # (F, K)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Compute the features."""
         half = self.n_fft // 2
         padded = functional.pad(waveform, (half, half), mode="reflect")
         ahead = -half % self.hop  # so that frames, which Stft centres on multiples of a hop, begin where the pad does
-        real, imaginary, _ = self.stft(
-            functional.pad(padded, (ahead, 0)), torch.full_like(padded[:, 0], padded.shape[1] + ahead, dtype=torch.long)
-        )
+        padded = functional.pad(padded, (ahead, 0))
+        real, imaginary, _ = self.stft(padded, torch.full_like(padded[:, 0], padded.shape[1], dtype=torch.long))
         first = (half + ahead) // self.hop
-        power = (real.square() + imaginary.square())[:, first : first + 2 * self.frames]
+        power = (real.square() + imaginary.square())[:, first : first + waveform.shape[1] // self.hop]
         level = torch.matmul(self.filters, power.transpose(1, 2)).clamp(min=_MEL_FLOOR).log() / math.log(10)
         return (level.maximum(level.amax((1, 2), keepdim=True) - _MEL_RANGE) + 4) / 4
 

@@ -109,7 +109,7 @@ def export(
         raise ExportError(f"{str(output)!r} is a folder; name the file to write.")
     recipe = _recipe_of(run)
     seed = recipe.seeds[0] if seed is None else seed
-    fit = _fit_of(run, seed, fold)
+    fit = fit_of(run, seed, fold)
     check_for_file(recipe)
     parts = _parts_of(recipe, run, fit)
     models, weights = [part.model for part in parts], [part.weights for part in parts]
@@ -119,7 +119,7 @@ def export(
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
-        difference = _write_checked(parts[0].exported, temporary, card)
+        difference = write_checked(parts[0].model, parts[0].temperature, temporary, card)
         if recipe.model.name == ENSEMBLE:
             difference = _write_ensemble(parts, temporary, card, ensemble_config(recipe).rule, fit["temperature"])
         temporary.replace(output)
@@ -128,7 +128,7 @@ def export(
     return difference
 
 
-def _fit_of(run: Path, seed: int, fold: int | None) -> dict[str, Any]:
+def fit_of(run: Path, seed: int, fold: int | None) -> dict[str, Any]:
     """Return what a run says of the fit to write."""
     fits = {(fit["fold"], fit["seed"]): fit for fit in read_json(run, "metrics.json")["fits"]}
     folds = read_json(run, "folds.json")
@@ -149,29 +149,36 @@ class _Part:
     weight: float
     weights: Path
 
-    @property
-    def exported(self) -> _Exported:
-        return _Exported(self.model, self.temperature).eval()
-
 
 def _parts_of(recipe: Recipe, run: Path, fit: dict[str, Any]) -> list[_Part]:
     """Load what a fit has left: one model, or all members of an ensemble."""
     folder = run / f"fold_{fit['fold']}" / f"seed_{fit['seed']}"
     if recipe.model.name != ENSEMBLE:
-        model = _load_model(with_settings(recipe, fit.get("settings", {})), folder)
+        model = load_model(with_settings(recipe, fit.get("settings", {})), folder)
         return [_Part(model, fit["temperature"], 1.0, folder / model.body.file)]
     fits = [Fit(**member) for member in fit["members"]]
     members = member_recipes(recipe)
     parts = []
     for number, (said, weight) in enumerate(zip(fits, member_weights(fits), strict=True)):
         place = folder / member_folder(number)
-        model = _load_model(members[number * len(members) // len(fits)], place)
+        model = load_model(members[number * len(members) // len(fits)], place)
         parts.append(_Part(model, said.temperature, weight, place / model.body.file))
     return parts
 
 
-def _write_checked(exported: _Exported, path: Path, card: Card) -> float:
-    """Write a model file and return how far it is from torch; a file that differs is an error."""
+def write_checked(model: Model, temperature: float, path: Path, card: Card) -> float:
+    """Write a model file and return how far it is from torch.
+
+    Args:
+        model: In evaluation mode.
+        temperature: That its logits are divided by.
+        path: Of the file.
+        card: What it shall say of itself.
+
+    Raises:
+        ExportError: If it differs by more than 1e-4.
+    """
+    exported = _Exported(model, temperature).eval()
     inputs = tuple(name for name in card.inputs if name != "sex" or exported.model.front.uses_sex)
     write_graph(exported, path, replace(card, inputs=inputs))
     return _agreeing(largest_difference(exported, Recognizer.load(path), card.sampling_rate, takes_sex="sex" in inputs))
@@ -183,7 +190,7 @@ def _write_ensemble(parts: Sequence[_Part], path: Path, card: Card, rule: Rule, 
     weights = [part.weight for part in parts]
     for number, part in enumerate(parts):
         try:
-            worst = max(worst, _write_checked(part.exported, path, card))
+            worst = max(worst, write_checked(part.model, part.temperature, path, card))
         except ExportError as error:
             raise ExportError(f"member {number} of {len(parts)}, a {part.model.body.label}: {error}") from error
         graphs.append(onnx.load(path))
@@ -281,7 +288,7 @@ def _recipe_of(run: Path) -> Recipe:
     return load_recipe(run / "recipe.yaml")
 
 
-def _load_model(recipe: Recipe, folder: Path) -> Model:
+def load_model(recipe: Recipe, folder: Path) -> Model:
     """Build a recipe's model and read what was fitted from the folder of a fold and seed."""
     classes = len(label_set_of(recipe.labels, recipe.corpora).classes)
     front = build_front(recipe.named_features)

@@ -7,7 +7,7 @@ from typing import Any
 
 from serkit.card import Card
 from serkit.corpora import Data, read_corpora
-from serkit.errors import RunError
+from serkit.errors import LeakageError, RunError
 from serkit.files import write_whole
 from serkit.lab.leakage import check_unseen
 from serkit.lab.recipe import parse_recipe
@@ -43,10 +43,15 @@ def evaluate_model(
         The content of ``metrics.json``.
 
     Raises:
-        LeakageError: If the model has seen one of the speakers.
+        LeakageError: If the model has seen one of the speakers, or nobody knows whom it has seen.
         RunError: If the folder holds another run, or a corpus has utterances that are parts of a file.
     """
     out, watch = Path(out), watch or Watch()
+    if not card.seen_speakers:
+        raise LeakageError(
+            f"whom {card.name} was trained on is not known, so nobody can say that it has not seen the test speakers: "
+            "train a recipe, or fine-tune its encoder with model: ssl."
+        )
     recipe = parse_recipe(dict(card.recipe))
     about = {"protocol": UNSEEN_CORPUS, "corpora": list(corpora), "model_weights_digest": card.weights_digest}
     if (out / "recipe.yaml").exists():

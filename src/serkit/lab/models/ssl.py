@@ -154,6 +154,13 @@ class Ssl(Body):
                 groups.setdefault(self.config.lr_decay**depth, []).append(weight)
         return list(groups.items())
 
+    def merge_lora(self) -> None:
+        """Put what LoRA has learned into the weights that it stands beside, which then stand alone."""
+        for name, module in [*self.encoder.named_modules()]:
+            if hasattr(module, "merge") and hasattr(module, "get_base_layer"):
+                module.merge()
+                self.encoder.set_submodule(name, module.get_base_layer())
+
     def forward(self, features: Tensor, lengths: Tensor) -> Output:
         """Classify utterances of ``lengths`` valid samples."""
         with torch.no_grad() if self.config.tuning == "frozen" else nullcontext():

@@ -1,0 +1,193 @@
+"""Audio classifiers of transformers: a fine-tuned one as a serkit model file, and a run's as one of theirs.
+
+Both are an encoder, a linear layer, the mean over frames and an output layer, which is what the model ``ssl`` with mean
+pooling is. What transformers has no class for is refused, with the reason.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+import serkit
+from serkit.card import NOT_FOR, Card
+from serkit.corpora import label_set_of
+from serkit.errors import ExportError, RecipeError
+from serkit.lab.encoders import WHISPER, Checkpoint, open_checkpoint, transformers_class
+from serkit.lab.export import fit_of, load_model, write_checked
+from serkit.lab.features import build_front
+from serkit.lab.model_card import MINIMUM_DURATION
+from serkit.lab.models import Model
+from serkit.lab.models.ssl import Ssl, SslConfig
+from serkit.lab.recipe import Recipe
+from serkit.lab.recipe_files import load_recipe
+
+_AUTO = "AutoModelForAudioClassification"
+_WHY_NO_WHISPER = "transformers takes the mean over Whisper's 30 s, silence included, and serkit over the utterance"
+
+
+def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str]) -> float:
+    """Write a fine-tuned ``AutoModelForAudioClassification`` as a serkit model file, with its own labels.
+
+    Its card says that nobody knows here whom it was trained on, so that ``serkit evaluate`` refuses to score it.
+
+    Args:
+        folder: What its ``save_pretrained`` wrote, or a name on the hub.
+        output: The file, written whole.
+
+    Returns:
+        The largest difference between torch and ONNX Runtime that was seen.
+
+    Raises:
+        RecipeError: If there is no such checkpoint, or it is no classifier that serkit knows.
+        ExportError: If the file does not agree with torch within 1e-4, or ``output`` is a folder.
+    """
+    output = Path(output)
+    if output.is_dir():
+        raise ExportError(f"{str(output)!r} is a folder; name the file to write.")
+    checkpoint = open_checkpoint(str(folder))
+    model, labels = load_classifier(checkpoint)
+    card = _card_of(checkpoint, model, labels)
+    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        difference = write_checked(model, 1.0, temporary, card)
+        temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return difference
+
+
+def load_classifier(checkpoint: Checkpoint) -> tuple[Model, tuple[str, ...]]:
+    """Load a fine-tuned classifier of transformers: a model, in evaluation mode, and its labels.
+
+    Raises:
+        RecipeError: If it is none, or has a head that serkit has not.
+    """
+    config = checkpoint.config
+    kinds = [name for name in config.architectures or () if name.endswith("ForSequenceClassification")]
+    if not kinds:
+        raise RecipeError(
+            f"{checkpoint.model!r} is no audio classifier (its architectures are {config.architectures}): fine-tune an "
+            "encoder with model: ssl."
+        )
+    if checkpoint.family == WHISPER:
+        raise RecipeError(f"{checkpoint.model!r}: {_WHY_NO_WHISPER}; fine-tune its encoder with model: ssl.")
+    theirs = transformers_class(_AUTO).from_pretrained(checkpoint.folder, use_safetensors=True, local_files_only=True)
+    settings = SslConfig(
+        model=checkpoint.model,
+        layers="weighted" if config.use_weighted_layer_sum else "last",
+        embedding=config.classifier_proj_size,
+    )
+    labels = tuple(str(config.id2label[i]) for i in range(config.num_labels))
+    front = build_front([{"name": "waveform", "sampling_rate": checkpoint.sampling_rate}])
+    body = Ssl(front.layout, len(labels), settings.without_files())
+    for ours, part in _parts(body, theirs):
+        ours.load_state_dict(part.state_dict())
+    if body.shares is not None:
+        body.shares.data.copy_(theirs.layer_weights.data)
+    return Model(front, body).eval(), labels
+
+
+def save_classifier(
+    run: str | os.PathLike[str], folder: str | os.PathLike[str], *, seed: int | None = None, fold: int | None = None
+) -> None:
+    """Write a run's fine-tuned encoder as an ``AutoModelForAudioClassification``, its temperature in the last layer.
+
+    Args:
+        run: A run folder of ``serkit train``, or of ``serkit evaluate`` with ``fold``.
+        folder: To write to; ``transformers.pipeline("audio-classification", folder)`` then gives the same
+            probabilities.
+        seed: Which of the recipe's seeds; its first one by default.
+        fold: Of an evaluation.
+
+    Raises:
+        RunError: If the run holds no such model.
+        ExportError: If transformers has no class for it; the message says what it lacks.
+    """
+    run, folder = Path(run), Path(folder)
+    recipe = load_recipe(run / "recipe.yaml")
+    _check_has_counterpart(recipe)
+    seed = recipe.seeds[0] if seed is None else seed
+    fit = fit_of(run, seed, fold)
+    model = load_model(recipe, run / f"fold_{fit['fold']}" / f"seed_{seed}")
+    body = model.body
+    assert isinstance(body, Ssl)
+    checkpoint = body.encoder.checkpoint
+    classes = label_set_of(recipe.labels, recipe.corpora).classes
+    config = deepcopy(checkpoint.config)
+    config.id2label = dict(enumerate(classes))
+    config.label2id = {name: i for i, name in enumerate(classes)}
+    config.use_weighted_layer_sum = body.shares is not None
+    config.classifier_proj_size = body.embedding_size
+    theirs = transformers_class(_AUTO).from_config(config)
+    body.merge_lora()
+    for ours, part in _parts(body, theirs):
+        part.load_state_dict(ours.state_dict())
+    for weight in theirs.classifier.parameters():
+        weight.data /= fit["temperature"]
+    if body.shares is not None:
+        theirs.layer_weights.data.copy_(body.shares.data)
+    theirs.save_pretrained(folder)
+    about = checkpoint.folder / "preprocessor_config.json"
+    if about.is_file():
+        shutil.copyfile(about, folder / about.name)
+    else:
+        transformers_class("Wav2Vec2FeatureExtractor")(
+            do_normalize=checkpoint.is_normalised, return_attention_mask=checkpoint.is_padding_blind
+        ).save_pretrained(folder)
+
+
+def _parts(body: Ssl, theirs: Any) -> Iterable[tuple[nn.Module, nn.Module]]:
+    """Return what stands for what."""
+    encoder = getattr(theirs, theirs.base_model_prefix)
+    return (body.encoder.network, encoder), (body.project, theirs.projector), (body.classify[1], theirs.classifier)
+
+
+def _check_has_counterpart(recipe: Recipe) -> None:
+    settings = recipe.model.settings
+    if recipe.model.name != "ssl":
+        raise ExportError(f"transformers has no class for a {recipe.model.name}: it has classifiers of encoders (ssl).")
+    if settings.get("pooling", "mean") != "mean":
+        raise ExportError("transformers has no attentive statistics: train with model.pooling: mean.")
+    if recipe.named_features[0].get("trim_db") is not None:
+        raise ExportError("transformers does not cut silence off: train without trim_db.")
+    if open_checkpoint(settings["model"], settings.get("revision", "")).family == WHISPER:
+        raise ExportError(f"{_WHY_NO_WHISPER}.")
+
+
+def _card_of(checkpoint: Checkpoint, model: Model, labels: tuple[str, ...]) -> Card:
+    weights = hashlib.sha256()
+    for file in sorted(checkpoint.folder.glob("*.safetensors")):
+        weights.update(file.read_bytes())
+    return Card(
+        name=Path(checkpoint.model).name,
+        serkit_version=serkit.__version__,
+        classes=labels,
+        label_set="checkpoint",
+        label_note=f"the labels of {checkpoint.model}",
+        sampling_rate=checkpoint.sampling_rate,
+        inputs=("waveform", "lengths"),
+        minimum_duration=MINIMUM_DURATION,
+        parameters=sum(weight.numel() for weight in model.body.parameters()),
+        corpora=(),
+        languages=(),
+        train_speakers=(),
+        validation_speakers=(),
+        split_digest="",
+        temperature=1.0,
+        validation_uar=None,
+        evidence=(),
+        weights_digest=weights.hexdigest(),
+        licence="not known here: see the checkpoint's",
+        is_commercial_use_allowed=False,
+        is_sharing_allowed=False,
+        not_for=NOT_FOR,
+        recipe={},
+        needs_equal_lengths=model.body.needs_equal_lengths,
+    )
