@@ -90,10 +90,10 @@ class CoAttentionConfig(BodyConfig):
             lstm=self.lstm >= 1,
             lstm_layers=self.lstm_layers >= 1,
             patch=self.patch >= 1,
-            side=self.side >= SMALLEST if self.picture == "alexnet" else self.side % self.patch == 0,
+            side=self.side >= SMALLEST if self.picture == "alexnet" else self.side % max(self.patch, 1) == 0,
             alexnet=len(self.alexnet) == len(CHANNELS) and all(n >= 2 and n % 2 == 0 for n in self.alexnet),
             heads=self.heads >= 1,
-            width=self.width >= 1 and self.width % self.heads == 0,
+            width=self.width >= 1 and self.width % max(self.heads, 1) == 0,
             depth=self.depth >= 1,
             vector=self.vector >= 1,
             embedding=self.embedding >= 1,
@@ -186,10 +186,12 @@ class CoAttention(Body):
     def _encoder(self, config: CoAttentionConfig) -> OwnFrames | PretrainedFrames:
         if not config.encoder:
             return OwnFrames(config.sampling_rate, config.trunk(), masks=config.masks)
-        return PretrainedFrames(
+        frames = PretrainedFrames(
             config.encoder, config.revision, layer=config.layer, samples=self.samples, is_frozen=config.frozen,
             has_weights=config.has_weights,
         )  # fmt: skip
+        require(config, layer=-frames.encoder.layers - 1 <= config.layer <= frames.encoder.layers)
+        return frames
 
     def parts(self) -> dict[str, tuple[nn.Module, ...]]:
         """What a summary shows as a table of its own."""
