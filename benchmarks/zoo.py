@@ -153,7 +153,7 @@ def main() -> int:
     from serkit.lab.zoo import ENSEMBLE
 
     rows = []
-    for name in model_names():
+    for name in model_names(from_scratch=True):
         if name == ENSEMBLE:
             continue
         rows.append(measure(name))

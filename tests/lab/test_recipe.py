@@ -160,7 +160,8 @@ def test_settings_that_do_not_fit_each_other_are_refused_in_one_sentence() -> No
         ({"train": {"warmup": 1}}, "train.warmup: Input should be less than 1"),
         (
             {"train": {"scheduler": "step"}},
-            "train.scheduler: Input should be 'one_cycle', 'cosine', 'cosine_restarts', 'plateau' or 'constant'",
+            "train.scheduler: Input should be 'one_cycle', 'cosine', 'linear', 'cosine_restarts', 'plateau' or "
+            "'constant'",
         ),
         ({"train": None}, "train: Input should be a mapping"),
         ({"augment": {"speeds": []}}, "augment.speeds: speeds must be one factor or more, each between 0.5 and 2"),

@@ -43,7 +43,7 @@ def test_cosine_with_restarts_comes_back_as_often_as_asked() -> None:
     assert sum(later > earlier for earlier, later in pairwise(rates)) == 4
 
 
-@pytest.mark.parametrize("scheduler", ["one_cycle", "cosine", "cosine_restarts", "plateau", "constant"])
+@pytest.mark.parametrize("scheduler", ["one_cycle", "cosine", "linear", "cosine_restarts", "plateau", "constant"])
 def test_no_rate_is_negative_or_above_the_recipes(scheduler: str) -> None:
     train = Train.model_validate({"scheduler": scheduler, "lr": 0.02})
     rates = [learning_rate(train, step, 40, LOSSES[: step // 4]) for step in range(44)]

@@ -129,13 +129,25 @@ def test_every_optimiser_resumes_to_the_same_weights(name: str, tmp_path: Path) 
 
 
 def test_optimisers_are_torchs_with_the_recipes_numbers() -> None:
-    made = build_optimizer(nn.Linear(2, 2), Train(optimizer="sgd", lr=0.2, momentum=0.7, weight_decay=0.1))
+    rates = [(1.0, [*nn.Linear(2, 2).parameters()])]
+    made = build_optimizer(rates, Train(optimizer="sgd", lr=0.2, momentum=0.7, weight_decay=0.1))
     assert isinstance(made, torch.optim.SGD)
     group = made.param_groups[0]
     assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.2, 0.7, 0.1)
     kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
     for name, kind in kinds.items():
-        assert type(build_optimizer(nn.Linear(2, 2), Train.model_validate({"optimizer": name}))) is kind
+        assert type(build_optimizer(rates, Train.model_validate({"optimizer": name}))) is kind
+
+
+@pytest.mark.parametrize(("batch_size", "accumulate"), [(6, 2), (4, 3), (5, 7)])
+def test_accumulated_batches_make_the_step_of_one_large_batch(tmp_path: Path, batch_size: int, accumulate: int) -> None:
+    """All 12 training utterances, in batches of 5 too, of which the last is smaller and its utterances weigh more."""
+    settings = {"epochs": 3, "optimizer": "sgd", "lr": 0.1, "class_weights": False, "scheduler": "linear"}
+    whole, _ = train_two(tmp_path / "whole", Train(batch_size=12, **settings))
+    parts, _ = train_two(tmp_path / "parts", Train(batch_size=batch_size, accumulate=accumulate, **settings))
+    tolerance = 1e-6 if 12 % batch_size == 0 else 0.05
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(value, parts.state_dict()[name], atol=tolerance, rtol=tolerance)
 
 
 def test_the_best_epoch_may_be_that_of_the_lowest_validation_loss() -> None:

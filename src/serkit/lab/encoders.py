@@ -1,11 +1,12 @@
 """Pretrained audio encoders of transformers, by the name on a hub or a local folder.
 
 Weights are read from safetensors alone: a checkpoint that has only a pickle is refused. Nothing is downloaded without a
-name that says so; what is read once in a process is kept.
+name that says so.
 """
 
 import hashlib
 import json
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,8 +16,9 @@ from torch import nn
 
 from serkit.errors import MissingExtraError, RecipeError
 
+WHISPER = "whisper"
 FAMILIES = (
-    "data2vec-audio", "hubert", "sew", "unispeech", "unispeech-sat", "wav2vec2", "wav2vec2-conformer", "wavlm",
+    "data2vec-audio", "hubert", "sew", "unispeech", "unispeech-sat", "wav2vec2", "wav2vec2-conformer", "wavlm", WHISPER,
 )  # fmt: skip
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
@@ -79,18 +81,32 @@ def open_checkpoint(model: str, revision: str = "") -> Checkpoint:
     return _open(model, revision)
 
 
-@cache
-def load_encoder(model: str, revision: str = "") -> nn.Module:
-    """Return an encoder with its weights, frozen, in evaluation mode; errors are those of :func:`open_checkpoint`."""
-    checkpoint = open_checkpoint(model, revision)
-    if not any((checkpoint.folder / name).is_file() for name in _WEIGHTS):
+def load_network(checkpoint: Checkpoint, *, has_weights: bool = True) -> nn.Module:
+    """Return the encoder of a checkpoint, in training mode.
+
+    Layers that training drops and frames that it masks at random are turned off: a learned sum of layers needs them
+    all, and what is random here must follow from a recipe's seed.
+
+    Args:
+        checkpoint: Which one.
+        has_weights: Whether to read its weights; otherwise they are random.
+
+    Raises:
+        RecipeError: If it has no safetensors.
+    """
+    auto, config = _transformers("AutoModel"), deepcopy(checkpoint.config)
+    config.apply_spec_augment, config.layerdrop, config.encoder_layerdrop = False, 0.0, 0.0
+    if not has_weights:
+        network = auto.from_config(config)
+    elif any((checkpoint.folder / name).is_file() for name in _WEIGHTS):
+        network = auto.from_pretrained(checkpoint.folder, config=config, use_safetensors=True, local_files_only=True)
+    else:
         raise RecipeError(
-            f"ssl: the checkpoint {model!r} has no {_WEIGHTS[0]} in {str(checkpoint.folder)!r}: convert it, since "
-            "serkit loads no pickle (pytorch_model.bin)."
+            f"ssl: the checkpoint {checkpoint.model!r} has no {_WEIGHTS[0]} in {str(checkpoint.folder)!r}: convert it, "
+            "since serkit loads no pickle (pytorch_model.bin)."
         )
-    auto = _transformers("AutoModel")
-    encoder: nn.Module = auto.from_pretrained(checkpoint.folder, use_safetensors=True, local_files_only=True)
-    return encoder.eval().requires_grad_(requires_grad=False)
+    network = network.get_encoder() if checkpoint.family == WHISPER else network
+    return network.float().train()  # type: ignore[no-any-return]
 
 
 @cache
@@ -102,7 +118,7 @@ def _open(model: str, revision: str) -> Checkpoint:
         raise RecipeError(f"ssl: {str(folder)!r} is no checkpoint of transformers ({_first_line(error)}).") from error
     if config.model_type not in FAMILIES:
         raise RecipeError(
-            f"ssl: {model!r} is a {config.model_type!r}; those that take a waveform are {', '.join(FAMILIES)}."
+            f"ssl: {model!r} is a {config.model_type!r}; those that serkit knows are {', '.join(FAMILIES)}."
         )
     about = folder / "preprocessor_config.json"
     read: dict[str, Any] = json.loads(about.read_text("utf-8")) if about.is_file() else {}

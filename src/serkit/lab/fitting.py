@@ -27,7 +27,7 @@ from serkit.lab.runs import Fit
 from serkit.lab.training import Examples, fit, fit_temperature, predict_logits
 from serkit.lab.tuning import search, with_settings
 from serkit.lab.validation import rotate_validation
-from serkit.lab.voting import FLOOR, combine, tempered
+from serkit.lab.voting import FLOOR, Rule, combine, tempered
 from serkit.lab.zoo import ENSEMBLE
 from serkit.labels import LabelSet
 from serkit.manifest import Manifest
@@ -211,7 +211,7 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, Answers]:
 
 
 def _on_validation(
-    jobs: Sequence[Job], validated: Sequence[NDArray[np.float64]], rule: str, weights: Sequence[float]
+    jobs: Sequence[Job], validated: Sequence[NDArray[np.float64]], rule: Rule, weights: Sequence[float]
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Return what members validate on and their common answer (m, C); under inner folds a part of them to each part.
 

@@ -84,7 +84,7 @@ def describe(
         is_sharing_allowed=all(c.derivatives for c in corpora),
         not_for=NOT_FOR,
         recipe=recipe.as_mapping(),
-        needs_equal_lengths=any(model.front.needs_equal_lengths for model in models),
+        needs_equal_lengths=any(half.needs_equal_lengths for model in models for half in (model.front, model.body)),
         calibration=_calibration(run, fit, error_rate),
     )
 

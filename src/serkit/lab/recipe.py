@@ -141,9 +141,10 @@ class Train(_Strict):
     momentum: float = Field(default=0.9, ge=0, lt=1)  # of sgd
     weight_decay: float = Field(default=1e-2, ge=0)
     batch_size: int = Field(default=32, ge=2)
+    accumulate: int = Field(default=1, ge=1)  # batches whose gradients make one step
     epochs: int = Field(default=40, ge=1)  # of each stage, for a model that is trained in several
-    scheduler: Literal["one_cycle", "cosine", "cosine_restarts", "plateau", "constant"] = "one_cycle"
-    warmup: float = Field(default=0.3, ge=0, lt=1)  # share of all steps over which the rate rises: one_cycle, cosine
+    scheduler: Literal["one_cycle", "cosine", "linear", "cosine_restarts", "plateau", "constant"] = "one_cycle"
+    warmup: float = Field(default=0.3, ge=0, lt=1)  # share of steps over which the rate rises; of the first three
     restarts: int = Field(default=3, ge=1)  # of cosine_restarts, after the first fall
     plateau_factor: float = Field(default=0.1, gt=0, lt=1)
     plateau_patience: int = Field(default=10, ge=0)  # epochs without a lower validation loss

@@ -14,6 +14,7 @@ def learning_rate(train: Train, step: int, total: int, losses: Sequence[float] =
     - ``one_cycle`` rises on a cosine from lr / 25 over the warm-up and falls on one to lr / 250,000 (Smith & Topin,
       2018, as PyTorch has it).
     - ``cosine`` rises in a line from 0 over the warm-up and falls to 0.
+    - ``linear`` rises as ``cosine`` does and falls in a line to 0.
     - ``cosine_restarts`` falls on a cosine to 0 and jumps back up, ``restarts`` times (Loshchilov & Hutter, SGDR, ICLR
       2017, with cycles of one length).
     - ``plateau`` is multiplied by ``plateau_factor`` whenever more than ``plateau_patience`` epochs passed without a
@@ -35,10 +36,12 @@ def learning_rate(train: Train, step: int, total: int, losses: Sequence[float] =
             return _cosine(train.lr, 0.0, step % length / length)
         case "one_cycle":
             return _one_cycle(train, step, total)
-        case "cosine":
+        case "cosine" | "linear":
             rise = train.warmup * total
-            up = min((step + 1) / rise, 1.0) if rise else 1.0
-            return train.lr * up if step < rise else _cosine(train.lr, 0.0, (step - rise) / max(total - rise, 1))
+            if step < rise:
+                return train.lr * min((step + 1) / rise, 1.0)
+            fallen = min((step - rise) / max(total - rise, 1), 1.0)
+            return train.lr * (1 - fallen) if train.scheduler == "linear" else _cosine(train.lr, 0.0, fallen)
 
 
 def _one_cycle(train: Train, step: int, total: int) -> float:

@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from serkit.errors import RecipeError
 from serkit.lab.features import Layout, build_front
 from serkit.lab.models import Body, build_body, get_class
-from serkit.lab.zoo import find_model
+from serkit.lab.zoo import find_model, model_names
 
 LICENCE = "Apache-2.0"  # of the code
 _PROBES = ((2, 32), (3, 64))  # batch and frames of two dummy inputs: what differs in a shape is one of them
@@ -120,7 +120,7 @@ def about(name: str, *, classes: int) -> dict[str, Any]:
         classes: C, which some of its weights depend on.
 
     Returns:
-        ``model``, ``weights``, which is None for what is no network and gets its size from what it is fitted on,
+        ``model``, ``weights``, which is None for what gets its size from what it is fitted on or from a checkpoint,
         ``features``, ``document``, ``about``, the first line of its docstring, ``licence`` of
         the code, and ``pretrained``, which weights come with it: none do.
 
@@ -128,7 +128,7 @@ def about(name: str, *, classes: int) -> dict[str, Any]:
         UnknownNameError: If there is none of that name.
     """
     entry, weights = find_model(name), None
-    if entry.is_network:
+    if entry.is_network and name in model_names(from_scratch=True):
         layout = build_front(entry.features).layout
         with FakeTensorMode():
             body = build_body(name, {}, layout=layout, classes=classes)

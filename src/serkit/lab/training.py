@@ -12,8 +12,9 @@ norm, which sees only that share.
 import csv
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ class _Run:
         if history and not past:
             self.body.load_state_dict(dict(best or {}))  # where the stage before ended
         self.body.start_stage(stage)
-        optimizer = build_optimizer(self.body, train)
+        optimizer = build_optimizer(self.body.rates(), train)
         if past and checkpoint.optimizer:
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": dict(checkpoint.optimizer), "param_groups": groups})
@@ -182,7 +183,7 @@ class _Run:
         torch.manual_seed(int(np.random.SeedSequence([seed, epoch, *([rank] if rank else [])]).generate_state(1)[0]))
         mixer = np.random.default_rng([seed, epoch, 1])
         weights = class_weights(examples.train, examples.classes).to(device) if train.class_weights else None
-        steps = math.ceil(len(examples.train) / train.batch_size)
+        steps = math.ceil(math.ceil(len(examples.train) / train.batch_size) / train.accumulate)
         watched = [e.train_loss if math.isnan(e.validation_loss) else e.validation_loss for e in past]
         model.train()
         total = torch.zeros(2, device=device)  # of the loss, and of right answers
@@ -192,31 +193,35 @@ class _Run:
             rows, examples.train, self.augment, batch_size=size, seed=seed, epoch=epoch,
             is_balanced=train.sampling == "balanced",
         )  # fmt: skip
-        for step, batch in enumerate(batches, start=len(past) * steps):
+        for step, some in enumerate(_grouped(batches, train.accumulate), start=len(past) * steps):
             lr = learning_rate(train, step, train.epochs * steps, watched)
             for group in optimizer.param_groups:
-                group["lr"] = lr
-            loss, right = _loss(model, _to(batch, device), weights, train=train, mixup=self.augment.mixup, rng=mixer)
-            if not torch.isfinite(loss):
-                instead = ", or precision fp32" if train.precision != "fp32" else ""
-                raise TrainingError(
-                    f"the loss is {loss.item()} at step {step} with a learning rate of {lr:.2g}: "
-                    f"try a lower train.lr{instead}."
+                group["lr"] = lr * group["share"]
+            for batch in some:
+                loss, right = _loss(
+                    model, _to(batch, device), weights, train=train, mixup=self.augment.mixup, rng=mixer
                 )
-            # processes average their gradients, and the loss is a share of the batch's
-            self.accelerator.backward(processes.count() * loss + penalty(self.body, train))
+                if not torch.isfinite(loss):
+                    instead = ", or precision fp32" if train.precision != "fp32" else ""
+                    raise TrainingError(
+                        f"the loss is {loss.item()} at step {step} with a learning rate of {lr:.2g}: "
+                        f"try a lower train.lr{instead}."
+                    )
+                # processes average their gradients, and the loss is a share of the batch's
+                whole = processes.count() * loss + penalty(self.body, train)
+                self.accelerator.backward(whole / len(some))
+                total += torch.stack([loss.detach() * len(batch.ids), right])
             self.accelerator.clip_grad_norm_(model.parameters(), train.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
-            total += torch.stack([loss.detach() * len(batch.ids), right])
         mean_loss, accuracy = (self.accelerator.reduce(total, "sum") / len(examples.train)).tolist()
         loss_now, uar_now, accuracy_now = processes.from_main(validate(self.body, examples))
         return Epoch(epoch, lr, mean_loss, loss_now, uar_now, stage, accuracy, accuracy_now)
 
 
-def build_optimizer(body: nn.Module, train: Train) -> torch.optim.Optimizer:
-    """Return the optimiser of the weights that the stage trains."""
-    weights = [p for p in body.parameters() if p.requires_grad]
+def build_optimizer(rates: Sequence[tuple[float, Sequence[Tensor]]], train: Train) -> torch.optim.Optimizer:
+    """Return the optimiser of groups of weights, each with the share of the learning rate that it takes."""
+    weights = [{"params": some, "lr": share * train.lr, "share": share} for share, some in rates]
     common: dict[str, Any] = {"lr": train.lr, "weight_decay": train.weight_decay}
     match train.optimizer:
         case "adamw":
@@ -293,6 +298,12 @@ def _fit_at_once(body: Body, examples: Examples, train: Train, *, seed: int, fol
     fitted = Fitted((epoch,), 0, epoch.validation_uar, fit_temperature(logits, truth))
     _save_result(folder, body, fitted)
     return fitted
+
+
+def _grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    source = iter(batches)
+    while some := list(islice(source, size)):
+        yield some
 
 
 def _of_stage(history: Sequence[Epoch], stage: int) -> list[Epoch]:

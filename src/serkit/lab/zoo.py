@@ -63,6 +63,8 @@ _B = {"optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "batch_size": 64, "e
 _B_PICTURES = {"optimizer": "adam", "lr": 1e-4, "weight_decay": 0.0, "batch_size": 32, **_PLATEAU}
 _C = {"optimizer": "rmsprop", "lr": 1e-3, "weight_decay": 0.0, "batch_size": 64, "epochs": 100, **_PLATEAU,
       "class_weights": True}  # fmt: skip
+_D_PRETRAINED = {**_PLAIN, "lr": 1e-4, "weight_decay": 0.0, "batch_size": 4, "accumulate": 2, "epochs": 25,
+                 "scheduler": "linear", "warmup": 0.1}  # fmt: skip
 _D = {"optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "batch_size": 64, "epochs": 200}
 # document E has encoders and pictures that were trained elsewhere; these are ours, for all from scratch
 _E = {"lr": 7e-4, "epochs": 30}
@@ -94,10 +96,13 @@ _MODELS = {
     ENSEMBLE: Entry("ensemble", "Ensemble", "E", features=()),
 }  # fmt: skip
 
+# one cannot be built before a recipe says which encoder
+_PRETRAINED = {"ssl": Entry("ssl", "Ssl", "D", ({"name": "waveform"},), _D_PRETRAINED, _NO_AUGMENTATION)}
 
-def model_names() -> tuple[str, ...]:
-    """Return the names of all models."""
-    return tuple(_MODELS)
+
+def model_names(*, from_scratch: bool = False) -> tuple[str, ...]:
+    """Return the names of all models, or of those that can be built without naming a checkpoint."""
+    return tuple(_MODELS) if from_scratch else (*_MODELS, *_PRETRAINED)
 
 
 def find_model(name: str) -> Entry:
@@ -106,6 +111,6 @@ def find_model(name: str) -> Entry:
     Raises:
         UnknownNameError: If there is none of that name.
     """
-    if name not in _MODELS:
-        raise unknown_name("model", name, _MODELS, "serkit models list")
-    return _MODELS[name]
+    if name not in model_names():
+        raise unknown_name("model", name, model_names(), "serkit models list")
+    return (_MODELS | _PRETRAINED)[name]

@@ -98,7 +98,7 @@ def test_a_model_can_learn_a_batch_by_heart(name: str) -> None:
     for stage in range(body.stages):
         body.start_stage(stage)
         body.train()
-        optimizer = build_optimizer(body, Train(lr=0.01))
+        optimizer = build_optimizer(body.rates(), Train(lr=0.01))
         for _ in range(60 * body.stages):
             loss = nn.functional.cross_entropy(body(features, lengths).logits, torch.arange(4))
             optimizer.zero_grad()

@@ -12,7 +12,7 @@ from serkit.lab.zoo import find_model
 
 SIZE, CLASSES = 24, 5
 SIDE = 32  # of a picture
-NETWORKS = tuple(name for name in model_names() if find_model(name).is_network)
+NETWORKS = tuple(name for name in model_names(from_scratch=True) if find_model(name).is_network)
 LAYOUTS = {
     "fusionnet": Layout("vector", (("notebook162", SIZE), ("statistics", 6), ("sex", 1)), 1),
     "vgg16": Layout("image", (("spectrogram_image", SIDE),), SIDE),

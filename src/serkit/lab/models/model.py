@@ -49,6 +49,8 @@ class Body(nn.Module, ABC):
         reads: Kinds of front end that it can read.
         file: Name of the file in a fold's folder that holds what was fitted.
         is_fitted_at_once: Whether :meth:`fit_on` fits it, rather than epochs of gradients.
+        needs_equal_lengths: Whether its graph gives an utterance in a padded batch what it would get alone only where
+            all are as long; elsewhere it sees to that itself.
         stages: How often training starts over, each time with the weights that :meth:`start_stage` leaves to train.
         embedding_size: D.
     """
@@ -56,6 +58,7 @@ class Body(nn.Module, ABC):
     reads: Sequence[str] = ("frames",)
     file: str = "weights.safetensors"
     is_fitted_at_once: bool = False
+    needs_equal_lengths: bool = False
     stages: int = 1
     embedding_size: int
 
@@ -75,6 +78,10 @@ class Body(nn.Module, ABC):
 
     def start_stage(self, stage: int) -> None:
         """Get ready for a stage of training, counted from 0: freeze weights, choose the head that answers."""
+
+    def rates(self) -> list[tuple[float, list[nn.Parameter]]]:
+        """Return the weights that the stage trains, in groups, each with the share of the learning rate it takes."""
+        return [(1.0, [weight for weight in self.parameters() if weight.requires_grad])]
 
     def fit_on(
         self,

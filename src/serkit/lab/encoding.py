@@ -1,0 +1,148 @@
+"""Encoders of transformers as one module from waveform to hidden states, blind to padding as all that serkit runs."""
+
+import math
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from serkit.lab.encoders import WHISPER, Checkpoint, load_network, open_checkpoint
+from serkit.lab.features.logmel import mel_filters
+from serkit.lab.features.masking import frame_mask
+from serkit.lab.features.spectrum import Stft, is_exporting
+
+_VARIANCE_FLOOR = 1e-7  # as transformers' preprocessor has it
+_MEL_FLOOR = 1e-10
+_MEL_RANGE = 8.0  # powers of ten below the loudest
+
+
+class Encoder(nn.Module):
+    """A checkpoint's network, for one that trains it or holds it frozen.
+
+    An utterance gets what transformers gives it alone. Where padding would change that, which it does through a group
+    norm even with an attention mask (the base sizes of wav2vec2, HuBERT and WavLM), utterances of one length go through
+    together; a model file cannot do so, and its card says that lengths must be equal.
+
+    Args:
+        checkpoint: From :func:`serkit.lab.encoders.open_checkpoint`.
+        network: Its transformers model.
+
+    Attributes:
+        checkpoint: What is known of it.
+        size: D.
+        layers: Hidden states there are, but for what enters the first layer.
+        needs_equal_lengths: Whether padding changes what a model file answers.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, network: nn.Module) -> None:
+        super().__init__()
+        self.checkpoint = checkpoint
+        self.network = network
+        self.size, self.layers = checkpoint.size, checkpoint.layers
+        self.needs_equal_lengths = not checkpoint.is_padding_blind
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Encode utterances.
+
+        Args:
+            waveform: Shape (B, T).
+            lengths: Valid samples, shape (B,), int64.
+
+        Returns:
+            What enters the first transformer layer and what leaves each, (B, N, D), and the valid frames (B,).
+        """
+        if is_exporting() or not self.needs_equal_lengths:
+            return self._states(waveform, lengths)
+        rows: list[tuple[Tensor, ...]] = [()] * len(waveform)
+        counts = torch.zeros_like(lengths)
+        for length in sorted({*lengths.tolist()}):
+            places = (lengths == length).nonzero()[:, 0]
+            states, found = self._states(waveform[places, :length], lengths[places])
+            counts[places] = found
+            for i, place in enumerate(places.tolist()):
+                rows[place] = tuple(layer[i] for layer in states)
+        columns = zip(*rows, strict=True)
+        return tuple(nn.utils.rnn.pad_sequence([*layer], batch_first=True) for layer in columns), counts
+
+    def _states(self, waveform: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        mask = frame_mask(lengths, waveform.shape[1])
+        if self.checkpoint.is_normalised:
+            waveform = _standardised(waveform, mask.to(waveform.dtype))
+        given = {} if self.needs_equal_lengths else {"attention_mask": mask.long()}
+        network: Any = self.network
+        output = network(waveform, output_hidden_states=True, **given)
+        return output.hidden_states, network._get_feat_extract_output_lengths(lengths)
+
+
+class WhisperEncoder(Encoder):
+    """The encoder of Whisper, which hears pieces of 30 s, the last one filled up with silence.
+
+    Log-mel as its preprocessor computes it. Of the frames, 50 a second, those within the utterance are kept; its
+    silence behind the end is heard, as in transformers.
+
+    Source: A. Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision, ICML 2023.
+    """
+
+    filters: Tensor
+
+    def __init__(self, checkpoint: Checkpoint, network: nn.Module) -> None:
+        super().__init__(checkpoint, network)
+        self.n_fft, self.hop, bands = 400, 160, int(checkpoint.config.num_mel_bins)
+        self.frames = int(checkpoint.config.max_source_positions)  # of a piece, each of two columns of the log-mel
+        self.piece = 2 * self.hop * self.frames
+        self.stft = Stft(n_fft=self.n_fft, hop=self.hop)
+        filters = mel_filters(checkpoint.sampling_rate, self.n_fft, bands)
+        self.register_buffer("filters", torch.from_numpy(filters), persistent=False)  # (F, K)
+
+    def _states(self, waveform: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        batch, size = waveform.shape
+        pieces = (size + self.piece - 1) // self.piece
+        whole = functional.pad(waveform * frame_mask(lengths, size), (0, pieces * self.piece - size))
+        network: Any = self.network
+        states = network(self.log_mel(whole.reshape(-1, self.piece)), output_hidden_states=True).hidden_states
+        counts = (lengths + 2 * self.hop - 1) // (2 * self.hop)
+        longest = (size + 2 * self.hop - 1) // (2 * self.hop)
+        return tuple(layer.reshape(batch, -1, self.size)[:, :longest] for layer in states), counts
+
+    def log_mel(self, waveform: Tensor) -> Tensor:
+        """Return Whisper's log-mel (B, F, 2 * frames) of pieces (B, T) of 30 s."""
+        half = self.n_fft // 2
+        padded = functional.pad(waveform, (half, half), mode="reflect")
+        ahead = -half % self.hop  # so that frames, which Stft centres on multiples of a hop, begin where the pad does
+        real, imaginary, _ = self.stft(
+            functional.pad(padded, (ahead, 0)), torch.full_like(padded[:, 0], padded.shape[1] + ahead, dtype=torch.long)
+        )
+        first = (half + ahead) // self.hop
+        power = (real.square() + imaginary.square())[:, first : first + 2 * self.frames]
+        level = torch.matmul(self.filters, power.transpose(1, 2)).clamp(min=_MEL_FLOOR).log() / math.log(10)
+        return (level.maximum(level.amax((1, 2), keepdim=True) - _MEL_RANGE) + 4) / 4
+
+
+def open_encoder(model: str, revision: str = "", *, has_weights: bool = True) -> Encoder:
+    """Return an encoder of one's own, to be trained or not, in training mode, without dropped layers or masked frames.
+
+    Args:
+        model: A folder, or a name on the hub; see :func:`serkit.lab.encoders.open_checkpoint`, whose errors it has.
+        revision: Of a hub name.
+        has_weights: Whether to read the checkpoint's weights; otherwise they are random, for others will be loaded.
+    """
+    checkpoint = open_checkpoint(model, revision)
+    kind = WhisperEncoder if checkpoint.family == WHISPER else Encoder
+    return kind(checkpoint, load_network(checkpoint, has_weights=has_weights))
+
+
+@cache
+def frozen_encoder(model: str, revision: str = "") -> Encoder:
+    """Return an encoder that stays as it is, in evaluation mode, read once in a process."""
+    encoder = open_encoder(model, revision).eval()
+    return encoder.requires_grad_(requires_grad=False)
+
+
+def _standardised(waveform: Tensor, mask: Tensor) -> Tensor:
+    """Bring each utterance to mean 0 and variance 1 over its valid samples, as transformers' preprocessor does."""
+    count = mask.sum(1, keepdim=True)
+    mean = (waveform * mask).sum(1, keepdim=True) / count
+    variance = (((waveform - mean) * mask) ** 2).sum(1, keepdim=True) / count
+    return (waveform - mean) / (variance + _VARIANCE_FLOOR).sqrt() * mask

@@ -1,0 +1,199 @@
+"""Fine-tuning an encoder: what is trained, at what rate, and that nothing else changes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from serkit.errors import RecipeError
+from serkit.lab.features import Layout
+from serkit.lab.models import build_body
+from serkit.lab.models.ssl import Ssl
+from serkit.lab.recipe import Train
+from serkit.lab.training import build_optimizer
+from tiny_encoders import FAMILIES, write_checkpoint
+
+pytest.importorskip("transformers", reason="needs serkit[ssl]")
+pytest.importorskip("peft", reason="needs serkit[ssl]")
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+]
+RATE, CLASSES = 16_000, 3
+LAYOUT = Layout("frames", (("waveform", 1),))
+Make = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    def checkpoint(family: str = "wav2vec2", **more: Any) -> Path:
+        name = "-".join([family, *(f"{key}{value}" for key, value in more.items())])
+        folder = tmp_path_factory.getbasetemp() / "encoders" / name
+        return folder if folder.is_dir() else write_checkpoint(folder, family, **more)
+
+    return checkpoint
+
+
+def built(folder: Path, *, seed: int = 0, **settings: Any) -> Ssl:
+    torch.manual_seed(seed)
+    body = build_body("ssl", {"model": str(folder), "embedding": 16, **settings}, layout=LAYOUT, classes=CLASSES)
+    assert isinstance(body, Ssl)
+    return body
+
+
+def clips(*seconds: float) -> tuple[torch.Tensor, torch.Tensor]:
+    rng = np.random.default_rng(0)
+    lengths = [round(RATE * s) for s in seconds]
+    padded = torch.zeros(len(lengths), 1, max(lengths))
+    for row, length in zip(padded, lengths, strict=True):
+        row[0, :length] = torch.from_numpy(rng.normal(0.01, 0.1, length))
+    return padded, torch.tensor(lengths)
+
+
+def changed_by_training(body: Ssl, steps: int = 3) -> set[str]:
+    """Train on three clips and return the names of all weights that are others now."""
+    before = {name: weight.detach().clone() for name, weight in body.named_parameters()}
+    features, lengths = clips(0.3, 0.5, 0.4)
+    optimizer = build_optimizer(body.rates(), Train(lr=1e-2, weight_decay=0.1))
+    body.train()
+    for _ in range(steps):
+        loss = nn.functional.cross_entropy(body(features, lengths).logits, torch.arange(3))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return {name for name, weight in body.named_parameters() if not torch.equal(weight, before[name])}
+
+
+def of_encoder(names: set[str]) -> set[str]:
+    return {name for name in names if name.startswith("encoder.")}
+
+
+HEAD = {"project.weight", "project.bias", "classify.1.weight", "classify.1.bias"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_frozen_encoder_stays_as_it_is_and_the_head_learns(make: Make, family: str) -> None:
+    assert changed_by_training(built(make(family), tuning="frozen")) == HEAD
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_lora_trains_its_own_and_the_head_alone(make: Make, family: str) -> None:
+    """And all of its own: none is attached where the encoder does not look."""
+    body = built(make(family), tuning="lora")
+    changed = changed_by_training(body)
+    assert {name for name in body.state_dict() if "lora_" in name} == of_encoder(changed) != set()
+    assert changed - of_encoder(changed) == HEAD
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_last_layers_alone(make: Make, family: str) -> None:
+    changed = of_encoder(changed_by_training(built(make(family), tuning="last", last_layers=1)))
+    assert changed
+    assert all(".layers.1." in name for name in changed)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("convolutions", [False, True])
+def test_full_tuning_leaves_the_convolutions_unless_asked(make: Make, family: str, convolutions: bool) -> None:
+    changed = of_encoder(changed_by_training(built(make(family), tuning="full", trains_convolutions=convolutions)))
+    assert any(".layers.0." in name for name in changed)
+    first = ("network.feature_extractor.", "network.conv1.", "network.conv2.")
+    assert any(name.removeprefix("encoder.").startswith(first) for name in changed) is convolutions
+
+
+def test_each_layer_down_learns_more_slowly(make: Make) -> None:
+    body = built(make("hubert"), lr_decay=0.5, layers="weighted")
+    share_of = {id(weight): share for share, weights in body.rates() for weight in weights}
+    shares = {name: share_of.get(id(weight)) for name, weight in body.named_parameters()}
+    assert shares["project.weight"] == shares["shares"] == 1
+    assert shares["encoder.network.encoder.layers.1.attention.q_proj.weight"] == 0.5
+    assert shares["encoder.network.encoder.layers.0.attention.q_proj.weight"] == 0.25
+    assert shares["encoder.network.feature_projection.projection.weight"] == 0.125
+    assert shares["encoder.network.feature_extractor.conv_layers.0.conv.weight"] is None
+    groups = build_optimizer(body.rates(), Train(lr=0.1)).param_groups
+    assert sorted(group["lr"] for group in groups) == pytest.approx([0.0125, 0.025, 0.05, 0.1])
+
+
+def test_checkpointing_changes_no_gradient(make: Make) -> None:
+    plain, again = (built(make("wav2vec2"), checkpointing=on) for on in (False, True))
+    for body in (plain, again):
+        features, lengths = clips(0.4, 0.4)
+        torch.manual_seed(1)
+        body.train()
+        body(features, lengths).logits.square().sum().backward()
+    for one, other in zip(plain.parameters(), again.parameters(), strict=True):
+        if one.grad is not None:
+            torch.testing.assert_close(one.grad, other.grad)
+
+
+@pytest.mark.parametrize("family", ["wav2vec2", "whisper"])
+@pytest.mark.parametrize("norm", ["group", "layer"])
+@pytest.mark.parametrize("head", [{"pooling": "mean"}, {"pooling": "attentive", "layers": "weighted"}])
+def test_padding_changes_nothing(make: Make, family: str, norm: str, head: dict[str, str]) -> None:
+    body = built(make(family, norm=norm), **head).eval()
+    features, lengths = clips(0.3, 1.0, 0.6)
+    with torch.inference_mode():
+        together = body(features, lengths)
+        for i, length in enumerate(lengths.tolist()):
+            alone = body(features[i : i + 1, :, :length], lengths[i : i + 1])
+            torch.testing.assert_close(together.logits[i], alone.logits[0], atol=1e-5, rtol=0)
+            torch.testing.assert_close(together.embedding[i], alone.embedding[0], atol=1e-5, rtol=0)
+    assert body.needs_equal_lengths is (family == "wav2vec2" and norm == "group")
+
+
+@pytest.mark.parametrize("tuning", ["full", "lora"])
+def test_weights_come_back_without_those_of_the_checkpoint(make: Make, tmp_path: Path, tuning: str) -> None:
+    """Its settings are needed, its tensors are not."""
+    folder = make("wav2vec2", seed=7)
+    settings = {"tuning": tuning, "layers": "weighted"}
+    body = built(folder, **settings)
+    changed_by_training(body)
+    body.save(tmp_path)
+    (folder / "model.safetensors").rename(folder / "elsewhere")
+    again = build_body(
+        "ssl", {"model": str(folder), "embedding": 16, **settings}, layout=LAYOUT, classes=CLASSES, is_for_weights=True
+    )
+    again.load(tmp_path)
+    (folder / "elsewhere").rename(folder / "model.safetensors")
+    features, lengths = clips(0.5)
+    with torch.inference_mode():
+        assert torch.equal(body.eval()(features, lengths).logits, again.eval()(features, lengths).logits)
+
+
+# What cannot be
+
+
+def test_it_reads_the_waveform_alone(make: Make) -> None:
+    with pytest.raises(RecipeError, match="ssl reads the waveform itself, not logmel"):
+        build_body("ssl", {"model": str(make())}, layout=Layout("frames", (("logmel", 64),)), classes=2)
+
+
+def test_without_a_checkpoint_it_says_so() -> None:
+    with pytest.raises(RecipeError, match="say which encoder"):
+        build_body("ssl", {}, layout=LAYOUT, classes=2)
+
+
+def test_lora_where_wavlm_would_not_hear_it_is_refused(make: Make) -> None:
+    with pytest.raises(RecipeError, match="past their modules"):
+        built(make("wavlm"), tuning="lora", lora_targets=("q_proj",))
+
+
+def test_lora_on_layers_that_are_not_there_is_refused(make: Make) -> None:
+    with pytest.raises(RecipeError, match="has no nowhere"):
+        built(make(), tuning="lora", lora_targets=("nowhere",))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tuning": "some"}, {"last_layers": 0}, {"lora_rank": 0}, {"lora_alpha": 0.0}, {"lora_dropout": 1.0},
+        {"layers": "first"}, {"pooling": "max"}, {"embedding": 0}, {"dropout": 1.0}, {"lr_decay": 0.0},
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be_are_refused(make: Make, wrong: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match=str(next(iter(wrong)))):
+        built(make(), **wrong)
