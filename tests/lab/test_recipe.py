@@ -1,4 +1,5 @@
 import re
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -6,8 +7,10 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from tiny_encoders import write_checkpoint
 
 from serkit.errors import RecipeError, UnknownNameError
+from serkit.lab import encoders
 from serkit.lab.evaluation import check_recipe, evaluate, train
 from serkit.lab.features import build_feature
 from serkit.lab.recipe import (
@@ -69,6 +72,16 @@ def test_a_part_may_be_given_by_its_name_alone() -> None:
 # The recipes that come with serkit
 
 
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A hub that has a tiny checkpoint under every name."""
+    monkeypatch.setattr(encoders, "_folder_of", lambda model, revision: write_checkpoint(tmp_path, "wav2vec2"))
+    encoders._open.cache_clear()
+    yield
+    encoders._open.cache_clear()
+
+
+@pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_shipped_recipe_is_valid_and_has_its_own_name(name: str) -> None:
     recipe = load_recipe(name)

@@ -1,10 +1,8 @@
 """Co-attention: what its weights are, how segments answer together, each part alone, and the file."""
 
 import math
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,14 +15,15 @@ from serkit.card import Card
 from serkit.errors import RecipeError
 from serkit.lab.export import TOLERANCE, _Exported, write_graph
 from serkit.lab.features import build_front
-from serkit.lab.models import Model, Output, build_body
+from serkit.lab.models import Body, Model, Output, build_body, coattention_streams
 from serkit.lab.models.alexnet2d import AlexNet2d
 from serkit.lab.models.coattention import CoAttention, CoAttentionConfig, CoAttentivePooling, cut_into_segments
-from serkit.lab.models.coattention_streams import Masks
+from serkit.lab.models.coattention_streams import Masks, PretrainedFrames
 from serkit.lab.models.vit import VisionTransformer
 from serkit.lab.settings import build_settings
 from serkit.lab.zoo import find_model
 from serkit.runtime.recognizer import Recognizer
+from tiny_encoders import write_checkpoint
 
 RATE = 16_000
 TINY = CoAttentionConfig.tiny()
@@ -74,9 +73,7 @@ def opened(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> l
         asked.append((model, revision, has_weights))
         return StandIn(needs_equal_lengths=request.param)
 
-    module = ModuleType("serkit.lab.encoding")
-    module.open_encoder = open_encoder  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "serkit.lab.encoding", module)
+    monkeypatch.setattr(coattention_streams, "open_encoder", open_encoder)
     return asked
 
 
@@ -261,14 +258,21 @@ def test_a_checkpoint_is_opened_by_its_name_with_weights_unless_others_will_come
 
 
 @pytest.mark.usefixtures("opened")
-@pytest.mark.parametrize("frozen", [True, False])
-def test_a_frozen_checkpoint_stays_as_it_is_and_another_learns(frozen: bool) -> None:
-    body = tiny(encoder="somebody/encoder", segment_seconds=0.06, frozen=frozen).train()
-    assert body.encoder is not None
+@pytest.mark.parametrize("rate", [0, 0.1])
+def test_a_checkpoint_stays_as_it_is_or_learns_at_a_rate_of_its_own(rate: float) -> None:
+    body = tiny(encoder="somebody/encoder", segment_seconds=0.06, encoder_rate=rate).train()
+    assert isinstance(body.encoder, PretrainedFrames)
     encoder = body.encoder.encoder
-    assert encoder.training != frozen
+    assert encoder.training == (rate > 0)
     body(*utterances(2500, 900, size=1)).logits.square().sum().backward()
-    assert all((weight.grad is None) == frozen for weight in encoder.parameters())
+    assert all((weight.grad is None) == (rate == 0) for weight in encoder.parameters())
+    groups = body.rates()
+    assert [share for share, _ in groups] == [1.0, 0.1][: len(groups)]
+    trained = [weight for _, group in groups for weight in group]
+    assert [*map(id, trained)] == [id(w) for w in body.parameters() if w.requires_grad] or rate
+    assert len(trained) == sum(weight.requires_grad for weight in body.parameters())
+    if rate:
+        assert [*map(id, groups[1][1])] == [*map(id, encoder.parameters())]
 
 
 @pytest.mark.usefixtures("opened")
@@ -286,12 +290,25 @@ def test_a_layer_that_a_checkpoint_does_not_have_is_refused() -> None:
 ], ids=["alexnet", "vit"])  # fmt: skip
 def test_a_file_of_whole_segments_answers_as_torch_does(settings: dict[str, Any], tmp_path: Path) -> None:
     torch.manual_seed(0)
-    front = build_front(find_model("coattention").features)
-    body = build_body("coattention", settings, layout=front.layout, classes=CLASSES)
+    body = build_body("coattention", settings, layout=frames(1), classes=CLASSES)
     settle(body, *utterances(RATE, RATE // 2, RATE // 3, size=1))
-    exported = _Exported(Model(front, body), 1.5).eval()
-    write_graph(exported, tmp_path / "model.onnx", CARD)
-    recognizer, rng = Recognizer.load(tmp_path / "model.onnx"), np.random.default_rng(0)
+    check_file(body, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("norm", ["group", "layer"])
+def test_a_file_with_a_checkpoint_answers_as_torch_does_and_needs_no_equal_lengths(norm: str, tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="needs serkit[ssl]")
+    folder = write_checkpoint(tmp_path / "encoder", "wav2vec2", norm=norm)
+    body = settled(encoder=str(folder), segment_seconds=3.0)
+    assert not body.needs_equal_lengths
+    check_file(body, tmp_path / "model.onnx")
+
+
+def check_file(body: Body, file: Path) -> None:
+    """Hold a file against torch on 0.5, 3 and 15 s, and its answers in a batch against those alone."""
+    exported = _Exported(Model(build_front(find_model("coattention").features), body), 1.5).eval()
+    write_graph(exported, file, CARD)
+    recognizer, rng = Recognizer.load(file), np.random.default_rng(0)
     answers = []
     sizes = [round(seconds * RATE) for seconds in (0.5, 3.0, 15.0)]
     clips = [0.1 * rng.standard_normal(size).astype(np.float32) for size in sizes]
@@ -321,7 +338,8 @@ def test_features_other_than_the_waveform_are_refused() -> None:
         {"sampling_rate": 0}, {"segment_seconds": 0}, {"streams": []}, {"streams": ["mfcc", "mfcc"]}, {"lstm": 0},
         {"lstm_layers": 0}, {"side": 62}, {"side": 100, "picture": "vit"}, {"patch": 0}, {"alexnet": [2, 2]},
         {"alexnet": [2, 3, 2, 2, 2]}, {"heads": 0}, {"width": 100}, {"depth": 0}, {"vector": 0}, {"embedding": 0},
-        {"masks": -1}, {"dropout": 1}, {"channels": 0}, {"stem": []}, {"dilations": [0]}, {"halvings": -1},
+        {"encoder_rate": -1}, {"masks": -1}, {"dropout": 1}, {"channels": 0}, {"stem": []}, {"dilations": [0]},
+        {"halvings": -1},
     ],
 )  # fmt: skip
 def test_a_setting_out_of_range_is_refused(settings: dict[str, Any]) -> None:

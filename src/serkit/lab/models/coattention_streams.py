@@ -1,12 +1,12 @@
 """The three ways in which co-attention hears a segment of sound: cepstra, a picture, and an encoder's frames."""
 
-from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from serkit.lab.encoding import open_encoder
 from serkit.lab.features.front import Front
 from serkit.lab.features.logmel import LogMel, LogMelConfig
 from serkit.lab.features.masking import frame_mask
@@ -128,10 +128,9 @@ class PretrainedFrames(nn.Module):
     ) -> None:
         super().__init__()
         is_for_shapes = torch.get_default_device().type == "meta"
-        opened = import_module("serkit.lab.encoding").open_encoder  # needs an extra
-        self.encoder: Any = opened(model, revision, has_weights=has_weights and not is_for_shapes)
+        self.encoder = open_encoder(model, revision, has_weights=has_weights and not is_for_shapes)
         self.layer, self.samples, self.is_frozen = layer, samples, is_frozen
-        self.size: int = self.encoder.size
+        self.size = self.encoder.size
         self.encoder.requires_grad_(not is_frozen)
 
     def train(self, mode: bool = True) -> "PretrainedFrames":
