@@ -7,7 +7,6 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from tiny_encoders import write_checkpoint
 
 from serkit.errors import RecipeError, UnknownNameError
 from serkit.lab import encoders
@@ -21,6 +20,7 @@ from serkit.lab.recipe import (
     parse_recipe,
 )
 from serkit.lab.recipe_files import dump_recipe, family_models, load_recipe, recipe_names, recipe_schema
+from tiny_encoders import write_checkpoint
 
 SMALLEST: dict[str, Any] = {"name": "emodb-5fold-crnn", "corpora": ["emodb"], "labels": "emodb"}
 RANDOM = {"name": "random", "speaker_dependent": True}
@@ -72,12 +72,14 @@ def test_a_part_may_be_given_by_its_name_alone() -> None:
 # The recipes that come with serkit
 
 
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A hub that has a tiny checkpoint under every name."""
-    monkeypatch.setattr(encoders, "_folder_of", lambda model, revision: write_checkpoint(tmp_path, "wav2vec2"))
-    encoders._open.cache_clear()
-    yield
+    folder = write_checkpoint(tmp_path_factory.mktemp("encoder"), "wav2vec2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoders, "_folder_of", lambda model, revision: folder)
+        encoders._open.cache_clear()
+        yield
     encoders._open.cache_clear()
 
 
