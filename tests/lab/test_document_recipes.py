@@ -259,7 +259,10 @@ def test_document_d_divides_80_10_10(corpus: str, sizes: tuple[int, ...]) -> Non
     assert (len(fold.train), len(fold.validation), len(fold.test)) == sizes
 
 
-@pytest.mark.parametrize("name", ["iemocap-tenth-cnn2d", "iemocap-tenth-cnn2d-vote"])
+@pytest.mark.parametrize("name", [
+    "iemocap-tenth-cnn2d", "iemocap-tenth-cnn2d-vote", "iemocap-tenth-coattention", "iemocap-tenth-coattention-vit",
+    "iemocap-tenth-coattention-vote",
+])  # fmt: skip
 def test_document_e_trains_on_four_speakers_seven_times(name: str) -> None:
     people = [speaker(f"iemocap/{who}", "female" if who[-1] == "F" else "male") for who in SPEAKERS["iemocap"]]
     utterances, split = split_of(name, manifest(*people))
@@ -298,12 +301,19 @@ def test_every_corpus_is_tested_by_a_model_of_the_others() -> None:
 # The command, on corpora that are not at hand
 
 TINY_CRNN = "{name: crnn, stem: [4], channels: 8, dilations: [1], recurrent: 0, embedding: 8}"
+TINY_COATTENTION = (
+    "model.lstm=4", "model.lstm_layers=1", "model.side=64", "model.width=8", "model.depth=1", "model.heads=2",
+    "model.alexnet=[4, 4, 4, 4, 4]", "model.stem=[4]", "model.channels=8", "model.dilations=[1]", "train.epochs=2",
+    "augment.speeds=[1.0]",
+)  # fmt: skip
 RUNS = {
     "crema-d-random-cnn1d": ["model.channels=[4]", "train.epochs=1"],
     "crema-d-5fold-random_forest": ["model.trees=5"],
     "crossing-fusionnet": ["model.filters=4", "train.epochs=1"],
     "iemocap-5session-logistic": ["features=statistics"],
+    "iemocap-tenth-coattention-vit": ["model.encoder=''", *TINY_COATTENTION, "seeds=[0]"],
     "iemocap-tenth-crnn-vote": [f"model.members=[{TINY_CRNN}]", "train.epochs=1"],
+    "ravdess-6fold-coattention": TINY_COATTENTION,
     "savee-loso-mlp": ["model.epochs=5"],
     "superset-4test-fusionnet-randomvalidation": ["model.filters=4", "train.epochs=1"],
 }

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from serkit.errors import RecipeError, UnknownNameError
+from serkit.lab import encoders
 from serkit.lab.evaluation import check_recipe, evaluate, train
 from serkit.lab.features import build_feature
 from serkit.lab.recipe import (
@@ -18,6 +20,7 @@ from serkit.lab.recipe import (
     parse_recipe,
 )
 from serkit.lab.recipe_files import dump_recipe, family_models, load_recipe, recipe_names, recipe_schema
+from tiny_encoders import write_checkpoint
 
 SMALLEST: dict[str, Any] = {"name": "emodb-5fold-crnn", "corpora": ["emodb"], "labels": "emodb"}
 RANDOM = {"name": "random", "speaker_dependent": True}
@@ -69,6 +72,18 @@ def test_a_part_may_be_given_by_its_name_alone() -> None:
 # The recipes that come with serkit
 
 
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A hub that has a tiny checkpoint under every name."""
+    folder = write_checkpoint(tmp_path_factory.mktemp("encoder"), "wav2vec2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoders, "_folder_of", lambda model, revision: folder)
+        encoders._open.cache_clear()
+        yield
+    encoders._open.cache_clear()
+
+
+@pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_shipped_recipe_is_valid_and_has_its_own_name(name: str) -> None:
     recipe = load_recipe(name)

@@ -1,7 +1,7 @@
 """Co-attention over cepstra, a picture and an encoder's frames, which document E takes from the literature."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -43,8 +43,7 @@ class CoAttentionConfig(BodyConfig):
         revision: Of a hub name; empty for the newest.
         layer: Which of a checkpoint's hidden states: 0 is what enters the first transformer layer, -1 what leaves the
             last.
-        frozen: Whether a checkpoint's weights stay as they are.
-        has_weights: Whether a checkpoint's weights are read at all.
+        encoder_rate: Share of the learning rate that a checkpoint's weights take; 0 leaves them as they are.
         stem: As ``crnn``'s, of the convolutions from scratch.
         halvings: Likewise.
         channels: Likewise.
@@ -54,6 +53,8 @@ class CoAttentionConfig(BodyConfig):
         masks: In training, stripes of bands and of frames that each part does not see.
         dropout: Before each part's numbers, the embedding and the output.
     """
+
+    has_weights: ClassVar[bool] = True
 
     sampling_rate: int = 16_000
     segment_seconds: float = 3.0
@@ -70,8 +71,7 @@ class CoAttentionConfig(BodyConfig):
     encoder: str = ""
     revision: str = ""
     layer: int = -1
-    frozen: bool = True
-    has_weights: bool = True
+    encoder_rate: float = 0.0
     stem: tuple[int, ...] = (16, 32, 48)
     halvings: int = 2
     channels: int = 192
@@ -90,11 +90,12 @@ class CoAttentionConfig(BodyConfig):
             lstm=self.lstm >= 1,
             lstm_layers=self.lstm_layers >= 1,
             patch=self.patch >= 1,
-            side=self.side >= SMALLEST if self.picture == "alexnet" else self.side % self.patch == 0,
+            side=self.side >= SMALLEST if self.picture == "alexnet" else self.side % max(self.patch, 1) == 0,
             alexnet=len(self.alexnet) == len(CHANNELS) and all(n >= 2 and n % 2 == 0 for n in self.alexnet),
             heads=self.heads >= 1,
-            width=self.width >= 1 and self.width % self.heads == 0,
+            width=self.width >= 1 and self.width % max(self.heads, 1) == 0,
             depth=self.depth >= 1,
+            encoder_rate=self.encoder_rate >= 0,
             vector=self.vector >= 1,
             embedding=self.embedding >= 1,
             masks=self.masks >= 0,
@@ -107,8 +108,8 @@ class CoAttentionConfig(BodyConfig):
         return CrnnConfig(self.stem, self.halvings, self.channels, self.dilations)
 
     def without_files(self) -> "CoAttentionConfig":
-        """Return the settings of a network whose encoder is not read from its checkpoint."""
-        return replace(self, has_weights=False)
+        """Return the settings of a network whose checkpoint's weights are not read, though its settings are."""
+        return _Architecture(**asdict(self))
 
     @classmethod
     def tiny(cls) -> "CoAttentionConfig":
@@ -117,6 +118,10 @@ class CoAttentionConfig(BodyConfig):
             segment_seconds=0.05, lstm=8, lstm_layers=1, side=64, alexnet=(8, 8, 8, 8, 8), width=16, depth=1, heads=2,
             stem=(4, 8), halvings=1, channels=16, dilations=(1,), vector=16, embedding=16, masks=1, dropout=0.05,
         )  # fmt: skip
+
+
+class _Architecture(CoAttentionConfig):
+    has_weights = False
 
 
 class CoAttention(Body):
@@ -137,7 +142,7 @@ class CoAttention(Body):
     - An utterance's answer is the mean over its segments by their durations, so that a rest of 0.1 s counts as such;
       of whole segments it is the paper's plain mean. Both logits and embeddings are averaged.
     - Without ``encoder`` the frames come from convolutions trained from scratch, where the paper has wav2vec 2.0.
-      That one stays frozen unless ``frozen`` is false; the paper trains it on, at a rate of its own.
+      That one stays as it is unless ``encoder_rate`` says otherwise; the paper trains it on.
     - AlexNet and the transformer start from scratch, where the paper's AlexNet has seen ImageNet, and see one channel;
       see :class:`~serkit.lab.models.alexnet2d.AlexNet2d`. In training, stripes of all that is heard are masked.
     - One part alone, ``streams``, is that part's vector; the encoder then attends by a query of its own.
@@ -186,10 +191,20 @@ class CoAttention(Body):
     def _encoder(self, config: CoAttentionConfig) -> OwnFrames | PretrainedFrames:
         if not config.encoder:
             return OwnFrames(config.sampling_rate, config.trunk(), masks=config.masks)
-        return PretrainedFrames(
-            config.encoder, config.revision, layer=config.layer, samples=self.samples, is_frozen=config.frozen,
+        frames = PretrainedFrames(
+            config.encoder, config.revision, layer=config.layer, samples=self.samples,
+            is_frozen=config.encoder_rate == 0,
             has_weights=config.has_weights,
         )  # fmt: skip
+        require(config, layer=-frames.encoder.layers - 1 <= config.layer <= frames.encoder.layers)
+        return frames
+
+    def rates(self) -> list[tuple[float, list[nn.Parameter]]]:
+        """Return the weights to train, a checkpoint's apart, and the share of the learning rate that they take."""
+        rate = self.config.encoder_rate
+        opened = {id(w) for w in self.encoder.parameters()} if isinstance(self.encoder, PretrainedFrames) else set()
+        groups = [(1.0, [w for w in self.parameters() if id(w) not in opened])]
+        return [*groups, (rate, [w for w in self.parameters() if id(w) in opened])] if opened and rate else groups
 
     def parts(self) -> dict[str, tuple[nn.Module, ...]]:
         """What a summary shows as a table of its own."""

@@ -1,12 +1,12 @@
 """The three ways in which co-attention hears a segment of sound: cepstra, a picture, and an encoder's frames."""
 
-from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from serkit.lab.encoding import open_encoder
 from serkit.lab.features.front import Front
 from serkit.lab.features.logmel import LogMel, LogMelConfig
 from serkit.lab.features.masking import frame_mask
@@ -110,8 +110,9 @@ class OwnFrames(nn.Module):
 class PretrainedFrames(nn.Module):
     """Hidden states of an encoder of transformers, segments (M, T) to frames (M, size, N).
 
-    Where padding would change what an encoder gives, it hears each segment as long as a whole one, with silence behind
-    its end, as in the paper: so all are as long, and none depends on the others of its batch.
+    An encoder hears each segment as long as a whole one, with silence behind the sound's end, as in the paper: so
+    none is too short for it. Where padding would change what it gives, that silence is heard, and all are as long: so
+    none depends on the others of its batch, and a model file needs no equal lengths.
 
     Args:
         model: A folder, or a name on the Hugging Face hub.
@@ -127,10 +128,9 @@ class PretrainedFrames(nn.Module):
     ) -> None:
         super().__init__()
         is_for_shapes = torch.get_default_device().type == "meta"
-        opened = import_module("serkit.lab.encoding").open_encoder  # needs an extra
-        self.encoder: Any = opened(model, revision, has_weights=has_weights and not is_for_shapes)
+        self.encoder = open_encoder(model, revision, has_weights=has_weights and not is_for_shapes)
         self.layer, self.samples, self.is_frozen = layer, samples, is_frozen
-        self.size: int = self.encoder.size
+        self.size = self.encoder.size
         self.encoder.requires_grad_(not is_frozen)
 
     def train(self, mode: bool = True) -> "PretrainedFrames":
@@ -142,11 +142,13 @@ class PretrainedFrames(nn.Module):
 
     def forward(self, segments: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return frames, zero behind a segment's end, and their valid number (M,)."""
+        whole = padded(segments, self.samples)
         if self.encoder.needs_equal_lengths:
-            states, counts = self.encoder(padded(segments, self.samples), torch.full_like(lengths, self.samples))
-            counts = ((counts * lengths + self.samples - 1) // self.samples).clamp(min=1)
+            states, counts = self.encoder(whole, torch.full_like(lengths, self.samples))
+            counts = (counts * lengths + self.samples - 1) // self.samples
         else:
-            states, counts = self.encoder(segments, lengths)
+            states, counts = self.encoder(whole, lengths)
+        counts = counts.clamp(min=1)
         x = states[self.layer].transpose(1, 2)  # (M, D, N)
         return x * frame_mask(counts, x.shape[2])[:, None, :], counts
 

@@ -45,7 +45,7 @@ class VisionTransformer(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Look at pictures."""
         x = self.patches(pictures).flatten(2).transpose(1, 2)  # (B, patches, width)
-        x = torch.cat([self.token.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1).to(x.dtype), x], dim=1)
         x = self.dropout(x + self.positions)
         for block in self.blocks:
             x = block(x)
