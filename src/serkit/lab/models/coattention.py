@@ -19,6 +19,8 @@ from serkit.lab.models.model import Body, BodyConfig, Output
 from serkit.lab.models.vit import VisionTransformer
 from serkit.lab.settings import require
 
+_DEVIATION_FLOOR = 1e-5  # of a variance
+
 Stream = Literal["mfcc", "picture", "encoder"]
 
 
@@ -138,6 +140,8 @@ class CoAttention(Body):
 
     - The frames' weights are a softmax of their scaled products with the two vectors, so that there may be any number
       of frames; the paper has a dense layer with an output for each of its 149.
+    - Beside the frames' sum under the weights stands their deviation, as in attentive statistics, and each part's
+      numbers are brought to one scale by a batch norm: from scratch both are needed.
     - The LSTM's frames are pooled by attentive statistics, where the paper lays all 300 side by side.
     - An utterance's answer is the mean over its segments by their durations, so that a rest of 0.1 s counts as such;
       of whole segments it is the paper's plain mean. Both logits and embeddings are averaged.
@@ -165,7 +169,7 @@ class CoAttention(Body):
         if self.encoder is not None:
             context = config.vector * len(self.hearing)
             self.attend = CoAttentivePooling(context, self.encoder.size, config.vector)
-            self.vectors["encoder"] = _vector(self.encoder.size, config)
+            self.vectors["encoder"] = _vector(2 * self.encoder.size, config)
         self.head = Head(config.vector * len(config.streams), config.embedding, classes, dropout=config.dropout)
         self.embedding_size = config.embedding
 
@@ -239,7 +243,7 @@ class CoAttention(Body):
 
 
 class CoAttentivePooling(nn.Module):
-    """The sum of frames (M, D, N) under weights that a context (M, C) gives them, (M, D).
+    """Mean and deviation of frames (M, D, N) under weights that a context (M, C) gives them, (M, 2D).
 
     Args:
         context: C; 0 for a query that is learnt and the same for all.
@@ -264,7 +268,10 @@ class CoAttentivePooling(nn.Module):
 
     def forward(self, frames: Tensor, counts: Tensor, context: Tensor | None) -> Tensor:
         """Pool ``counts`` valid frames (M,)."""
-        return (self.weights(frames, counts, context) * frames).sum(2)
+        weights = self.weights(frames, counts, context)
+        mean = (weights * frames).sum(2, keepdim=True)
+        variance = (weights * (frames - mean).square()).sum(2)
+        return torch.cat([mean[..., 0], (variance + _DEVIATION_FLOOR).sqrt()], dim=1)
 
 
 def cut_into_segments(waveform: Tensor, lengths: Tensor, samples: int) -> tuple[Tensor, Tensor]:
@@ -281,7 +288,7 @@ def cut_into_segments(waveform: Tensor, lengths: Tensor, samples: int) -> tuple[
 
 
 def _vector(size: int, config: CoAttentionConfig) -> nn.Sequential:
-    return nn.Sequential(nn.Dropout(config.dropout), nn.Linear(size, config.vector), nn.ReLU())
+    return nn.Sequential(nn.BatchNorm1d(size), nn.Dropout(config.dropout), nn.Linear(size, config.vector), nn.ReLU())
 
 
 def _spread(answer: Tensor, is_heard: Tensor) -> Tensor:
