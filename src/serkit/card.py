@@ -71,6 +71,7 @@ class Card:
             runs them one by one.
         calibration: How far the probabilities could be trusted on validation speakers, and what follows for
             ``uncertain`` and for sets of classes; see ``docs/CALIBRATION.md``. Empty without validation.
+        quantisation: Which weights were made coarser, and what that changed; empty where none were.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Card:
     is_sharing_allowed: bool = True
     needs_equal_lengths: bool = False
     calibration: Mapping[str, Any] = field(default_factory=dict)
+    quantisation: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seen_speakers(self) -> frozenset[str]:

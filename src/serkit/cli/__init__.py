@@ -4,7 +4,6 @@ Exit codes: 0 all went well, 1 some inputs failed and the rest is there, 2 nothi
 stderr has one sentence. Results go to stdout, everything else to stderr.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -15,8 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from serkit.cli import compare, corpora, experiments, listening, report, sounds
-from serkit.cli.options import JsonOption, show_rows
+from serkit.cli import compare, corpora, experiments, listening, models, report, sounds
 from serkit.errors import MissingExtraError, SerkitError
 
 app = typer.Typer(
@@ -25,7 +23,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-models_app = typer.Typer(help="Networks and model files.", no_args_is_help=True)
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(sounds.features_app, name="features")
 app.command()(sounds.augment)
@@ -35,7 +32,8 @@ app.command()(report.report)
 app.command()(compare.compare)
 app.command()(experiments.train)
 app.command()(experiments.evaluate)
-app.add_typer(models_app, name="models")
+app.command()(models.export)
+app.add_typer(models.models_app, name="models")
 app.add_typer(experiments.recipes_app, name="recipes")
 
 _GOING_ON = {"train", "evaluate", "corpora", "features"}  # commands that take up what was begun
@@ -126,64 +124,6 @@ def predict(
         typer.echo(f"serkit: {error}", err=True)
     if failed:
         raise typer.Exit(2 if len(failed) == len(files) else 1)
-
-
-@app.command()
-def export(
-    run: Annotated[Path, typer.Argument(help="A run folder that 'serkit train' made.")],
-    *,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The model file.")],
-    seed: Annotated[int | None, typer.Option(help="Which of the recipe's seeds; the first by default.")] = None,
-    fold: Annotated[
-        int | None, typer.Option(help="Of a run of 'serkit evaluate': the model that has not seen its test speakers.")
-    ] = None,
-    evidence: Annotated[list[Path] | None, typer.Option(help="A run folder whose numbers go on the card.")] = None,
-    error_rate: Annotated[
-        float, typer.Option(min=1, max=99, help="Wrong answers, in percent, above the threshold for 'uncertain'.")
-    ] = 25,
-) -> None:
-    """Write a trained model as one ONNX file with its card."""
-    from serkit.lab.calibration import words_of
-    from serkit.lab.export import export as write
-    from serkit.runtime.recognizer import Recognizer
-
-    difference = write(run, output, seed=seed, fold=fold, evidence=tuple(evidence or ()), error_rate=error_rate / 100)
-    size = output.stat().st_size / 1e6
-    typer.echo(f"{output}: {size:.1f} MB, torch and ONNX Runtime differ by {difference:.1e} at most")
-    if words := words_of(Recognizer.load(output).card.calibration):
-        typer.echo(words)
-
-
-@models_app.command("list")
-def list_models(
-    classes: Annotated[int, typer.Option(min=2, help="Classes that the weights are counted for.")] = 6,
-    as_json: JsonOption = False,
-) -> None:
-    """List the models: trained weights, what each reads, the document it is from, and the licence of its code."""
-    from serkit.lab.models import model_names
-    from serkit.lab.summary import about
-
-    rows = [about(name, classes=classes) for name in model_names()]
-    show_rows(rows, as_json, ("model", "weights", "features", "document", "licence", "about"))
-
-
-@models_app.command("show")
-def show_model(
-    model: Annotated[str | None, typer.Argument(help="A name, a file, or an embedded model: default, emodb.")] = None,
-    classes: Annotated[int, typer.Option(min=2, help="Of a named model.")] = 6,
-    as_json: JsonOption = False,
-) -> None:
-    """Print the layers of a named model, or the card of a model file as JSON."""
-    from serkit.runtime.recognizer import Recognizer, embedded_models
-
-    if model is None or model in embedded_models() or Path(model).suffix == ".onnx" or Path(model).is_file():
-        typer.echo(json.dumps(Recognizer.load(model).card.to_json(), indent=1, ensure_ascii=False))
-        return
-    from serkit.lab.summary import as_json as as_content
-    from serkit.lab.summary import render, summarise_model
-
-    parts = summarise_model(model, classes=classes)
-    typer.echo(json.dumps(as_content(parts), indent=1) if as_json else render(parts))
 
 
 def _with_bar(answers: Any, files: Sequence[Path]) -> Any:

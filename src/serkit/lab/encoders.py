@@ -16,9 +16,9 @@ from torch import nn
 
 from serkit.errors import MissingExtraError, RecipeError
 
-WHISPER = "whisper"
+SEW, WHISPER = "sew", "whisper"
 FAMILIES = (
-    "data2vec-audio", "hubert", "sew", "unispeech", "unispeech-sat", "wav2vec2", "wav2vec2-conformer", "wavlm", WHISPER,
+    "data2vec-audio", "hubert", SEW, "unispeech", "unispeech-sat", "wav2vec2", "wav2vec2-conformer", "wavlm", WHISPER,
 )  # fmt: skip
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
@@ -55,8 +55,11 @@ class Checkpoint:
 
     @property
     def is_padding_blind(self) -> bool:
-        """Whether an attention mask makes padding harmless: not where a group norm runs over the whole sound."""
-        return getattr(self.config, "feat_extract_norm", "layer") != "group"
+        """Whether an attention mask makes padding harmless.
+
+        Not where a group norm runs over the whole sound, nor in SEW, which pools frames across the sound's end.
+        """
+        return self.family != SEW and getattr(self.config, "feat_extract_norm", "layer") != "group"
 
     @property
     def digest(self) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from serkit.lab.encoders import WHISPER, Checkpoint, load_network, open_checkpoint
+from serkit.lab.encoders import SEW, WHISPER, Checkpoint, load_network, open_checkpoint
 from serkit.lab.features.logmel import mel_filters
 from serkit.lab.features.masking import frame_mask
 from serkit.lab.features.spectrum import Stft, is_exporting
@@ -68,12 +68,39 @@ class Encoder(nn.Module):
 
     def _states(self, waveform: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         mask = frame_mask(lengths, waveform.shape[1])
-        if self.checkpoint.is_normalised:
-            waveform = _standardised(waveform, mask.to(waveform.dtype))
+        waveform = self._prepared(waveform, mask)
         given = {} if self.needs_equal_lengths else {"attention_mask": mask.long()}
         network: Any = self.network
         output = network(waveform, output_hidden_states=True, **given)
         return output.hidden_states, network._get_feat_extract_output_lengths(lengths)
+
+    def _prepared(self, waveform: Tensor, mask: Tensor) -> Tensor:
+        return _standardised(waveform, mask.to(waveform.dtype)) if self.checkpoint.is_normalised else waveform
+
+
+class SewEncoder(Encoder):
+    """SEW, step by step, since its own forward compares lengths, which a graph would keep as they were when written.
+
+    Its frames are those between the layers, half as many as wav2vec 2.0 has.
+
+    Source: F. Wu et al., Performance-efficiency trade-offs in unsupervised pre-training for speech recognition, 2021.
+    """
+
+    def _states(self, waveform: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        network: Any = self.network
+        waveform = self._prepared(waveform, frame_mask(lengths, waveform.shape[1]))
+        x = network.layer_norm(network.feature_extractor(waveform).transpose(1, 2))
+        if network.project_features:
+            x = network.feature_projection(x)
+        x = network.feature_dropout(x).transpose(1, 2)  # (B, D, N)
+        encoder = network.encoder
+        positions, pooled = encoder.pos_conv_embed(x), encoder.pool(x)
+        x = pooled[..., : positions.shape[-1]] + positions[..., : pooled.shape[-1]]
+        states = [encoder.dropout(encoder.layer_norm(x.transpose(1, 2)))]
+        for layer in encoder.layers:
+            states.append(layer(states[-1]))
+        counts = network._get_feat_extract_output_lengths(lengths) // self.checkpoint.config.squeeze_factor
+        return tuple(states), counts.clamp(min=1)
 
 
 class WhisperEncoder(Encoder):
@@ -141,8 +168,9 @@ def open_encoder(model: str, revision: str = "", *, has_weights: bool = True) ->
         has_weights: Whether to read the checkpoint's weights; otherwise they are random, for others will be loaded.
     """
     checkpoint = open_checkpoint(model, revision)
-    kind = WhisperEncoder if checkpoint.family == WHISPER else Encoder
-    return kind(checkpoint, load_network(checkpoint, has_weights=has_weights))
+    kind = {WHISPER: WhisperEncoder, SEW: SewEncoder}.get(checkpoint.family, Encoder)
+    is_for_shapes = torch.get_default_device().type == "meta"
+    return kind(checkpoint, load_network(checkpoint, has_weights=has_weights and not is_for_shapes))
 
 
 @cache

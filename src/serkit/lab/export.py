@@ -2,8 +2,9 @@
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from serkit.card import Card, write_card
-from serkit.corpora import label_set_of
+from serkit.corpora import Data, label_set_of, read_corpora
 from serkit.errors import ExportError, RunError
 from serkit.lab.calibration import ERROR_RATE
+from serkit.lab.data import open_store
 from serkit.lab.features import Front, build_front
 from serkit.lab.fitting import check_for_file, ensemble_config, member_folder, member_recipes, member_weights
 from serkit.lab.graphs import join, vote
@@ -25,6 +27,7 @@ from serkit.lab.merging import OPSET
 from serkit.lab.model_card import describe, evidence_of
 from serkit.lab.models import Model, build_body
 from serkit.lab.models.scikit import Classical
+from serkit.lab.quantising import Cost, compare, quantise
 from serkit.lab.recipe import Recipe
 from serkit.lab.recipe_files import load_recipe
 from serkit.lab.runs import Fit, read_json
@@ -82,6 +85,8 @@ def export(
     fold: int | None = None,
     evidence: tuple[str | os.PathLike[str], ...] = (),
     error_rate: float = ERROR_RATE,
+    int8: bool = False,
+    data: Data | None = None,
 ) -> float:
     """Write the model that ``serkit train`` left in a run folder, or one fold's of an evaluation, as one ONNX file.
 
@@ -93,6 +98,8 @@ def export(
         evidence: Run folders whose results go on the card.
         error_rate: Share of wrong answers, 0 to 1, that the card's threshold for ``uncertain`` shall keep to on the
             validation speakers.
+        int8: Whether to make the linear layers 8-bit integers, see :func:`serkit.lab.quantising.quantise`.
+        data: Where the corpora lie, to measure on the validation utterances what ``int8`` costs; None leaves that out.
 
     Returns:
         The largest difference between torch and ONNX Runtime that was seen.
@@ -122,10 +129,29 @@ def export(
         difference = write_checked(parts[0].model, parts[0].temperature, temporary, card)
         if recipe.model.name == ENSEMBLE:
             difference = _write_ensemble(parts, temporary, card, ensemble_config(recipe).rule, fit["temperature"])
+        if int8:
+            quantise(temporary, partial(_cost, recipe, _validated(run, fit), data, temporary))
         temporary.replace(output)
     finally:
         temporary.unlink(missing_ok=True)
     return difference
+
+
+def _validated(run: Path, fit: dict[str, Any]) -> dict[str, None]:
+    """Return the utterances that a fit was validated on, each once."""
+    folds = [fold for fold in read_json(run, "folds.json") if fold["fold"] == fit["fold"]]
+    return dict.fromkeys(name for fold in folds for name in fold["validation"]["utterances"])
+
+
+def _cost(recipe: Recipe, names: Iterable[str], data: Data | None, whole: Path, small: Path) -> Cost | None:
+    """Measure a quantised file beside the whole one; None without utterances or corpora."""
+    if data is None or not names:
+        return None
+    labels = label_set_of(recipe.labels, recipe.corpora)
+    manifest = read_corpora(recipe.corpora, data).select(labels)[0].subset(names)
+    store = open_store(manifest, Recognizer.load(whole).card.sampling_rate)
+    truth = np.array([labels.index(u.emotion) for u in manifest])
+    return compare(small, whole, [store.waveform(u) for u in manifest], truth)
 
 
 def fit_of(run: Path, seed: int, fold: int | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import serkit
 from serkit.card import NOT_FOR, Card
 from serkit.corpora import label_set_of
 from serkit.errors import ExportError, RecipeError
-from serkit.lab.encoders import WHISPER, Checkpoint, open_checkpoint, transformers_class
+from serkit.lab.encoders import SEW, WHISPER, Checkpoint, open_checkpoint, transformers_class
 from serkit.lab.export import fit_of, load_model, write_checked
 from serkit.lab.features import build_front
 from serkit.lab.model_card import MINIMUM_DURATION
@@ -28,7 +28,10 @@ from serkit.lab.recipe import Recipe
 from serkit.lab.recipe_files import load_recipe
 
 _AUTO = "AutoModelForAudioClassification"
-_WHY_NO_WHISPER = "transformers takes the mean over Whisper's 30 s, silence included, and serkit over the utterance"
+_OTHERWISE = {  # families whose classifiers hear something else
+    WHISPER: "transformers takes the mean over Whisper's 30 s, silence included, and serkit over the utterance",
+    SEW: "transformers brings SEW's frames back to their full rate, and serkit takes those between its layers",
+}
 
 
 def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str]) -> float:
@@ -70,14 +73,16 @@ def load_classifier(checkpoint: Checkpoint) -> tuple[Model, tuple[str, ...]]:
         RecipeError: If it is none, or has a head that serkit has not.
     """
     config = checkpoint.config
+    if checkpoint.family in _OTHERWISE:
+        raise RecipeError(
+            f"{checkpoint.model!r}: {_OTHERWISE[checkpoint.family]}; fine-tune its encoder with model: ssl."
+        )
     kinds = [name for name in config.architectures or () if name.endswith("ForSequenceClassification")]
     if not kinds:
         raise RecipeError(
             f"{checkpoint.model!r} is no audio classifier (its architectures are {config.architectures}): fine-tune an "
             "encoder with model: ssl."
         )
-    if checkpoint.family == WHISPER:
-        raise RecipeError(f"{checkpoint.model!r}: {_WHY_NO_WHISPER}; fine-tune its encoder with model: ssl.")
     theirs = transformers_class(_AUTO).from_pretrained(checkpoint.folder, use_safetensors=True, local_files_only=True)
     settings = SslConfig(
         model=checkpoint.model,
@@ -157,8 +162,9 @@ def _check_has_counterpart(recipe: Recipe) -> None:
         raise ExportError("transformers has no attentive statistics: train with model.pooling: mean.")
     if recipe.named_features[0].get("trim_db") is not None:
         raise ExportError("transformers does not cut silence off: train without trim_db.")
-    if open_checkpoint(settings["model"], settings.get("revision", "")).family == WHISPER:
-        raise ExportError(f"{_WHY_NO_WHISPER}.")
+    family = open_checkpoint(settings["model"], settings.get("revision", "")).family
+    if family in _OTHERWISE:
+        raise ExportError(f"{_OTHERWISE[family]}.")
 
 
 def _card_of(checkpoint: Checkpoint, model: Model, labels: tuple[str, ...]) -> Card:

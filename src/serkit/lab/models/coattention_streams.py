@@ -127,8 +127,7 @@ class PretrainedFrames(nn.Module):
         self, model: str, revision: str, *, layer: int, samples: int, is_frozen: bool, has_weights: bool
     ) -> None:
         super().__init__()
-        is_for_shapes = torch.get_default_device().type == "meta"
-        self.encoder = open_encoder(model, revision, has_weights=has_weights and not is_for_shapes)
+        self.encoder = open_encoder(model, revision, has_weights=has_weights)
         self.layer, self.samples, self.is_frozen = layer, samples, is_frozen
         self.size = self.encoder.size
         self.encoder.requires_grad_(not is_frozen)
