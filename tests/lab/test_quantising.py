@@ -23,7 +23,7 @@ def run(emodb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = parse_recipe(
         {
             "name": "emodb-tiny", "corpora": ["emodb"], "labels": "emodb",
-            "model": {"name": "transformer", "width": 64, "heads": 2, "layers": 2},
+            "model": {"name": "transformer", "width": 128, "heads": 2, "layers": 2},
             "protocol": {"folds": 2, "validation_speakers": 1}, "train": {"epochs": 1},
             "features": {"name": "logmel", "bands": 16},
         }

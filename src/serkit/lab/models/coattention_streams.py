@@ -9,12 +9,13 @@ from torch.nn import functional
 from serkit.lab.encoding import open_encoder
 from serkit.lab.features.front import Front
 from serkit.lab.features.logmel import LogMel, LogMelConfig
-from serkit.lab.features.masking import frame_mask
+from serkit.lab.features.masking import frame_mask, masked_mean_and_deviation
 from serkit.lab.features.mfcc import Mfcc, MfccConfig
 from serkit.lab.features.spectrogram_image import SpectrogramImage, SpectrogramImageConfig
 from serkit.lab.models.crnn import AttentiveStatistics, CrnnConfig, Trunk
 from serkit.lab.models.recurrence import Recurrent
 
+_DEVIATION_FLOOR = 1e-4  # of a variance: an even picture becomes 0
 _BAND_SHARE, _FRAME_SHARE = 1 / 8, 1 / 10  # of the rows and of the valid frames, what one mask covers at most
 
 
@@ -56,7 +57,8 @@ class Cepstra(nn.Module):
 class Picture(nn.Module):
     """A spectrogram as a picture and what looks at it, segments (M, T) to (M, size).
 
-    A picture is always of a whole segment: behind the end of the sound it is dark, so that time has one scale.
+    A picture is always of a whole segment, so that time has one scale. Each row has mean 0 over the sound, for what is
+    left else tells more of the speaker and the room, and the whole has deviation 1; behind the end it is 0.
 
     Args:
         sampling_rate: In Hz.
@@ -77,9 +79,13 @@ class Picture(nn.Module):
     def forward(self, segments: Tensor, lengths: Tensor) -> Tensor:
         """Hear segments of ``lengths`` valid samples."""
         whole = torch.full_like(lengths, self.samples)
-        picture, columns = heard_by(self.front, padded(segments, self.samples), whole)
-        picture = self.masks(2 * picture - 1, columns)  # -1 to 1
-        seen: Tensor = self.network(picture[:, None])
+        picture, columns = heard_by(self.front, padded(segments, self.samples), whole)  # (M, side, side)
+        heard = (lengths * picture.shape[2] + self.samples - 1) // self.samples
+        mask = frame_mask(heard, picture.shape[2])[:, None, :].to(picture.dtype)
+        mean, _ = masked_mean_and_deviation(picture, mask, (2,), 0.0)
+        centred = (picture - mean) * mask
+        _, deviation = masked_mean_and_deviation(centred, mask, (1, 2), _DEVIATION_FLOOR)
+        seen: Tensor = self.network(self.masks(centred / deviation, columns)[:, None])
         return seen
 
 
