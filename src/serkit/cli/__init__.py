@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from serkit.cli import compare, corpora, experiments, listening, report, sounds
+from serkit.cli import compare, corpora, experiments, listening, report, serving, sounds
 from serkit.cli.options import JsonOption, show_rows
 from serkit.errors import MissingExtraError, SerkitError
 
@@ -31,6 +31,7 @@ app.add_typer(sounds.features_app, name="features")
 app.command()(sounds.augment)
 app.command()(listening.timeline)
 app.command()(listening.listen)
+app.command()(serving.serve)
 app.command()(report.report)
 app.command()(compare.compare)
 app.command()(experiments.train)

@@ -1,0 +1,69 @@
+"""``serkit serve``: the HTTP and WebSocket service, and its page."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serkit.errors import MissingExtraError
+
+_NEEDS = ("fastapi", "uvicorn", "python_multipart", "websockets", "prometheus_client")
+
+
+def serve(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen at; only this machine reaches the default.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 8000,
+    model: Annotated[str | None, typer.Option(help="A model file, or an embedded model: default, emodb.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer; limits hold for each.")] = 1,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file of tokens, one a line; a client must send one of them.")
+    ] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option(help="Another web page that may use the service: https://example.org; repeat.")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None, typer.Option(help="Address of a proxy whose X-Forwarded-For is believed; repeat.")
+    ] = None,
+    max_megabytes: Annotated[float, typer.Option(min=0.001, max=1000, help="Of an upload.")] = 64,
+    max_clip_seconds: Annotated[float, typer.Option(min=0.1, max=600, help="Of sound for /v1/predict.")] = 60,
+    max_recording_seconds: Annotated[
+        float, typer.Option(min=0.1, max=86_400, help="Of sound for /v1/timeline.")
+    ] = 3600,
+    max_requests: Annotated[int, typer.Option(min=1, max=10_000, help="Uploads in work at once.")] = 64,
+    max_sessions: Annotated[int, typer.Option(min=0, max=10_000, help="Streams at once.")] = 64,
+    idle_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="After which a silent stream ends.")] = 30,
+    rate: Annotated[
+        float, typer.Option(min=0, help="Requests a second of one client, on average; 0 does not count them.")
+    ] = 20,
+    access_log: Annotated[bool, typer.Option("--access-log", help="Log each request, with the client's address.")] = (
+        False
+    ),
+) -> None:
+    """Serve the recogniser over HTTP and WebSocket, with a page to speak to; Ctrl-C ends it."""
+    if missing := [name for name in _NEEDS if find_spec(name) is None]:
+        raise MissingExtraError(f"serving ({', '.join(missing)})", "server")
+    from serkit.server.running import serve as run
+    from serkit.server.settings import Limits, Settings, check_origins, read_tokens
+
+    megabytes = round(max_megabytes * 1e6)
+    settings = Settings(
+        host=host, port=port, model=model, workers=workers, origins=check_origins(origin or ()),
+        tokens=read_tokens(token_file) if token_file else frozenset(), trusted_proxies=tuple(trusted_proxy or ()),
+        is_logging_requests=access_log,
+        limits=Limits(
+            body_bytes=megabytes, uploaded_bytes=4 * megabytes, clip_seconds=max_clip_seconds,
+            recording_seconds=max_recording_seconds, requests=max_requests, sessions=max_sessions,
+            idle_seconds=idle_seconds, rate=rate,
+        ),
+    )  # fmt: skip
+    if not settings.is_local and not settings.tokens:
+        typer.echo("serkit: anyone who reaches this address may use it; --token-file asks for a token.", err=True)
+    run(settings, on_start=_say)
+
+
+def _say(address: str) -> None:
+    typer.echo(f"serkit: serving at {address}; Ctrl-C ends it.", err=True)
