@@ -86,8 +86,9 @@ def drawing(timeline: Timeline) -> str:
     """Return what another page needs to show a timeline, as a JSON document.
 
     Returns:
-        ``facts``, a line about it, and ``html``, markup for the drawing and the table of segments, into which the script's
-        ``showTimeline`` puts ``data``. Nothing in the markup is a script, and all that comes from a file is escaped.
+        ``facts``, a line about it, and ``html``, markup for the drawing and the table of segments, into which the
+        script's ``showTimeline`` puts ``data``. Nothing in the markup is a script, and all that comes from a file is
+        escaped.
     """
     parts = {
         "facts": _summary(timeline),

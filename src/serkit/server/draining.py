@@ -18,10 +18,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def warned_of_the_end(service: Service) -> Iterator[None]:
     """Hear the signals that end the service before uvicorn does, which closes each WebSocket without a word."""
     loop = asyncio.get_running_loop()
-    previous: dict[int, Any] = {}
+    previous: dict[signal.Signals, Any] = {}
     tasks: list[asyncio.Task[None]] = []
 
-    async def drain(number: int) -> None:
+    async def drain(number: signal.Signals) -> None:
         service.closing.set()
         waited = 0.0
         while service.sessions.taken and waited < _STREAM_SECONDS:
@@ -29,11 +29,12 @@ def warned_of_the_end(service: Service) -> Iterator[None]:
             waited += _STEP
         previous[number](number, None)
 
-    def begin(number: int) -> None:
+    def begin(number: signal.Signals) -> None:
         if not tasks:
             tasks.append(loop.create_task(drain(number)))
 
-    def hear(number: int, frame: FrameType | None) -> None:
+    def hear(received: int, frame: FrameType | None) -> None:
+        number = signal.Signals(received)
         if tasks and number == signal.SIGINT:  # Ctrl-C again: at once
             previous[number](number, frame)
         loop.call_soon_threadsafe(begin, number)

@@ -1,7 +1,7 @@
 """What the service counts, for Prometheus; summed over workers, also those that have died.
 
-With several processes each keeps its counts in files of a folder that :mod:`serkit.server.running` makes, and whoever is
-asked adds them all up (prometheus-client's multiprocess mode).
+With several processes each keeps its counts in files of a folder that :mod:`serkit.server.running` makes, and whoever
+is asked adds them all up (prometheus-client's multiprocess mode).
 """
 
 import os

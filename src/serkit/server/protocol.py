@@ -5,14 +5,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from serkit.audio import MAX_SAMPLING_RATE, MIN_SAMPLING_RATE
 from serkit.runtime.stream import LONGEST_WINDOW, SHORTEST_HOP, SHORTEST_WINDOW
-from serkit.types import FloatArray, StreamEvent
+from serkit.types import StreamEvent
 
 VERSION = 1
-_TYPES = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le": np.dtype("<f4")}
+_TYPES: dict[str, np.dtype[Any]] = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le": np.dtype("<f4")}
 _MOST_CHANNELS = 8
 
 Reason = Literal["client", "idle", "limit", "error", "shutdown", "slow"]
@@ -72,7 +73,7 @@ def read_query(query: dict[str, str]) -> StreamQuery:
         raise ProtocolError("invalid_parameter", f"{name}: {first['msg'].rstrip('.')}.") from error
 
 
-def samples_of(frame: bytes, query: StreamQuery) -> FloatArray | np.ndarray[Any, Any]:
+def samples_of(frame: bytes, query: StreamQuery) -> NDArray[Any]:
     """Return the samples of a binary message, shape (channels, T).
 
     Raises:
@@ -85,7 +86,7 @@ def samples_of(frame: bytes, query: StreamQuery) -> FloatArray | np.ndarray[Any,
             "bad_frame", f"a frame of {len(frame)} bytes; {query.encoding} with {query.channels} "
             f"channel{'' if query.channels == 1 else 's'} comes in multiples of {width}.",
         )  # fmt: skip
-    samples = np.frombuffer(frame, kind).reshape(-1, query.channels).T
+    samples: NDArray[Any] = np.frombuffer(frame, kind).reshape(-1, query.channels).T
     if kind.kind == "f" and not np.isfinite(samples).all():
         raise ProtocolError("bad_frame", "a frame holds samples that are not finite.")
     return samples

@@ -3,7 +3,7 @@
 import json
 from enum import StrEnum
 from functools import partial
-from pathlib import PurePath
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response, WebSocket
@@ -158,7 +158,7 @@ async def predict(
             answer = await unless_gone(request, work)
     card = service.recognizer.card
     if form == "csv":
-        text = answers_as_csv([(PurePath(sent.name), answer)], card.classes, top, set_of)
+        text = answers_as_csv([(Path(sent.name), answer)], card.classes, top, set_of)
         return Response(text, media_type=MEDIA_TYPES["csv"])
     row = {"file": sent.name, "model": card.name} | answer_as_row(answer, top, set_of)
     return Response(json.dumps(row), media_type=MEDIA_TYPES["json"])
