@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response, WebSocket
 from pydantic import BaseModel, ConfigDict, Field
 
+from serkit.annotations.sketch import colours_of
 from serkit.errors import SerkitError
 from serkit.output import answer_as_row, answers_as_csv
 from serkit.runtime.deciding import classes_within
@@ -59,6 +60,7 @@ class Models(BaseModel):
     models: list[dict[str, Any]] = Field(description="The cards of the models; the one that answers is the first.")
     accepts: list[str] = Field(description="Formats of sound.")
     limits: dict[str, float]
+    colours: dict[str, str] = Field(description="Of each class, as in pictures of timelines.")
 
 
 class State(BaseModel):
@@ -235,6 +237,7 @@ async def models(request: Request) -> Models:
             "recording_seconds": limits.recording_seconds,
             "session_seconds": limits.session_seconds,
         },
+        colours=colours_of(service.recognizer.card.classes),
     )
 
 

@@ -1,5 +1,6 @@
 """``serkit serve``: a process that starts workers at one socket, and others where one dies."""
 
+import logging
 import os
 import socket
 import tempfile
@@ -51,6 +52,14 @@ def serve(settings: Settings, *, on_start: Callable[[str], None] = lambda addres
         Multiprocess(config, sockets=[sock]).run()
 
 
+class NoAddresses(logging.Filter):
+    """Keeps the addresses of streams' clients out of the log, as those of requests are."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a record is written."""
+        return record.levelno > logging.INFO or not record.module.startswith("websockets")
+
+
 def _create_worker(settings: Settings) -> "FastAPI":
     """Return the application, in the process that serves it."""
     die_with_parent()
@@ -94,7 +103,15 @@ _LOG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(process)d %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}},
+    "filters": {"no addresses": {"()": "serkit.server.running.NoAddresses"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "plain",
+            "stream": "ext://sys.stderr",
+            "filters": ["no addresses"],
+        }
+    },
     "loggers": {
         "uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "uvicorn.access": {"level": "INFO"},
