@@ -80,8 +80,9 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
         status: {
             "description": examples.PROBLEMS[status]["detail"],
-            "model": ProblemDetails,
-            "content": {MEDIA_TYPE: {"example": _problem_example(status)}},
+            "content": {
+                MEDIA_TYPE: {"schema": ProblemDetails.model_json_schema(), "example": _problem_example(status)}
+            },
         }
         for status in statuses
     }

@@ -57,7 +57,7 @@ class NoAddresses(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether a record is written."""
-        return record.levelno > logging.INFO or not record.module.startswith("websockets")
+        return record.levelno > logging.INFO or "websockets" not in record.pathname
 
 
 def _create_worker(settings: Settings) -> "FastAPI":

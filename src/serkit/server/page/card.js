@@ -1,6 +1,6 @@
 // The model card in plain words.
 
-import { element } from "./wording.js";
+import { element, percent } from "./wording.js";
 
 const LANGUAGES = new Intl.DisplayNames(["en"], { type: "language" });
 const list = (names) => new Intl.ListFormat("en").format(names);
@@ -11,8 +11,8 @@ function result(evidence, card) {
   const isUnseen = evidence.protocol === "unseen_corpus";
   const whom = isUnseen ? `${list(titles)}, a corpus that it has never heard` : `new speakers of ${list(titles)}`;
   const kind = evidence.is_speaker_independent ? "" : " (speakers shared between training and test: too good)";
-  return `On ${whom}: ${Math.round(evidence.uar)} % right, as the mean over the emotions `
-    + `(${Math.round(evidence.uar_low)} to ${Math.round(evidence.uar_high)} % with 95 % confidence; `
+  return `On ${whom}: ${percent(evidence.uar / 100)} right, as the mean over the emotions `
+    + `(${Math.round(evidence.uar_low)} to ${percent(evidence.uar_high / 100)} with 95\u00a0% confidence; `
     + `${evidence.speakers} speakers, ${whole(evidence.utterances)} utterances)${kind}.`;
 }
 
@@ -21,7 +21,7 @@ export function showCard(card, into) {
   const threshold = card.calibration.threshold;
   const facts = {
     "It answers": `${list(card.classes)}; "uncertain" where none is probable enough${threshold
-      ? ` (below ${Math.round(100 * threshold)} %)` : ""}, "no speech" where nobody is heard`,
+      ? ` (below ${percent(threshold)})` : ""}, "no speech" where nobody is heard`,
     "Trained on": `acted speech: ${list(card.corpora.map((corpus) => corpus.title))}, ${speakers} speakers`,
     Languages: list(card.languages.map((code) => LANGUAGES.of(code))),
     Licence: `${card.licence}${card.is_commercial_use_allowed ? "" : ", so not for commercial use"}`,

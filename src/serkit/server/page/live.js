@@ -37,6 +37,12 @@ export class Live {
     this.draw();
   }
 
+  stop() {
+    $("level-bar").style.transform = "scaleX(0)";
+    $("level").setAttribute("aria-valuenow", QUIETEST);
+    $("level").setAttribute("aria-valuetext", "silent");
+  }
+
   say(emotion, more) {
     $("now-emotion").textContent = emotion;
     $("now-share").textContent = more;
@@ -112,7 +118,8 @@ export class Live {
     pen.font = "11px system-ui, sans-serif";
     pen.textBaseline = "middle";
     pen.fillStyle = ink("muted");
-    for (let time = Math.ceil((end - SHOWN) / 5) * 5; time <= end; time += 5) {
+    const tick = width < 400 ? 10 : 5;
+    for (let time = Math.ceil((end - SHOWN) / tick) * tick; time <= end; time += tick) {
       const text = clock(time, 0), half = pen.measureText(text).width / 2 + 4;
       pen.fillRect(Math.round(x(time)), low, 1, 4);
       pen.textAlign = "center";

@@ -125,6 +125,7 @@ function setRecording(isOn) {
 
 async function finish(problem, pieces, rate) {
   microphone = null;
+  live.stop();
   setRecording(false);
   setBusy(false);
   $("live-state").textContent = "Stopped.";
