@@ -59,7 +59,12 @@ def running_service(*options: object) -> Iterator[Running]:
     """Start ``serkit serve`` with options, and end it."""
     command = [sys.executable, "-m", "serkit.cli", "serve", "--port", "0", *map(str, options)]
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     service = Running(process)
     reader = Thread(target=_read, args=(service,), daemon=True)
@@ -68,7 +73,7 @@ def running_service(*options: object) -> Iterator[Running]:
         service.wait_until("serving at http")
         line = next(line for line in service.log if "serving at http" in line)
         service.address = line.split("serving at ")[1].split(";")[0]
-        workers = int(options[options.index("--workers") + 1]) if "--workers" in options else 1  # type: ignore[call-overload]
+        workers = int(options[options.index("--workers") + 1]) if "--workers" in options else 1
         service.wait_until("Application startup complete", count=workers)
         yield service
     finally:

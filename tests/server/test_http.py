@@ -108,9 +108,7 @@ def test_the_accept_header_chooses_among_formats_of_timelines(client: httpx.Clie
     answer = send(client, "/v1/timeline", CLIP, headers={"accept": "text/vtt, application/json;q=0.5"})
     assert answer.headers["content-type"].startswith("text/vtt")
     assert answer.text.startswith("WEBVTT")
-    problem = check_problem(
-        send(client, "/v1/timeline", CLIP, headers={"accept": "image/png"}), 406, "not-acceptable"
-    )
+    problem = check_problem(send(client, "/v1/timeline", CLIP, headers={"accept": "image/png"}), 406, "not-acceptable")
     assert "application/json" in problem["accepted"]
 
 

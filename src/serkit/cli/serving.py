@@ -1,6 +1,6 @@
 """``serkit serve``: the HTTP and WebSocket service, and its page."""
 
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -44,8 +44,11 @@ def serve(
     ),
 ) -> None:
     """Serve the recogniser over HTTP and WebSocket, with a page to speak to; Ctrl-C ends it."""
-    if missing := [name for name in _NEEDS if find_spec(name) is None]:
-        raise MissingExtraError(f"serving ({', '.join(missing)})", "server")
+    try:
+        for name in _NEEDS:
+            import_module(name)
+    except ImportError as error:
+        raise MissingExtraError("serving", "server") from error
     from serkit.server.running import serve as run
     from serkit.server.settings import Limits, Settings, check_origins, read_tokens
 
@@ -60,10 +63,10 @@ def serve(
             idle_seconds=idle_seconds, rate=rate,
         ),
     )  # fmt: skip
-    if not settings.is_local and not settings.tokens:
-        typer.echo("serkit: anyone who reaches this address may use it; --token-file asks for a token.", err=True)
-    run(settings, on_start=_say)
 
+    def say(address: str) -> None:
+        typer.echo(f"serkit: serving at {address}; Ctrl-C ends it.", err=True)
+        if not settings.is_local and not settings.tokens:
+            typer.echo("serkit: anyone who reaches this address may use it; --token-file asks for a token.", err=True)
 
-def _say(address: str) -> None:
-    typer.echo(f"serkit: serving at {address}; Ctrl-C ends it.", err=True)
+    run(settings, on_start=say)

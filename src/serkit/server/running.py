@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _GRACE_SECONDS = 320  # for requests that run when the service ends: a timeline may take 300 s
 _BACKLOG = 1024
+_UNREAD_BYTES = 262_144  # that the system keeps for a client that does not read; by itself Linux keeps megabytes
 _HEALTH_SECONDS = 30  # without an answer a worker counts as hung
 
 
@@ -44,6 +45,7 @@ def serve(settings: Settings, *, on_start: Callable[[str], None] = lambda addres
         config = Config(
             partial(_create_worker, settings), factory=True, workers=settings.workers, lifespan="on",
             ws="websockets-sansio", ws_max_size=LONGEST_MESSAGE, ws_per_message_deflate=False,
+            ws_ping_interval=None,  # a pong stands behind sound that waits; who is silent is closed as idle anyway
             proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=list(settings.trusted_proxies),
             server_header=False, access_log=settings.is_logging_requests, log_level="info", log_config=_LOG,
             timeout_graceful_shutdown=_GRACE_SECONDS, timeout_worker_healthcheck=_HEALTH_SECONDS,
@@ -52,12 +54,13 @@ def serve(settings: Settings, *, on_start: Callable[[str], None] = lambda addres
         Multiprocess(config, sockets=[sock]).run()
 
 
-class NoAddresses(logging.Filter):
-    """Keeps the addresses of streams' clients out of the log, as those of requests are."""
+class Quiet(logging.Filter):
+    """Leaves out what uvicorn says of streams: their clients' addresses, and that a refused one has not begun."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether a record is written."""
-        return record.levelno > logging.INFO or "websockets" not in record.pathname
+        is_of_stream = "websockets" in record.pathname
+        return not is_of_stream or (record.levelno > logging.INFO and "completing handshake" not in record.msg)
 
 
 def _create_worker(settings: Settings) -> "FastAPI":
@@ -74,12 +77,15 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     try:
         sock = socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or error
+        why = str(getattr(error, "strerror", None) or error).partition(" (while")[
+            0
+        ]  # of binding to what is said anyway
         raise RecipeError(
             f"cannot listen at {settings.host} port {settings.port}: {why}; see --host, --port."
         ) from error
     with sock:
         sock.set_inheritable(True)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD_BYTES)  # of each connection that it accepts
         yield sock
 
 
@@ -103,13 +109,13 @@ _LOG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(process)d %(message)s"}},
-    "filters": {"no addresses": {"()": "serkit.server.running.NoAddresses"}},
+    "filters": {"quiet": {"()": "serkit.server.running.Quiet"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "plain",
             "stream": "ext://sys.stderr",
-            "filters": ["no addresses"],
+            "filters": ["quiet"],
         }
     },
     "loggers": {

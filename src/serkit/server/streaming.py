@@ -117,7 +117,9 @@ class Session:
 
     async def _close(self, closed: ClosedError) -> None:
         """Say what is still to be said, why it ends, and end."""
-        with suppress(WebSocketDisconnect, ClosedError):  # the client may have gone, or no longer read
+        if closed.reason == "slow":  # it would not read why
+            return
+        with suppress(WebSocketDisconnect, ClosedError, TimeoutError):  # the client may have gone, or no longer read
             if closed.error:
                 await self._send({"type": "error", "code": closed.error[0], "message": closed.error[1]})
             with suppress(SerkitError):
