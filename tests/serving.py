@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
+TOKEN = "a-token-that-nobody-guesses"
+OTHER_ORIGIN = "https://example.org"
 _START_SECONDS = 60.0
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,15 @@ def test_cards_and_limits_are_told(client: httpx.Client) -> None:
     assert found["limits"]["body_bytes"] == 2_000_000
     assert set(found["colours"]) == set(serkit.load().card.classes)
     assert {"WAV", "FLAC", "OGG", "MP3"} <= set(found["accepts"])
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement(client: httpx.Client) -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        client.get("/healthz")
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(20)) < 0.03  # 0.04 s are Linux's delayed acknowledgements
 
 
 def test_probes_answer(client: httpx.Client) -> None:

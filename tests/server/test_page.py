@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 import serkit
-from serving import Running, running_service
+from serving import TOKEN, Running, running_service
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -182,22 +182,19 @@ def test_a_service_that_is_stopped_is_missed_aloud(browser: "Browser", open_page
         page.get_by_text("The service does not answer").wait_for()
 
 
-def test_a_token_is_asked_for_and_then_used(open_page: Opener, tmp_path: Path) -> None:
-    file = tmp_path / "tokens"
-    file.write_text("a-token-that-nobody-guesses\n", "utf-8")
-    with running_service("--token-file", file) as service:
-        page = open_page(service.address)
-        page.get_by_label("Token").fill("wrong")
-        page.get_by_role("button", name="Use it").click()
-        page.locator("#door-problem", has_text="valid token").wait_for()
-        page.get_by_label("Token").fill("a-token-that-nobody-guesses")
-        page.keyboard.press("Enter")
-        page.locator("#card dl").wait_for()
-        assert page.locator("#door").is_hidden()
-        page.get_by_role("button", name="Start the microphone").click()
-        page.locator("#live").wait_for()
-        page.get_by_role("button", name="Stop").click()
-        page.locator("#record[aria-pressed=false]").wait_for()
+def test_a_token_is_asked_for_and_then_used(open_page: Opener, guarded: Running) -> None:
+    page = open_page(guarded.address)
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Use it").click()
+    page.locator("#door-problem", has_text="valid token").wait_for()
+    page.get_by_label("Token").fill(TOKEN)
+    page.keyboard.press("Enter")
+    page.locator("#card dl").wait_for()
+    assert page.locator("#door").is_hidden()
+    page.get_by_role("button", name="Start the microphone").click()
+    page.locator("#live").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.locator("#record[aria-pressed=false]").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

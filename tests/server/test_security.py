@@ -1,7 +1,6 @@
 """Who may come in."""
 
 import base64
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,20 +11,9 @@ from websockets.sync.client import connect
 
 from serkit.errors import RecipeError
 from serkit.server.settings import Settings, check_origins, digest, read_tokens
-from serving import Running, running_service
+from serving import OTHER_ORIGIN, TOKEN, Running
 
-TOKEN = "a-token-that-nobody-guesses"
-OTHER = "https://example.org"
 STREAM = "/v1/stream?sampling_rate=16000"
-
-
-@pytest.fixture(scope="module")
-def guarded(embedded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A service with tokens, and one other origin."""
-    file = tmp_path_factory.mktemp("tokens") / "tokens"
-    file.write_text(f"# of the tests\n{TOKEN}\nanother-one-of-sixteen\n", "utf-8")
-    with running_service("--token-file", file, "--origin", OTHER, "--rate", 0) as running:
-        yield running
 
 
 def test_without_a_token_nothing_but_the_page_and_the_probes_answers(guarded: Running) -> None:
@@ -67,10 +55,10 @@ def test_a_stream_wants_the_token_in_a_header_or_among_its_subprotocols(guarded:
 def test_pages_of_other_origins_are_refused_but_for_those_that_were_allowed(guarded: Running) -> None:
     headers = {"authorization": f"Bearer {TOKEN}"}
     own = guarded.address
-    for origin, status in ((own, 200), (OTHER, 200), ("https://evil.example", 403), ("null", 403)):
+    for origin, status in ((own, 200), (OTHER_ORIGIN, 200), ("https://evil.example", 403), ("null", 403)):
         answer = httpx.get(f"{own}/v1/models", headers=headers | {"origin": origin})
         assert answer.status_code == status, origin
-        assert (answer.headers.get("access-control-allow-origin") == origin) is (origin == OTHER)
+        assert (answer.headers.get("access-control-allow-origin") == origin) is (origin == OTHER_ORIGIN)
         stream = partial(connect, guarded.socket_address + STREAM, additional_headers=headers, origin=origin)
         if status == 200:
             with stream():
@@ -80,12 +68,12 @@ def test_pages_of_other_origins_are_refused_but_for_those_that_were_allowed(guar
                 pass
             assert refusal.value.response.status_code == 403
     asked = {
-        "origin": OTHER,
+        "origin": OTHER_ORIGIN,
         "access-control-request-method": "POST",
         "access-control-request-headers": "authorization",
     }
     answer = httpx.options(f"{own}/v1/predict", headers=asked)
-    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, OTHER)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, OTHER_ORIGIN)
 
 
 def test_another_name_for_this_machine_is_refused(service: Running) -> None:
@@ -126,7 +114,7 @@ def test_a_token_file_that_protects_nothing_is_refused(tmp_path: Path, content: 
 
 
 def test_origins_are_as_browsers_send_them() -> None:
-    assert check_origins(["HTTPS://Example.org/", "http://localhost:3000"]) == (OTHER, "http://localhost:3000")
+    assert check_origins(["HTTPS://Example.org/", "http://localhost:3000"]) == (OTHER_ORIGIN, "http://localhost:3000")
     for wrong in ("example.org", "*", "https://", "https://a/b", "https://*.a", "ftp://a"):
         with pytest.raises(RecipeError, match="no origin"):
             check_origins([wrong])
