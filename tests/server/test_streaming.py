@@ -3,8 +3,6 @@
 import itertools
 import json
 import shutil
-import socket as sockets
-import struct
 import subprocess
 import sys
 import time
@@ -21,9 +19,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 import serkit
+from raw_websocket import frame, handshake, send_malformed
 from serkit.server.protocol import EventWriter
 from serkit.types import StreamEvent
-from serving import Running, running_service
+from serving import Running, processes_below, resident_mb, running_service
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RATE = 16_000
@@ -201,29 +200,7 @@ def wait_for_room(service: Running) -> None:
     raise AssertionError("streams stay open")
 
 
-def handshake(service: Running, query: str) -> sockets.socket:
-    """Open a stream without a library that would read what comes."""
-    host, port = service.address.removeprefix("http://").split(":")
-    raw = sockets.socket()
-    raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
-    raw.connect((host, int(port)))
-    raw.sendall(
-        f"GET /v1/stream?{query} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-    )
-    return raw
-
-
-def frame(content: bytes, kind: int = 2) -> bytes:
-    """Return a masked WebSocket frame, the mask being zeros."""
-    size = len(content)
-    length = bytes([0x80 | size]) if size < 126 else struct.pack(">BH", 0xFE, size) if size < 65_536 else b""
-    return bytes([0x80 | kind]) + (length or struct.pack(">BQ", 0xFF, size)) + bytes(4) + content
-
-
 def test_a_client_that_does_not_read_has_to_wait_and_costs_no_memory(service: Running, talk: NDArray[np.int16]) -> None:
-    from serving import processes_below, resident_mb
-
     second = frame(talk[RATE : 2 * RATE].tobytes())
     query = "sampling_rate=16000&hop=0.1&vad=false&window=0.5"  # ten events a second
     before = sum(map(resident_mb, processes_below(service.process.pid)))
@@ -241,17 +218,9 @@ def test_a_client_that_does_not_read_has_to_wait_and_costs_no_memory(service: Ru
     assert sent < 60_000_000
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_malformed_frames_never_harm_the_service(service: Running, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    for _ in range(40):
-        with handshake(service, "sampling_rate=16000") as raw:
-            raw.settimeout(2)
-            raw.recv(100)
-            content = bytearray(frame(rng.bytes(int(rng.integers(0, 300)))) * 3)
-            for place in rng.integers(0, len(content), 4):
-                content[place] = rng.integers(256)
-            raw.sendall(bytes(content))
+def test_malformed_frames_never_harm_the_service(service: Running) -> None:
+    for number in range(120):
+        send_malformed(service, seed=number)
     wait_for_room(service)
     assert hear(service, [b"\0\0"])[-1]["reason"] == "client"
     log = "".join(service.log)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _GRACE_SECONDS = 320  # for requests that run when the service ends: a timeline may take 300 s
 _BACKLOG = 1024
 _UNREAD_BYTES = 262_144  # that the system keeps for a client that does not read; by itself Linux keeps megabytes
+_CLIENTS_FAULTS = ("without completing handshake", "Invalid UTF-8")  # the first is said of each stream that was refused
 _HEALTH_SECONDS = 30  # without an answer a worker counts as hung
 
 
@@ -55,12 +56,13 @@ def serve(settings: Settings, *, on_start: Callable[[str], None] = lambda addres
 
 
 class Quiet(logging.Filter):
-    """Leaves out what uvicorn says of streams: their clients' addresses, and that a refused one has not begun."""
+    """Leaves out what uvicorn says of streams: clients' addresses, and the faults that only clients have."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether a record is written."""
-        is_of_stream = "websockets" in record.pathname
-        return not is_of_stream or (record.levelno > logging.INFO and "completing handshake" not in record.msg)
+        if "websockets" not in record.pathname:
+            return True
+        return record.levelno > logging.INFO and not any(words in record.msg for words in _CLIENTS_FAULTS)
 
 
 def _create_worker(settings: Settings) -> "FastAPI":

@@ -1,7 +1,7 @@
 """The process that reads what strangers send: it decodes clips, and listens to recordings.
 
 libsndfile and FFmpeg are large programs in C. A file that makes one of them crash, loop or grow takes this process with
-it and no other; :mod:`serkit.server.sound_pool` starts the next. It has no network to speak of and may write no file.
+it and no other; :mod:`serkit.server.sound_pool` starts the next. It may write no file, and its memory has a limit.
 
     python -m serkit.server.sound_process [--model MODEL]
 
@@ -12,6 +12,7 @@ writes one for each to stdout, after a first one that says that it is ready.
 import argparse
 import io
 import os
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,7 @@ def main() -> None:
     parser.add_argument("--model")
     model = parser.parse_args().model
     with os.fdopen(os.dup(0), "rb") as requests, os.fdopen(os.dup(1), "wb") as answers:
-        os.dup2(2, 1)  # what a library prints is no message
+        _silence_libraries()
         die_with_parent()
         recognizer = _recognizer(model) if model else None
         give_up_resources(memory=MEMORY)
@@ -102,6 +103,19 @@ def main() -> None:
         while (request := read(requests)) is not None:
             answers.writelines(packed(answer(recognizer, request)))
             answers.flush()
+
+
+def _silence_libraries() -> None:
+    """Keep what libraries print out of the messages, and out of the log, which strangers could fill with it.
+
+    An exception of our own is still seen there, but for those that a callback cannot raise: a broken MP3 makes libsndfile
+    seek to places before the beginning, for which its caller prints a traceback and goes on.
+    """
+    sys.unraisablehook = lambda fault: None
+    sys.stderr = os.fdopen(os.dup(2), "w")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
 
 
 def _recognizer(model: str) -> "Recognizer":
