@@ -1,19 +1,27 @@
 """Limits: what is counted, and what whoever goes beyond them is told."""
 
+import asyncio
 import io
+import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 import soundfile
+from starlette.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from serkit.server.limits import RateLimiter, Slots
 from serkit.server.problems import Problem
+from serkit.server.settings import Limits
+from serkit.server.uploads import uploaded
 from serving import Running, running_service
 
 CLIP = (Path(__file__).parents[2] / "examples" / "loud_fast_high.wav").read_bytes()
@@ -23,6 +31,7 @@ CLIP = (Path(__file__).parents[2] / "examples" / "loud_fast_high.wav").read_byte
 def strict(embedded: Path) -> Iterator[Running]:
     """A service that does one thing at a time and hears five seconds."""
     limits = ("--max-requests", 1, "--max-clip-seconds", 5, "--max-recording-seconds", 5, "--max-megabytes", 1)
+    limits = (*limits, "--max-session-seconds", 5)
     with running_service(*limits, "--rate", 5) as running:
         yield running
 
@@ -109,6 +118,55 @@ def test_too_many_at_once_are_sent_away_with_a_time_to_come_again(strict: Runnin
             break
         time.sleep(0.2)
     assert answer.status_code == 200
+
+
+def test_a_stream_lasts_no_longer_than_it_may(strict: Running) -> None:
+    with connect(f"{strict.socket_address}/v1/stream?sampling_rate=8000", compression=None) as stream:
+        for _ in range(6):
+            stream.send(bytes(16_000))
+        events = []
+        with suppress(ConnectionClosed):
+            events.extend(json.loads(message) for message in stream)
+        assert [event.get("code") or event.get("reason") for event in events[1:]] == ["too_long", "limit"]
+        assert stream.close_code == 1008
+    assert 'serkit_streams_total{reason="limit"} 1.0' in httpx.get(f"{strict.address}/metrics").text
+
+
+class Sender:
+    """A request whose body comes in pieces, and then nothing for a while."""
+
+    def __init__(self, *pieces: bytes, headers: dict[str, str] | None = None) -> None:
+        self._pieces = list(pieces)
+        self.headers = Headers(headers or {})
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+        await asyncio.sleep(5)
+
+
+def test_a_sender_that_stalls_is_not_waited_for() -> None:
+    async def read() -> None:
+        limits = Limits(stall_seconds=0.05)
+        async with uploaded(Sender(b"RIFF"), limits, Slots(10**9, "bytes")):
+            raise AssertionError("an upload that has not ended")
+
+    with pytest.raises(Problem) as refusal:
+        asyncio.run(read())
+    assert (refusal.value.status, refusal.value.code) == (408, "upload-stalled")
+
+
+def test_uploads_take_no_more_memory_together_than_they_may() -> None:
+    async def read() -> None:
+        room = Slots(100, "bytes")
+        sender = Sender(headers={"content-length": "60"})
+        with room.take(60):
+            async with uploaded(sender, Limits(), room):
+                raise AssertionError("more than there is room for")
+
+    with pytest.raises(Problem) as refusal:
+        asyncio.run(read())
+    assert (refusal.value.status, refusal.value.code) == (503, "overloaded")
 
 
 def test_who_asks_too_often_waits(strict: Running) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import bare
 from serkit.server import sound_pool
 from serkit.server.framing import Message
 from serkit.server.sound_pool import SoundPool, SoundProcessError, SoundTimeoutError
@@ -89,6 +91,26 @@ def test_an_error_comes_back_by_its_name() -> None:
     assert answer.head["message"].startswith("'a.flac' is not audio")
 
 
+def test_a_file_that_needs_an_extra_is_told_what_is_missing() -> None:
+    code = """
+sys.modules["av"] = None  # as where it is not installed
+
+from serkit.server.framing import Message
+from serkit.server.problems import accepted_formats, sound_problem
+from serkit.server.sound_process import answer
+
+head = {"name": "call.m4a", "most": 60.0}
+error = answer(None, Message(head, b"\\0\\0\\0\\x20ftypM4A " + bytes(100))).head
+problem = sound_problem(error["error"], error["message"], name="call.m4a", most=60.0)
+print(problem.status, problem.detail)
+assert "M4A" not in accepted_formats()
+"""
+    done = bare.python(code)
+    assert done.stderr == ""
+    assert done.stdout.startswith("415 reading 'call.m4a' (MP4) needs an optional part: pip install 'serkit[media]'")
+    assert done.stdout.endswith("where the service runs.\n")
+
+
 def test_a_process_may_write_no_file_and_leave_no_core() -> None:
     code = """
 import resource, tempfile
@@ -107,14 +129,11 @@ try:
 except MemoryError:
     print("refused")
 """
-    import signal as signals
-    import subprocess
-
     done = subprocess.run(
         [sys.executable, "-c", f"import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n{code}"],
         check=False, capture_output=True, text=True,
     )  # fmt: skip
-    assert done.stdout.split() == ["refused", "refused"], (done, signals)
+    assert done.stdout.split() == ["refused", "refused"], done.stderr
 
 
 @pytest.mark.usefixtures("impostors")

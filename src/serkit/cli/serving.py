@@ -35,6 +35,7 @@ def serve(
     ] = 3600,
     max_requests: Annotated[int, typer.Option(min=1, max=10_000, help="Uploads in work at once.")] = 64,
     max_sessions: Annotated[int, typer.Option(min=0, max=10_000, help="Streams at once.")] = 64,
+    max_session_seconds: Annotated[float, typer.Option(min=1, max=86_400, help="Of sound in one stream.")] = 3600,
     idle_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="After which a silent stream ends.")] = 30,
     rate: Annotated[
         float, typer.Option(min=0, help="Requests a second of one client, on average; 0 does not count them.")
@@ -60,7 +61,7 @@ def serve(
         limits=Limits(
             body_bytes=megabytes, uploaded_bytes=4 * megabytes, clip_seconds=max_clip_seconds,
             recording_seconds=max_recording_seconds, requests=max_requests, sessions=max_sessions,
-            idle_seconds=idle_seconds, rate=rate,
+            session_seconds=max_session_seconds, idle_seconds=idle_seconds, rate=rate,
         ),
     )  # fmt: skip
 

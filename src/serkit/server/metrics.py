@@ -38,6 +38,7 @@ class Metrics:
             "serkit_queue", "Uploads in work or waiting.", registry=registry, multiprocess_mode="livesum"
         )
         self.sessions = Gauge("serkit_sessions", "Open streams.", registry=registry, multiprocess_mode="livesum")
+        self.streams = Counter("serkit_streams", "Streams by how they ended.", ("reason",), registry=registry)
         self.batches = Histogram(
             "serkit_batch_clips", "Clips and windows in one run of the model.", registry=registry, buckets=_SIZES
         )

@@ -108,8 +108,8 @@ def main() -> None:
 def _silence_libraries() -> None:
     """Keep what libraries print out of the messages, and out of the log, which strangers could fill with it.
 
-    An exception of our own is still seen there, but for those that a callback cannot raise: a broken MP3 makes libsndfile
-    seek to places before the beginning, for which its caller prints a traceback and goes on.
+    An exception of our own is still seen there, but for those that a callback cannot raise: a broken MP3 makes
+    libsndfile seek to places before the beginning, for which its caller prints a traceback and goes on.
     """
     sys.unraisablehook = lambda fault: None
     sys.stderr = os.fdopen(os.dup(2), "w")

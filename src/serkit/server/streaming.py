@@ -73,7 +73,7 @@ class Session:
         except InferenceError:
             await self._close(ClosedError("error", ("model_failed", "the model failed for want of resources.")))
         except WebSocketDisconnect:
-            pass
+            self._service.metrics.streams.labels("gone").inc()
 
     async def _step(self) -> None:
         message = await self._receive()
@@ -117,6 +117,7 @@ class Session:
 
     async def _close(self, closed: ClosedError) -> None:
         """Say what is still to be said, why it ends, and end."""
+        self._service.metrics.streams.labels(closed.reason).inc()
         if closed.reason == "slow":  # it would not read why
             return
         with suppress(WebSocketDisconnect, ClosedError, TimeoutError):  # the client may have gone, or no longer read
