@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from serkit.errors import MissingExtraError, SerkitError
+from serkit.errors import MissingExtraError, SerkitError, UnknownAudioFormatError
 from serkit.server.sound_process import TOO_LONG
 
 MEDIA_TYPE = "application/problem+json"
@@ -106,6 +106,9 @@ def sound_problem(kind: str, message: str, *, name: str, most: float) -> Problem
     status, code = _CODES.get(kind, (422, "decoding-failed"))
     if kind == "MemoryError":
         message = f"{name!r} takes more memory than a file may."
+    if kind == UnknownAudioFormatError.__name__:  # whose own end is for who may install something
+        reason = message.rpartition("; WAV, ")[0] or message.rstrip(".")
+        message = f"{reason}; this service reads {', '.join(accepted_formats())}."
     if kind == MissingExtraError.__name__:
         message = f"{message}, where the service runs."
     if status == 503:

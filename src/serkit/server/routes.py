@@ -1,4 +1,4 @@
-"""The endpoints over HTTP, and how OpenAPI describes them."""
+"""The endpoints: what a request asks for, from the service to an answer."""
 
 import json
 from enum import StrEnum
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response, WebSocket
-from pydantic import BaseModel, ConfigDict, Field
 
 from serkit.annotations.sketch import colours_of
 from serkit.errors import SerkitError
@@ -15,14 +14,15 @@ from serkit.output import answer_as_row, answers_as_csv
 from serkit.runtime.deciding import classes_within
 from serkit.runtime.stream import LONGEST_WINDOW, SHORTEST_HOP, SHORTEST_WINDOW
 from serkit.server import examples
+from serkit.server.describing import BODY, GATE, SOUND, Models, PredictionAnswer, State, contents, problems
 from serkit.server.metrics import CONTENT_TYPE
 from serkit.server.negotiation import MEDIA_TYPES, PREDICTION_FORMATS, TIMELINE_FORMATS, bare_type, choose
-from serkit.server.problems import MEDIA_TYPE, Problem, accepted_formats, of_error
+from serkit.server.problems import Problem, accepted_formats, of_error
 from serkit.server.security import SUBPROTOCOL, refuse
 from serkit.server.service import Service, unless_gone
 from serkit.server.sound_process import DRAWING
 from serkit.server.streaming import serve_stream
-from serkit.server.uploads import FIELD, uploaded
+from serkit.server.uploads import uploaded
 
 PredictionFormat = StrEnum("PredictionFormat", {name: name for name in PREDICTION_FORMATS})  # type: ignore[misc]
 TimelineFormat = StrEnum("TimelineFormat", {name: name for name in TIMELINE_FORMATS})  # type: ignore[misc]
@@ -32,94 +32,10 @@ Threshold = Annotated[
 router = APIRouter()
 
 
-class ProblemDetails(BaseModel):
-    """What went wrong: RFC 9457."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str = Field(description="A URN that ends in the code.")
-    title: str
-    status: int
-    detail: str = Field(description="One sentence for people.")
-    code: str = Field(description="What programs tell problems by.")
-
-
-class PredictionAnswer(BaseModel):
-    """What the model says of one clip."""
-
-    file: str
-    model: str
-    emotion: str = Field(description="The most probable class, or 'uncertain', or 'no speech'.")
-    probabilities: dict[str, float] = Field(description="Class to probability, most probable first.")
-    duration: float = Field(description="Seconds that were heard.")
-
-
-class Models(BaseModel):
-    """What is served, and how much of it."""
-
-    models: list[dict[str, Any]] = Field(description="The cards of the models; the one that answers is the first.")
-    accepts: list[str] = Field(description="Formats of sound.")
-    limits: dict[str, float]
-    colours: dict[str, str] = Field(description="Of each class, as in pictures of timelines.")
-
-
-class State(BaseModel):
-    """How the service is."""
-
-    status: Literal["ok", "ready"]
-
-
 def service_of(request: Request | WebSocket) -> Service:
     """Return the service that a request reaches."""
     service: Service = request.app.state.service
     return service
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return how OpenAPI describes some problems."""
-    return {
-        status: {
-            "description": examples.PROBLEMS[status]["detail"],
-            "content": {
-                MEDIA_TYPE: {"schema": ProblemDetails.model_json_schema(), "example": _problem_example(status)}
-            },
-        }
-        for status in statuses
-    }
-
-
-def _problem_example(status: int) -> dict[str, Any]:
-    content = dict(examples.PROBLEMS[status])
-    return Problem(status, content.pop("code"), content.pop("detail"), more=content).content()
-
-
-_GATE = (401, 403, 421, 429)
-_SOUND = (400, *_GATE, 406, 408, 413, 415, 422, 503)
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "A sound file: as the field `file` of a form, or as the body itself, of any content type.",
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": [FIELD],
-                    "properties": {FIELD: {"type": "string", "format": "binary"}},
-                }
-            },
-            **{
-                kind: {"schema": {"type": "string", "format": "binary"}}
-                for kind in ("audio/wav", "audio/flac", "audio/mpeg", "audio/ogg", "application/octet-stream")
-            },
-        },
-    }
-}
-
-
-def _contents(shown: dict[str, Any], others: dict[str, str]) -> dict[str, Any]:
-    """Return the content of an answer in several media types."""
-    found: dict[str, Any] = {"application/json": {"example": shown}}
-    return found | {kind: {"schema": {"type": "string"}, "example": text} for kind, text in others.items()}
 
 
 @router.post(
@@ -127,10 +43,10 @@ def _contents(shown: dict[str, Any], others: dict[str, str]) -> dict[str, Any]:
     summary="Recognise the emotion of one clip",
     response_model=PredictionAnswer,
     responses={
-        200: {"content": _contents(examples.PREDICTION, {"text/csv": examples.PREDICTION_CSV})},
-        **problems(*_SOUND),
+        200: {"content": contents(examples.PREDICTION, {"text/csv": examples.PREDICTION_CSV})},
+        **problems(*SOUND),
     },
-    openapi_extra=_BODY,
+    openapi_extra=BODY,
 )
 async def predict(
     request: Request,
@@ -174,14 +90,14 @@ async def predict(
     responses={
         200: {
             "description": "The timeline; of several formats a JSON object of each one's name and document.",
-            "content": _contents(
+            "content": contents(
                 examples.TIMELINE,
                 {bare_type(name): examples.TIMELINE_SRT if name == "srt" else "" for name in TIMELINE_FORMATS[1:]},
             ),
         },
-        **problems(*_SOUND),
+        **problems(*SOUND),
     },
-    openapi_extra=_BODY,
+    openapi_extra=BODY,
 )
 async def timeline(
     request: Request,
@@ -224,7 +140,7 @@ async def timeline(
     )
 
 
-@router.get("/v1/models", summary="Say which models answer", responses=problems(*_GATE))
+@router.get("/v1/models", summary="Say which models answer", responses=problems(*GATE))
 async def models(request: Request) -> Models:
     """Return the cards: labels, corpora, protocol and numbers, licence, what the model must not be used for."""
     service = service_of(request)
@@ -243,7 +159,7 @@ async def models(request: Request) -> Models:
 
 
 @router.get(
-    "/v1/stream", summary="Stream speech over a WebSocket", status_code=426, responses=problems(*_GATE, 426, 503)
+    "/v1/stream", summary="Stream speech over a WebSocket", status_code=426, responses=problems(*GATE, 426, 503)
 )
 async def stream_over_http(request: Request) -> Response:
     """Say how to come in: a WebSocket at this address streams, see docs/PROTOCOL.md.

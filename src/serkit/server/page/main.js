@@ -119,6 +119,7 @@ async function start() {
 }
 
 function setRecording(isOn) {
+  document.body.classList.toggle("recording", isOn);
   $("record").setAttribute("aria-pressed", isOn);
   $("record-label").textContent = isOn ? "Stop" : "Start the microphone";
 }
