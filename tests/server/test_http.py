@@ -16,6 +16,7 @@ import soundfile
 
 import serkit
 from serkit.annotations import FORMATS, render
+from serkit.server import examples
 from serkit.server.negotiation import MEDIA_TYPES
 from serving import Running
 
@@ -259,6 +260,11 @@ def test_the_openapi_documents_examples_fit_its_schemas(client: httpx.Client) ->
                         jsonschema.validate(content["example"], schema)
                         count += 1
     assert count > 10
+
+
+def test_the_examples_have_the_members_of_real_answers(client: httpx.Client) -> None:
+    assert send(client, "/v1/predict", CLIP).json().keys() == examples.PREDICTION.keys()
+    assert send(client, "/v1/timeline", CLIP).json().keys() == examples.TIMELINE.keys()
 
 
 def test_a_slot_is_free_again_after_every_kind_of_failure(client: httpx.Client) -> None:

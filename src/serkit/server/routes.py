@@ -70,7 +70,6 @@ async def predict(
         set_of = partial(service.recognizer.classes_within, coverage=coverage)
         classes = dict.fromkeys(service.recognizer.card.classes, 1.0)
         _checked(lambda: classes_within(service.recognizer.card, classes, coverage))
-    service.check_open()
     with service.uploads.take():
         async with uploaded(request, service.settings.limits, service.room) as sent:
             work = service.predict(sent, reject=not forced, threshold=threshold)
@@ -129,7 +128,6 @@ async def timeline(
     settings = {
         "window": window, "hop": hop, "vad": vad, "channels": channels, "smooth": smooth, "threshold": threshold,
     }  # fmt: skip
-    service.check_open()
     with service.uploads.take():
         async with uploaded(request, service.settings.limits, service.room) as sent:
             documents = await unless_gone(request, service.timeline(sent, settings, forms))

@@ -121,7 +121,7 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(self._threads, action)
 
     def check_open(self) -> None:
-        """Refuse new work while the service is being shut down.
+        """Refuse a new stream, and tell whoever asks, while the service is being shut down.
 
         Raises:
             Problem: 503.
