@@ -169,6 +169,28 @@ def test_a_wrong_file_is_told_in_words_and_the_page_goes_on(open_page: Opener, t
     assert problem.is_hidden()
 
 
+def test_a_long_upload_shows_how_far_it_is_and_can_be_cancelled(open_page: Opener) -> None:
+    page = open_page()
+    page.locator("#card dl").wait_for()
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 400_000}  # bytes a second
+    network.send("Network.enable")
+    network.send("Network.emulateNetworkConditions", slow)
+    page.locator("#file").set_input_files(
+        {"name": "long.wav", "mimeType": "audio/wav", "buffer": b"RIFF" + bytes(1_900_000)}
+    )
+    page.get_by_text("Sending long.wav").wait_for()
+    shares = set()
+    while len(shares) < 3:
+        shares.add(page.locator("#progress").evaluate("bar => bar.value"))
+    assert all(0 <= share < 1 for share in shares)
+    assert page.locator("#record").is_disabled()
+    page.get_by_role("button", name="Cancel").click()
+    page.locator("#sending").wait_for(state="hidden")
+    assert page.locator("#file-problem").is_hidden()
+    assert page.locator("#record").is_enabled()
+
+
 def test_a_service_that_is_stopped_is_missed_aloud(browser: "Browser", open_page: Opener, talk: Path) -> None:
     with running_service("--rate", 0) as service:
         page = open_page(service.address)

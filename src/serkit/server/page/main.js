@@ -132,7 +132,8 @@ async function finish(problem, pieces, rate) {
   $("live-state").textContent = "Stopped.";
   tell("live-problem", problem);
   const sound = wavOf(pieces, rate);
-  if (!problem && sound.size > 2 * SHORTEST * rate) await hear(sound, "microphone.wav", "live-problem");
+  const isHeard = !problem || problem.code === "too_long";  // else the service is of no use for more
+  if (isHeard && sound.size > 2 * SHORTEST * rate) await hear(sound, "microphone.wav", "live-problem");
 }
 
 $("record").addEventListener("click", () => {

@@ -57,7 +57,7 @@ export class Microphone {
       this.socket.addEventListener("message", ({ data }) => {
         const event = JSON.parse(data);
         if (event.type === "session.created") { this.isOpen = true; resolve(); }
-        if (event.type === "error") this.problem = new Problem(`The service ended the stream: ${event.message}`);
+        if (event.type === "error") this.problem = new Problem(`The service ended the stream: ${event.message}`, 0, event.code);
         if (event.type === "session.closed") this.isClosed = true;
         this.onEvent(event);
       });
