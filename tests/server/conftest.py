@@ -10,7 +10,9 @@ from serving import OTHER_ORIGIN, TOKEN, Running, running_service
 @pytest.fixture(scope="session")
 def service(embedded: Path) -> Iterator[Running]:
     """A service with the embedded model, one worker, and no limit of the rate."""
-    with running_service("--rate", 0, "--idle-seconds", 2, "--max-megabytes", 2, "--max-sessions", 4) as running:
+    with running_service(
+        "--rate", 0, "--idle-seconds", 2, "--max-megabytes", 2, "--max-sessions", 4, "--max-timelines", 2
+    ) as running:
         yield running
 
 

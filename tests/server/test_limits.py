@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -31,7 +31,7 @@ CLIP = (Path(__file__).parents[2] / "examples" / "loud_fast_high.wav").read_byte
 def strict(embedded: Path) -> Iterator[Running]:
     """A service that does one thing at a time and hears five seconds."""
     limits = ("--max-requests", 1, "--max-clip-seconds", 5, "--max-recording-seconds", 5, "--max-megabytes", 1)
-    limits = (*limits, "--max-session-seconds", 5)
+    limits = (*limits, "--max-session-seconds", 5, "--trusted-proxy", "127.0.0.1")
     with running_service(*limits, "--rate", 5) as running:
         yield running
 
@@ -169,6 +169,20 @@ def test_uploads_take_no_more_memory_together_than_they_may() -> None:
     assert (refusal.value.status, refusal.value.code) == (503, "overloaded")
 
 
+def test_timelines_that_wait_leave_room_for_clips(service: Running) -> None:
+    host, port = service.address.removeprefix("http://").split(":")
+    head = f"POST /v1/timeline HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n\r\nRIFF".encode()
+    with ExitStack() as slow:
+        for _ in range(2):
+            connection = slow.enter_context(socket.create_connection((host, int(port))))
+            connection.sendall(head)
+        time.sleep(0.3)
+        answer = httpx.post(f"{service.address}/v1/timeline", content=CLIP)
+        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+        assert "timelines" in answer.json()["detail"]
+        assert httpx.post(f"{service.address}/v1/predict", content=CLIP).status_code == 200
+
+
 def test_who_asks_too_often_waits(strict: Running) -> None:
     with ThreadPoolExecutor(8) as threads, httpx.Client(base_url=strict.address) as client:
         answers = list(threads.map(lambda _: client.get("/v1/models"), range(200)))
@@ -176,6 +190,8 @@ def test_who_asks_too_often_waits(strict: Running) -> None:
     assert late
     assert {answer.status_code for answer in answers} == {200, 429}
     assert late[0].json()["accepted"]["requests_a_second"] == 5
+    behind = {"x-forwarded-for": "192.0.2.1"}  # another client of a proxy that is trusted
+    assert httpx.get(f"{strict.address}/v1/models", headers=behind).status_code == 200
     time.sleep(int(late[0].headers["retry-after"]) + 0.2)
     assert httpx.get(f"{strict.address}/v1/models").status_code == 200
     assert httpx.get(f"{strict.address}/healthz").status_code == 200  # never counted

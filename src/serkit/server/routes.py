@@ -128,7 +128,7 @@ async def timeline(
     settings = {
         "window": window, "hop": hop, "vad": vad, "channels": channels, "smooth": smooth, "threshold": threshold,
     }  # fmt: skip
-    with service.uploads.take():
+    with service.uploads.take(), service.timelines.take():
         async with uploaded(request, service.settings.limits, service.room) as sent:
             documents = await unless_gone(request, service.timeline(sent, settings, forms))
     if len(forms) == 1:

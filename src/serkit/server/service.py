@@ -36,6 +36,7 @@ class Service:
         recognizer: Its model.
         metrics: What it counts.
         uploads: Slots for requests with a body.
+        timelines: Slots for those of them that are timelines.
         room: Bytes for those bodies.
         sessions: Slots for streams.
         closing: Set when no new work is taken on.
@@ -48,6 +49,7 @@ class Service:
         self.metrics = Metrics()
         limits = settings.limits
         self.uploads = Slots(limits.requests, "requests", self.metrics.queue.set)
+        self.timelines = Slots(limits.timelines, "timelines")
         self.room = Slots(limits.uploaded_bytes, "bytes of uploads")
         self.sessions = Slots(limits.sessions, "streams", self.metrics.sessions.set)
         self.closing = asyncio.Event()

@@ -23,6 +23,7 @@ class Limits:
         timeline_seconds: That a timeline may take.
         stall_seconds: That a sender may be silent in the middle of an upload.
         requests: Uploads that are in work at once; more are sent away.
+        timelines: How many of them may be timelines, which take long and wait for each other.
         uploaded_bytes: Of all of them together.
         sessions: Streams at once.
         session_seconds: Of sound in one stream.
@@ -38,6 +39,7 @@ class Limits:
     timeline_seconds: float = 300.0
     stall_seconds: float = 20.0
     requests: int = 64
+    timelines: int = 8
     uploaded_bytes: int = 256_000_000
     sessions: int = 64
     session_seconds: float = 3600.0
