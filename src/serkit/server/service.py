@@ -45,7 +45,6 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.recognizer = BatchingRecognizer.load(settings.model, threads=1)
-        assert isinstance(self.recognizer, BatchingRecognizer)
         self.metrics = Metrics()
         limits = settings.limits
         self.uploads = Slots(limits.requests, "requests", self.metrics.queue.set)
@@ -53,7 +52,6 @@ class Service:
         self.room = Slots(limits.uploaded_bytes, "bytes of uploads")
         self.sessions = Slots(limits.sessions, "streams", self.metrics.sessions.set)
         self.closing = asyncio.Event()
-        self.is_ready = False
         self._decoders = SoundPool(settings.decoders)
         self._listeners = SoundPool(settings.listeners, ("--model", settings.model or "default"))
         self._threads = ThreadPoolExecutor(limits.requests + limits.sessions, thread_name_prefix="work")
@@ -63,11 +61,9 @@ class Service:
         self.recognizer.on_batch = self.metrics.batches.observe
         self.recognizer.start(os.cpu_count() or 1)
         await asyncio.gather(self._decoders.start(), self._listeners.start(), self.in_thread(self._warm_up))
-        self.is_ready = True
 
     async def stop(self) -> None:
         """End all that :meth:`start` began."""
-        self.is_ready = False
         await asyncio.gather(self._decoders.stop(), self._listeners.stop())
         await asyncio.get_running_loop().run_in_executor(None, self.recognizer.stop)
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -108,6 +108,7 @@ async function start() {
     microphone = null;
     setBusy(false);
     $("live-state").textContent = "";
+    $("door").hidden = problem.status !== 401;
     tell("live-problem", problem);
     return;
   }
