@@ -183,6 +183,20 @@ def test_timelines_that_wait_leave_room_for_clips(service: Running) -> None:
         assert httpx.post(f"{service.address}/v1/predict", content=CLIP).status_code == 200
 
 
+def test_a_sender_that_goes_away_in_the_middle_is_no_fault(service: Running) -> None:
+    host, port = service.address.removeprefix("http://").split(":")
+    for kind in ("audio/wav", "multipart/form-data; boundary=x"):
+        with socket.create_connection((host, int(port))) as sender:
+            head = f"POST /v1/predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: 99\r\n\r\n--x"
+            sender.sendall(head.encode())
+            time.sleep(0.2)
+    end = time.monotonic() + 5
+    while "serkit_queue 0.0" not in httpx.get(f"{service.address}/metrics").text:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert "Traceback" not in "".join(service.log)
+
+
 def test_who_asks_too_often_waits(strict: Running) -> None:
     with ThreadPoolExecutor(8) as threads, httpx.Client(base_url=strict.address) as client:
         answers = list(threads.map(lambda _: client.get("/v1/models"), range(200)))

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 
 import serkit
 from serkit.server.draining import warned_of_the_end
@@ -88,7 +89,8 @@ def _tell_problems(app: FastAPI, service: Service) -> None:
         return tell(Problem(error.status_code, code, f"{error.detail}.", headers=error.headers))
 
     @app.exception_handler(ClientGoneError)
-    async def of_gone(request: Request, error: ClientGoneError) -> Response:
+    @app.exception_handler(ClientDisconnect)  # Starlette's, in the middle of an upload
+    async def of_gone(request: Request, error: Exception) -> Response:
         return Response(status_code=_GONE)
 
     @app.exception_handler(Exception)

@@ -126,5 +126,6 @@ _LOG: dict[str, Any] = {
     "loggers": {
         "uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "uvicorn.access": {"level": "INFO"},
+        "python_multipart": {"level": "CRITICAL"},  # it warns of each fault in a form, of which the sender is told
     },
 }
