@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,8 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser(microphone: Path) -> "Iterator[Browser]":
+def launch() -> "Iterator[Callable[[Path], Browser]]":
+    """Start Chromium with a file for a microphone, which is heard once."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'serkit[dev]'")
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if not found:
@@ -57,14 +59,23 @@ def browser(microphone: Path) -> "Iterator[Browser]":
         "--disable-dev-shm-usage",  # which containers keep small
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-audio-capture={microphone}%noloop",
         "--autoplay-policy=no-user-gesture-required",
         *(["--no-sandbox"] if os.geteuid() == 0 else []),
     ]
-    with playwright.sync_playwright() as session:
-        opened = session.chromium.launch(executable_path=found, args=flags)
-        yield opened
-        opened.close()
+    with playwright.sync_playwright() as session, ExitStack() as opened:
+
+        def start(microphone: Path) -> "Browser":
+            own = [*flags, f"--use-file-for-fake-audio-capture={microphone}%noloop"]
+            browser: Browser = session.chromium.launch(executable_path=found, args=own)
+            opened.callback(browser.close)
+            return browser
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def browser(launch: "Callable[[Path], Browser]", microphone: Path) -> "Browser":
+    return launch(microphone)
 
 
 @pytest.fixture
@@ -73,8 +84,8 @@ def open_page(browser: "Browser", service: Running) -> Iterator[Opener]:
     complaints: list[str] = []
     contexts = []
 
-    def open_it(address: str = "", **options: object) -> "Page":
-        context = browser.new_context(permissions=["microphone"], accept_downloads=True, **options)  # type: ignore[arg-type]
+    def open_it(address: str = "", *, of: "Browser" = browser, **options: object) -> "Page":
+        context = of.new_context(permissions=["microphone"], accept_downloads=True, **options)  # type: ignore[arg-type]
         context.set_default_timeout(SECONDS)
         contexts.append(context)
         page = context.new_page()
@@ -119,6 +130,25 @@ def test_speaking_shows_the_emotions_and_the_right_one_at_the_end(
     page.locator("#result-title", has_text="microphone.wav").wait_for()  # the recording as a timeline
     assert page.locator("#rows tr").count() >= 1
     assert page.locator("#live-problem").is_hidden()
+
+
+@pytest.mark.long
+def test_actors_who_play_anger_and_sadness_are_heard_so(
+    open_page: Opener, launch: "Callable[[Path], Browser]", real_corpora: Path, tmp_path: Path
+) -> None:
+    angry, sad = (next(real_corpora.rglob(f"{name}.*")) for name in ("03a02Wc", "03a02Ta"))  # of EmoDB: Wut, Trauer
+    voices = [serkit.load_audio(file, target_rate=RATE) for file in (angry, sad)]
+    pause = np.zeros(RATE)
+    sound = np.concatenate([pause, voices[0], pause, pause, voices[1], np.tile(pause, 20)])
+    file = tmp_path / "actors.wav"
+    soundfile.write(file, sound, RATE)
+    page = open_page(of=launch(file))
+    page.get_by_role("button", name="Start the microphone").click()
+    page.locator("#utterances li").nth(1).wait_for()
+    assert [re.sub(r"[\s\d:.%\u2013]+", "", row) for row in page.locator("#utterances li").all_inner_texts()] == [
+        "sadness",
+        "anger",
+    ]
 
 
 def test_a_file_is_shown_played_from_where_one_clicks_and_downloaded(
