@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from serkit.errors import ModelFileError
+from serkit.errors import AudioTooShortError, ModelFileError
 
 METADATA_KEY = "serkit_card"
 FORMAT = 1
@@ -105,6 +105,21 @@ class Card:
     def seen_speakers(self) -> frozenset[str]:
         """Everybody who must not be in a test of this model."""
         return frozenset(self.train_speakers) | frozenset(self.validation_speakers)
+
+    def check_duration(self, seconds: float, name: str) -> None:
+        """Check that a sound is long enough for the model.
+
+        Args:
+            seconds: That it lasts.
+            name: How a message names it.
+
+        Raises:
+            AudioTooShortError: If it is not.
+        """
+        if seconds < self.minimum_duration:
+            raise AudioTooShortError(
+                f"{name} lasts {seconds:.4f} s; the model needs {self.minimum_duration} s or more."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the card as JSON-ready values, with the format's number."""

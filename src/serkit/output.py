@@ -63,17 +63,18 @@ def answers_as_json(answers: Answers, top: int | None, set_of: SetOf = None) -> 
         if isinstance(answer, SerkitError):
             rows.append({"file": str(file), "error": str(answer)})
             continue
-        probabilities = {name: round(value, 6) for name, value in _top(answer, top)}
-        rows.append(
-            {
-                "file": str(file),
-                "emotion": answer.emotion,
-                "probabilities": probabilities,
-                "duration": answer.duration,
-            }
-            | ({"set": list(set_of(answer))} if set_of else {})
-        )
+        rows.append({"file": str(file)} | answer_as_row(answer, top, set_of))
     return json.dumps(rows, indent=1)  # escaped: a file may be named in bytes that are no UTF-8
+
+
+def answer_as_row(answer: Prediction, top: int | None, set_of: SetOf = None) -> dict[str, object]:
+    """Return what JSON holds of one answer: emotion, probabilities, duration, and the set where it was asked for."""
+    row: dict[str, object] = {
+        "emotion": answer.emotion,
+        "probabilities": {name: round(value, 6) for name, value in _top(answer, top)},
+        "duration": answer.duration,
+    }
+    return row | ({"set": list(set_of(answer))} if set_of else {})
 
 
 def answers_as_csv(answers: Answers, classes: Sequence[str], top: int | None, set_of: SetOf = None) -> str:

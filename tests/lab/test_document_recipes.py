@@ -44,7 +44,12 @@ PROTOCOLS = {
     "4test": "fixed_test_speakers", "tenth": "fixed_test_speakers", "5session": "leave_one_session_out",
     "emobox": "published_folds", "random": "random",
 }  # fmt: skip
-HONEST = {"crema-d": "5fold", "emodb": "loso", "emodb-ravdess": "5fold", "ravdess": "6fold"}  # instead of random and of folds that share speakers
+HONEST = {
+    "crema-d": "5fold",
+    "emodb": "loso",
+    "emodb-ravdess": "5fold",
+    "ravdess": "6fold",
+}  # instead of random and of folds that share speakers
 SOME_MODELS = ("resnet1d", "crnn", "svm")  # a vector, frames, scikit-learn: checking all takes 7 s
 OF_FAMILIES = {family.replace("MODEL", model) for family, model in product(family_names(), family_models())}
 NAMES = sorted({*recipe_names(), *OF_FAMILIES})

@@ -44,6 +44,7 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; media-src data: 'self' file:; "
     "base-uri 'none'; form-action 'none'"
 )
+_CALL = 'showTimeline(JSON.parse(document.getElementById("data").textContent));'
 _QUIET = 0.05  # the noise of a quiet recording is not blown up to speech
 
 
@@ -75,19 +76,39 @@ def write_page(
             _drawing(timeline, has_audio=audio is not None),
             _segments(timeline),
             '<noscript><p class="note">The drawing needs JavaScript.</p></noscript>',
-            f'<script type="application/json" id="data">{_embedded(timeline)}</script><script>{SCRIPT}</script>',
+            f'<script type="application/json" id="data">{_embedded(timeline)}</script><script>{SCRIPT}{_CALL}</script>',
         )
     )
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main>{body}</main></body></html>\n'
 
 
+def drawing(timeline: Timeline) -> str:
+    """Return what another page needs to show a timeline, as a JSON document.
+
+    Returns:
+        ``facts``, a line about it, and ``html``, markup for the drawing and the table of segments, into which the
+        script's ``showTimeline`` puts ``data``. Nothing in the markup is a script, and all that comes from a file is
+        escaped.
+    """
+    parts = {
+        "facts": _summary(timeline),
+        "html": _drawing(timeline, has_audio=True) + _segments(timeline),
+        "data": _content(timeline),
+    }
+    return json.dumps(parts, allow_nan=False)
+
+
 def _facts(timeline: Timeline) -> str:
+    return f'<p>{html.escape(_summary(timeline))}</p><p class="limits">{LIMITS}</p>'
+
+
+def _summary(timeline: Timeline) -> str:
     parts = [_length(timeline.duration)]
     if timeline.channels > 1:
         parts.append(f"{timeline.channels} channels")
     parts.append(f"{len(timeline.segments)} segment{'' if len(timeline.segments) == 1 else 's'}")
-    model = f"Recognised by the model {html.escape(one_line(timeline.model))}." if timeline.model else ""
-    return f'<p>{", ".join(parts)}. {model}</p><p class="limits">{LIMITS}</p>'
+    model = f" Recognised by the model {one_line(timeline.model)}." if timeline.model else ""
+    return f"{', '.join(parts)}.{model}"
 
 
 def _length(seconds: float) -> str:
@@ -174,11 +195,17 @@ def _segments(timeline: Timeline) -> str:
 
 def _embedded(timeline: Timeline) -> str:
     """Return what the script draws as JSON that no parser of HTML takes for markup."""
+    text = json.dumps(_content(timeline), separators=(",", ":"), allow_nan=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _content(timeline: Timeline) -> dict[str, Any]:
+    """Return what the script draws."""
     colours = colours_of(timeline.classes)
     names = emotions_of(timeline)
     step = envelope(timeline.peaks[0], MOST_PEAKS // timeline.channels)[1]
     ordered = sorted(timeline.segments, key=lambda segment: (segment.start, segment.channel))
-    content = {
+    return {
         "duration": max(round(timeline.duration, 3), 0.001),
         "peak": step,
         "classes": timeline.classes,
@@ -186,8 +213,6 @@ def _embedded(timeline: Timeline) -> str:
         "channels": [_channel(timeline, channel) for channel in range(timeline.channels)],
         "segments": [_segment(segment, names) for segment in ordered],
     }
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _look(name: str, colour: str | None) -> dict[str, Any]:

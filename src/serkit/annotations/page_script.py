@@ -1,10 +1,9 @@
-"""The script of the page: it draws what the page holds as JSON, and lets it be played, moved in and zoomed."""
+"""The script of the page: ``showTimeline`` draws what it is given, and lets it be played, moved in and zoomed."""
 
 SCRIPT = r"""
 "use strict";
-(() => {
+function showTimeline(data) {
 const $ = (id) => document.getElementById(id);
-const data = JSON.parse($("data").textContent);
 const audio = $("audio"), view = $("view"), spacer = $("spacer"), canvas = $("canvas"), cursor = $("cursor");
 const pen = canvas.getContext("2d");
 const classes = data.classes.length, several = data.channels.length > 1;
@@ -337,5 +336,5 @@ build();
 addRows();
 new ResizeObserver(() => setZoom(zoom)).observe(view);
 setZoom(1);
-})();
+}
 """

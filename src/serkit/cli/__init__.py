@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from serkit.cli import compare, corpora, experiments, listening, models, report, sounds
+from serkit.cli import compare, corpora, experiments, listening, models, report, serving, sounds
 from serkit.errors import MissingExtraError, SerkitError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(sounds.features_app, name="features")
 app.command()(sounds.augment)
 app.command()(listening.timeline)
 app.command()(listening.listen)
+app.command()(serving.serve)
 app.command()(report.report)
 app.command()(compare.compare)
 app.command()(experiments.train)

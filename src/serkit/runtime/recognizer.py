@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import onnxruntime
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from serkit.audio import AudioSource, load_with_rate, source_name
 from serkit.card import Card, read_card
-from serkit.errors import AudioTooShortError, InferenceError, ModelFileError, SerkitError
+from serkit.errors import InferenceError, ModelFileError, SerkitError
 from serkit.runtime.deciding import Threshold, classes_within, make_decider
 from serkit.runtime.placing import SpeechRule
 from serkit.runtime.speech import LOWEST_RATE, has_speech
@@ -58,7 +58,7 @@ class Recognizer:
         self.card = card
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> "Recognizer":
+    def load(cls, path: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> Self:
         """Open a model file.
 
         Args:
@@ -120,10 +120,7 @@ class Recognizer:
         """
         samples, rate = load_with_rate(audio, sampling_rate=sampling_rate, target_rate=self.card.sampling_rate)
         duration = len(samples) / self.card.sampling_rate
-        if duration < self.card.minimum_duration:
-            raise AudioTooShortError(
-                f"{source_name(audio)} lasts {duration:.4f} s; the model needs {self.card.minimum_duration} s or more."
-            )
+        self.card.check_duration(duration, source_name(audio))
         given = np.array([SEX_VALUES[sex]], np.float32)
         probabilities, embedding = self.run(samples[None], np.array([len(samples)], np.int64), sex=given)
         decider = make_decider(self.card, threshold if reject else 0.0)

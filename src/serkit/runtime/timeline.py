@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from serkit.audio import AudioSource, mix_down
-from serkit.errors import AudioTooShortError, RecipeError
+from serkit.errors import RecipeError
 from serkit.recordings import Recording, file_name, open_recording
 from serkit.runtime.deciding import Decider, make_decider
 from serkit.runtime.stream import Listening, tell
@@ -50,9 +50,8 @@ def make_timeline(
             on_progress(samples / recording.sampling_rate)
         for voice in voices:
             voice.flush(samples / recording.sampling_rate)
-    duration, least = samples / recording.sampling_rate, recognizer.card.minimum_duration
-    if duration < least:
-        raise AudioTooShortError(f"{recording.name} lasts {duration:.4f} s; the model needs {least} s or more.")
+    duration = samples / recording.sampling_rate
+    recognizer.card.check_duration(duration, recording.name)
     return Timeline(
         windows=tuple(itertools.chain.from_iterable(voice.windows for voice in voices)),
         segments=tuple(itertools.chain.from_iterable(voice.segments for voice in voices)),

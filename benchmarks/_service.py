@@ -1,0 +1,13 @@
+"""What the benchmarks of the service share with its tests: a service in processes of its own, and broken files."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from mutants import mutants, sound_files
+from raw_websocket import send_malformed
+from serving import Running, processes_below, resident_mb, running_service
+
+__all__ = ["Running", "mutants", "processes_below", "resident_mb", "running_service", "send_malformed", "sound_files"]
+EXAMPLES = Path(__file__).parents[1] / "examples"

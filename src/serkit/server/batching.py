@@ -1,0 +1,133 @@
+"""Requests that come together go through the model together.
+
+Nothing waits for a batch to fill: a runner that becomes free takes what has gathered while it worked. A clip alone is
+answered at once, and many share one run of ONNX Runtime.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serkit.card import Card
+from serkit.errors import InferenceError
+from serkit.runtime.recognizer import Recognizer
+from serkit.types import SEX_VALUES, FloatArray
+
+_AT_ONCE = 48.0  # seconds of sound, as padded, in one run: more make it slower, not faster
+_ALIKE = 0.8  # of the longest: what is shorter would be mostly padding
+
+Answer = tuple[FloatArray, FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    waveform: FloatArray  # (B, T)
+    lengths: NDArray[np.int64]  # (B,)
+    sex: FloatArray  # (B,)
+    answer: "Future[Answer]" = field(default_factory=Future)
+
+
+class BatchingRecognizer(Recognizer):
+    """A recogniser for many threads, whose calls of :meth:`run` share runs of the model.
+
+    Args:
+        session: As of :class:`serkit.Recognizer`.
+        card: Likewise.
+    """
+
+    def __init__(self, session: Any, card: Card) -> None:
+        super().__init__(session, card)
+        self._waiting: deque[_Request] = deque()
+        self._change = threading.Condition()
+        self._is_open = True
+        self._runners: list[threading.Thread] = []
+        self.on_batch: Callable[[int], None] = lambda size: None
+
+    def start(self, runners: int) -> None:
+        """Start threads that run the model, each a batch at a time."""
+        for number in range(runners):
+            runner = threading.Thread(target=self._work, name=f"batches-{number}", daemon=True)
+            runner.start()
+            self._runners.append(runner)
+
+    def stop(self) -> None:
+        """Answer what waits, and end the threads."""
+        with self._change:
+            self._is_open = False
+            self._change.notify_all()
+        for runner in self._runners:
+            runner.join()
+
+    def run(self, waveform: FloatArray, lengths: NDArray[np.int64], *, sex: FloatArray | None = None) -> Answer:
+        """Run the graph on a padded batch, with whatever else waits; see :meth:`serkit.Recognizer.run`."""
+        if sex is None:
+            sex = np.full(len(lengths), SEX_VALUES["unknown"], np.float32)
+        request = _Request(waveform, lengths, sex)
+        with self._change:
+            if not self._is_open:
+                raise InferenceError("the recogniser has been stopped.")
+            self._waiting.append(request)
+            self._change.notify()
+        return request.answer.result()
+
+    def _work(self) -> None:
+        while batch := self._next():
+            self.on_batch(sum(len(request.lengths) for request in batch))
+            try:
+                self._answer(batch)
+            except Exception as error:
+                for request in batch:
+                    if len(batch) == 1:
+                        request.answer.set_exception(error)
+                    else:  # the fault of one is not that of the others
+                        self._answer_alone(request)
+
+    def _answer_alone(self, request: _Request) -> None:
+        try:
+            self._answer([request])
+        except Exception as error:
+            request.answer.set_exception(error)
+
+    def _next(self) -> list[_Request]:
+        """Wait for requests; return those that fit into one run, and none at the end."""
+        with self._change:
+            self._change.wait_for(lambda: self._waiting or not self._is_open)
+            if not self._waiting:
+                return []
+            chosen = [self._waiting.popleft()]
+            least = 1.0 if self.card.needs_equal_lengths else _ALIKE
+            shortest = longest = chosen[0].waveform.shape[1]
+            count, most = len(chosen[0].lengths), _AT_ONCE * self.card.sampling_rate
+            left: deque[_Request] = deque()
+            while self._waiting:
+                request = self._waiting.popleft()
+                low, high = min(shortest, request.waveform.shape[1]), max(longest, request.waveform.shape[1])
+                if low >= least * high and (count + len(request.lengths)) * high <= most:
+                    chosen.append(request)
+                    shortest, longest, count = low, high, count + len(request.lengths)
+                else:
+                    left.append(request)
+            self._waiting = left
+            if left:
+                self._change.notify()
+            return chosen
+
+    def _answer(self, batch: list[_Request]) -> None:
+        longest = max(request.waveform.shape[1] for request in batch)
+        parts = [np.pad(r.waveform, ((0, 0), (0, longest - r.waveform.shape[1]))) for r in batch]
+        probabilities, embeddings = super().run(
+            np.concatenate(parts),
+            np.concatenate([request.lengths for request in batch]),
+            sex=np.concatenate([request.sex for request in batch]),
+        )
+        start = 0
+        for request in batch:
+            end = start + len(request.lengths)
+            request.answer.set_result((probabilities[start:end], embeddings[start:end]))
+            start = end

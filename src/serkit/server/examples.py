@@ -1,0 +1,45 @@
+"""What the OpenAPI document shows: real answers of the embedded model, shortened."""
+
+from typing import Any
+
+PREDICTION: dict[str, Any] = {
+    "file": "loud_fast_high.wav",
+    "model": "default-3fold-crnn",
+    "emotion": "anger",
+    "probabilities": {"anger": 0.707493, "fear": 0.168529, "disgust": 0.075002},
+    "duration": 2.0986,
+}
+PREDICTION_CSV = (
+    "file,emotion,duration,anger,disgust,fear,error\nloud_fast_high.wav,anger,2.0986,0.707493,0.075002,0.168529,\n"
+)
+TIMELINE: dict[str, Any] = {
+    "name": "talk.wav",
+    "model": "default-3fold-crnn",
+    "duration": 15.6,
+    "sampling_rate": 16000,
+    "channels": 1,
+    "classes": ["anger", "disgust", "fear"],
+    "settings": {"window": 3.0, "hop": 1.0, "smooth": 0.0, "channels": "mix"},
+    "speech": [{"start": 0.7, "end": 5.06, "channel": 0}],
+    "segments": [
+        {"start": 0.7, "end": 2.32, "channel": 0, "emotion": "anger", "probabilities": {"anger": 0.73, "fear": 0.15}}
+    ],
+    "windows": [
+        {"start": 0.32, "end": 3.32, "channel": 0, "emotion": "anger", "probabilities": {"anger": 0.73, "fear": 0.15}}
+    ],
+}
+TIMELINE_SRT = "1\n00:00:00,700 --> 00:00:02,320\nanger 73 %\n\n"
+PROBLEMS: dict[int, dict[str, Any]] = {
+    400: {"code": "bad-form", "detail": "the form cannot be read: Missing boundary in multipart."},
+    401: {"code": "no-valid-token", "detail": "this service wants a valid token."},
+    403: {"code": "foreign-origin", "detail": "pages from that origin may not use this service."},
+    406: {"code": "not-acceptable", "detail": "the Accept header asks for a media type that there is not."},
+    408: {"code": "upload-stalled", "detail": "nothing came for 20 s in the middle of the upload."},
+    413: {"code": "body-too-large", "detail": "the upload is larger than 64 MB.", "accepted": {"most_bytes": 64000000}},
+    415: {"code": "unsupported-format", "detail": "'notes.txt' is not audio that can be decoded."},
+    421: {"code": "unknown-host", "detail": "this service is not reached by that name."},
+    422: {"code": "invalid-audio", "detail": "'clip.wav' is cut off: 1000 of 67328 bytes of sound are there."},
+    426: {"code": "upgrade-required", "detail": "this is a WebSocket: see docs/PROTOCOL.md."},
+    429: {"code": "too-many-requests", "detail": "more than 20 requests a second; wait 1 s."},
+    503: {"code": "overloaded", "detail": "the service is busy: requests are at their limit."},
+}

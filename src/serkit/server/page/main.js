@@ -1,0 +1,159 @@
+// The page: a microphone, a place for files, and what the service says of them.
+
+import { showCard } from "./card.js";
+import { Live } from "./live.js";
+import { Microphone } from "./microphone.js";
+import { FORMATS, showResult } from "./result.js";
+import { Problem, getJson, setToken, upload } from "./service.js";
+import { wavOf } from "./wav.js";
+
+const $ = (id) => document.getElementById(id);
+const TIMELINE = `/v1/timeline?${["drawing", ...Object.keys(FORMATS)].map((name) => `format=${name}`).join("&")}`;
+const SHORTEST = .5;  // seconds of a recording that is worth a timeline
+let service = null, live = null, microphone = null, sending = null;
+
+function tell(id, problem) {
+  $(id).hidden = !problem;
+  $(id).textContent = problem ? problem.message : "";
+  if (problem) $(id).scrollIntoView({ block: "nearest" });
+}
+
+async function load() {
+  try {
+    service = await getJson("/v1/models");
+  } catch (problem) {
+    $("door").hidden = problem.status !== 401;
+    $("card").replaceChildren();
+    if (problem.status !== 401) tell("live-problem", problem);
+    return problem;
+  }
+  $("door").hidden = true;
+  tell("live-problem", null);
+  live = new Live(service.colours);
+  const { body_bytes: bytes, recording_seconds: seconds } = service.limits;
+  $("formats").textContent = `${service.accepts.join(", ")}; up to ${Math.floor(bytes / 1e6)} MB and `
+    + `${seconds >= 120 ? `${Math.floor(seconds / 60)} minutes` : `${seconds} seconds`}.`;
+  showCard(service.models[0], $("card"));
+  return null;
+}
+
+function setBusy(isBusy) {
+  $("record").disabled = isBusy;
+  $("file").disabled = isBusy;
+}
+
+// --- a file
+
+async function hear(sound, name, problemId) {
+  const { body_bytes: most } = service.limits;
+  if (sound.size > most) {
+    const size = (sound.size / 1e6).toFixed(0), limit = (most / 1e6).toFixed(0);
+    return tell(problemId, new Problem(`${name} has ${size} MB; this service takes ${limit} MB.`));
+  }
+  sending = new AbortController();
+  setBusy(true);
+  $("sending").hidden = false;
+  $("progress").value = 0;
+  $("sending-state").textContent = `Sending ${name}\u2026`;
+  try {
+    const answer = await upload(TIMELINE, sound, name, {
+      signal: sending.signal,
+      onProgress: (share) => { $("progress").value = share; },
+      onSent: () => {
+        $("progress").removeAttribute("value");
+        $("sending-state").textContent = `Listening to ${name}\u2026`;
+      },
+    });
+    showResult(answer, sound, name);
+  } catch (problem) {
+    if (problem.status === 401) { $("door").hidden = false; $("token").focus(); }
+    if (problem.name !== "AbortError") tell(problemId, problem);
+  } finally {
+    $("sending").hidden = true;
+    setBusy(false);
+    sending = null;
+  }
+  return undefined;
+}
+
+function take(files) {
+  tell("file-problem", null);
+  if (!service || sending || microphone || !files.length) return;
+  if (files.length > 1) tell("file-problem", new Problem("One file at a time, please."));
+  else hear(files[0], files[0].name, "file-problem");
+}
+
+// --- the microphone
+
+async function start() {
+  const pieces = [];
+  let kept = 0, rate = 0;
+  tell("live-problem", null);
+  setBusy(true);
+  $("live-state").textContent = "Opening the microphone\u2026";
+  microphone = new Microphone({
+    onEvent: (event) => live.event(event),
+    onSound: (samples, rms) => {
+      live.sound(samples.length / rate, rms);
+      if (kept + samples.byteLength < service.limits.body_bytes) { pieces.push(samples); kept += samples.byteLength; }
+      if (microphone?.lost) {
+        $("live-state").textContent = `The service is too slow: ${microphone.lost.toFixed(1)} s of sound were left out.`;
+      }
+    },
+    onEnd: (problem) => finish(problem, pieces, rate),
+  });
+  try {
+    rate = await microphone.start();
+  } catch (problem) {
+    microphone = null;
+    setBusy(false);
+    $("live-state").textContent = "";
+    $("door").hidden = problem.status !== 401;
+    tell("live-problem", problem);
+    return;
+  }
+  live.reset();
+  $("live").hidden = $("clock").hidden = false;
+  $("record").disabled = false;
+  setRecording(true);
+  $("live-state").textContent = "Listening. The first answer comes after about three seconds of speech.";
+}
+
+function setRecording(isOn) {
+  document.body.classList.toggle("recording", isOn);
+  $("record").setAttribute("aria-pressed", isOn);
+  $("record-label").textContent = isOn ? "Stop" : "Start the microphone";
+}
+
+async function finish(problem, pieces, rate) {
+  microphone = null;
+  live.stop();
+  setRecording(false);
+  setBusy(false);
+  $("live-state").textContent = "Stopped.";
+  tell("live-problem", problem);
+  const sound = wavOf(pieces, rate);
+  const isHeard = !problem || problem.code === "too_long";  // else the service is of no use for more
+  if (isHeard && sound.size > 2 * SHORTEST * rate) await hear(sound, "microphone.wav", "live-problem");
+}
+
+$("record").addEventListener("click", () => {
+  if (microphone) { $("record").disabled = true; microphone.stop(); } else if (service) start();
+});
+$("file").addEventListener("change", () => { take([...$("file").files]); $("file").value = ""; });
+$("cancel").addEventListener("click", () => sending?.abort());
+$("door").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  setToken($("token").value);
+  tell("door-problem", await load());
+});
+for (const kind of ["dragenter", "dragover"]) {
+  document.addEventListener(kind, (event) => { event.preventDefault(); $("drop").classList.add("over"); });
+}
+document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) $("drop").classList.remove("over"); });
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  $("drop").classList.remove("over");
+  take([...event.dataTransfer.files]);
+});
+load();

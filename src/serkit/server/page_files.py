@@ -1,0 +1,52 @@
+"""The files of the page, held in memory: those of ``page/``, and what it shares with the page of a timeline."""
+
+import hashlib
+from importlib import resources
+
+from fastapi import APIRouter, Request, Response
+
+from serkit.annotations.page_script import SCRIPT
+from serkit.annotations.page_style import STYLE
+from serkit.server.problems import Problem
+
+_KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_INDEX = "index.html"
+
+
+def page_router() -> APIRouter:
+    """Return the routes of the page; they are no part of the API."""
+    router = APIRouter(include_in_schema=False)
+    files = _files()
+
+    async def index(request: Request) -> Response:
+        return _answer(request, _INDEX, files[_INDEX])
+
+    async def asset(request: Request, name: str) -> Response:
+        if name not in files or name == _INDEX:
+            raise Problem(404, "not-found", "there is no such file.")
+        return _answer(request, name, files[name])
+
+    router.add_api_route("/", index, methods=["GET", "HEAD"])
+    router.add_api_route("/page/{name}", asset, methods=["GET", "HEAD"])
+    return router
+
+
+def _files() -> dict[str, bytes]:
+    folder = resources.files("serkit.server") / "page"
+    found = {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
+    found["timeline.js"] = f"{SCRIPT}export {{ showTimeline }};\n".encode()
+    found["timeline.css"] = STYLE.encode()
+    return found
+
+
+def _answer(request: Request, name: str, content: bytes) -> Response:
+    tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}  # asked for again each time, and sent where it has changed
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type=_KINDS[f".{name.rpartition('.')[2]}"])

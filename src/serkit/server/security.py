@@ -1,0 +1,143 @@
+"""Who may come in: hosts, origins, tokens and rate are checked before anything else; headers go onto every answer."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serkit.server.limits import RateLimiter
+from serkit.server.problems import Problem
+from serkit.server.settings import LOOPBACK, Settings, digest
+
+SUBPROTOCOL = "serkit.v1"
+TOKEN_PREFIX = "serkit.token."  # noqa: S105 (no token) - browsers can name no header for a WebSocket
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "media-src 'self' blob:; worker-src 'self'; manifest-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_GUARDED = ("/v1/", "/metrics")  # what tokens protect; the page and the probes say nothing that is secret
+
+
+class SecurityHeaders:
+    """Puts headers onto every answer; what no one has said otherwise of is not to be kept."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, with headers on its answer."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, sending)
+
+
+class Guard:
+    """Lets in whom it may.
+
+    Args:
+        app: Behind it.
+        settings: Of the service.
+        on_problem: Called with the code of each refusal.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, on_problem: Callable[[str], None]) -> None:
+        self._app, self._settings, self._on_problem = app, settings, on_problem
+        self._rate = RateLimiter(settings.limits.rate, settings.limits.burst)
+        self._hosts = LOOPBACK | {urlsplit(origin).netloc for origin in settings.origins}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer with a problem."""
+        if scope["type"] in ("http", "websocket"):
+            try:
+                self._check(scope)
+            except Problem as problem:
+                self._on_problem(problem.code)
+                await refuse(problem, scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        self._check_host(headers.get("host", ""))
+        self._check_origin(headers.get("origin"), headers.get("host", ""))
+        if not scope["path"].startswith(_GUARDED):
+            return
+        client = scope["client"][0] if scope.get("client") else ""
+        if self._settings.tokens:
+            client = self._check_token(_token(headers)).hex()
+        if scope["path"].startswith("/v1/"):
+            self._rate.check(client)
+
+    def _check_host(self, host: str) -> None:
+        """Refuse another name: a page elsewhere could make its own name mean this machine (DNS rebinding)."""
+        if self._settings.is_local and host.lower() not in self._hosts and _without_port(host) not in self._hosts:
+            raise Problem(
+                421, "unknown-host", "this service is not reached by that name.", accepted=sorted(self._hosts)
+            )
+
+    def _check_origin(self, origin: str | None, host: str) -> None:
+        if origin is None or origin.lower() in self._settings.origins or urlsplit(origin).netloc == host.lower():
+            return
+        raise Problem(403, "foreign-origin", "pages from that origin may not use this service.")
+
+    def _check_token(self, token: str | None) -> bytes:
+        given = digest(token or "")
+        fitting = sum(hmac.compare_digest(given, known) for known in self._settings.tokens)  # looks at all of them
+        if not fitting:
+            raise Problem(
+                401, "no-valid-token", "this service wants a valid token.",
+                accepted="Authorization: Bearer TOKEN", headers={"WWW-Authenticate": 'Bearer realm="serkit"'},
+            )  # fmt: skip
+        return given
+
+
+def _token(headers: Headers) -> str | None:
+    """Return the token of a request; a WebSocket from a browser has it among its subprotocols, in base64url."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    for name in headers.get("sec-websocket-protocol", "").split(","):
+        if name.strip().startswith(TOKEN_PREFIX):
+            code = name.strip().removeprefix(TOKEN_PREFIX)
+            try:
+                return base64.urlsafe_b64decode(code + "=" * (-len(code) % 4)).decode()
+            except (binascii.Error, UnicodeDecodeError):
+                return None
+    return None
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()
+
+
+async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with a problem, also where a WebSocket was asked for."""
+    response = problem.response()
+    if scope["type"] == "http":
+        await response(scope, receive, send)
+        return
+    headers = response.raw_headers
+    await send({"type": "websocket.http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": response.body})

@@ -1,0 +1,123 @@
+"""Calls that come together share runs of the model, and nobody notices."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import serkit
+from serkit.errors import InferenceError
+from serkit.server.batching import BatchingRecognizer
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.wav"))
+
+
+@pytest.fixture
+def recognizer(embedded: Path) -> Iterator[BatchingRecognizer]:
+    opened = BatchingRecognizer.load(threads=1)
+    opened.start(2)
+    yield opened
+    opened.stop()
+
+
+class SlowSession:
+    """A model of one class that says how long the sound was, once it may; counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.may_go = threading.Event()
+        self.batches: list[list[int]] = []
+
+    def run(self, names: list[str], feeds: dict[str, Any]) -> list[Any]:
+        self.may_go.wait(10)
+        lengths = feeds["lengths"]
+        self.batches.append(lengths.tolist())
+        if 13 in lengths:
+            raise RuntimeError("thirteen")
+        return [lengths[:, None].astype(np.float32), np.abs(feeds["waveform"]).sum(1, keepdims=True)]
+
+
+@pytest.fixture
+def session() -> SlowSession:
+    return SlowSession()
+
+
+@pytest.fixture
+def slow(embedded: Path, session: SlowSession) -> Iterator[BatchingRecognizer]:
+    opened = BatchingRecognizer(session, serkit.load().card)
+    opened.start(1)
+    yield opened
+    session.may_go.set()
+    opened.stop()
+
+
+def ask(recognizer: BatchingRecognizer, length: int) -> Any:
+    return recognizer.run(np.ones((1, length), np.float32), np.array([length], np.int64))
+
+
+def ask_all(recognizer: BatchingRecognizer, session: SlowSession, lengths: list[int]) -> list[Any]:
+    """Ask for all while the first of them still runs."""
+    with ThreadPoolExecutor(len(lengths)) as threads:
+        first = threads.submit(ask, recognizer, lengths[0])
+        while recognizer._waiting:  # until the runner has it
+            pass
+        rest = [threads.submit(ask, recognizer, length) for length in lengths[1:]]
+        while len(recognizer._waiting) < len(rest):
+            pass
+        session.may_go.set()
+        return [one.exception() or one.result()[0][0, 0] for one in (first, *rest)]
+
+
+def test_answers_of_many_threads_are_those_of_one(recognizer: BatchingRecognizer) -> None:
+    plain = serkit.load(threads=1)
+    expected = {file: plain.predict(file) for file in EXAMPLES}
+    files = EXAMPLES * 12
+    with ThreadPoolExecutor(12) as threads:
+        found = list(threads.map(recognizer.predict, files))
+    for file, answer in zip(files, found, strict=True):
+        assert answer.emotion == expected[file].emotion
+        assert answer.probabilities == pytest.approx(expected[file].probabilities, abs=1e-5)
+        np.testing.assert_allclose(answer.embedding, expected[file].embedding, atol=1e-4)
+
+
+def test_what_waits_goes_together_and_everybody_gets_their_own(slow: BatchingRecognizer, session: SlowSession) -> None:
+    lengths = [100, 90, 95, 100, 85]
+    assert ask_all(slow, session, lengths) == lengths
+    assert [len(batch) for batch in session.batches] == [1, 4]
+
+
+def test_sounds_of_other_lengths_are_not_padded_to_the_longest(slow: BatchingRecognizer, session: SlowSession) -> None:
+    assert ask_all(slow, session, [50, 1000, 10, 990, 9]) == [50, 1000, 10, 990, 9]
+    assert sorted(map(sorted, session.batches)) == [[9, 10], [50], [990, 1000]]
+
+
+def test_a_run_is_no_longer_than_what_gains_by_it(slow: BatchingRecognizer, session: SlowSession) -> None:
+    seconds = 20 * slow.card.sampling_rate
+    ask_all(slow, session, [seconds] * 6)
+    assert [len(batch) for batch in session.batches] == [1, 2, 2, 1]
+
+
+def test_a_model_that_needs_equal_lengths_gets_them(embedded: Path, session: SlowSession) -> None:
+    slow = BatchingRecognizer(session, replace(serkit.load().card, needs_equal_lengths=True))
+    slow.start(1)
+    ask_all(slow, session, [100, 99, 100, 99])
+    slow.stop()
+    assert session.batches == [[100], [99, 99], [100]]
+
+
+def test_a_failure_is_its_own_callers_alone(slow: BatchingRecognizer, session: SlowSession) -> None:
+    answers = ask_all(slow, session, [14, 14, 13, 14])
+    assert [answers[0], answers[1], answers[3]] == [14, 14, 14]
+    assert isinstance(answers[2], InferenceError)
+
+
+def test_after_the_end_nobody_waits_for_ever(embedded: Path) -> None:
+    recognizer = BatchingRecognizer.load(threads=1)
+    recognizer.start(1)
+    recognizer.stop()
+    with pytest.raises(InferenceError, match="stopped"):
+        ask(recognizer, 16_000)

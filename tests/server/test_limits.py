@@ -1,0 +1,211 @@
+"""Limits: what is counted, and what whoever goes beyond them is told."""
+
+import asyncio
+import io
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+from starlette.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from serkit.server.limits import RateLimiter, Slots
+from serkit.server.problems import Problem
+from serkit.server.settings import Limits
+from serkit.server.uploads import uploaded
+from serving import Running, running_service
+
+CLIP = (Path(__file__).parents[2] / "examples" / "loud_fast_high.wav").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def strict(embedded: Path) -> Iterator[Running]:
+    """A service that does one thing at a time and hears five seconds."""
+    limits = ("--max-requests", 1, "--max-clip-seconds", 5, "--max-recording-seconds", 5, "--max-megabytes", 1)
+    limits = (*limits, "--max-session-seconds", 5, "--trusted-proxy", "127.0.0.1")
+    with running_service(*limits, "--rate", 5) as running:
+        yield running
+
+
+def silence(seconds: float, rate: int = 8_000) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(int(seconds * rate)), rate, format="FLAC")
+    return file.getvalue()
+
+
+def test_a_bucket_gives_a_burst_and_then_its_rate() -> None:
+    now = 0.0
+    limiter = RateLimiter(2.0, 3, clock=lambda: now)
+    for _ in range(3):
+        limiter.check("a")
+    with pytest.raises(Problem) as refusal:
+        limiter.check("a")
+    assert (refusal.value.status, refusal.value.headers["Retry-After"]) == (429, "1")
+    limiter.check("b")  # another client has a bucket of its own
+    now = 0.5
+    limiter.check("a")
+    with pytest.raises(Problem):
+        limiter.check("a")
+    now = 1000.0
+    for _ in range(3):  # never more than the burst
+        limiter.check("a")
+    with pytest.raises(Problem):
+        limiter.check("a")
+
+
+def test_clients_are_forgotten_and_not_gathered() -> None:
+    limiter = RateLimiter(1.0, 1)
+    for number in range(20_000):
+        limiter.check(str(number))
+    assert len(limiter._buckets) == 10_000
+
+
+def test_slots_are_given_back_also_by_what_fails() -> None:
+    seen: list[int] = []
+    slots = Slots(2, "requests", seen.append)
+    with slots.take(2), pytest.raises(Problem) as refusal, slots.take():
+        raise AssertionError("a third slot")
+    assert (refusal.value.status, refusal.value.headers["Retry-After"]) == (503, "2")
+    with pytest.raises(ZeroDivisionError), slots.take():
+        raise ZeroDivisionError
+    assert seen == [2, 0, 1, 0]
+
+
+def test_a_sound_that_lasts_too_long_is_refused_before_it_is_all_decoded(strict: Running) -> None:
+    hour = silence(3600)  # a small file
+    assert len(hour) < 1_000_000
+    for path in ("predict", "timeline"):
+        start = time.monotonic()
+        answer = httpx.post(f"{strict.address}/v1/{path}", content=hour, timeout=30)
+        assert time.monotonic() - start < 5
+        assert (answer.status_code, answer.json()["code"]) == (422, "audio-too-long")
+        assert answer.json()["accepted"] == {"most_seconds": 5}
+
+
+def test_a_body_that_is_too_large_is_refused_with_or_without_a_length(strict: Running) -> None:
+    large = b"x" * 3_000_000
+    answers = [
+        httpx.post(f"{strict.address}/v1/predict", content=large),
+        httpx.post(f"{strict.address}/v1/predict", files={"file": large}),
+        httpx.post(f"{strict.address}/v1/predict", content=iter([large[:600_000], large[:600_000]])),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
+        assert answer.json()["accepted"] == {"most_bytes": 1_000_000}
+
+
+def test_too_many_at_once_are_sent_away_with_a_time_to_come_again(strict: Running) -> None:
+    host, port = strict.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as slow:  # an upload that has not ended holds the one slot
+        slow.sendall(f"POST /v1/predict HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n\r\nRIFF".encode())
+        time.sleep(0.3)
+        answer = httpx.post(f"{strict.address}/v1/predict", content=CLIP)
+        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+        assert answer.headers["retry-after"] == "2"
+        assert httpx.get(f"{strict.address}/healthz").status_code == 200
+    for _ in range(50):  # a client that goes gives its slot back
+        answer = httpx.post(f"{strict.address}/v1/predict", content=CLIP)
+        if answer.status_code == 200:
+            break
+        time.sleep(0.2)
+    assert answer.status_code == 200
+
+
+def test_a_stream_lasts_no_longer_than_it_may(strict: Running) -> None:
+    with connect(f"{strict.socket_address}/v1/stream?sampling_rate=8000", compression=None) as stream:
+        for _ in range(6):
+            stream.send(bytes(16_000))
+        events = []
+        with suppress(ConnectionClosed):
+            events.extend(json.loads(message) for message in stream)
+        assert [event.get("code") or event.get("reason") for event in events[1:]] == ["too_long", "limit"]
+        assert stream.close_code == 1008
+    assert 'serkit_streams_total{reason="limit"} 1.0' in httpx.get(f"{strict.address}/metrics").text
+
+
+class Sender:
+    """A request whose body comes in pieces, and then nothing for a while."""
+
+    def __init__(self, *pieces: bytes, headers: dict[str, str] | None = None) -> None:
+        self._pieces = list(pieces)
+        self.headers = Headers(headers or {})
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+        await asyncio.sleep(5)
+
+
+def test_a_sender_that_stalls_is_not_waited_for() -> None:
+    async def read() -> None:
+        limits = Limits(stall_seconds=0.05)
+        async with uploaded(Sender(b"RIFF"), limits, Slots(10**9, "bytes")):
+            raise AssertionError("an upload that has not ended")
+
+    with pytest.raises(Problem) as refusal:
+        asyncio.run(read())
+    assert (refusal.value.status, refusal.value.code) == (408, "upload-stalled")
+
+
+def test_uploads_take_no_more_memory_together_than_they_may() -> None:
+    async def read() -> None:
+        room = Slots(100, "bytes")
+        sender = Sender(headers={"content-length": "60"})
+        with room.take(60):
+            async with uploaded(sender, Limits(), room):
+                raise AssertionError("more than there is room for")
+
+    with pytest.raises(Problem) as refusal:
+        asyncio.run(read())
+    assert (refusal.value.status, refusal.value.code) == (503, "overloaded")
+
+
+def test_timelines_that_wait_leave_room_for_clips(service: Running) -> None:
+    host, port = service.address.removeprefix("http://").split(":")
+    head = f"POST /v1/timeline HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n\r\nRIFF".encode()
+    with ExitStack() as slow:
+        for _ in range(2):
+            connection = slow.enter_context(socket.create_connection((host, int(port))))
+            connection.sendall(head)
+        time.sleep(0.3)
+        answer = httpx.post(f"{service.address}/v1/timeline", content=CLIP)
+        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+        assert "timelines" in answer.json()["detail"]
+        assert httpx.post(f"{service.address}/v1/predict", content=CLIP).status_code == 200
+
+
+def test_a_sender_that_goes_away_in_the_middle_is_no_fault(service: Running) -> None:
+    host, port = service.address.removeprefix("http://").split(":")
+    for kind in ("audio/wav", "multipart/form-data; boundary=x"):
+        with socket.create_connection((host, int(port))) as sender:
+            head = f"POST /v1/predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: 99\r\n\r\n--x"
+            sender.sendall(head.encode())
+            time.sleep(0.2)
+    end = time.monotonic() + 5
+    while "serkit_queue 0.0" not in httpx.get(f"{service.address}/metrics").text:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert "Traceback" not in "".join(service.log)
+
+
+def test_who_asks_too_often_waits(strict: Running) -> None:
+    with ThreadPoolExecutor(8) as threads, httpx.Client(base_url=strict.address) as client:
+        answers = list(threads.map(lambda _: client.get("/v1/models"), range(200)))
+    late = [answer for answer in answers if answer.status_code == 429]
+    assert late
+    assert {answer.status_code for answer in answers} == {200, 429}
+    assert late[0].json()["accepted"]["requests_a_second"] == 5
+    behind = {"x-forwarded-for": "192.0.2.1"}  # another client of a proxy that is trusted
+    assert httpx.get(f"{strict.address}/v1/models", headers=behind).status_code == 200
+    time.sleep(int(late[0].headers["retry-after"]) + 0.2)
+    assert httpx.get(f"{strict.address}/v1/models").status_code == 200
+    assert httpx.get(f"{strict.address}/healthz").status_code == 200  # never counted
