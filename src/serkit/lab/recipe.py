@@ -311,7 +311,7 @@ def with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
 
 def _member(given: dict[str, Any], member: object) -> object:
     """Fill in a member of an ensemble, which may be a model alone; what is none stays as it is, to be refused."""
-    if isinstance(member, str) or (isinstance(member, dict) and "name" in member and "model" not in member):
+    if isinstance(member, str) or (isinstance(member, dict) and "name" in member):
         member = {"model": member}
     if not isinstance(member, dict) or "model" not in member:
         return member
