@@ -110,6 +110,20 @@ def test_its_card_says_that_nobody_knows_whom_it_was_trained_on(make: Make, tmp_
         evaluate_model(recognizer.card, recognizer.predict, ("emodb",), {"emodb": emodb_dir}, tmp_path / "run")
 
 
+@pytest.mark.parametrize("kind", ["multi_label_classification", "regression"])
+def test_what_does_not_choose_one_label_is_refused(make: Make, tmp_path: Path, kind: str) -> None:
+    folder = classifier(make(), {0: "ang", 1: "neu"}, problem_type=kind)
+    with pytest.raises(RecipeError, match=f"does not choose one of several labels .{kind}"):
+        convert(folder, tmp_path / "model.onnx")
+
+
+def test_a_checkpoint_of_pickles_is_refused(make: Make, tmp_path: Path) -> None:
+    folder = classifier(make(), {0: "ang", 1: "neu"})
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(RecipeError, match="serkit loads no pickle"):
+        convert(folder, tmp_path / "model.onnx")
+
+
 def test_what_is_no_classifier_is_refused(make: Make, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="is no audio classifier"):
         convert(make(), tmp_path / "model.onnx")

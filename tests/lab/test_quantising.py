@@ -50,9 +50,13 @@ def test_its_answers_are_near_and_depend_on_no_batch(run: Path, tmp_path: Path) 
     export(run, tmp_path / "whole.onnx")
     export(run, tmp_path / "small.onnx", int8=True)
     whole, small = (Recognizer.load(tmp_path / f"{name}.onnx") for name in ("whole", "small"))
-    waveform = np.random.default_rng(0).normal(0, 0.1, (1, 32_000)).astype(np.float32)
-    one, other = (model.run(waveform, np.array([32_000]))[0] for model in (whole, small))
-    np.testing.assert_allclose(one, other, atol=0.05)
+    scales = np.array([[0.01], [0.1], [0.5]])
+    waveform = (scales * np.random.default_rng(0).normal(size=(3, 32_000))).astype(np.float32)
+    lengths = np.array([32_000, 32_000, 20_000])
+    expected, found = (model.run(waveform, lengths)[0] for model in (whole, small))
+    np.testing.assert_allclose(found, expected, atol=0.05)
+    for i, length in enumerate(lengths.tolist()):
+        np.testing.assert_array_equal(small.run(waveform[i : i + 1, :length], lengths[i : i + 1])[0][0], found[i])
     assert "was not measured" in words_of(small.card.quantisation)
 
 
@@ -62,6 +66,21 @@ def test_what_computes_features_stays_as_it_is(run: Path, tmp_path: Path) -> Non
     assert any("front" in node.name and node.op_type == "MatMul" for node in graph.node)
     assert not any("front" in node.name and "Integer" in node.op_type for node in graph.node)
     assert any("Integer" in node.op_type for node in graph.node)
+
+
+@pytest.mark.parametrize("model", ["logistic", "mlp"])
+def test_a_classical_model_says_that_it_gains_nothing(emodb_dir: Path, tmp_path: Path, model: str) -> None:
+    recipe = parse_recipe(
+        {
+            "name": "emodb-classical", "corpora": ["emodb"], "labels": "emodb", "model": model,
+            "protocol": {"folds": 2, "validation_speakers": 1},
+            "features": {"name": "statistics", "sampling_rate": 16_000},
+        }
+    )  # fmt: skip
+    train(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    with pytest.raises(ExportError, match="no linear layers that would make the file smaller"):
+        export(tmp_path / "run", tmp_path / "small.onnx", int8=True)
+    assert not (tmp_path / "small.onnx").exists()
 
 
 def test_a_model_without_linear_layers_is_refused(tmp_path: Path) -> None:

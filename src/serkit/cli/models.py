@@ -62,11 +62,12 @@ def convert_model(
     checkpoint: Annotated[str, typer.Argument(help="A folder, or a name on the hub, of an audio classifier.")],
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The model file.")],
+    revision: Annotated[str, typer.Option(help="Of a name on the hub: a branch, tag or commit.")] = "",
 ) -> None:
     """Write a classifier that transformers fine-tuned as a model file, with its own labels."""
     from serkit.lab.interchange import convert
 
-    _say_written(output, convert(checkpoint, output))
+    _say_written(output, convert(checkpoint, output, revision))
 
 
 def _say_written(output: Path, difference: float) -> None:

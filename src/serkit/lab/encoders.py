@@ -16,9 +16,9 @@ from torch import nn
 
 from serkit.errors import MissingExtraError, RecipeError
 
-SEW, WHISPER = "sew", "whisper"
+CONFORMER, DATA2VEC, SEW, WHISPER = "wav2vec2-conformer", "data2vec-audio", "sew", "whisper"
 FAMILIES = (
-    "data2vec-audio", "hubert", SEW, "unispeech", "unispeech-sat", "wav2vec2", "wav2vec2-conformer", "wavlm", WHISPER,
+    DATA2VEC, "hubert", SEW, "unispeech", "unispeech-sat", "wav2vec2", CONFORMER, "wavlm", WHISPER,
 )  # fmt: skip
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
@@ -57,9 +57,21 @@ class Checkpoint:
     def is_padding_blind(self) -> bool:
         """Whether an attention mask makes padding harmless.
 
-        Not where a group norm runs over the whole sound, nor in SEW, which pools frames across the sound's end.
+        Not where a group norm runs over the whole sound, nor in SEW, which pools frames across the sound's end, nor
+        where convolutions look past it without a mask.
         """
-        return self.family != SEW and getattr(self.config, "feat_extract_norm", "layer") != "group"
+        norm = getattr(self.config, "feat_extract_norm", "layer")
+        return self.family not in (SEW, CONFORMER, DATA2VEC) and norm != "group"
+
+    @property
+    def shortest(self) -> int:
+        """Samples below which it has no frame of its own; what is shorter is heard with silence behind it."""
+        if self.family == WHISPER:
+            return 1
+        samples = int(getattr(self.config, "squeeze_factor", 1))  # frames
+        for kernel, stride in zip(reversed(self.config.conv_kernel), reversed(self.config.conv_stride), strict=True):
+            samples = (samples - 1) * stride + kernel
+        return samples
 
     @property
     def digest(self) -> str:
@@ -99,17 +111,38 @@ def load_network(checkpoint: Checkpoint, *, has_weights: bool = True) -> nn.Modu
     """
     auto, config = transformers_class("AutoModel"), deepcopy(checkpoint.config)
     config.apply_spec_augment, config.layerdrop, config.encoder_layerdrop = False, 0.0, 0.0
-    if not has_weights:
-        network = auto.from_config(config)
-    elif any((checkpoint.folder / name).is_file() for name in _WEIGHTS):
-        network = auto.from_pretrained(checkpoint.folder, config=config, use_safetensors=True, local_files_only=True)
-    else:
-        raise RecipeError(
-            f"ssl: the checkpoint {checkpoint.model!r} has no {_WEIGHTS[0]} in {str(checkpoint.folder)!r}: convert it, "
-            "since serkit loads no pickle (pytorch_model.bin)."
-        )
+    network = read_weights(auto, checkpoint, config) if has_weights else auto.from_config(config)
     network = network.get_encoder() if checkpoint.family == WHISPER else network
     return network.float().train()  # type: ignore[no-any-return]
+
+
+def read_weights(auto: Any, checkpoint: Checkpoint, config: Any) -> Any:
+    """Read a checkpoint by one of transformers' automatic classes.
+
+    Args:
+        auto: The class.
+        checkpoint: What to read.
+        config: Its settings, perhaps changed.
+
+    Raises:
+        RecipeError: If it has no safetensors, or they lack weights of the network, which would stay random.
+    """
+    if not any((checkpoint.folder / name).is_file() for name in _WEIGHTS):
+        raise RecipeError(
+            f"ssl: the checkpoint {checkpoint.model!r} has no {_WEIGHTS[0]} in {str(checkpoint.folder)!r}, and serkit "
+            "loads no pickle (pytorch_model.bin): name a revision that has it (revision: refs/pr/1, often), or convert "
+            "it once with transformers: AutoModel.from_pretrained(...).save_pretrained(FOLDER)."
+        )
+    network, about = auto.from_pretrained(
+        checkpoint.folder, config=config, use_safetensors=True, local_files_only=True, output_loading_info=True
+    )
+    missing = sorted(name for name in about["missing_keys"] if "masked_spec_embed" not in name)
+    if missing:
+        raise RecipeError(
+            f"ssl: the checkpoint {checkpoint.model!r} lacks {len(missing)} weights, such as {missing[0]}: they would "
+            "stay random."
+        )
+    return network
 
 
 @cache
@@ -123,8 +156,9 @@ def _open(model: str, revision: str) -> Checkpoint:
         raise RecipeError(
             f"ssl: {model!r} is a {config.model_type!r}; those that serkit knows are {', '.join(FAMILIES)}."
         )
-    about = folder / "preprocessor_config.json"
-    read: dict[str, Any] = json.loads(about.read_text("utf-8")) if about.is_file() else {}
+    if getattr(config, "add_adapter", False):
+        raise RecipeError(f"ssl: {model!r} has an adapter that drops frames, which serkit does not know.")
+    read = _preprocessing(folder)
     return Checkpoint(
         model,
         folder,
@@ -135,6 +169,15 @@ def _open(model: str, revision: str) -> Checkpoint:
     )
 
 
+def _preprocessing(folder: Path) -> dict[str, Any]:
+    """Read what a checkpoint says of its waveform, where older and newer releases of transformers leave it."""
+    for name, part in (("preprocessor_config.json", None), ("processor_config.json", "feature_extractor")):
+        if (folder / name).is_file():
+            content: dict[str, Any] = json.loads((folder / name).read_text("utf-8"))
+            return content.get(part, {}) if part else content
+    return {}
+
+
 def _folder_of(model: str, revision: str) -> Path:
     if Path(model).is_dir():
         return Path(model)
@@ -143,14 +186,14 @@ def _folder_of(model: str, revision: str) -> Path:
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ImportError as error:
         raise MissingExtraError("encoders of transformers", "ssl") from error
-    wanted = ["*.json", "*.safetensors"]
+    wanted = ["config.json", "preprocessor_config.json", "processor_config.json", "model*.safetensors*"]
     try:
         return Path(snapshot_download(model, revision=revision or None, allow_patterns=wanted))
     except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
         raise RecipeError(
             f"ssl: there is no folder {model!r}, and it could not be fetched from the hub ({_first_line(error)}). "
-            f"Download config.json, preprocessor_config.json and model.safetensors from https://huggingface.co/{model} "
-            "into a folder, and name that."
+            f"Download config.json, preprocessor_config.json and model.safetensors from https://huggingface.co/{model}"
+            f"{f'/tree/{revision}' if revision else ''} into a folder, and name that."
         ) from error
 
 
@@ -165,6 +208,15 @@ def transformers_class(name: str) -> Any:
     except ImportError as error:
         raise MissingExtraError("encoders of transformers", "ssl") from error
     return getattr(transformers, name)
+
+
+@cache
+def code_version() -> str:
+    """Return what, beside a checkpoint's files, its numbers depend on: transformers' version and our own code."""
+    code = hashlib.sha256()
+    for name in ("encoders.py", "encoding.py"):
+        code.update((Path(__file__).parent / name).read_bytes())
+    return f"{transformers_class('__version__')} {code.hexdigest()}"
 
 
 @cache

@@ -53,6 +53,8 @@ class Encoder(nn.Module):
         Returns:
             What enters the first transformer layer and what leaves each, (B, N, D), and the valid frames (B,).
         """
+        shortest = self.checkpoint.shortest
+        waveform, lengths = _at_least(waveform, shortest), lengths.clamp(min=shortest)
         if is_exporting() or not self.needs_equal_lengths:
             return self._states(waveform, lengths)
         rows: list[tuple[Tensor, ...]] = [()] * len(waveform)
@@ -98,7 +100,8 @@ class SewEncoder(Encoder):
         x = pooled[..., : positions.shape[-1]] + positions[..., : pooled.shape[-1]]
         states = [encoder.dropout(encoder.layer_norm(x.transpose(1, 2)))]
         for layer in encoder.layers:
-            states.append(layer(states[-1]))
+            found = layer(states[-1])
+            states.append(found[0] if isinstance(found, tuple) else found)  # a tuple before transformers 5
         counts = network._get_feat_extract_output_lengths(lengths) // self.checkpoint.config.squeeze_factor
         return tuple(states), counts.clamp(min=1)
 
@@ -123,7 +126,9 @@ class WhisperEncoder(Encoder):
         pieces = (size + self.piece - 1) // self.piece
         whole = functional.pad(waveform * frame_mask(lengths, size), (0, pieces * self.piece - size))
         network: Any = self.network
-        states = network(self.front(whole.reshape(-1, self.piece)), output_hidden_states=True).hidden_states
+        with torch.autocast(whole.device.type, enabled=False):
+            mel = self.front(whole.reshape(-1, self.piece))
+        states = network(mel, output_hidden_states=True).hidden_states
         counts = (lengths + self.samples - 1) // self.samples
         longest = (size + self.samples - 1) // self.samples
         return tuple(layer.reshape(batch, -1, self.size)[:, :longest] for layer in states), counts
@@ -178,6 +183,13 @@ def frozen_encoder(model: str, revision: str = "") -> Encoder:
     """Return an encoder that stays as it is, in evaluation mode, read once in a process."""
     encoder = open_encoder(model, revision).eval()
     return encoder.requires_grad_(requires_grad=False)
+
+
+def _at_least(waveform: Tensor, samples: int) -> Tensor:
+    """Append silence to (B, T) where it has fewer samples."""
+    missing: Any = samples - waveform.shape[1]  # a tensor while a graph is traced
+    amount: Any = missing.clamp(min=0) if isinstance(missing, Tensor) else max(missing, 0)
+    return functional.pad(waveform, (0, amount))
 
 
 def _standardised(waveform: Tensor, mask: Tensor) -> Tensor:

@@ -324,4 +324,5 @@ def load_model(recipe: Recipe, folder: Path) -> Model:
         where = str(folder / body.file)
         raise RunError(f"no weights {where!r}: only the machine that trained a run keeps them; train it again.")
     body.load(folder)
+    body.settle()
     return Model(front, body).eval()

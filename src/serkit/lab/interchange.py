@@ -6,7 +6,6 @@ pooling is. What transformers has no class for is refused, with the reason.
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterable
 from copy import deepcopy
 from pathlib import Path
@@ -18,7 +17,7 @@ import serkit
 from serkit.card import NOT_FOR, Card
 from serkit.corpora import label_set_of
 from serkit.errors import ExportError, RecipeError
-from serkit.lab.encoders import SEW, WHISPER, Checkpoint, open_checkpoint, transformers_class
+from serkit.lab.encoders import SEW, WHISPER, Checkpoint, open_checkpoint, read_weights, transformers_class
 from serkit.lab.export import fit_of, load_model, write_checked
 from serkit.lab.features import build_front
 from serkit.lab.model_card import MINIMUM_DURATION
@@ -26,15 +25,17 @@ from serkit.lab.models import Model
 from serkit.lab.models.ssl import Ssl, SslConfig
 from serkit.lab.recipe import Recipe
 from serkit.lab.recipe_files import load_recipe
+from serkit.lab.tuning import with_settings
 
 _AUTO = "AutoModelForAudioClassification"
+_ONE_OF_SEVERAL = "single_label_classification"
 _OTHERWISE = {  # families whose classifiers hear something else
     WHISPER: "transformers takes the mean over Whisper's 30 s, silence included, and serkit over the utterance",
     SEW: "transformers brings SEW's frames back to their full rate, and serkit takes those between its layers",
 }
 
 
-def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str]) -> float:
+def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str], revision: str = "") -> float:
     """Write a fine-tuned ``AutoModelForAudioClassification`` as a serkit model file, with its own labels.
 
     Its card says that nobody knows here whom it was trained on, so that ``serkit evaluate`` refuses to score it.
@@ -42,6 +43,7 @@ def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str]) -> f
     Args:
         folder: What its ``save_pretrained`` wrote, or a name on the hub.
         output: The file, written whole.
+        revision: Of a hub name.
 
     Returns:
         The largest difference between torch and ONNX Runtime that was seen.
@@ -53,7 +55,7 @@ def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str]) -> f
     output = Path(output)
     if output.is_dir():
         raise ExportError(f"{str(output)!r} is a folder; name the file to write.")
-    checkpoint = open_checkpoint(str(folder))
+    checkpoint = open_checkpoint(str(folder), revision)
     model, labels = load_classifier(checkpoint)
     card = _card_of(checkpoint, model, labels)
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
@@ -83,7 +85,11 @@ def load_classifier(checkpoint: Checkpoint) -> tuple[Model, tuple[str, ...]]:
             f"{checkpoint.model!r} is no audio classifier (its architectures are {config.architectures}): fine-tune an "
             "encoder with model: ssl."
         )
-    theirs = transformers_class(_AUTO).from_pretrained(checkpoint.folder, use_safetensors=True, local_files_only=True)
+    if config.problem_type not in (None, _ONE_OF_SEVERAL) or config.num_labels < 2:
+        raise RecipeError(
+            f"{checkpoint.model!r} does not choose one of several labels ({config.problem_type}, {config.num_labels})."
+        )
+    theirs = read_weights(transformers_class(_AUTO), checkpoint, config)
     settings = SslConfig(
         model=checkpoint.model,
         layers="weighted" if config.use_weighted_layer_sum else "last",
@@ -117,9 +123,11 @@ def save_classifier(
     """
     run, folder = Path(run), Path(folder)
     recipe = load_recipe(run / "recipe.yaml")
-    _check_has_counterpart(recipe)
     seed = recipe.seeds[0] if seed is None else seed
+    _check_has_counterpart(recipe)
     fit = fit_of(run, seed, fold)
+    recipe = with_settings(recipe, fit.get("settings", {}))
+    _check_has_counterpart(recipe)
     model = load_model(recipe, run / f"fold_{fit['fold']}" / f"seed_{seed}")
     body = model.body
     assert isinstance(body, Ssl)
@@ -130,8 +138,9 @@ def save_classifier(
     config.label2id = {name: i for i, name in enumerate(classes)}
     config.use_weighted_layer_sum = body.shares is not None
     config.classifier_proj_size = body.embedding_size
-    theirs = transformers_class(_AUTO).from_config(config)
-    body.merge_lora()
+    config.problem_type = _ONE_OF_SEVERAL
+    theirs = transformers_class(_AUTO).from_config(config).float()
+    theirs.config.dtype = "float32"
     for ours, part in _parts(body, theirs):
         part.load_state_dict(ours.state_dict())
     for weight in theirs.classifier.parameters():
@@ -139,13 +148,10 @@ def save_classifier(
     if body.shares is not None:
         theirs.layer_weights.data.copy_(body.shares.data)
     theirs.save_pretrained(folder)
-    about = checkpoint.folder / "preprocessor_config.json"
-    if about.is_file():
-        shutil.copyfile(about, folder / about.name)
-    else:
-        transformers_class("Wav2Vec2FeatureExtractor")(
-            do_normalize=checkpoint.is_normalised, return_attention_mask=checkpoint.is_padding_blind
-        ).save_pretrained(folder)
+    transformers_class("Wav2Vec2FeatureExtractor")(
+        sampling_rate=checkpoint.sampling_rate, do_normalize=checkpoint.is_normalised,
+        return_attention_mask=checkpoint.is_padding_blind,
+    ).save_pretrained(folder)  # fmt: skip
 
 
 def _parts(body: Ssl, theirs: Any) -> Iterable[tuple[nn.Module, nn.Module]]:

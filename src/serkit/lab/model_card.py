@@ -58,6 +58,7 @@ def describe(
     licences = dict.fromkeys(c.licence for c in corpora)
     if len(licences) > 1:
         licences.pop(PUBLIC_DOMAIN, None)  # it asks for nothing beside the others
+    encoders = _checkpoints(recipe.as_mapping())
     uses_sex = any(model.front.uses_sex for model in models)
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in weights]
     return Card(
@@ -79,14 +80,25 @@ def describe(
         validation_uar=fit["validation_uar"],
         evidence=(),
         weights_digest=digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest(),
-        licence=" AND ".join(licences),
-        is_commercial_use_allowed=all(c.commercial for c in corpora),
-        is_sharing_allowed=all(c.derivatives for c in corpora),
+        licence=" AND ".join([*licences, *(f"that of {name}, not known here" for name in encoders)]),
+        is_commercial_use_allowed=all(c.commercial for c in corpora) and not encoders,
+        is_sharing_allowed=all(c.derivatives for c in corpora) and not encoders,
         not_for=NOT_FOR,
         recipe=recipe.as_mapping(),
         needs_equal_lengths=any(half.needs_equal_lengths for model in models for half in (model.front, model.body)),
         calibration=_calibration(run, fit, error_rate),
     )
+
+
+def _checkpoints(recipe: object) -> list[str]:
+    """Return the pretrained encoders that a recipe names anywhere, whose licences hold for a model too."""
+    if isinstance(recipe, list | tuple):
+        return list(dict.fromkeys(name for part in recipe for name in _checkpoints(part)))
+    if not isinstance(recipe, dict):
+        return []
+    key = {"ssl": "model", "coattention": "encoder"}.get(str(recipe.get("name")), "")
+    own = [str(recipe[key])] if recipe.get(key) else []
+    return list(dict.fromkeys([*own, *_checkpoints(list(recipe.values()))]))
 
 
 def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:

@@ -18,7 +18,8 @@ from serkit.runtime.recognizer import Recognizer
 from serkit.types import FloatArray
 
 _LINEAR = ("MatMul", "Gemm")
-_KEPT = ("front", "loudness", "stft")  # parts of names of what computes features, which must not become coarse
+# parts of the names of what must not become coarse: what computes features, and what stands around a classical model
+_KEPT = {"front", "loudness", "stft", "head", "calibrate", "spread"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Cost:
 def quantise(file: Path, measure: Callable[[Path], Cost | None] = lambda path: None) -> Cost | None:
     """Make a model file's linear layers 8-bit integers, in place; the card says so.
 
-    Activations stay as they are and are quantised as they come (dynamic quantisation). Convolutions and recurrent
+    Activations become integers as they come (dynamic quantisation), by the range of all that goes through at once; so
+    the runtime runs a batch of such a file one by one, and no answer depends on another. Convolutions and recurrent
     layers stay float: ONNX Runtime is slower with their integers.
 
     Args:
@@ -54,16 +56,21 @@ def quantise(file: Path, measure: Callable[[Path], Cost | None] = lambda path: N
     graph = onnx.load(file)
     kept = [
         node.name for node in graph.graph.node
-        if node.op_type in _LINEAR and any(part in _KEPT for part in node.name.replace(".", "/").split("/"))
+        if node.op_type in _LINEAR and _KEPT & {*node.name.replace(".", "/").split("/")}
     ]  # fmt: skip
     temporary = file.with_name(f".{file.name}.{os.getpid()}.int8.tmp")
     try:
         quantize_dynamic(
-            file, temporary, weight_type=QuantType.QInt8, op_types_to_quantize=[*_LINEAR], nodes_to_exclude=kept
-        )
+            file, temporary, weight_type=QuantType.QInt8, op_types_to_quantize=[*_LINEAR], nodes_to_exclude=kept,
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+        )  # fmt: skip
         small = onnx.load(temporary)
-        if not any(node.op_type.endswith("MatMulInteger") for node in small.graph.node):
-            raise ExportError("int8: this model has no linear layers that could become integers.")
+        is_smaller = temporary.stat().st_size < file.stat().st_size
+        if not is_smaller or not any(node.op_type.endswith("MatMulInteger") for node in small.graph.node):
+            raise ExportError(
+                "int8: this model has no linear layers that would make the file smaller as integers (its front end, "
+                "and with it the feature ssl, stays as it is)."
+            )
         card = replace(Recognizer.load(file).card, quantisation={"weights": "int8"})
         onnx.helper.set_model_props(small, write_card(card))
         onnx.save(small, temporary)

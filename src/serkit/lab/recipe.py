@@ -283,6 +283,8 @@ class Recipe(_Strict):
             raise ValueError("features: name one at least, and none for an ensemble, whose members have their own")
         if self.tune and self.model.name == ENSEMBLE:
             raise ValueError("tune: an ensemble is not tuned; tune its members' recipe, and name what it found")
+        if (self.augment.band_masks or self.augment.frame_masks) and "waveform" in [f.name for f in self.features]:
+            raise ValueError("augment: a waveform has one row, which a mask would silence: set both masks to 0")
         for name in self.corpora:  # whether one that is not known is the user's own shows when data is given
             corpus_of(name)
         label_set_of(self.labels, self.corpora)

@@ -48,7 +48,6 @@ from serkit.lab.recipe import Augment, Train
 from serkit.lab.schedules import learning_rate
 from serkit.types import FloatArray
 
-_EVALUATION_BATCH = 64
 _RMSPROP_MEMORY = 0.9  # as in Keras, which the documents use; torch has 0.99
 
 
@@ -245,7 +244,7 @@ def predict_logits(
     weight = next(body.parameters(), None)
     device = torch.device("cpu") if weight is None else weight.device
     found: dict[str, NDArray[np.float32]] = {}
-    for batch in evaluation_batches(rows, targets, batch_size=_EVALUATION_BATCH):
+    for batch in evaluation_batches(rows, targets, batch_size=getattr(body, "evaluation_batch", 64)):
         output = body(batch.features.to(device), batch.lengths.to(device))
         found |= dict(zip(batch.ids, output.logits.float().cpu().numpy(), strict=True))
     return np.stack([found[name] for name in targets]), np.array(list(targets.values()))

@@ -148,7 +148,8 @@ class Recognizer:
         Raises:
             InferenceError: If ONNX Runtime fails, for want of memory, say.
         """
-        if self.card.needs_equal_lengths and len(set(lengths.tolist())) > 1:
+        is_alike = len(lengths) == 1 or (len(set(lengths.tolist())) == 1 and not self.card.quantisation)
+        if not is_alike and (self.card.needs_equal_lengths or self.card.quantisation):
             parts = [
                 self.run(waveform[i : i + 1, :n], lengths[i : i + 1], sex=None if sex is None else sex[i : i + 1])
                 for i, n in enumerate(lengths.tolist())

@@ -79,11 +79,10 @@ def test_the_checkpoint_says_whether_sound_is_normalised(make: Make, normalised:
     np.testing.assert_allclose(frames_of_batch(front, [sound])[0], oracle(folder, sound)[-1], atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("family", "norm"), [("hubert", "group"), ("hubert", "layer"), ("sew", "layer"), ("whisper", "layer")]
-)
-def test_padding_changes_nothing(make: Make, family: str, norm: str) -> None:
-    front = build_front([{"name": "ssl", "model": str(make(family, norm=norm))}])
+@pytest.mark.parametrize("family", [f"{family} {norm}" for family in FAMILIES for norm in ("group", "layer")])
+def test_padding_changes_nothing(make: Make, family: str) -> None:
+    name, norm = family.split()
+    front = build_front([{"name": "ssl", "model": str(make(name, norm=norm))}])
     clips = sounds(0.4, 2.0)
     padded = torch.zeros(2, len(clips[1]))
     for row, sound in zip(padded, clips, strict=True):
@@ -103,6 +102,22 @@ def test_whisper_hears_what_is_longer_than_a_piece_in_pieces(make: Make) -> None
     (row,) = frames_of_batch(build_front([{"name": "ssl", "model": str(folder)}]), [sound])
     expected = [oracle(folder, piece)[-1] for piece in (sound[: 2 * RATE], sound[2 * RATE :])]
     np.testing.assert_allclose(row, np.concatenate(expected), atol=1e-5)
+
+
+def test_newer_releases_keep_the_preprocessing_elsewhere(make: Make) -> None:
+    folder = make("wav2vec2", seed=4)
+    about = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "preprocessor_config.json").unlink()
+    content = {"feature_extractor": {**about, "do_normalize": False}}
+    (folder / "processor_config.json").write_text(json.dumps(content), "utf-8")
+    assert not open_checkpoint(str(folder)).is_normalised
+
+
+def test_an_adapter_is_refused(make: Make, tmp_path: Path) -> None:
+    config = json.loads((make() / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "add_adapter": True}), "utf-8")
+    with pytest.raises(RecipeError, match="an adapter that drops frames"):
+        open_checkpoint(str(tmp_path))
 
 
 def test_pooling_gives_a_vector(make: Make) -> None:
@@ -198,7 +213,8 @@ def test_a_name_on_the_hub_is_fetched_without_pickles(make: Make, monkeypatch: p
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
     assert open_checkpoint("somebody/encoder", "v1").size == 32
-    assert asked == [("somebody/encoder", "v1", ["*.json", "*.safetensors"])]
+    assert [(name, revision) for name, revision, _ in asked] == [("somebody/encoder", "v1")]
+    assert not any("bin" in pattern for pattern in asked[0][2])
     encoders._open.cache_clear()
 
 

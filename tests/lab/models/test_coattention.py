@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from serkit.card import Card
 from serkit.errors import RecipeError
 from serkit.lab.export import TOLERANCE, _Exported, write_graph
-from serkit.lab.features import build_front
+from serkit.lab.features import Layout, build_front
 from serkit.lab.models import Body, Model, Output, build_body, coattention_streams
 from serkit.lab.models.alexnet2d import AlexNet2d
 from serkit.lab.models.coattention import CoAttention, CoAttentionConfig, CoAttentivePooling, cut_into_segments
@@ -26,6 +26,7 @@ from serkit.runtime.recognizer import Recognizer
 from tiny_encoders import write_checkpoint
 
 RATE = 16_000
+WAVEFORM = Layout("frames", (("waveform", 1),), None, 16_000)
 TINY = CoAttentionConfig.tiny()
 PARTS: dict[str, dict[str, Any]] = {
     "all": {},
@@ -79,7 +80,7 @@ def opened(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> l
 
 def tiny(*, seed: int = 0, **changes: Any) -> CoAttention:
     torch.manual_seed(seed)
-    return CoAttention(frames(1), CLASSES, replace(TINY, **changes))
+    return CoAttention(WAVEFORM, CLASSES, replace(TINY, **changes))
 
 
 def settled(**changes: Any) -> CoAttention:
@@ -251,7 +252,7 @@ def test_a_checkpoint_is_opened_by_its_name_with_weights_unless_others_will_come
 ) -> None:
     config = replace(TINY, encoder="somebody/encoder", revision="main", segment_seconds=0.06)
     for settings in (config, config.without_files()):
-        CoAttention(frames(1), CLASSES, settings)
+        CoAttention(WAVEFORM, CLASSES, settings)
     assert opened == [("somebody/encoder", "main", has_weights) for has_weights in (True, False)]
 
 
@@ -288,7 +289,7 @@ def test_a_layer_that_a_checkpoint_does_not_have_is_refused() -> None:
 ], ids=["alexnet", "vit"])  # fmt: skip
 def test_a_file_of_whole_segments_answers_as_torch_does(settings: dict[str, Any], tmp_path: Path) -> None:
     torch.manual_seed(0)
-    body = build_body("coattention", settings, layout=frames(1), classes=CLASSES)
+    body = build_body("coattention", settings, layout=WAVEFORM, classes=CLASSES)
     settle(body, *utterances(RATE, RATE // 2, RATE // 3, size=1))
     check_file(body, tmp_path / "model.onnx")
 
@@ -326,8 +327,13 @@ def check_file(body: Body, file: Path) -> None:
 
 
 def test_features_other_than_the_waveform_are_refused() -> None:
-    with pytest.raises(RecipeError, match=r"coattention reads the waveform alone, and rows gives 64 numbers: set"):
+    with pytest.raises(RecipeError, match="coattention reads the waveform itself, not rows: set features to waveform"):
         CoAttention(frames(64), CLASSES, TINY)
+
+
+def test_sound_at_another_rate_is_refused() -> None:
+    with pytest.raises(RecipeError, match="coattention hears sound at 16000 Hz, and the features are of 8000 Hz"):
+        CoAttention(replace(WAVEFORM, sampling_rate=8_000), CLASSES, TINY)
 
 
 @pytest.mark.parametrize(

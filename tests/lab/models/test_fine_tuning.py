@@ -60,8 +60,8 @@ def clips(*seconds: float) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def changed_by_training(body: Ssl, steps: int = 3) -> set[str]:
-    """Train on three clips and return the names of all weights that are others now."""
-    before = {name: weight.detach().clone() for name, weight in body.named_parameters()}
+    """Train on three clips and return the names of all weights and statistics that are others now."""
+    before = {name: value.detach().clone() for name, value in body.state_dict().items()}
     features, lengths = clips(0.3, 0.5, 0.4)
     optimizer = build_optimizer(body.rates(), Train(lr=1e-2, weight_decay=0.1))
     body.train()
@@ -70,13 +70,14 @@ def changed_by_training(body: Ssl, steps: int = 3) -> set[str]:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return {name for name, weight in body.named_parameters() if not torch.equal(weight, before[name])}
+    return {name for name, value in body.state_dict().items() if not torch.equal(value, before[name])}
 
 
 def of_encoder(names: set[str]) -> set[str]:
     return {name for name in names if name.startswith("encoder.")}
 
 
+ALWAYS_ALONE = ("data2vec-audio", "sew", "wav2vec2-conformer")  # whatever their norms
 HEAD = {"project.weight", "project.bias", "classify.1.weight", "classify.1.bias"}
 
 
@@ -123,6 +124,22 @@ def test_each_layer_down_learns_more_slowly(make: Make) -> None:
     assert sorted(group["lr"] for group in groups) == pytest.approx([0.0125, 0.025, 0.05, 0.1])
 
 
+def test_a_norm_behind_the_last_layer_learns_as_that_layer_does(make: Make) -> None:
+    body = built(make("whisper"), lr_decay=0.5)
+    share_of = {id(weight): share for share, weights in body.rates() for weight in weights}
+    assert share_of[id(body.encoder.network.layer_norm.weight)] == 0.5
+
+
+@pytest.mark.parametrize("tuning", ["full", "last", "lora"])
+def test_gradients_stop_at_what_is_not_trained(make: Make, tuning: str) -> None:
+    """transformers takes them down to the waveform unless it is told that its convolutions are frozen."""
+    body = built(make("wav2vec2"), tuning=tuning).train()
+    heard: list[bool] = []
+    body.encoder.network.feature_extractor.register_forward_hook(lambda *got: heard.append(got[2].requires_grad))
+    body(*clips(0.4))
+    assert heard == [False]
+
+
 def test_checkpointing_changes_no_gradient(make: Make) -> None:
     plain, again = (built(make("wav2vec2"), checkpointing=on) for on in (False, True))
     for body in (plain, again):
@@ -135,19 +152,21 @@ def test_checkpointing_changes_no_gradient(make: Make) -> None:
             torch.testing.assert_close(one.grad, other.grad)
 
 
-@pytest.mark.parametrize("family", ["wav2vec2", "whisper"])
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("norm", ["group", "layer"])
-@pytest.mark.parametrize("head", [{"pooling": "mean"}, {"pooling": "attentive", "layers": "weighted"}])
-def test_padding_changes_nothing(make: Make, family: str, norm: str, head: dict[str, str]) -> None:
+def test_padding_changes_nothing(make: Make, family: str, norm: str) -> None:
+    """And what is shorter than a frame is heard with silence behind it."""
+    head = {"pooling": "mean"} if norm == "group" else {"pooling": "attentive", "layers": "weighted"}
     body = built(make(family, norm=norm), **head).eval()
-    features, lengths = clips(0.3, 1.0, 0.6)
+    features, lengths = clips(0.3, 1.0, 0.6, 0.005)
     with torch.inference_mode():
         together = body(features, lengths)
         for i, length in enumerate(lengths.tolist()):
             alone = body(features[i : i + 1, :, :length], lengths[i : i + 1])
             torch.testing.assert_close(together.logits[i], alone.logits[0], atol=1e-5, rtol=0)
             torch.testing.assert_close(together.embedding[i], alone.embedding[0], atol=1e-5, rtol=0)
-    assert body.needs_equal_lengths is (family == "wav2vec2" and norm == "group")
+    is_blind = family == "whisper" or (norm == "layer" and family not in ALWAYS_ALONE)
+    assert body.needs_equal_lengths is not is_blind
 
 
 @pytest.mark.parametrize("tuning", ["full", "lora"])
@@ -169,7 +188,30 @@ def test_weights_come_back_without_those_of_the_checkpoint(make: Make, tmp_path:
         assert torch.equal(body.eval()(features, lengths).logits, again.eval()(features, lengths).logits)
 
 
+def test_a_checkpoint_that_lacks_weights_is_refused(make: Make, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = make()
+    weights = {f"other.{name}": value for name, value in load_file(folder / "model.safetensors").items()}
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
+    with pytest.raises(RecipeError, match=r"lacks \d+ weights, such as .* they would stay random"):
+        built(tmp_path)
+
+
 # What cannot be
+
+
+def test_sound_at_another_rate_is_refused(make: Make) -> None:
+    layout = Layout("frames", (("waveform", 1),), None, 22_050)
+    with pytest.raises(RecipeError, match="hears sound at 16000 Hz, and the features are of 22050 Hz"):
+        build_body("ssl", {"model": str(make())}, layout=layout, classes=2)
+
+
+def test_masks_would_silence_a_waveform() -> None:
+    recipe = {"name": "x", "corpora": ["emodb"], "labels": "emodb", "model": {"name": "ssl", "model": "x"}}
+    with pytest.raises(RecipeError, match="set both masks to 0"):
+        parse_recipe({**recipe, "augment": {"band_masks": 1}})
 
 
 def test_it_reads_the_waveform_alone(make: Make) -> None:
@@ -195,7 +237,9 @@ def test_lora_on_layers_that_are_not_there_is_refused(make: Make) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"tuning": "some"}, {"last_layers": 0}, {"lora_rank": 0}, {"lora_alpha": 0.0}, {"lora_dropout": 1.0},
+        {"tuning": "some"}, {"last_layers": 0},
+        {"last_layers": 3, "tuning": "last"},
+        {"lora_rank": 0}, {"lora_alpha": 0.0}, {"lora_dropout": 1.0},
         {"layers": "first"}, {"pooling": "max"}, {"embedding": 0}, {"dropout": 1.0}, {"lr_decay": 0.0},
     ],
 )  # fmt: skip

@@ -69,7 +69,7 @@ class Composite(Front):
         """The parts' rows, one behind the other, the sex last."""
         parts = [part for front in self.parts for part in front.layout.parts]  # type: ignore[union-attr]
         sex = ((SEX, 1),) if self.config.uses_sex else ()
-        return Layout(self.kind, (*parts, *sex), 1 if self.kind == "vector" else None)
+        return Layout(self.kind, (*parts, *sex), 1 if self.kind == "vector" else None, self.config.sampling_rate)
 
     @property
     def uses_sex(self) -> bool:

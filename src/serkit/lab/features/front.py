@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from serkit.errors import RecipeError
 from serkit.types import FloatArray
 
 Kind = Literal["frames", "vector", "image"]
@@ -21,11 +22,13 @@ class Layout:
         kind: As a front end's.
         parts: Name and number of rows of each feature, in their order.
         columns: N, where it is always the same.
+        sampling_rate: In Hz, of the waveform, where it is known.
     """
 
     kind: Kind
     parts: tuple[tuple[str, int], ...]
     columns: int | None = None
+    sampling_rate: int | None = None
 
     @property
     def size(self) -> int:
@@ -36,6 +39,18 @@ class Layout:
     def names(self) -> tuple[str, ...]:
         """The features, in their order."""
         return tuple(name for name, _ in self.parts)
+
+    def check_rate(self, expected: int, whose: str) -> None:
+        """Refuse sound of another sampling rate than what reads it was made for.
+
+        Raises:
+            RecipeError: If it is known, and another.
+        """
+        if self.sampling_rate not in (None, expected):
+            raise RecipeError(
+                f"{whose} hears sound at {expected} Hz, and the features are of {self.sampling_rate} Hz: set their "
+                "sampling_rate."
+            )
 
     def rows(self, name: str) -> slice:
         """Return which rows are a feature's; KeyError where it is not there."""
@@ -81,7 +96,7 @@ class Front(nn.Module, ABC):
     def layout(self) -> Layout:
         """What it hands over, for networks to be built on."""
         columns = {"frames": None, "vector": 1, "image": getattr(self, "columns", None)}[self.kind]
-        return Layout(self.kind, ((self.name, self.size),), columns)
+        return Layout(self.kind, ((self.name, self.size),), columns, self.config.sampling_rate)
 
     @property
     def uses_sex(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from serkit.lab.encoders import Checkpoint, open_checkpoint
+from serkit.lab.encoders import Checkpoint, code_version, open_checkpoint
 from serkit.lab.encoding import frozen_encoder
 from serkit.lab.features.front import Front, Kind
 from serkit.lab.features.masking import frame_mask, masked_mean_and_deviation
@@ -64,8 +64,8 @@ class Ssl(Front):
 
     @property
     def version(self) -> str:  # type: ignore[override]
-        """A digest of the encoder's files, so that another one's rows are never taken for its own."""
-        return self.checkpoint.digest
+        """Of the encoder's files, transformers and the code in between: rows of others are never taken for its own."""
+        return f"{self.checkpoint.digest} {code_version()}"
 
     @property
     def needs_equal_lengths(self) -> bool:  # type: ignore[override]

@@ -154,11 +154,11 @@ class CoAttention(Body):
 
     def __init__(self, layout: Layout, classes: int, config: CoAttentionConfig) -> None:
         super().__init__(layout, classes, config)
-        if layout.size != 1:
+        if layout.names != ("waveform",):
             raise RecipeError(
-                f"coattention reads the waveform alone, and {' + '.join(layout.names)} gives {layout.size} numbers: "
-                "set features to waveform."
+                f"coattention reads the waveform itself, not {' + '.join(layout.names)}: set features to waveform."
             )
+        layout.check_rate(config.sampling_rate, "coattention")
         self.samples = round(config.segment_seconds * config.sampling_rate)
         self.hearing = nn.ModuleDict()
         self.vectors = nn.ModuleDict()

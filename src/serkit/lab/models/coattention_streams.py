@@ -136,7 +136,8 @@ class PretrainedFrames(nn.Module):
         self.encoder = open_encoder(model, revision, has_weights=has_weights)
         self.layer, self.samples, self.is_frozen = layer, samples, is_frozen
         self.size = self.encoder.size
-        self.encoder.requires_grad_(not is_frozen)
+        for name, weight in self.encoder.named_parameters():  # a table of positions that is fixed stays fixed
+            weight.requires_grad_(weight.requires_grad and not is_frozen and "masked_spec_embed" not in name)
 
     def train(self, mode: bool = True) -> "PretrainedFrames":
         """Switch to training or evaluation; what is frozen stays in evaluation."""

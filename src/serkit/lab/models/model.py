@@ -52,6 +52,7 @@ class Body(nn.Module, ABC):
         needs_equal_lengths: Whether its graph gives an utterance in a padded batch what it would get alone only where
             all are as long; elsewhere it sees to that itself.
         stages: How often training starts over, each time with the weights that :meth:`start_stage` leaves to train.
+        evaluation_batch: How many utterances are answered at once outside training.
         embedding_size: D.
     """
 
@@ -60,6 +61,7 @@ class Body(nn.Module, ABC):
     is_fitted_at_once: bool = False
     needs_equal_lengths: bool = False
     stages: int = 1
+    evaluation_batch: int = 64
     embedding_size: int
 
     def __init__(self, layout: Layout, classes: int, config: Any) -> None:
@@ -102,6 +104,9 @@ class Body(nn.Module, ABC):
             seed: Of everything random.
         """
         raise NotImplementedError
+
+    def settle(self) -> None:
+        """Leave out what only training needs, once weights are there for good."""
 
     def save(self, folder: Path) -> None:
         """Write what was fitted to ``file`` in a folder, whole."""

@@ -113,6 +113,9 @@ class Ssl(Body):
                 "an encoder that stays as it is are the feature ssl, which other models read."
             )
         self.encoder: Encoder = open_encoder(config.model, config.revision, has_weights=config.has_weights)
+        layout.check_rate(self.encoder.checkpoint.sampling_rate, config.model)
+        if config.tuning == "last":
+            require(config, last_layers=config.last_layers <= self.encoder.layers)
         self.embedding_size = config.embedding
         self._choose_weights()
         if config.checkpointing:
@@ -127,34 +130,37 @@ class Ssl(Body):
             self.pool = AttentiveStatistics(self.encoder.size)
             self.head = Head(2 * self.encoder.size, config.embedding, classes, dropout=config.dropout)
 
+    evaluation_batch = 8  # its frames are large: the first convolution gives 512 numbers for 5 samples
+
     @property
     def needs_equal_lengths(self) -> bool:  # type: ignore[override]
         """Whether padding changes what a model file answers."""
         return self.encoder.needs_equal_lengths
 
     def train(self, mode: bool = True) -> "Ssl":
-        """Set training mode; an encoder that stays as it is drops nothing."""
+        """Set training mode; what stays as it is drops nothing, and keeps its batch norm's statistics."""
         super().train(mode)
+        for module in self.encoder.modules():
+            if module is not self.encoder and not any(weight.requires_grad for weight in module.parameters()):
+                module.eval()
         if self.config.tuning == "frozen":
             self.encoder.eval()
         return self
 
     def rates(self) -> list[tuple[float, list[nn.Parameter]]]:
         """Return the weights to train and the share of the learning rate that they take, less with every layer down."""
+        layers = self._layers()
+        depth_of = {id(weight): len(layers) + 1 for weight in self.encoder.parameters()}
+        depth_of |= {id(weight): 1 for weight in self._behind_layers()}
+        for depth, layer in enumerate(reversed(layers), 1):
+            depth_of |= {id(weight): depth for weight in layer.parameters()}
         groups: dict[float, list[nn.Parameter]] = {}
-        depth_of = {
-            id(weight): depth
-            for depth, layer in enumerate(reversed(self._layers()), 1)
-            for weight in layer.parameters()
-        }
-        below = {id(weight): len(self._layers()) + 1 for weight in self.encoder.parameters()}
         for weight in self.parameters():
             if weight.requires_grad:
-                depth = depth_of.get(id(weight), below.get(id(weight), 0))
-                groups.setdefault(self.config.lr_decay**depth, []).append(weight)
+                groups.setdefault(self.config.lr_decay ** depth_of.get(id(weight), 0), []).append(weight)
         return list(groups.items())
 
-    def merge_lora(self) -> None:
+    def settle(self) -> None:
         """Put what LoRA has learned into the weights that it stands beside, which then stand alone."""
         for name, module in [*self.encoder.named_modules()]:
             if hasattr(module, "merge") and hasattr(module, "get_base_layer"):
@@ -181,12 +187,28 @@ class Ssl(Body):
         network: Any = self.encoder.network
         return list(network.layers if self.encoder.checkpoint.family == WHISPER else network.encoder.layers)
 
+    def _behind_layers(self) -> Iterator[nn.Parameter]:
+        """Yield the weights of a norm that stands behind the last layer, where there is one."""
+        network: Any = self.encoder.network
+        if self.encoder.checkpoint.family == WHISPER:
+            yield from network.layer_norm.parameters()
+        elif getattr(self.encoder.checkpoint.config, "do_stable_layer_norm", False):
+            yield from network.encoder.layer_norm.parameters()
+
     def _choose_weights(self) -> None:
         """Say which of the encoder's weights are trained, and add LoRA's."""
         config, encoder = self.config, self.encoder
         if config.tuning == "lora":
             self._add_lora()
-            return
+        else:
+            self._choose_own()
+        convolutions: Any = getattr(encoder.network, "feature_extractor", None)
+        if convolutions is not None and not any(weight.requires_grad for weight in convolutions.parameters()):
+            convolutions._freeze_parameters()  # else transformers takes gradients down to the waveform
+
+    def _choose_own(self) -> None:
+        """Say which of the checkpoint's own weights are trained."""
+        config, encoder = self.config, self.encoder
         kept = {id(weight) for weight in self._untrained()} if config.tuning == "full" else set()
         chosen = self._layers()[-config.last_layers :] if config.tuning == "last" else []
         trained = {id(weight) for layer in chosen for weight in layer.parameters()}
