@@ -196,9 +196,9 @@ async def healthz() -> State:
 
 @router.get("/readyz", summary="Say whether work is taken on", responses=problems(403, 421, 503))
 async def readyz(request: Request) -> State:
-    """Answer with 200 where the model is loaded and the service is not shutting down, else with 503."""
+    """Answer with 200 where the model is loaded and sound can be read, else, and while shutting down, with 503."""
     service = service_of(request)
-    service.check_open()
+    await service.check_ready()
     return State(status="ready")
 
 
