@@ -1,5 +1,6 @@
 """What whoever runs the service decides; every default stands here."""
 
+import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +8,6 @@ from pathlib import Path
 from serkit.errors import RecipeError
 
 SHORTEST_TOKEN = 16  # characters: what is shorter can be guessed
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,7 @@ class Settings:
         port: Likewise; 0 takes a free one.
         workers: Processes that answer.
         tokens: SHA-256 digests of the tokens, one of which a client must have; none asks for none.
+        allowed_hosts: Names by which the service is reached, beside localhost and addresses.
         origins: Of other web pages that may use the service, such as ``https://example.org``.
         trusted_proxies: Addresses whose word on a client's address is taken.
         decoders: Processes that decode clips, of each worker.
@@ -70,6 +71,7 @@ class Settings:
     port: int = 8000
     workers: int = 1
     tokens: frozenset[bytes] = frozenset()
+    allowed_hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     decoders: int = 2
@@ -80,7 +82,16 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Whether nobody from another machine can reach it."""
-        return self.host in LOOPBACK
+        address = address_of(self.host)
+        return address.is_loopback if address else self.host.lower() == "localhost"
+
+
+def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that a host is written as; None where it is a name."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
 
 
 def digest(token: str) -> bytes:
