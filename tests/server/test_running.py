@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -118,7 +119,7 @@ def test_shutting_down_finishes_what_runs_and_begins_nothing_new(embedded: Path)
         asking.join()
         assert answers[0].status_code == 200
         assert len(answers[0].json()["windows"]) > 200
-        service.process.wait(20)
+        assert service.process.wait(20) == 0
         assert not is_answering(service.address)
     check_gone(below)
 
@@ -187,6 +188,18 @@ def test_what_cannot_be_served_is_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert "Address already in use; see --host, --port." in run("--port", taken.getsockname()[1])
     assert "cannot read the model" in run("--port", 0, "--model", tmp_path / "none.onnx")
+
+
+def test_a_service_whose_workers_cannot_start_ends_with_a_fault(tmp_path: Path) -> None:
+    code = "import sys\nif 'serkit.server.sound_process' in sys.orig_argv: raise SystemExit(1)\n"
+    (tmp_path / "sitecustomize.py").write_text(code)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "serkit.cli", "serve", "--port", "0"], env=os.environ | {"PYTHONPATH": path},
+        check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.endswith("serkit: a worker could not start, and the service ends; what it said stands above.\n")
 
 
 def test_the_server_needs_no_part_of_the_lab() -> None:
