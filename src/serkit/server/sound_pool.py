@@ -1,6 +1,7 @@
 """Processes that read strangers' files, a few at a time, each with a time limit; those that fail are replaced."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -9,6 +10,7 @@ from serkit.server.framing import Message, packed, receive
 
 _START_SECONDS = 60.0  # a model is loaded, on a machine that may be busy
 _BUFFER = 1 << 20  # bytes
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}  # the stack of each would count as its memory
 _JOBS = 2_000  # after which a process makes room for a new one: what a library leaks goes with it
 
 
@@ -136,7 +138,9 @@ class _Process:
         """Start one and wait until it is ready; whatever comes between, no process is left behind."""
         pipe = asyncio.subprocess.PIPE
         spawned = asyncio.ensure_future(
-            asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=_BUFFER)
+            asyncio.create_subprocess_exec(
+                *command, stdin=pipe, stdout=pipe, limit=_BUFFER, env=os.environ | _ONE_THREAD
+            )
         )
         try:
             process = cls(await asyncio.shield(spawned))
