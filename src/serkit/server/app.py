@@ -52,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="serkit", version=serkit.__version__, description=_ABOUT, lifespan=lifespan,
         docs_url=None, redoc_url=None,  # they would load scripts from elsewhere
+        redirect_slashes=False,  # to an address that a Host header makes up
     )  # fmt: skip
     app.state.service = service
     app.include_router(router)

@@ -119,7 +119,7 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(self._threads, action)
 
     def check_open(self) -> None:
-        """Refuse a new stream, and tell whoever asks, while the service is being shut down.
+        """Refuse new work, and tell whoever asks, while the service is being shut down.
 
         Raises:
             Problem: 503.

@@ -21,6 +21,7 @@ class Limits:
         decode_seconds: That decoding a clip may take.
         timeline_seconds: That a timeline may take.
         stall_seconds: That a sender may be silent in the middle of an upload.
+        slowest_rate: Bytes a second that a sender must send on average, after the first ``stall_seconds``.
         requests: Uploads that are in work at once; more are sent away.
         timelines: How many of them may be timelines, which take long and wait for each other.
         uploaded_bytes: Of all of them together.
@@ -37,6 +38,7 @@ class Limits:
     decode_seconds: float = 20.0
     timeline_seconds: float = 300.0
     stall_seconds: float = 20.0
+    slowest_rate: float = 50_000.0
     requests: int = 64
     timelines: int = 8
     uploaded_bytes: int = 256_000_000
