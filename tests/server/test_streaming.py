@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -27,7 +28,7 @@ from serkit.server.service import Service
 from serkit.server.settings import Limits, Settings
 from serkit.server.streaming import Session
 from serkit.types import StreamEvent
-from serving import Running, processes_below, resident_mb, running_service
+from serving import TOKEN, Running, processes_below, resident_mb, running_service
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RATE = 16_000
@@ -339,7 +340,7 @@ def printed(*command: object) -> list[tuple[str, float, str]]:
 
 def test_the_example_in_python_prints_the_events(service: Running) -> None:
     script = EXAMPLES / "stream_client.py"
-    assert len(script.read_text("utf-8").splitlines()) <= 26
+    assert len(script.read_text("utf-8").splitlines()) <= 42
     found = printed(sys.executable, script, EXAMPLES / "loud_fast_high.wav", service.socket_address)
     assert [kind for kind, _ in itertools.groupby(kind for kind, _, _ in found)] == [
         "session.created", "speech.start", "emotion", "utterance.end", "session.closed"
@@ -347,13 +348,38 @@ def test_the_example_in_python_prints_the_events(service: Running) -> None:
     assert found[-2][2] in (*serkit.load().card.classes, "uncertain")
 
 
-def test_the_example_in_javascript_prints_the_same(service: Running) -> None:
+def node_command() -> list[str]:
     node = shutil.which("node")
     flags = ["--experimental-websocket"]
     if not node or subprocess.run([node, *flags, "-e", "WebSocket"], check=False, capture_output=True).returncode:
         pytest.skip("needs Node 20.10 or newer, whose WebSocket is that of browsers")
+    return [node, *flags, str(EXAMPLES / "stream_client.mjs")]
+
+
+def test_the_example_in_javascript_prints_the_same(service: Running) -> None:
     script = EXAMPLES / "stream_client.mjs"
-    assert len(script.read_text("utf-8").splitlines()) <= 26
+    assert len(script.read_text("utf-8").splitlines()) <= 42
     arguments = [EXAMPLES / "loud_fast_high.wav", service.socket_address]
     expected = printed(sys.executable, EXAMPLES / "stream_client.py", *arguments)
-    assert printed(node, *flags, script, *arguments) == expected
+    assert printed(*node_command(), *arguments) == expected
+
+
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_the_examples_say_what_is_wrong(guarded: Running, tmp_path: Path, language: str) -> None:
+    command = [sys.executable, EXAMPLES / "stream_client.py"] if language == "python" else node_command()
+    slow, coarse = tmp_path / "slow.wav", tmp_path / "coarse.wav"
+    soundfile.write(slow, np.zeros(4000), 4000, subtype="PCM_16")
+    soundfile.write(coarse, np.zeros(4000), 8000, subtype="PCM_U8")
+
+    def said(*arguments: object) -> str:
+        words = [*command, *arguments]
+        done = subprocess.run(list(map(str, words)), check=False, capture_output=True, text=True, timeout=30)
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    clip, address = EXAMPLES / "loud_fast_high.wav", guarded.socket_address
+    assert "session.closed" in said(clip, address, TOKEN)
+    assert "the service refused: this service wants a valid token.\n" in said(clip, address)
+    assert "no service answers at ws://127.0.0.1:9" in said(clip, "ws://127.0.0.1:9")
+    assert "error invalid_parameter " in said(slow, address, TOKEN)
+    assert "has 8 bits a sample; this example sends 16." in said(coarse, address)
