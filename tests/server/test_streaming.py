@@ -196,6 +196,7 @@ def test_empty_frames_keep_no_stream_open(service: Running) -> None:
             while time.monotonic() - start < 6:
                 socket.send(b"")
                 time.sleep(0.1)
+        assert time.monotonic() - start < 5
         assert events_of(socket)[-1]["reason"] == "idle"
 
 
