@@ -1,6 +1,7 @@
 """Calls that come together share runs of the model, and nobody notices."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -31,8 +32,10 @@ class SlowSession:
     def __init__(self) -> None:
         self.may_go = threading.Event()
         self.batches: list[list[int]] = []
+        self.is_asked = False
 
     def run(self, names: list[str], feeds: dict[str, Any]) -> list[Any]:
+        self.is_asked = True
         self.may_go.wait(10)
         lengths = feeds["lengths"]
         self.batches.append(lengths.tolist())
@@ -113,6 +116,34 @@ def test_a_failure_is_its_own_callers_alone(slow: BatchingRecognizer, session: S
     answers = ask_all(slow, session, [14, 14, 13, 14])
     assert [answers[0], answers[1], answers[3]] == [14, 14, 14]
     assert isinstance(answers[2], InferenceError)
+
+
+def test_a_fault_beside_the_model_ends_no_runner(slow: BatchingRecognizer, session: SlowSession) -> None:
+    def fail(size: int) -> None:
+        raise OSError("no space for counts")
+
+    session.may_go.set()
+    count, slow.on_batch = slow.on_batch, fail
+    with ThreadPoolExecutor(1) as threads:
+        with pytest.raises(InferenceError, match="no space for counts"):
+            threads.submit(ask, slow, 14).result(5)
+        slow.on_batch = count
+        assert threads.submit(ask, slow, 14).result(5)[0] == 14
+
+
+def test_a_malformed_request_fails_alone(slow: BatchingRecognizer, session: SlowSession) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(ask, slow, 14)
+        while slow._waiting or not session.is_asked:
+            time.sleep(0.001)
+        malformed = threads.submit(slow.run, np.ones(14, np.float32), np.array([14], np.int64))
+        last = threads.submit(ask, slow, 14)
+        while len(slow._waiting) < 2:
+            time.sleep(0.001)
+        session.may_go.set()
+        assert (first.result(5)[0], last.result(5)[0]) == (14, 14)
+        with pytest.raises(InferenceError):
+            malformed.result(5)
 
 
 def test_after_the_end_nobody_waits_for_ever(embedded: Path) -> None:

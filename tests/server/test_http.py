@@ -1,5 +1,6 @@
 """The endpoints, as a client on loopback sees them."""
 
+import asyncio
 import csv
 import io
 import json
@@ -17,7 +18,9 @@ import soundfile
 import serkit
 from serkit.annotations import FORMATS, render
 from serkit.server import examples
+from serkit.server.app import create_app
 from serkit.server.negotiation import MEDIA_TYPES
+from serkit.server.settings import Settings
 from serving import Running
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -265,6 +268,22 @@ def test_the_openapi_documents_examples_fit_its_schemas(client: httpx.Client) ->
 def test_the_examples_have_the_members_of_real_answers(client: httpx.Client) -> None:
     assert send(client, "/v1/predict", CLIP).json().keys() == examples.PREDICTION.keys()
     assert send(client, "/v1/timeline", CLIP).json().keys() == examples.TIMELINE.keys()
+
+
+def test_an_address_is_not_redirected(client: httpx.Client) -> None:
+    check_problem(client.get("/v1/models/"), 404, "not-found")
+
+
+def test_nothing_is_begun_while_the_service_shuts_down(embedded: Path) -> None:
+    async def ask() -> None:
+        app = create_app(Settings())
+        app.state.service.closing.set()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+            for path in ("predict", "timeline"):
+                answer = await client.post(f"/v1/{path}", content=CLIP.read_bytes())
+                check_problem(answer, 503, "shutting-down")
+
+    asyncio.run(ask())
 
 
 def test_a_slot_is_free_again_after_every_kind_of_failure(client: httpx.Client) -> None:

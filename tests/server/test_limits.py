@@ -169,18 +169,85 @@ def test_uploads_take_no_more_memory_together_than_they_may() -> None:
     assert (refusal.value.status, refusal.value.code) == (503, "overloaded")
 
 
+class Trickle(Sender):
+    """A request whose body never stalls and never ends."""
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 10
+            await asyncio.sleep(0.01)
+
+
+def test_a_sender_that_trickles_is_not_waited_for() -> None:
+    async def read() -> None:
+        limits = Limits(stall_seconds=0.1, slowest_rate=50_000)
+        async with asyncio.timeout(2), uploaded(Trickle(), limits, Slots(10**9, "bytes")):
+            raise AssertionError("an upload that has not ended")
+
+    with pytest.raises(Problem) as refusal:
+        asyncio.run(read())
+    assert (refusal.value.status, refusal.value.code) == (408, "upload-stalled")
+
+
+def test_what_is_only_announced_takes_no_room() -> None:
+    async def read() -> None:
+        room = Slots(100, "bytes")
+        limits = Limits(stall_seconds=0.5)
+
+        async def slow() -> None:
+            async with uploaded(Sender(b"RIFF", headers={"content-length": "90"}), limits, room):
+                raise AssertionError("an upload that has not ended")
+
+        waiting = asyncio.ensure_future(slow())
+        await asyncio.sleep(0.1)
+        assert room.taken == 4
+        async with uploaded(Whole(b"x" * 90), limits, room) as sent:
+            assert (len(sent.content), room.taken) == (90, 94)
+        with pytest.raises(Problem) as refusal:
+            async with uploaded(Whole(*[b"x" * 30] * 4), limits, room):
+                raise AssertionError("more than there is room for")
+        assert refusal.value.status == 503
+        with pytest.raises(Problem):
+            await waiting
+        assert room.taken == 0
+
+    asyncio.run(read())
+
+
+class Whole(Sender):
+    """A request whose body is all there."""
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+
+
 def test_timelines_that_wait_leave_room_for_clips(service: Running) -> None:
+    noise = io.BytesIO()
+    soundfile.write(noise, 0.1 * np.random.default_rng(0).standard_normal(60 * 16_000), 16_000, format="WAV")
+    address = f"{service.address}/v1/timeline"
+
+    def listen() -> int:
+        return httpx.post(address, content=noise.getvalue(), params={"vad": False, "hop": 0.1}, timeout=60).status_code
+
+    with ThreadPoolExecutor(2) as threads:
+        slow = [threads.submit(listen) for _ in range(2)]
+        time.sleep(0.3)
+        answer = httpx.post(address, content=CLIP)
+        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+        assert "timelines" in answer.json()["detail"]
+        assert httpx.post(f"{service.address}/v1/predict", content=CLIP).status_code == 200
+        assert [one.result() for one in slow] == [200, 200]
+
+
+def test_recordings_that_are_still_sent_hold_no_timeline(service: Running) -> None:
     host, port = service.address.removeprefix("http://").split(":")
     head = f"POST /v1/timeline HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n\r\nRIFF".encode()
     with ExitStack() as slow:
         for _ in range(2):
-            connection = slow.enter_context(socket.create_connection((host, int(port))))
-            connection.sendall(head)
+            slow.enter_context(socket.create_connection((host, int(port)))).sendall(head)
         time.sleep(0.3)
-        answer = httpx.post(f"{service.address}/v1/timeline", content=CLIP)
-        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
-        assert "timelines" in answer.json()["detail"]
-        assert httpx.post(f"{service.address}/v1/predict", content=CLIP).status_code == 200
+        assert httpx.post(f"{service.address}/v1/timeline", content=CLIP, timeout=30).status_code == 200
 
 
 def test_a_sender_that_goes_away_in_the_middle_is_no_fault(service: Running) -> None:

@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -118,7 +119,7 @@ def test_shutting_down_finishes_what_runs_and_begins_nothing_new(embedded: Path)
         asking.join()
         assert answers[0].status_code == 200
         assert len(answers[0].json()["windows"]) > 200
-        service.process.wait(20)
+        assert service.process.wait(20) == 0
         assert not is_answering(service.address)
     check_gone(below)
 
@@ -146,17 +147,31 @@ def test_a_service_whose_first_process_is_killed_leaves_nothing_behind(embedded:
         check_gone(below)
 
 
-def test_uploads_leave_no_file(service: Running, tmp_path: Path) -> None:
+def test_uploads_leave_no_file(service: Running) -> None:
     def files_of(pid: int) -> list[str]:
         return [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()]
 
-    content = long_recording()
-    with httpx.Client(base_url=service.address, timeout=60) as client:
-        for _ in range(2):
-            client.post("/v1/timeline", files={"file": ("secret-name.wav", content)}, params={"hop": 5})
-    opened = [name for pid in processes_below(service.process.pid) for name in files_of(pid) if "/tmp" in name]
-    assert not [name for name in opened if "serkit-metrics" not in name]
-    assert not list(Path("/tmp").rglob("*secret-name*"))
+    def check() -> None:
+        opened = [name for pid in processes_below(service.process.pid) for name in files_of(pid) if "/tmp" in name]
+        assert not [name for name in opened if "serkit-metrics" not in name]
+        assert not list(Path("/tmp").rglob("*secret-name*"))
+
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="secret-name.wav"\r\n\r\n'
+        + long_recording(50)[:1_600_000]  # more than a form's file usually has in memory
+    )
+    head = (
+        "POST /v1/timeline?hop=5 HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        f"Content-Length: {len(body) + 9}\r\n\r\n"
+    )
+    host, port = service.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as slow:
+        slow.sendall(head.encode() + body)
+        time.sleep(0.5)
+        check()  # while most of it is there
+        slow.sendall(b"\r\n--x--\r\n")
+        assert b" 422 " in slow.recv(4096)  # it is cut off
+    check()
 
 
 def test_a_client_that_goes_away_ends_the_work_on_its_recording(service: Running) -> None:
@@ -187,6 +202,18 @@ def test_what_cannot_be_served_is_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert "Address already in use; see --host, --port." in run("--port", taken.getsockname()[1])
     assert "cannot read the model" in run("--port", 0, "--model", tmp_path / "none.onnx")
+
+
+def test_a_service_whose_workers_cannot_start_ends_with_a_fault(tmp_path: Path) -> None:
+    code = "import sys\nif 'serkit.server.sound_process' in sys.orig_argv: raise SystemExit(1)\n"
+    (tmp_path / "sitecustomize.py").write_text(code)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "serkit.cli", "serve", "--port", "0"], env=os.environ | {"PYTHONPATH": path},
+        check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.endswith("serkit: a worker could not start, and the service ends; what it said stands above.\n")
 
 
 def test_the_server_needs_no_part_of_the_lab() -> None:

@@ -1,16 +1,20 @@
 """Who may come in."""
 
+import asyncio
 import base64
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from starlette.responses import Response
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from serkit.errors import RecipeError
-from serkit.server.settings import Settings, check_origins, digest, read_tokens
+from serkit.server.security import Guard, SecurityHeaders
+from serkit.server.settings import Limits, Settings, check_origins, digest, read_tokens
 from serving import OTHER_ORIGIN, TOKEN, Running
 
 STREAM = "/v1/stream?sampling_rate=16000"
@@ -50,6 +54,62 @@ def test_a_stream_wants_the_token_in_a_header_or_among_its_subprotocols(guarded:
         assert socket.subprotocol == "serkit.v1"  # the token is not sent back
     with pytest.raises(InvalidStatus), connect(address, subprotocols=["serkit.v1", "serkit.token.%%%"]):
         pass
+    named = {"sec-websocket-protocol": "serkit.v1, serkit.token.\xe9".encode("latin-1")}
+    assert httpx.get(guarded.address + "/v1/stream", headers=named).status_code == 401
+
+
+def test_an_origin_that_is_no_address_is_another_one(service: Running) -> None:
+    for path in ("/v1/models", "/", "/v1/stream"):
+        answer = httpx.get(service.address + path, headers={"origin": "http://["})
+        assert (answer.status_code, answer.json()["code"]) == (403, "foreign-origin")
+    with pytest.raises(InvalidStatus) as refusal, connect(service.socket_address + STREAM, origin="http://["):
+        pass
+    assert refusal.value.response.status_code == 403
+
+
+async def broken(*_: object) -> None:
+    raise RuntimeError("a bug")
+
+
+def ask(app: Any, path: str = "/v1/models", **headers: str) -> httpx.Response:
+    """Ask an application without a network."""
+
+    async def get() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+            return await client.get(path, headers=headers)
+
+    return asyncio.run(get())
+
+
+def test_a_fault_of_ours_is_a_problem_with_the_headers_of_all_answers() -> None:
+    counted: list[str] = []
+    answer = ask(SecurityHeaders(broken, counted.append))
+    assert (answer.status_code, answer.json()["code"], counted) == (500, "internal-error", ["internal-error"])
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "a bug" not in answer.text
+
+
+def test_whoever_guesses_tokens_has_to_wait() -> None:
+    limits = Limits(rate=1.0, burst=3)
+    for path in ("/v1/models", "/metrics"):
+        guard = Guard(answering, Settings(tokens=frozenset([digest(TOKEN)]), limits=limits), lambda code: None)
+        found = [ask(guard, path, authorization=f"Bearer {number}").status_code for number in range(5)]
+        assert found == [401, 401, 401, 429, 429]
+        assert ask(guard, path, authorization=f"Bearer {TOKEN}").status_code == 429
+
+
+async def answering(scope: Any, receive: Any, send: Any) -> None:
+    await Response("yes")(scope, receive, send)
+
+
+def test_where_others_reach_it_without_a_token_it_has_the_names_that_it_was_given() -> None:
+    settings = Settings(host="0.0.0.0", allowed_hosts=("serkit.example",), origins=("https://page.example",))
+    for known in ("serkit.example:8000", "192.0.2.7", "[2001:db8::1]:80", "localhost", "page.example"):
+        assert ask(Guard(answering, settings, lambda code: None), host=known).status_code == 200
+    for other in ("evil.example", "serkit.example.evil", ""):
+        assert ask(Guard(answering, settings, lambda code: None), host=other).status_code == 421
+    with_token = Settings(host="0.0.0.0", tokens=frozenset([digest(TOKEN)]))
+    assert ask(Guard(answering, with_token, lambda code: None), "/", host="any.example").status_code == 200
 
 
 def test_pages_of_other_origins_are_refused_but_for_those_that_were_allowed(guarded: Running) -> None:
@@ -90,7 +150,10 @@ def test_another_name_for_this_machine_is_refused(service: Running) -> None:
 def test_it_listens_on_this_machine_alone_unless_told() -> None:
     assert Settings().host == "127.0.0.1"
     assert Settings().is_local
-    assert not Settings(host="0.0.0.0").is_local
+    for host in ("localhost", "127.0.0.2", "::1"):
+        assert Settings(host=host).is_local
+    for host in ("0.0.0.0", "::", "192.0.2.1", "serkit.example"):
+        assert not Settings(host=host).is_local
 
 
 def test_tokens_are_kept_as_digests(tmp_path: Path) -> None:

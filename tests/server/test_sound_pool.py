@@ -17,7 +17,12 @@ import soundfile
 import bare
 from serkit.server import sound_pool
 from serkit.server.framing import Message
-from serkit.server.sound_pool import SoundPool, SoundProcessError, SoundTimeoutError
+from serkit.server.problems import Problem
+from serkit.server.service import Service
+from serkit.server.settings import Settings
+from serkit.server.sound_pool import SoundPool, SoundProcessError, SoundStartError, SoundTimeoutError
+from serkit.server.uploads import Sent
+from serving import processes_below
 
 CLIP = Path(__file__).parents[2] / "examples" / "stereo_44100.flac"
 REQUEST = Message({"name": "a.flac", "most": 60.0}, CLIP.read_bytes())
@@ -113,7 +118,7 @@ assert "M4A" not in accepted_formats()
 
 def test_a_process_may_write_no_file_and_leave_no_core() -> None:
     code = """
-import resource, tempfile
+import resource, sys, tempfile
 from serkit.server.isolation import give_up_resources
 give_up_resources(memory=1 << 30)
 try:
@@ -128,12 +133,13 @@ try:
     print("allocated")
 except MemoryError:
     print("refused")
+print(open("/proc/self/oom_score_adj").read() if sys.platform == "linux" else "1000")
 """
     done = subprocess.run(
         [sys.executable, "-c", f"import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n{code}"],
         check=False, capture_output=True, text=True,
     )  # fmt: skip
-    assert done.stdout.split() == ["refused", "refused"], done.stderr
+    assert done.stdout.split() == ["refused", "refused", "1000"], done.stderr
 
 
 @pytest.mark.usefixtures("impostors")
@@ -188,6 +194,45 @@ def test_a_request_that_nobody_waits_for_ends_its_process() -> None:
     with pytest.raises(ProcessLookupError):
         os.kill(before.head["pid"], 0)
     assert after.head["name"] == "y"
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.05])  # while it is forked, and while it loads
+def test_a_request_that_is_given_up_while_its_process_starts_leaves_none_behind(wait: float) -> None:
+    async def work() -> None:
+        pool = SoundPool(1)
+        for _ in range(3):
+            task = asyncio.ensure_future(pool.ask(REQUEST, seconds=20))
+            await asyncio.sleep(wait)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        await asyncio.sleep(0.5)
+        assert processes_below(os.getpid()) == before
+        assert (await pool.ask(REQUEST, seconds=20)).head == {"sampling_rate": 44_100}
+        await pool.stop()
+
+    before = processes_below(os.getpid())
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("command", [("/nonexistent",), (sys.executable, "-c", "print('x' * 99)"), ("/bin/false",)])
+def test_a_process_that_cannot_start_is_not_the_files_fault(embedded: Path, command: tuple[str, ...]) -> None:
+    async def work() -> None:
+        service = Service(Settings())
+        service._decoders._command = command
+        await service.check_ready()
+        with pytest.raises(SoundStartError):
+            await service._decoders.ask(REQUEST, seconds=5)
+        for refused in (service.predict(Sent("a.flac", b"x")), service.check_ready()):
+            with pytest.raises(Problem) as refusal:
+                await refused
+            assert (refusal.value.status, refusal.value.code) == (503, "no-process")
+            assert refusal.value.headers["Retry-After"]
+        service._decoders._command = SoundPool(0)._command
+        await service.check_ready()  # once it can be started again, also without a request
+        await service._decoders.stop()
+
+    asyncio.run(work())
 
 
 @pytest.mark.usefixtures("impostors")

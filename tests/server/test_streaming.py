@@ -1,8 +1,10 @@
 """Streams over a WebSocket: the events of the recogniser's own stream, and an end that is always explained."""
 
+import asyncio
 import itertools
 import json
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -14,18 +16,24 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 import serkit
 from raw_websocket import frame, handshake, send_malformed
-from serkit.server.protocol import EventWriter
+from serkit.errors import InferenceError
+from serkit.server.protocol import EventWriter, StreamQuery
+from serkit.server.service import Service
+from serkit.server.settings import Limits, Settings
+from serkit.server.streaming import Session
 from serkit.types import StreamEvent
-from serving import Running, processes_below, resident_mb, running_service
+from serving import TOKEN, Running, processes_below, resident_mb, running_service
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RATE = 16_000
+LONG_QUERY = "sampling_rate=1000&vad=false&hop=0.1"  # of which a message holds nine minutes
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +148,7 @@ def test_what_is_no_message_ends_the_stream_with_a_reason(
     assert closed(service, *messages)[:2] == (error, code)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e10])
 def test_samples_that_are_no_numbers_end_the_stream(service: Running, value: float) -> None:
     frame = np.array([0, value], "<f4").tobytes()
     assert closed(service, frame, query="sampling_rate=16000&encoding=pcm_f32le")[:2] == ("bad_frame", 1003)
@@ -151,7 +159,7 @@ def test_samples_that_are_no_numbers_end_the_stream(service: Running, value: flo
     [
         "", "sampling_rate=0", "sampling_rate=1e9", "sampling_rate=x", "sampling_rate=16000&encoding=mp3",
         "sampling_rate=16000&model=/etc/passwd", "sampling_rate=16000&hop=nan", "sampling_rate=16000&window=1e9",
-        "sampling_rate=4000", "sampling_rate=16000&channels=0",
+        "sampling_rate=4000", "sampling_rate=16000&channels=0", "sampling_rate=16000&window=60&hop=0.1",
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_told_before_any_sound(service: Running, query: str) -> None:
@@ -161,11 +169,15 @@ def test_a_wrong_parameter_is_told_before_any_sound(service: Running, query: str
 
 
 def test_a_message_that_is_too_large_closes_the_connection(service: Running) -> None:
-    with open_stream(service) as socket:
-        with suppress(ConnectionClosed):
-            socket.send(b"\0" * 2_000_000)
-        events_of(socket)
-        assert socket.close_code == 1009
+    head = b"\x82\xff" + struct.pack(">Q", 2_000_000) + bytes(4)
+    with handshake(service, "sampling_rate=16000") as raw:  # which sends no more of it, else the answer may be lost
+        raw.settimeout(10)
+        raw.recv(100)  # it is open
+        raw.sendall(head)
+        found = b""
+        while piece := raw.recv(4096):
+            found += piece
+        assert struct.pack(">H", 1009) in found[found.rindex(b"\x88") :]
 
 
 def test_an_idle_stream_is_closed_and_told_why(service: Running, talk: NDArray[np.int16]) -> None:
@@ -175,6 +187,84 @@ def test_an_idle_stream_is_closed_and_told_why(service: Running, talk: NDArray[n
     assert 2 <= time.monotonic() - start < 6  # the service of these tests waits for 2 s
     assert [event["type"] for event in events][-2:] == ["utterance.end", "session.closed"]  # what was said is answered
     assert events[-1]["reason"] == "idle"
+
+
+def test_empty_frames_keep_no_stream_open(service: Running) -> None:
+    with open_stream(service) as socket:
+        start = time.monotonic()
+        with suppress(ConnectionClosed):
+            while time.monotonic() - start < 6:
+                socket.send(b"")
+                time.sleep(0.1)
+        assert time.monotonic() - start < 5
+        assert events_of(socket)[-1]["reason"] == "idle"
+
+
+def test_a_client_that_leaves_ends_the_work_on_a_long_message(service: Running) -> None:
+    with handshake(service, LONG_QUERY) as raw:
+        raw.recv(100)  # it is open
+        raw.sendall(frame(bytes(1 << 20)))
+        time.sleep(0.5)
+        assert "serkit_sessions 1.0" in httpx.get(f"{service.address}/metrics").text
+    start = time.monotonic()
+    wait_for_room(service)
+    assert time.monotonic() - start < 3
+
+
+class Socket:
+    """A client that sends a tenth of a second every now and then."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.code = 0
+
+    async def receive(self) -> dict[str, Any]:
+        await asyncio.sleep(0.05)
+        return {"type": "websocket.receive", "bytes": bytes(160)}
+
+    async def send_text(self, text: str) -> None:
+        self.events.append(json.loads(text))
+
+    async def close(self, code: int, reason: str) -> None:
+        self.code = code
+
+
+def serve_alone(limits: Limits, *, fault: Exception | None = None) -> tuple[Service, Socket]:
+    """Serve a stream without a network."""
+
+    def fail(samples: NDArray[Any]) -> None:
+        assert fault
+        raise fault
+
+    async def run() -> tuple[Service, Socket]:
+        service, socket = Service(Settings(limits=limits)), Socket()
+        session = Session(socket, service, StreamQuery(sampling_rate=16_000))
+        if fault:
+            session._stream.push = fail
+        await asyncio.wait_for(session.run(), 10)
+        return service, socket
+
+    return asyncio.run(run())
+
+
+def test_a_stream_of_little_sound_does_not_last_for_ever(embedded: Path) -> None:
+    _, socket = serve_alone(Limits(session_seconds=0.2))
+    assert [event.get("code") for event in socket.events[1:]] == ["too_long", None]
+    assert socket.events[-1]["duration"] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"), [(InferenceError("memory."), "model_failed"), (RuntimeError("a bug"), "internal_error")]
+)
+def test_a_fault_of_ours_is_told_as_ours(embedded: Path, fault: Exception, error: str) -> None:
+    service, socket = serve_alone(Limits(), fault=fault)
+    assert socket.events[-2]["code"] == error
+    assert socket.events[-1]["reason"] == "error"
+    assert socket.code == 1011
+    assert b'serkit_streams_total{reason="error"} 1.0' in service.metrics.render()
+    assert (b'serkit_errors_total{code="internal-error"} 1.0' in service.metrics.render()) is (
+        error == "internal_error"
+    )
 
 
 def test_one_stream_too_many_is_refused_with_a_time_to_come_again(service: Running) -> None:
@@ -236,7 +326,17 @@ def test_streams_are_told_when_the_service_shuts_down(embedded: Path, talk: NDAr
         assert events[-1]["reason"] == "shutdown"
         assert "utterance.end" in [event["type"] for event in events]
         assert socket.close_code == 1001
-        assert service.process.wait(20) is not None
+        assert service.process.wait(20) == 0
+
+
+def test_a_stream_that_is_busy_is_told_too(embedded: Path) -> None:
+    with running_service() as service, open_stream(service, LONG_QUERY) as socket:
+        socket.send(bytes(1 << 20))
+        time.sleep(0.5)
+        service.process.terminate()
+        assert events_of(socket)[-1]["reason"] == "shutdown"
+        assert socket.close_code == 1001
+        assert service.process.wait(5) == 0
 
 
 def printed(*command: object) -> list[tuple[str, float, str]]:
@@ -248,7 +348,7 @@ def printed(*command: object) -> list[tuple[str, float, str]]:
 
 def test_the_example_in_python_prints_the_events(service: Running) -> None:
     script = EXAMPLES / "stream_client.py"
-    assert len(script.read_text("utf-8").splitlines()) <= 26
+    assert len(script.read_text("utf-8").splitlines()) <= 42
     found = printed(sys.executable, script, EXAMPLES / "loud_fast_high.wav", service.socket_address)
     assert [kind for kind, _ in itertools.groupby(kind for kind, _, _ in found)] == [
         "session.created", "speech.start", "emotion", "utterance.end", "session.closed"
@@ -256,13 +356,38 @@ def test_the_example_in_python_prints_the_events(service: Running) -> None:
     assert found[-2][2] in (*serkit.load().card.classes, "uncertain")
 
 
-def test_the_example_in_javascript_prints_the_same(service: Running) -> None:
+def node_command() -> list[str]:
     node = shutil.which("node")
     flags = ["--experimental-websocket"]
     if not node or subprocess.run([node, *flags, "-e", "WebSocket"], check=False, capture_output=True).returncode:
         pytest.skip("needs Node 20.10 or newer, whose WebSocket is that of browsers")
+    return [node, *flags, str(EXAMPLES / "stream_client.mjs")]
+
+
+def test_the_example_in_javascript_prints_the_same(service: Running) -> None:
     script = EXAMPLES / "stream_client.mjs"
-    assert len(script.read_text("utf-8").splitlines()) <= 26
+    assert len(script.read_text("utf-8").splitlines()) <= 42
     arguments = [EXAMPLES / "loud_fast_high.wav", service.socket_address]
     expected = printed(sys.executable, EXAMPLES / "stream_client.py", *arguments)
-    assert printed(node, *flags, script, *arguments) == expected
+    assert printed(*node_command(), *arguments) == expected
+
+
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_the_examples_say_what_is_wrong(guarded: Running, tmp_path: Path, language: str) -> None:
+    command = [sys.executable, EXAMPLES / "stream_client.py"] if language == "python" else node_command()
+    slow, coarse = tmp_path / "slow.wav", tmp_path / "coarse.wav"
+    soundfile.write(slow, np.zeros(4000), 4000, subtype="PCM_16")
+    soundfile.write(coarse, np.zeros(4000), 8000, subtype="PCM_U8")
+
+    def said(*arguments: object) -> str:
+        words = [*command, *arguments]
+        done = subprocess.run(list(map(str, words)), check=False, capture_output=True, text=True, timeout=30)
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    clip, address = EXAMPLES / "loud_fast_high.wav", guarded.socket_address
+    assert "session.closed" in said(clip, address, TOKEN)
+    assert "the service refused: this service wants a valid token.\n" in said(clip, address)
+    assert "no service answers at ws://127.0.0.1:9" in said(clip, "ws://127.0.0.1:9")
+    assert "error invalid_parameter " in said(slow, address, TOKEN)
+    assert "has 8 bits a sample; this example sends 16." in said(coarse, address)

@@ -156,7 +156,8 @@ def _drawing(timeline: Timeline, *, has_audio: bool) -> str:
     tools = (
         '<button id="out" type="button" aria-label="Zoom out" title="Zoom out">&minus;</button>'
         '<button id="in" type="button" aria-label="Zoom in" title="Zoom in">+</button>'
-        '<button id="fit" type="button" title="Show all">Fit</button><output id="time">0:00.0</output>'
+        '<button id="fit" type="button" title="Show all">Fit</button>'
+        '<span id="time" role="timer" aria-live="off">0:00.0</span>'
     )
     slider = (
         f'<div id="view" class="scroll fitted" role="slider" tabindex="0" aria-label="Position in the recording" '

@@ -2,7 +2,7 @@
 
 SCRIPT = r"""
 "use strict";
-function showTimeline(data) {
+function showTimeline(data, signal) {  // signal: aborted where another one takes its place
 const $ = (id) => document.getElementById(id);
 const audio = $("audio"), view = $("view"), spacer = $("spacer"), canvas = $("canvas"), cursor = $("cursor");
 const pen = canvas.getContext("2d");
@@ -331,7 +331,7 @@ if (audio) {
   const settle = () => { if (audio.paused) follow(); };
   for (const change of ["seeked", "pause", "timeupdate"]) audio.addEventListener(change, settle);
 }
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", wait);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", wait, { signal });
 build();
 addRows();
 new ResizeObserver(() => setZoom(zoom)).observe(view);

@@ -19,7 +19,7 @@ a { color: var(--link); }
   border-radius: .4rem; background: var(--on-warn); color: var(--warn); font-size: .925rem; }
 audio { display: block; width: 100%; margin: 1rem 0 .25rem; }
 .tools { display: flex; align-items: center; gap: .4rem; margin: 1rem 0 .4rem; }
-.tools output { margin-left: auto; font-variant-numeric: tabular-nums; font-weight: 600; white-space: nowrap; }
+.tools #time { margin-left: auto; font-variant-numeric: tabular-nums; font-weight: 600; white-space: nowrap; }
 button { min-width: 2.25rem; min-height: 2.25rem; padding: .2rem .7rem; border: 1px solid var(--grid);
   border-radius: .4rem; background: var(--card); color: var(--ink); font: inherit; cursor: pointer; }
 button:hover:not(:disabled) { border-color: var(--muted); }

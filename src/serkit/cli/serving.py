@@ -28,6 +28,9 @@ def serve(
     token_file: Annotated[
         Path | None, typer.Option(help="A file of tokens, one a line; a client must send one of them.")
     ] = None,
+    allowed_host: Annotated[
+        list[str] | None, typer.Option(help="A name by which the service is reached: serkit.example.org; repeat.")
+    ] = None,
     origin: Annotated[
         list[str] | None, typer.Option(help="Another web page that may use the service: https://example.org; repeat.")
     ] = None,
@@ -71,6 +74,7 @@ def serve(
     )  # fmt: skip
     settings = Settings(
         host=host, port=port, model=model, workers=workers, origins=check_origins(origin or ()),
+        allowed_hosts=tuple(name.lower() for name in allowed_host or ()),
         tokens=read_tokens(token_file) if token_file else frozenset(), trusted_proxies=tuple(trusted_proxy or ()),
         is_logging_requests=access_log, limits=limits,
     )  # fmt: skip

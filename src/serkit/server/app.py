@@ -52,18 +52,23 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="serkit", version=serkit.__version__, description=_ABOUT, lifespan=lifespan,
         docs_url=None, redoc_url=None,  # they would load scripts from elsewhere
+        redirect_slashes=False,  # to an address that a Host header makes up
     )  # fmt: skip
     app.state.service = service
     app.include_router(router)
     app.include_router(page_router())
     _tell_problems(app, service)
-    app.add_middleware(Guard, settings=settings, on_problem=lambda code: service.metrics.errors.labels(code).inc())
+
+    def count(code: str) -> None:
+        service.metrics.errors.labels(code).inc()
+
+    app.add_middleware(Guard, settings=settings, on_problem=count)
     if settings.origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.origins, allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"], expose_headers=["Retry-After"],
         )  # fmt: skip
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, on_problem=count)
     app.add_middleware(MetricsMiddleware, metrics=service.metrics)
     return app
 
@@ -92,10 +97,6 @@ def _tell_problems(app: FastAPI, service: Service) -> None:
     @app.exception_handler(ClientDisconnect)  # Starlette's, in the middle of an upload
     async def of_gone(request: Request, error: Exception) -> Response:
         return Response(status_code=_GONE)
-
-    @app.exception_handler(Exception)
-    async def of_fault(request: Request, error: Exception) -> Response:
-        return tell(Problem(500, "internal-error", "the service failed; whoever runs it finds the reason in its log."))
 
 
 def _place(location: Sequence[Any]) -> str:

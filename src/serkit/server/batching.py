@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serkit.card import Card
-from serkit.errors import InferenceError
+from serkit.errors import InferenceError, SerkitError
 from serkit.runtime.recognizer import Recognizer
 from serkit.types import SEX_VALUES, FloatArray
 
@@ -78,13 +78,13 @@ class BatchingRecognizer(Recognizer):
 
     def _work(self) -> None:
         while batch := self._next():
-            self.on_batch(sum(len(request.lengths) for request in batch))
             try:
+                self.on_batch(sum(len(request.lengths) for request in batch))
                 self._answer(batch)
             except Exception as error:
                 for request in batch:
                     if len(batch) == 1:
-                        request.answer.set_exception(error)
+                        _fail(request, error)
                     else:  # the fault of one is not that of the others
                         self._answer_alone(request)
 
@@ -92,7 +92,7 @@ class BatchingRecognizer(Recognizer):
         try:
             self._answer([request])
         except Exception as error:
-            request.answer.set_exception(error)
+            _fail(request, error)
 
     def _next(self) -> list[_Request]:
         """Wait for requests; return those that fit into one run, and none at the end."""
@@ -100,23 +100,29 @@ class BatchingRecognizer(Recognizer):
             self._change.wait_for(lambda: self._waiting or not self._is_open)
             if not self._waiting:
                 return []
-            chosen = [self._waiting.popleft()]
-            least = 1.0 if self.card.needs_equal_lengths else _ALIKE
-            shortest = longest = chosen[0].waveform.shape[1]
-            count, most = len(chosen[0].lengths), _AT_ONCE * self.card.sampling_rate
-            left: deque[_Request] = deque()
-            while self._waiting:
-                request = self._waiting.popleft()
-                low, high = min(shortest, request.waveform.shape[1]), max(longest, request.waveform.shape[1])
-                if low >= least * high and (count + len(request.lengths)) * high <= most:
-                    chosen.append(request)
-                    shortest, longest, count = low, high, count + len(request.lengths)
-                else:
-                    left.append(request)
-            self._waiting = left
-            if left:
+            first = self._waiting.popleft()
+            try:
+                chosen, self._waiting = self._divide(first)
+            except Exception:  # one of them is malformed, and fails when it is answered, alone
+                chosen = [first]
+            if self._waiting:
                 self._change.notify()
             return chosen
+
+    def _divide(self, first: _Request) -> tuple[list[_Request], deque[_Request]]:
+        """Return what goes into one run with a request, and what is to wait."""
+        chosen, left = [first], deque[_Request]()
+        least = 1.0 if self.card.needs_equal_lengths else _ALIKE
+        shortest = longest = first.waveform.shape[1]
+        count, most = len(first.lengths), _AT_ONCE * self.card.sampling_rate
+        for request in self._waiting:
+            low, high = min(shortest, request.waveform.shape[1]), max(longest, request.waveform.shape[1])
+            if low >= least * high and (count + len(request.lengths)) * high <= most:
+                chosen.append(request)
+                shortest, longest, count = low, high, count + len(request.lengths)
+            else:
+                left.append(request)
+        return chosen, left
 
     def _answer(self, batch: list[_Request]) -> None:
         longest = max(request.waveform.shape[1] for request in batch)
@@ -131,3 +137,12 @@ class BatchingRecognizer(Recognizer):
             end = start + len(request.lengths)
             request.answer.set_result((probabilities[start:end], embeddings[start:end]))
             start = end
+
+
+def _fail(request: _Request, error: Exception) -> None:
+    if not isinstance(error, SerkitError):
+        fault = InferenceError(f"the model could not be run: {error}.")
+        fault.__cause__ = error
+        error = fault
+    if not request.answer.done():
+        request.answer.set_exception(error)

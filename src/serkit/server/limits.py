@@ -31,13 +31,35 @@ class Slots:
         Raises:
             Problem: 503, if there are not so many.
         """
+        with self.take_more() as take:
+            take(count)
+            yield
+
+    @contextmanager
+    def take_more(self) -> Iterator[Callable[[int], None]]:
+        """Yield what takes so many more each time, as :meth:`take` does; all are given back at the end."""
+        held = 0
+
+        def take(count: int) -> None:
+            nonlocal held
+            self.check(count)
+            held += count
+            self._change(count)
+
+        try:
+            yield take
+        finally:
+            if held:
+                self._change(-held)
+
+    def check(self, count: int = 1) -> None:
+        """Look whether so many are free now.
+
+        Raises:
+            Problem: 503, if they are not.
+        """
         if self.taken + count > self._most:
             raise busy(f"the service is busy: {self._what} are at their limit.")
-        self._change(count)
-        try:
-            yield
-        finally:
-            self._change(-count)
 
     def _change(self, count: int) -> None:
         self.taken += count

@@ -15,9 +15,10 @@ from serkit.types import StreamEvent
 VERSION = 1
 _TYPES: dict[str, np.dtype[Any]] = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le": np.dtype("<f4")}
 _MOST_CHANNELS = 8
+_MOST_OVERLAP = 30  # hops in a window: each second of sound goes through the model so often
 
 Reason = Literal["client", "idle", "limit", "error", "shutdown", "slow"]
-CLOSE_CODES: dict[str, int] = {  # of RFC 6455, section 7.4.1, and the registry of WebSocket close codes
+_CLOSE_CODES: dict[str, int] = {  # of RFC 6455, section 7.4.1, and the registry of WebSocket close codes
     "client": 1000,
     "idle": 1008,
     "limit": 1008,
@@ -25,6 +26,7 @@ CLOSE_CODES: dict[str, int] = {  # of RFC 6455, section 7.4.1, and the registry 
     "error": 1003,
     "shutdown": 1001,
 }
+_CODES_OF_ERRORS = {"invalid_parameter": 1008, "model_failed": 1011, "internal_error": 1011}
 
 
 class StreamQuery(BaseModel):
@@ -59,6 +61,11 @@ class ProtocolError(Exception):
         self.code, self.message = code, message
 
 
+def close_code(reason: Reason, error: str | None = None) -> int:
+    """Return with what a WebSocket closes: by the error's code, or else by the reason."""
+    return _CODES_OF_ERRORS.get(error or "", _CLOSE_CODES[reason])
+
+
 def read_query(query: dict[str, str]) -> StreamQuery:
     """Read the query of a stream.
 
@@ -66,11 +73,16 @@ def read_query(query: dict[str, str]) -> StreamQuery:
         ProtocolError: If a parameter is missing, unknown or out of range.
     """
     try:
-        return StreamQuery.model_validate(query)
+        read = StreamQuery.model_validate(query)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"])) or "the query"
         raise ProtocolError("invalid_parameter", f"{name}: {first['msg'].rstrip('.')}.") from error
+    if read.window > _MOST_OVERLAP * read.hop * (1 + 1e-9):
+        raise ProtocolError(
+            "invalid_parameter", f"window: {read.window:g} s are more than {_MOST_OVERLAP} hops of {read.hop:g} s."
+        )
+    return read
 
 
 def samples_of(frame: bytes, query: StreamQuery) -> NDArray[Any]:

@@ -70,6 +70,7 @@ async def predict(
         set_of = partial(service.recognizer.classes_within, coverage=coverage)
         classes = dict.fromkeys(service.recognizer.card.classes, 1.0)
         _checked(lambda: classes_within(service.recognizer.card, classes, coverage))
+    service.check_open()
     with service.uploads.take():
         async with uploaded(request, service.settings.limits, service.room) as sent:
             work = service.predict(sent, reject=not forced, threshold=threshold)
@@ -128,9 +129,12 @@ async def timeline(
     settings = {
         "window": window, "hop": hop, "vad": vad, "channels": channels, "smooth": smooth, "threshold": threshold,
     }  # fmt: skip
-    with service.uploads.take(), service.timelines.take():
+    service.check_open()
+    service.timelines.check()
+    with service.uploads.take():
         async with uploaded(request, service.settings.limits, service.room) as sent:
-            documents = await unless_gone(request, service.timeline(sent, settings, forms))
+            with service.timelines.take():  # not before: who sends slowly keeps nobody waiting
+                documents = await unless_gone(request, service.timeline(sent, settings, forms))
     if len(forms) == 1:
         return Response(documents[forms[0]], media_type=MEDIA_TYPES[forms[0]])
     return Response(
@@ -196,9 +200,9 @@ async def healthz() -> State:
 
 @router.get("/readyz", summary="Say whether work is taken on", responses=problems(403, 421, 503))
 async def readyz(request: Request) -> State:
-    """Answer with 200 where the model is loaded and the service is not shutting down, else with 503."""
+    """Answer with 200 where the model is loaded and sound can be read, else, and while shutting down, with 503."""
     service = service_of(request)
-    service.check_open()
+    await service.check_ready()
     return State(status="ready")
 
 

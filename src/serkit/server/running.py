@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from serkit.server.streaming import LONGEST_MESSAGE
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from uvicorn import Config
 
 _GRACE_SECONDS = 320  # for requests that run when the service ends: a timeline may take 300 s
 _BACKLOG = 1024
@@ -33,26 +35,42 @@ def serve(settings: Settings, *, on_start: Callable[[str], None] = lambda addres
         on_start: Called with the address, once it is listened at.
 
     Raises:
-        RecipeError: If the address cannot be listened at.
+        RecipeError: If the address cannot be listened at, or a worker cannot start.
         ModelFileError: If the model cannot be read.
     """
     with _listening(settings) as sock, _metrics_folder():
         from uvicorn import Config
-        from uvicorn.supervisors import Multiprocess
 
         from serkit.runtime.recognizer import Recognizer
 
         Recognizer.load(settings.model, threads=1)  # what is wrong with it shows here, not in each worker
         config = Config(
             partial(_create_worker, settings), factory=True, workers=settings.workers, lifespan="on",
-            ws="websockets-sansio", ws_max_size=LONGEST_MESSAGE, ws_per_message_deflate=False,
+            http="h11", ws="websockets-sansio", ws_max_size=LONGEST_MESSAGE, ws_per_message_deflate=False,
             ws_ping_interval=None,  # a pong stands behind sound that waits; who is silent is closed as idle anyway
             proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=list(settings.trusted_proxies),
             server_header=False, access_log=settings.is_logging_requests, log_level="info", log_config=_LOG,
             timeout_graceful_shutdown=_GRACE_SECONDS, timeout_worker_healthcheck=_HEALTH_SECONDS,
         )  # fmt: skip
         on_start(_address(settings.host, sock))
-        Multiprocess(config, sockets=[sock]).run()
+        if not _supervise(config, sock):
+            raise RecipeError("a worker could not start, and the service ends; what it said stands above.")
+
+
+def _supervise(config: "Config", sock: socket.socket) -> bool:
+    """Run workers until a signal ends them; say whether one did."""
+    from uvicorn.supervisors import Multiprocess
+
+    class Supervisor(Multiprocess):
+        is_told = False
+
+        def handle_signals(self) -> None:
+            self.is_told |= not {signal.SIGINT, signal.SIGTERM}.isdisjoint(self.signal_queue)
+            super().handle_signals()
+
+    supervisor = Supervisor(config, sockets=[sock])
+    supervisor.run()
+    return supervisor.is_told or bool(supervisor.signal_queue)
 
 
 class Quiet(logging.Filter):

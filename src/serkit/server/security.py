@@ -1,17 +1,16 @@
 """Who may come in: hosts, origins, tokens and rate are checked before anything else; headers go onto every answer."""
 
 import base64
-import binascii
 import hmac
+import logging
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serkit.server.limits import RateLimiter
 from serkit.server.problems import Problem
-from serkit.server.settings import LOOPBACK, Settings, digest
+from serkit.server.settings import Settings, address_of, digest
 
 SUBPROTOCOL = "serkit.v1"
 TOKEN_PREFIX = "serkit.token."  # noqa: S105 (no token) - browsers can name no header for a WebSocket
@@ -29,26 +28,43 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_log = logging.getLogger("uvicorn.error")
 _GUARDED = ("/v1/", "/metrics")  # what tokens protect; the page and the probes say nothing that is secret
 
 
 class SecurityHeaders:
-    """Puts headers onto every answer; what no one has said otherwise of is not to be kept."""
+    """Puts headers onto every answer, also where the service failed; what no one has said otherwise of is not kept.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    Args:
+        app: Behind it.
+        on_problem: Called with the code of each failure.
+    """
+
+    def __init__(self, app: ASGIApp, on_problem: Callable[[str], None]) -> None:
+        self._app, self._on_problem = app, on_problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, with headers on its answer."""
+        is_begun = scope["type"] not in ("http", "websocket")
 
         async def sending(message: Message) -> None:
+            nonlocal is_begun
+            is_begun = True
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 headers = MutableHeaders(scope=message)
                 headers.update(_HEADERS)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        await self._app(scope, receive, sending)
+        try:
+            await self._app(scope, receive, sending)
+        except Exception:
+            if is_begun:
+                raise
+            _log.exception("a request failed")
+            problem = Problem(500, "internal-error", "the service failed; whoever runs it finds the reason in its log.")
+            self._on_problem(problem.code)
+            await refuse(problem, scope, receive, sending)
 
 
 class Guard:
@@ -63,7 +79,8 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings, on_problem: Callable[[str], None]) -> None:
         self._app, self._settings, self._on_problem = app, settings, on_problem
         self._rate = RateLimiter(settings.limits.rate, settings.limits.burst)
-        self._hosts = LOOPBACK | {urlsplit(origin).netloc for origin in settings.origins}
+        self._hosts = {"localhost", *settings.allowed_hosts, *map(_host_of, settings.origins)}
+        self._is_checking_hosts = settings.is_local or not settings.tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer with a problem."""
@@ -82,21 +99,24 @@ class Guard:
         self._check_origin(headers.get("origin"), headers.get("host", ""))
         if not scope["path"].startswith(_GUARDED):
             return
-        client = scope["client"][0] if scope.get("client") else ""
+        self._rate.check(scope["client"][0] if scope.get("client") else "")  # before the token, which could be guessed
         if self._settings.tokens:
-            client = self._check_token(_token(headers)).hex()
-        if scope["path"].startswith("/v1/"):
-            self._rate.check(client)
+            self._rate.check(self._check_token(_token(headers)).hex())
 
     def _check_host(self, host: str) -> None:
-        """Refuse another name: a page elsewhere could make its own name mean this machine (DNS rebinding)."""
-        if self._settings.is_local and host.lower() not in self._hosts and _without_port(host) not in self._hosts:
-            raise Problem(
-                421, "unknown-host", "this service is not reached by that name.", accepted=sorted(self._hosts)
-            )
+        """Refuse another name: a page elsewhere could make its own name mean this machine (DNS rebinding).
+
+        An address is no name. Where others reach the service by names of their own, tokens keep such pages out.
+        """
+        name = _without_port(host)
+        if not self._is_checking_hosts or {host.lower(), name} & self._hosts or address_of(name):
+            return
+        raise Problem(421, "unknown-host", "this service is not reached by that name.", accepted=sorted(self._hosts))
 
     def _check_origin(self, origin: str | None, host: str) -> None:
-        if origin is None or origin.lower() in self._settings.origins or urlsplit(origin).netloc == host.lower():
+        if origin is None or origin.lower() in self._settings.origins:
+            return
+        if host and _host_of(origin.lower()) == host.lower():
             return
         raise Problem(403, "foreign-origin", "pages from that origin may not use this service.")
 
@@ -121,9 +141,13 @@ def _token(headers: Headers) -> str | None:
             code = name.strip().removeprefix(TOKEN_PREFIX)
             try:
                 return base64.urlsafe_b64decode(code + "=" * (-len(code) % 4)).decode()
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:  # of base64 or UTF-8, or no ASCII at all
                 return None
     return None
+
+
+def _host_of(origin: str) -> str:
+    return origin.partition("://")[2]
 
 
 def _without_port(host: str) -> str:

@@ -19,7 +19,7 @@ from serkit.server.limits import Slots
 from serkit.server.metrics import Metrics
 from serkit.server.problems import Problem, busy, of_error, sound_problem
 from serkit.server.settings import Settings
-from serkit.server.sound_pool import SoundPool, SoundProcessError, SoundTimeoutError
+from serkit.server.sound_pool import SoundPool, SoundProcessError, SoundStartError, SoundTimeoutError
 from serkit.server.uploads import Sent
 from serkit.types import Prediction
 
@@ -119,13 +119,25 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(self._threads, action)
 
     def check_open(self) -> None:
-        """Refuse a new stream, and tell whoever asks, while the service is being shut down.
+        """Refuse new work, and tell whoever asks, while the service is being shut down.
 
         Raises:
             Problem: 503.
         """
         if self.closing.is_set():
             raise busy("the service is shutting down.", "shutting-down")
+
+    async def check_ready(self) -> None:
+        """Refuse work also where no process can be started to read what is sent.
+
+        Raises:
+            Problem: 503.
+        """
+        self.check_open()
+        try:
+            await asyncio.gather(self._decoders.check(), self._listeners.check())
+        except SoundStartError as error:
+            raise _without_process() from error
 
     def _warm_up(self) -> None:
         detector()
@@ -138,12 +150,18 @@ class Service:
             answer = await pool.ask(request, seconds=seconds)
         except SoundTimeoutError as error:
             raise Problem(422, "decoding-timeout", f"{name!r} took more than {seconds:g} s to hear.") from error
+        except SoundStartError as error:
+            raise _without_process() from error
         except SoundProcessError as error:
             detail = f"{name!r} cannot be decoded: it makes the decoder fail."
             raise Problem(422, "decoding-failed", detail) from error
         if kind := answer.head.get("error"):
             raise sound_problem(str(kind), str(answer.head["message"]), name=name, most=most)
         return answer
+
+
+def _without_process() -> Problem:
+    return busy("no process can be started that reads the sound; try again.", "no-process")
 
 
 async def unless_gone(request: Request, work: Awaitable[Result]) -> Result:

@@ -1,5 +1,6 @@
 """What whoever runs the service decides; every default stands here."""
 
+import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +8,6 @@ from pathlib import Path
 from serkit.errors import RecipeError
 
 SHORTEST_TOKEN = 16  # characters: what is shorter can be guessed
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,7 @@ class Limits:
         decode_seconds: That decoding a clip may take.
         timeline_seconds: That a timeline may take.
         stall_seconds: That a sender may be silent in the middle of an upload.
+        slowest_rate: Bytes a second that a sender must send on average, after the first ``stall_seconds``.
         requests: Uploads that are in work at once; more are sent away.
         timelines: How many of them may be timelines, which take long and wait for each other.
         uploaded_bytes: Of all of them together.
@@ -37,6 +38,7 @@ class Limits:
     decode_seconds: float = 20.0
     timeline_seconds: float = 300.0
     stall_seconds: float = 20.0
+    slowest_rate: float = 50_000.0
     requests: int = 64
     timelines: int = 8
     uploaded_bytes: int = 256_000_000
@@ -57,6 +59,7 @@ class Settings:
         port: Likewise; 0 takes a free one.
         workers: Processes that answer.
         tokens: SHA-256 digests of the tokens, one of which a client must have; none asks for none.
+        allowed_hosts: Names by which the service is reached, beside localhost and addresses.
         origins: Of other web pages that may use the service, such as ``https://example.org``.
         trusted_proxies: Addresses whose word on a client's address is taken.
         decoders: Processes that decode clips, of each worker.
@@ -70,6 +73,7 @@ class Settings:
     port: int = 8000
     workers: int = 1
     tokens: frozenset[bytes] = frozenset()
+    allowed_hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     decoders: int = 2
@@ -80,7 +84,16 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Whether nobody from another machine can reach it."""
-        return self.host in LOOPBACK
+        address = address_of(self.host)
+        return address.is_loopback if address else self.host.lower() == "localhost"
+
+
+def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that a host is written as; None where it is a name."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
 
 
 def digest(token: str) -> bytes:

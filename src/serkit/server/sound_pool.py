@@ -1,6 +1,7 @@
 """Processes that read strangers' files, a few at a time, each with a time limit; those that fail are replaced."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -9,6 +10,7 @@ from serkit.server.framing import Message, packed, receive
 
 _START_SECONDS = 60.0  # a model is loaded, on a machine that may be busy
 _BUFFER = 1 << 20  # bytes
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}  # the stack of each would count as its memory
 _JOBS = 2_000  # after which a process makes room for a new one: what a library leaks goes with it
 
 
@@ -18,6 +20,10 @@ class SoundTimeoutError(Exception):
 
 class SoundProcessError(Exception):
     """The process ended, or said what is no answer."""
+
+
+class SoundStartError(SoundProcessError):
+    """No process could be started: that is nobody's file's fault."""
 
 
 class SoundPool:
@@ -33,6 +39,7 @@ class SoundPool:
         self._places: asyncio.Queue[_Process | None] = asyncio.Queue()  # None: to be started
         self._all: set[_Process] = set()
         self._count = count
+        self._is_failing = False  # the last start
         for _ in range(count):
             self._places.put_nowait(None)
 
@@ -56,11 +63,24 @@ class SoundPool:
         Raises:
             SoundTimeoutError: If it takes longer.
             SoundProcessError: If it makes two processes end, one after the other.
+            SoundStartError: If no process can be started.
         """
         try:
             return await self._ask(request, seconds)
+        except SoundStartError:
+            raise
         except SoundProcessError:  # it may have ended before, for a reason of its own
             return await self._ask(request, seconds)
+
+    async def check(self) -> None:
+        """Try again to start a process, where the last one could not be.
+
+        Raises:
+            SoundStartError: If it still cannot.
+        """
+        if self._is_failing:
+            async with self._place():
+                pass
 
     async def _ask(self, request: Message, seconds: float) -> Message:
         async with self._place() as process:
@@ -96,7 +116,12 @@ class SoundPool:
             return place
         if place is not None:
             self._all.discard(place)
-        started = await _Process.start(self._command)
+        try:
+            started = await _Process.start(self._command)
+        except SoundStartError:
+            self._is_failing = True
+            raise
+        self._is_failing = False
         self._all.add(started)
         return started
 
@@ -110,14 +135,28 @@ class _Process:
 
     @classmethod
     async def start(cls, command: Sequence[str]) -> "_Process":
+        """Start one and wait until it is ready; whatever comes between, no process is left behind."""
         pipe = asyncio.subprocess.PIPE
-        process = cls(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=_BUFFER))
+        spawned = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
+                *command, stdin=pipe, stdout=pipe, limit=_BUFFER, env=os.environ | _ONE_THREAD
+            )
+        )
+        try:
+            process = cls(await asyncio.shield(spawned))
+        except OSError as error:
+            raise SoundStartError from error
+        except asyncio.CancelledError:
+            spawned.add_done_callback(_end)
+            raise
         try:
             async with asyncio.timeout(_START_SECONDS):
                 await receive(process._answers)
-        except (TimeoutError, asyncio.IncompleteReadError) as error:
-            await process.kill()
-            raise SoundProcessError from error
+        except BaseException as error:
+            await asyncio.shield(process.kill())
+            if isinstance(error, (TimeoutError, asyncio.IncompleteReadError, OSError, ValueError)):
+                raise SoundStartError from error
+            raise
         return process
 
     @property
@@ -142,3 +181,10 @@ class _Process:
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
+
+
+def _end(spawned: "asyncio.Future[asyncio.subprocess.Process]") -> None:
+    """End a process that nobody waits for any more."""
+    if not spawned.cancelled() and not spawned.exception():
+        with suppress(ProcessLookupError):
+            spawned.result().kill()

@@ -29,7 +29,7 @@ from serkit.server.isolation import die_with_parent, give_up_resources
 if TYPE_CHECKING:
     from serkit.runtime.recognizer import Recognizer
 
-MEMORY = 4 << 30  # bytes of address space, most of which is never touched
+MEMORY = 1 << 30  # bytes; half an hour of FLAC (46 MB) takes a third of it
 DRAWING = "drawing"  # a format beside those of serkit.annotations: what the service's page draws
 TOO_LONG = "TooLong"
 

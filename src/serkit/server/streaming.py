@@ -1,28 +1,30 @@
-"""One stream: sound comes in over a WebSocket and events go out, each piece answered before the next is taken.
+"""One stream: sound comes in over a WebSocket and events go out, each message answered before the next is heard.
 
-That is the back-pressure: while a piece is heard, or an event waits for a slow client, nothing is read, the socket's
-buffers fill, and the client has to wait. Nothing piles up here.
+That is the back-pressure: while a message is heard, or an event waits for a slow client, one more is read and no other;
+the socket's buffers fill, and the client has to wait. Nothing piles up here.
 """
 
 import asyncio
 import json
+import logging
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from numpy.typing import NDArray
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from serkit.errors import InferenceError, SerkitError
 from serkit.runtime.stream import Stream
 from serkit.server.protocol import (
-    CLOSE_CODES,
     VERSION,
     EventWriter,
     ProtocolError,
     Reason,
     StreamQuery,
+    close_code,
     is_end,
     read_query,
     samples_of,
@@ -30,6 +32,8 @@ from serkit.server.protocol import (
 from serkit.server.service import Service
 
 LONGEST_MESSAGE = 1 << 20  # bytes; of 16 bits at 48,000 Hz ten seconds
+_PACE = 2  # a stream may last so many times as long as the sound that it may have
+_log = logging.getLogger("uvicorn.error")
 
 
 class ClosedError(Exception):
@@ -59,30 +63,49 @@ class Session:
         self._stream: Stream = service.recognizer.stream(**query.options())
         self._limits = service.settings.limits
         self._written = EventWriter()
+        self._now = asyncio.get_running_loop().time
+        self._begun = self._last_sound = self._now()
+        self._next: asyncio.Task[Any] | None = None  # the message that is read ahead, so that a client's end is seen
 
     async def run(self) -> None:
         """Serve it to its end, which is told to the client where it still listens."""
         try:
-            await self._send(self._created())
-            while True:
-                await self._step()
-        except ClosedError as closed:
-            await self._close(closed)
-        except ProtocolError as error:
-            await self._close(ClosedError("error", (error.code, error.message)))
-        except InferenceError:
-            await self._close(ClosedError("error", ("model_failed", "the model failed for want of resources.")))
+            await self._close(await self._hear())
         except WebSocketDisconnect:
             self._service.metrics.streams.labels("gone").inc()
+        except Exception:
+            _log.exception("a stream failed")
+            self._service.metrics.errors.labels("internal-error").inc()
+            fault = ("internal_error", "the service failed; whoever runs it finds the reason in its log.")
+            await self._close(ClosedError("error", fault), is_flushed=False)
+        finally:
+            if self._next:
+                self._next.cancel()
+                await asyncio.wait({self._next})
+                self._next.cancelled() or self._next.exception()
 
-    async def _step(self) -> None:
-        message = await self._receive()
+    async def _hear(self) -> ClosedError:
+        """Hear what comes; return why that ends."""
+        try:
+            await self._send(self._created())
+            while True:
+                await self._step(await self._receive())
+        except ClosedError as closed:
+            return closed
+        except ProtocolError as error:
+            return ClosedError("error", (error.code, error.message))
+        except InferenceError:
+            return ClosedError("error", ("model_failed", "the model failed for want of resources."))
+        except SerkitError as error:  # numbers that are no sound
+            return ClosedError("error", ("bad_frame", str(error)))
+
+    async def _step(self, message: dict[str, Any]) -> None:
         if (frame := message.get("bytes")) is not None:
-            samples = samples_of(frame, self._query)
-            await self._tell(partial(self._stream.push, samples))
-            self._service.metrics.audio.labels("stream").inc(samples.shape[1] / self._query.sampling_rate)
-            if self._stream.duration >= self._limits.session_seconds:
-                raise ClosedError("limit", ("too_long", f"a stream lasts {self._limits.session_seconds:g} s at most."))
+            for piece in _seconds(samples_of(frame, self._query), self._query.sampling_rate):
+                self._check()
+                await self._tell(partial(self._stream.push, piece))
+                self._service.metrics.audio.labels("stream").inc(piece.shape[1] / self._query.sampling_rate)
+                self._last_sound = self._now()
         elif is_end(message.get("text") or ""):
             raise ClosedError("client")
 
@@ -91,31 +114,48 @@ class Session:
 
         Raises:
             ClosedError: If none comes, or the service ends.
+            WebSocketDisconnect: If the client is gone.
         """
-        received = asyncio.ensure_future(self._socket.receive())
+        self._check()
         closing = asyncio.ensure_future(self._service.closing.wait())
+        left = max(0.0, self._last_sound + self._limits.idle_seconds - self._now())
         try:
-            await asyncio.wait(
-                {received, closing}, timeout=self._limits.idle_seconds, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({self._coming, closing}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         finally:
             closing.cancel()
-            if not received.done():
-                received.cancel()
-        if received.cancelled() or not received.done():
-            if self._service.closing.is_set():
-                raise ClosedError("shutdown", ("shutting_down", "the service is shutting down."))
+        self._check()
+        if not self._coming.done() or left == 0:
             raise ClosedError("idle", ("idle", f"no sound came for {self._limits.idle_seconds:g} s."))
-        message: dict[str, Any] = dict(received.result())
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1005))
+        message: dict[str, Any] = dict(self._coming.result())
+        self._next = None
         return message
+
+    @property
+    def _coming(self) -> asyncio.Task[Any]:
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._socket.receive())
+        return self._next
+
+    def _check(self) -> None:
+        """Look whether anything ends the stream, in the middle of a message too.
+
+        Raises:
+            ClosedError: If the service ends, or the stream has lasted as long as it may.
+            WebSocketDisconnect: If the client is gone.
+        """
+        if self._coming.done() and (message := self._coming.result())["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1005))
+        if self._service.closing.is_set():
+            raise ClosedError("shutdown", ("shutting_down", "the service is shutting down."))
+        most = self._limits.session_seconds
+        if self._stream.duration >= most or self._now() - self._begun >= _PACE * most:
+            raise ClosedError("limit", ("too_long", f"a stream lasts {most:g} s at most."))
 
     async def _tell(self, hear: Callable[[], Iterable[Any]]) -> None:
         for event in self._written(await self._service.in_thread(hear)):
             await self._send(event)
 
-    async def _close(self, closed: ClosedError) -> None:
+    async def _close(self, closed: ClosedError, *, is_flushed: bool = True) -> None:
         """Say what is still to be said, why it ends, and end."""
         self._service.metrics.streams.labels(closed.reason).inc()
         if closed.reason == "slow":  # it would not read why
@@ -123,12 +163,14 @@ class Session:
         with suppress(WebSocketDisconnect, ClosedError, TimeoutError):  # the client may have gone, or no longer read
             if closed.error:
                 await self._send({"type": "error", "code": closed.error[0], "message": closed.error[1]})
-            with suppress(SerkitError):
-                await self._tell(self._stream.flush)
+            if is_flushed:
+                with suppress(SerkitError):
+                    await self._tell(self._stream.flush)
             duration = round(self._stream.duration, 3)
             await self._send({"type": "session.closed", "reason": closed.reason, "duration": duration})
+            error = closed.error[0] if closed.error else ""
             async with asyncio.timeout(self._limits.idle_seconds):
-                await self._socket.close(CLOSE_CODES[closed.reason], closed.error[0] if closed.error else "")
+                await self._socket.close(close_code(closed.reason, error), error)
 
     async def _send(self, event: dict[str, Any]) -> None:
         try:
@@ -152,6 +194,11 @@ class Session:
                 "idle_seconds": self._limits.idle_seconds,
             },
         }
+
+
+def _seconds(samples: NDArray[Any], rate: int) -> Iterator[NDArray[Any]]:
+    """Cut samples, shape (channels, T), into pieces that are heard in little time."""
+    return (samples[:, start : start + rate] for start in range(0, samples.shape[1], rate))
 
 
 async def serve_stream(socket: WebSocket, service: Service, subprotocol: str | None) -> None:

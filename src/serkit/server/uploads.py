@@ -1,7 +1,8 @@
 """A request's body in memory, raw or from a form; it is never on disk, and gone after the answer."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ async def uploaded(request: Request, limits: Limits, room: Slots) -> AsyncIterat
     Args:
         request: With a form that has a field ``file``, or with the file itself as its body.
         limits: Of its size and pace.
-        room: Bytes that may be in memory; they are given back at the end.
+        room: Bytes that may be in memory; they are taken as they come, and given back at the end.
 
     Raises:
         Problem: 400, 408, 413, 422 or 503.
@@ -47,12 +48,13 @@ async def uploaded(request: Request, limits: Limits, room: Slots) -> AsyncIterat
     is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
     most = limits.body_bytes + (_FORM_OVERHEAD if is_form else 0)
     announced = request.headers.get("content-length", "")
-    length = int(announced) if announced.isdecimal() else most  # without a length it may be as long as any
+    length = int(announced) if announced.isdecimal() else 0
     if length > most:
         await _discard(request, most)
         raise _too_large(limits)
-    with room.take(length):
-        pieces = _pieces(request, most, limits)
+    room.check(length)
+    with room.take_more() as take:
+        pieces = _pieces(request, most, limits, take)
         sent = await (_form(request, pieces, limits) if is_form else _raw(pieces))
         if len(sent.content) > limits.body_bytes:
             raise _too_large(limits)
@@ -63,22 +65,27 @@ async def uploaded(request: Request, limits: Limits, room: Slots) -> AsyncIterat
         yield sent
 
 
-async def _pieces(request: Request, most: int, limits: Limits) -> AsyncGenerator[bytes, None]:
-    count, stream = 0, aiter(request.stream())
+async def _pieces(
+    request: Request, most: int, limits: Limits, take: Callable[[int], None]
+) -> AsyncGenerator[bytes, None]:
+    count, stream, start = 0, aiter(request.stream()), time.monotonic()
     while True:
+        left = start + limits.stall_seconds + count / limits.slowest_rate - time.monotonic()
         try:
-            async with asyncio.timeout(limits.stall_seconds):
+            async with asyncio.timeout(min(left, limits.stall_seconds)):
                 piece = await anext(stream)
         except StopAsyncIteration:
             return
         except TimeoutError:
             raise Problem(
-                408, "upload-stalled", f"nothing came for {limits.stall_seconds:g} s in the middle of the upload.",
+                408, "upload-stalled",
+                f"nothing came for {limits.stall_seconds:g} s, or less than {limits.slowest_rate / 1e3:g} kB a second.",
                 headers={"Connection": "close"},
             ) from None  # fmt: skip
         count += len(piece)
         if count > most:
             raise _too_large(limits)
+        take(len(piece))
         yield piece
 
 

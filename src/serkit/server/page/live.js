@@ -64,7 +64,7 @@ export class Live {
   event(event) {
     if (event.type === "speech.start") {
       this.since = event.start;
-      this.say("speech", "an answer comes with three seconds of it, or with a pause");
+      this.say("speech", "Listening\u2026 an answer comes after 3 s of speech or a pause");
     } else if (event.type === "emotion") {
       const start = Math.max(this.since ?? event.start, this.told ?? 0);
       this.windows.push({ start, end: event.end, shares: this.classes.map((name) => event.probabilities[name] || 0) });

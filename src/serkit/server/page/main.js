@@ -18,16 +18,21 @@ function tell(id, problem) {
   if (problem) $(id).scrollIntoView({ block: "nearest" });
 }
 
+function askForToken() {
+  $("door").hidden = false;
+  $("token").focus();
+}
+
 async function load() {
   try {
     service = await getJson("/v1/models");
   } catch (problem) {
-    $("door").hidden = problem.status !== 401;
     $("card").replaceChildren();
-    if (problem.status !== 401) tell("live-problem", problem);
+    if (problem.status === 401) askForToken(); else tell("live-problem", problem);
     return problem;
   }
   $("door").hidden = true;
+  setBusy(false);
   tell("live-problem", null);
   live = new Live(service.colours);
   const { body_bytes: bytes, recording_seconds: seconds } = service.limits;
@@ -66,7 +71,7 @@ async function hear(sound, name, problemId) {
     });
     showResult(answer, sound, name);
   } catch (problem) {
-    if (problem.status === 401) { $("door").hidden = false; $("token").focus(); }
+    if (problem.status === 401) askForToken();
     if (problem.name !== "AbortError") tell(problemId, problem);
   } finally {
     $("sending").hidden = true;
@@ -78,6 +83,7 @@ async function hear(sound, name, problemId) {
 
 function take(files) {
   tell("file-problem", null);
+  if (microphone) tell("file-problem", new Problem("Stop the microphone first."));
   if (!service || sending || microphone || !files.length) return;
   if (files.length > 1) tell("file-problem", new Problem("One file at a time, please."));
   else hear(files[0], files[0].name, "file-problem");
@@ -87,7 +93,7 @@ function take(files) {
 
 async function start() {
   const pieces = [];
-  let kept = 0, rate = 0;
+  let kept = 0, rate = 0, isFull = false;
   tell("live-problem", null);
   setBusy(true);
   $("live-state").textContent = "Opening the microphone\u2026";
@@ -95,7 +101,12 @@ async function start() {
     onEvent: (event) => live.event(event),
     onSound: (samples, rms) => {
       live.sound(samples.length / rate, rms);
-      if (kept + samples.byteLength < service.limits.body_bytes) { pieces.push(samples); kept += samples.byteLength; }
+      const { body_bytes: most } = service.limits;
+      if (!isFull && kept + samples.byteLength >= most) {
+        isFull = true;
+        $("live-state").textContent = `The recording is full (${most / 1e6} MB): what follows is heard, but not kept.`;
+      }
+      if (!isFull) { pieces.push(samples); kept += samples.byteLength; }
       if (microphone?.lost) {
         $("live-state").textContent = `The service is too slow: ${microphone.lost.toFixed(1)} s of sound were left out.`;
       }
@@ -108,8 +119,8 @@ async function start() {
     microphone = null;
     setBusy(false);
     $("live-state").textContent = "";
-    $("door").hidden = problem.status !== 401;
     tell("live-problem", problem);
+    if (problem.status === 401) askForToken();
     return;
   }
   live.reset();
@@ -121,7 +132,7 @@ async function start() {
 
 function setRecording(isOn) {
   document.body.classList.toggle("recording", isOn);
-  $("record").setAttribute("aria-pressed", isOn);
+
   $("record-label").textContent = isOn ? "Stop" : "Start the microphone";
 }
 
@@ -131,6 +142,7 @@ async function finish(problem, pieces, rate) {
   setRecording(false);
   setBusy(false);
   $("live-state").textContent = "Stopped.";
+  tell("file-problem", null);
   tell("live-problem", problem);
   const sound = wavOf(pieces, rate);
   const isHeard = !problem || problem.code === "too_long";  // else the service is of no use for more
@@ -145,7 +157,9 @@ $("cancel").addEventListener("click", () => sending?.abort());
 $("door").addEventListener("submit", async (event) => {
   event.preventDefault();
   setToken($("token").value);
-  tell("door-problem", await load());
+  const problem = await load();
+  tell("door-problem", problem);
+  if (!problem) $("record").focus();
 });
 for (const kind of ["dragenter", "dragover"]) {
   document.addEventListener(kind, (event) => { event.preventDefault(); $("drop").classList.add("over"); });

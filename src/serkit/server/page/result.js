@@ -10,6 +10,7 @@ export const FORMATS = {  // as the service names them, with a title, an ending 
   textgrid: ["TextGrid (Praat)", ".TextGrid", "text/plain"],
   srt: ["SRT (subtitles)", ".srt", "application/x-subrip"],
 };
+let shown = new AbortController();
 const addresses = [];  // of blobs, which live until they are revoked
 
 function addressOf(blob) {
@@ -29,6 +30,8 @@ function player(sound) {
 
 export function showResult(answer, sound, name) {
   addresses.splice(0).forEach((address) => URL.revokeObjectURL(address));
+  shown.abort();
+  shown = new AbortController();
   const { facts, html, data } = JSON.parse(answer.drawing);
   const stem = name.replace(/\.[^.]*$/, "") || "recording";
   $("result-title").textContent = name;
@@ -40,7 +43,7 @@ export function showResult(answer, sound, name) {
   }));
   $("drawing").innerHTML = html;  // of the service, which escapes what comes from a file
   $("result").hidden = false;
-  showTimeline(data);
+  showTimeline(data, shown.signal);
   $("canvas").addEventListener("click", () => $("audio").play().catch(() => {}));  // the script has gone there already
   $("result").focus({ preventScroll: true });
   $("result").scrollIntoView({ block: "start" });
