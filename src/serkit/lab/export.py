@@ -27,7 +27,7 @@ from serkit.lab.merging import OPSET
 from serkit.lab.model_card import describe, evidence_of
 from serkit.lab.models import Model, build_body
 from serkit.lab.models.scikit import Classical
-from serkit.lab.quantising import Cost, compare, quantise
+from serkit.lab.quantising import Cost, cost_of, quantise
 from serkit.lab.recipe import Recipe
 from serkit.lab.recipe_files import load_recipe
 from serkit.lab.runs import Fit, read_json
@@ -149,9 +149,13 @@ def _cost(recipe: Recipe, names: Iterable[str], data: Data | None, whole: Path, 
         return None
     labels = label_set_of(recipe.labels, recipe.corpora)
     manifest = read_corpora(recipe.corpora, data).select(labels)[0].subset(names)
-    store = open_store(manifest, Recognizer.load(whole).card.sampling_rate)
-    truth = np.array([labels.index(u.emotion) for u in manifest])
-    return compare(small, whole, [store.waveform(u) for u in manifest], truth)
+    files = [Recognizer.load(file) for file in (small, whole)]
+    store = open_store(manifest, files[0].card.sampling_rate)
+    waveforms = [store.waveform(u) for u in manifest]
+    found, before = (
+        np.array([file.run(w[None], np.array([len(w)]))[0][0].argmax() for w in waveforms]) for file in files
+    )
+    return cost_of(found, before, np.array([labels.index(u.emotion) for u in manifest]), len(labels.classes))
 
 
 def fit_of(run: Path, seed: int, fold: int | None) -> dict[str, Any]:

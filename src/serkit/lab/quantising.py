@@ -1,7 +1,7 @@
 """Smaller model files: the matrices of linear layers as 8-bit integers, and what that costs in right answers."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,9 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from serkit.card import write_card
+from serkit.card import read_card, write_card
 from serkit.errors import ExportError
 from serkit.lab.metrics import confusion_matrix, uar
-from serkit.runtime.recognizer import Recognizer
-from serkit.types import FloatArray
 
 _LINEAR = ("MatMul", "Gemm")
 # parts of the names of what must not become coarse: what computes features, and what stands around a classical model
@@ -71,7 +69,8 @@ def quantise(file: Path, measure: Callable[[Path], Cost | None] = lambda path: N
                 "int8: this model has no linear layers that would make the file smaller as integers (its front end, "
                 "and with it the feature ssl, stays as it is)."
             )
-        card = replace(Recognizer.load(file).card, quantisation={"weights": "int8"})
+        properties = {entry.key: entry.value for entry in graph.metadata_props}
+        card = replace(read_card(properties, file.name), quantisation={"weights": "int8"})
         onnx.helper.set_model_props(small, write_card(card))
         onnx.save(small, temporary)
         cost = measure(temporary)
@@ -85,25 +84,17 @@ def quantise(file: Path, measure: Callable[[Path], Cost | None] = lambda path: N
     return cost
 
 
-def compare(small: Path, whole: Path, waveforms: Sequence[FloatArray], truth: NDArray[np.int64]) -> Cost:
-    """Ask two model files the same.
+def cost_of(found: NDArray[np.int64], before: NDArray[np.int64], truth: NDArray[np.int64], classes: int) -> Cost:
+    """Compare the answers of a quantised file with those of the file that it was made of.
 
     Args:
-        small: The quantised one.
-        whole: The other.
-        waveforms: Each of shape (T,), at their sampling rate.
-        truth: Class indices.
+        found: Class indices that the quantised file answers, shape (n,).
+        before: Those of the other.
+        truth: Those that are right.
+        classes: C.
     """
-    answers = [_answers(Recognizer.load(file), waveforms) for file in (small, whole)]
-    classes = len(Recognizer.load(whole).card.classes)
-    found, before = (round(100 * uar(confusion_matrix(truth, answer, classes)), 2) for answer in answers)
-    return Cost(len(truth), found, before, round(100 * float(np.mean(answers[0] != answers[1])), 2))
-
-
-def _answers(recognizer: Recognizer, waveforms: Sequence[FloatArray]) -> NDArray[np.int64]:
-    rows = [recognizer.run(samples[None], np.array([len(samples)]))[0][0] for samples in waveforms]
-    answers: NDArray[np.int64] = np.array(rows).argmax(1)
-    return answers
+    now, then = (round(100 * uar(confusion_matrix(truth, answers, classes)), 2) for answers in (found, before))
+    return Cost(len(truth), now, then, round(100 * float(np.mean(found != before)), 2))
 
 
 def words_of(quantisation: Mapping[str, Any]) -> str:
