@@ -96,7 +96,7 @@ def test_predict_prints_a_table_for_one_file(call: Call, model_file: Path, clips
     done = call("predict", "--model", model_file, clips / "a.wav")
     assert (done.code, done.err) == (0, "")
     expected = Recognizer.load(model_file).predict(clips / "a.wav")
-    assert f"{clips / 'a.wav'} (1.00 s)" in done.out
+    assert f"{clips / 'a.wav'} (1.00 s)" in " ".join(done.out.split())  # a long name may be broken
     found = [line.split()[:2] for line in done.out.splitlines()[-9:] if re.search(r"\d\.\d{3}", line)]
     assert found == [[name, f"{p:.3f}"] for name, p in expected.probabilities.items()]
 
