@@ -1,13 +1,16 @@
 """Fixtures of the lab's tests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from serkit.lab import runs
 from serkit.lab.metrics import bootstrap_interval
+from tiny_encoders import write_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -25,3 +28,15 @@ def quick_bootstrap() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "bootstrap_interval", partial(bootstrap_interval, draws=50))
         yield
+
+
+@pytest.fixture(scope="session")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Write tiny checkpoints, each once: ``make("hubert", norm="layer")`` gives its folder."""
+
+    def checkpoint(family: str = "wav2vec2", **more: Any) -> Path:
+        name = "-".join([family, *(f"{key}{value}" for key, value in more.items())])
+        folder = tmp_path_factory.getbasetemp() / "encoders" / name
+        return folder if folder.is_dir() else write_checkpoint(folder, family, **more)
+
+    return checkpoint

@@ -20,7 +20,7 @@ from serkit.lab.export import export
 from serkit.lab.features import build_front, feature_names, resolve_features
 from serkit.lab.recipe import parse_recipe
 from serkit.runtime.recognizer import Recognizer
-from tiny_encoders import FAMILIES, write_checkpoint
+from tiny_encoders import FAMILIES
 
 pytest.importorskip("transformers", reason="needs serkit[ssl]")
 pytestmark = [
@@ -29,16 +29,6 @@ pytestmark = [
 ]
 RATE = 16_000
 Make = Callable[..., Path]
-
-
-@pytest.fixture(scope="module")
-def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
-    def checkpoint(family: str = "wav2vec2", **more: Any) -> Path:
-        name = "-".join([family, *(f"{key}{value}" for key, value in more.items())])
-        folder = tmp_path_factory.getbasetemp() / "encoders" / name
-        return folder if folder.is_dir() else write_checkpoint(folder, family, **more)
-
-    return checkpoint
 
 
 def sounds(*seconds: float) -> list[NDArray[np.float32]]:

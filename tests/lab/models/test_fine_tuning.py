@@ -20,7 +20,7 @@ from serkit.lab.models.ssl import Ssl
 from serkit.lab.recipe import Recipe, Train, parse_recipe
 from serkit.lab.training import build_optimizer
 from serkit.runtime.recognizer import Recognizer
-from tiny_encoders import FAMILIES, write_checkpoint
+from tiny_encoders import FAMILIES
 
 pytest.importorskip("transformers", reason="needs serkit[ssl]")
 pytest.importorskip("peft", reason="needs serkit[ssl]")
@@ -31,16 +31,6 @@ pytestmark = [
 RATE, CLASSES = 16_000, 3
 LAYOUT = Layout("frames", (("waveform", 1),))
 Make = Callable[..., Path]
-
-
-@pytest.fixture(scope="module")
-def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
-    def checkpoint(family: str = "wav2vec2", **more: Any) -> Path:
-        name = "-".join([family, *(f"{key}{value}" for key, value in more.items())])
-        folder = tmp_path_factory.getbasetemp() / "encoders" / name
-        return folder if folder.is_dir() else write_checkpoint(folder, family, **more)
-
-    return checkpoint
 
 
 def built(folder: Path, *, seed: int = 0, **settings: Any) -> Ssl:
