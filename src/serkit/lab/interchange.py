@@ -4,7 +4,6 @@ Both are an encoder, a linear layer, the mean over frames and an output layer, w
 pooling is. What transformers has no class for is refused, with the reason.
 """
 
-import hashlib
 import os
 from collections.abc import Iterable
 from copy import deepcopy
@@ -174,9 +173,6 @@ def _check_has_counterpart(recipe: Recipe) -> None:
 
 
 def _card_of(checkpoint: Checkpoint, model: Model, labels: tuple[str, ...]) -> Card:
-    weights = hashlib.sha256()
-    for file in sorted(checkpoint.folder.glob("*.safetensors")):
-        weights.update(file.read_bytes())
     return Card(
         name=Path(checkpoint.model).name,
         serkit_version=serkit.__version__,
@@ -195,7 +191,7 @@ def _card_of(checkpoint: Checkpoint, model: Model, labels: tuple[str, ...]) -> C
         temperature=1.0,
         validation_uar=None,
         evidence=(),
-        weights_digest=weights.hexdigest(),
+        weights_digest=checkpoint.digest,
         licence="not known here: see the checkpoint's",
         is_commercial_use_allowed=False,
         is_sharing_allowed=False,
