@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -24,11 +25,13 @@ class Running:
 
     Attributes:
         process: Its first process, which starts the workers.
+        temporary: The folder of its temporary files, which nothing else uses.
         address: ``http://127.0.0.1:PORT``.
         log: What it has said on stderr so far, in lines.
     """
 
     process: subprocess.Popen[str]
+    temporary: Path
     address: str = ""
     log: list[str] = field(default_factory=list)
 
@@ -59,37 +62,38 @@ class Running:
 @contextmanager
 def running_service(*options: object) -> Iterator[Running]:
     """Start ``serkit serve`` with options, and end it."""
-    command = [sys.executable, "-m", "serkit.cli", "serve", "--port", "0", *map(str, options)]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    service = Running(process)
-    reader = Thread(target=_read, args=(service,), daemon=True)
-    reader.start()
-    try:
-        service.wait_until("serving at http")
-        line = next(line for line in service.log if "serving at http" in line)
-        service.address = line.split("serving at ")[1].split(";")[0]
-        workers = int(options[options.index("--workers") + 1]) if "--workers" in options else 1
-        service.wait_until("Application startup complete", count=workers)
-        yield service
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        reader.join()
-        assert process.stderr
-        process.stderr.close()
+    with tempfile.TemporaryDirectory(prefix="serkit-test-service-") as temporary:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "serkit.cli", "serve", "--port", "0", *map(str, options)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "TMPDIR": temporary},
+        )
+        service = Running(process, Path(temporary))
+        reader = Thread(target=_read, args=(service,), daemon=True)
+        reader.start()
+        try:
+            service.wait_until("serving at http")
+            line = next(line for line in service.log if "serving at http" in line)
+            service.address = line.split("serving at ")[1].split(";")[0]
+            workers = int(options[options.index("--workers") + 1]) if "--workers" in options else 1
+            service.wait_until("Application startup complete", count=workers)
+            yield service
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            reader.join()
+            assert process.stderr
+            process.stderr.close()
 
 
 def _read(service: Running) -> None:
