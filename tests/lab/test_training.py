@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from toy import PLAIN, TINY
 
 from serkit.errors import TrainingError
 from serkit.lab import training
 from serkit.lab.features import Layout
 from serkit.lab.metrics import confusion_matrix, uar
-from serkit.lab.models import build_body
+from serkit.lab.models import Output, build_body
 from serkit.lab.recipe import Augment, Train
 from serkit.lab.training import (
     Epoch,
@@ -200,6 +201,26 @@ def test_mixup_mixes_features_and_targets_of_a_pair_by_one_share(tmp_path: Path)
         torch.testing.assert_close(share.sum(), torch.tensor(1.0))
         short, long = -logits.log_softmax(1)[:, :2].T
         assert loss == pytest.approx(float((share * long + (1 - share) * short).mean()), rel=1e-5)
+
+
+def test_the_mean_loss_of_a_bodys_parts_counts_as_much_as_it_says(tmp_path: Path) -> None:
+    body = tiny_body()
+    body.parts_loss = 0.5
+    expected: list[float] = []
+
+    def answer(module: nn.Module, inputs: tuple[Tensor, ...], output: Output) -> Output:
+        parts = (2 * output.logits, -output.logits)
+        targets = (inputs[0][:, 0, 0] > 2).long()
+        whole, *others = (float(cross_entropy(logits.detach(), targets)) for logits in (output.logits, *parts))
+        expected.append(whole + 0.5 * sum(others) / 2)
+        return output._replace(parts=parts)
+
+    body.register_forward_hook(answer)
+    rows = {"toy/a": np.ones((4, BANDS), np.float32), "toy/b": np.full((4, BANDS), 3, np.float32)}
+    data = Examples([rows], rows, {"toy/a": 0, "toy/b": 1}, {}, CLASSES)
+    train = Train(epochs=1, batch_size=2, label_smoothing=0, class_weights=False)
+    fitted = fit(body, data, train, Augment(**PLAIN), seed=0, folder=tmp_path)
+    assert [fitted.history[0].train_loss] == pytest.approx(expected, rel=1e-5)
 
 
 # Interrupted and resumed

@@ -42,7 +42,7 @@ from serkit.lab.checkpoints import (
 from serkit.lab.data import Batch, balanced_names, evaluation_batches, training_batches
 from serkit.lab.losses import class_weights, penalty, summed_loss, summed_weight
 from serkit.lab.metrics import confusion_matrix, uar, weighted_accuracy
-from serkit.lab.models import Body
+from serkit.lab.models import Body, Output
 from serkit.lab.models.scaling import fit_scalings
 from serkit.lab.recipe import Augment, Train
 from serkit.lab.schedules import learning_rate
@@ -198,8 +198,9 @@ class _Run:
                 group["lr"] = lr * group["share"]
             for batch in some:
                 loss, right = _loss(
-                    model, _to(batch, device), weights, train=train, mixup=self.augment.mixup, rng=mixer
-                )
+                    model, _to(batch, device), weights, train=train, mixup=self.augment.mixup, rng=mixer,
+                    parts_loss=self.body.parts_loss,
+                )  # fmt: skip
                 if not torch.isfinite(loss):
                     instead = ", or precision fp32" if train.precision != "fp32" else ""
                     raise TrainingError(
@@ -314,21 +315,28 @@ def _to(batch: Batch, device: torch.device) -> Batch:
 
 
 def _loss(
-    model: nn.Module, batch: Batch, weights: Tensor | None, *, train: Train, mixup: float, rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
+    model: nn.Module, batch: Batch, weights: Tensor | None, *, train: Train, mixup: float, rng: np.random.Generator,
+    parts_loss: float,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Loss and right answers of this process's share of a batch, mixed with itself in another order under mixup."""
     features, lengths, share, order = mix(batch.features, batch.lengths, alpha=mixup, rng=rng)
     mine = processes.share_of(len(batch.ids))
     with torch.autocast(features.device.type, torch.bfloat16, enabled=train.precision == "bf16"):
-        logits = model(features[mine], lengths[mine]).logits
-    logits = logits.float()
-    parts = [
-        summed_loss(logits, targets[mine], weights, train) / summed_weight(targets, weights)
-        for targets in (batch.targets, batch.targets[order])
-    ]
+        output: Output = model(features[mine], lengths[mine])
+
+    def mixed(logits: Tensor) -> Tensor:
+        one, other = (
+            summed_loss(logits.float(), targets[mine], weights, train) / summed_weight(targets, weights)
+            for targets in (batch.targets, batch.targets[order])
+        )
+        return share * one + (1 - share) * other
+
     heard = batch.targets if share >= 0.5 else batch.targets[order]
-    right = (logits.detach().argmax(1) == heard[mine]).sum()
-    return share * parts[0] + (1 - share) * parts[1], right
+    right = (output.logits.detach().argmax(1) == heard[mine]).sum()
+    loss = mixed(output.logits)
+    if output.parts:
+        loss = loss + parts_loss * torch.stack([mixed(logits) for logits in output.parts]).mean()
+    return loss, right
 
 
 def _is_over(history: Sequence[Epoch], train: Train) -> bool:

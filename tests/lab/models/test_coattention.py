@@ -94,6 +94,11 @@ def assert_same(found: Output, expected: Output, tolerance: float = 1e-5) -> Non
     torch.testing.assert_close(found.embedding, expected.embedding, atol=tolerance, rtol=0)
 
 
+def weighted(outputs: list[Output], weights: tuple[float, ...]) -> Output:
+    logits, embeddings = ([output[i] for output in outputs] for i in range(2))
+    return Output(*(sum(w * x for w, x in zip(weights, some, strict=True)) for some in (logits, embeddings)))
+
+
 def row(output: Output, i: int) -> Output:
     return Output(output.logits[i : i + 1], output.embedding[i : i + 1])
 
@@ -133,8 +138,8 @@ def test_whole_segments_give_the_mean_of_their_answers_and_a_rest_weighs_what_it
     features, _ = utterances(2 * size + 200, size=1)
     alone = [body(some, torch.tensor([some.shape[2]])) for some in features.split(size, dim=2)]
     both = body(features[:, :, : 2 * size], torch.tensor([2 * size]))
-    assert_same(both, Output(*((a + b) / 2 for a, b in zip(*alone[:2], strict=True))))
-    expected = Output(*((4 * a + 4 * b + c) / 9 for a, b, c in zip(*alone, strict=True)))
+    assert_same(both, weighted(alone[:2], (1 / 2, 1 / 2)))
+    expected = weighted(alone, (4 / 9, 4 / 9, 1 / 9))
     assert_same(body(features, torch.tensor([2 * size + 200])), expected)
 
 
@@ -171,6 +176,25 @@ def test_each_part_alone_can_learn(settings: dict[str, Any]) -> None:
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.2
+
+
+def test_each_part_answers_alone_in_training_where_its_loss_counts_and_never_else() -> None:
+    features, lengths = utterances(2500, 801, size=1)
+    body = tiny(parts_loss=0.5).train()
+    assert body.parts_loss == 0.5
+    output = body(features, lengths)
+    assert [part.shape for part in output.parts] == [output.logits.shape] * 3
+    mine = [*body.guesses[1].parameters(), *body.vectors["picture"].parameters()]
+    others = [*body.guesses[0].parameters(), *body.head.parameters()]
+    output.parts[1].sum().backward()
+    assert all(weight.grad is not None for weight in mine)
+    assert all(weight.grad is None for weight in others)
+    assert body.eval()(features, lengths).parts == ()
+    body.settle()
+    assert count_weights(body) == count_weights(tiny())
+    for plain in (tiny(), tiny(parts_loss=0.5, streams=("mfcc",))):
+        assert plain.train()(features, lengths).parts == ()
+        assert plain.parts_loss == 0
 
 
 def test_empty_segments_beside_a_long_utterance_leave_the_statistics_of_batch_norms_alone() -> None:

@@ -54,6 +54,8 @@ class CoAttentionConfig(BodyConfig):
         embedding: D.
         masks: In training, stripes of bands and of frames that each part does not see.
         dropout: Before each part's numbers, the embedding and the output.
+        parts_loss: In training each part also answers alone, and the mean of their losses counts so much beside the
+            loss of the answer; 0 for the paper's one loss.
     """
 
     has_weights: ClassVar[bool] = True
@@ -82,6 +84,7 @@ class CoAttentionConfig(BodyConfig):
     embedding: int = 128
     masks: int = 2
     dropout: float = 0.3
+    parts_loss: float = 0.0
 
     def __post_init__(self) -> None:
         require(
@@ -102,6 +105,7 @@ class CoAttentionConfig(BodyConfig):
             embedding=self.embedding >= 1,
             masks=self.masks >= 0,
             dropout=0 <= self.dropout < 1,
+            parts_loss=self.parts_loss >= 0,
         )
         self.trunk()  # whose settings are checked there
 
@@ -149,6 +153,9 @@ class CoAttention(Body):
       That one stays as it is unless ``encoder_rate`` says otherwise; the paper trains it on.
     - AlexNet and the transformer start from scratch, where the paper's AlexNet has seen ImageNet, and see one channel;
       see :class:`~serkit.lab.models.alexnet2d.AlexNet2d`. In training, stripes of all that is heard are masked.
+    - With ``parts_loss`` each part's vector is also asked for the emotion in training. Parts learn at different rates,
+      and the one that is first keeps the others from learning (W. Wang et al., What makes training multi-modal
+      classification networks hard?, CVPR 2020).
     - One part alone, ``streams``, is that part's vector; the encoder then attends by a query of its own.
     """
 
@@ -172,6 +179,10 @@ class CoAttention(Body):
             self.vectors["encoder"] = _vector(2 * self.encoder.size, config)
         self.head = Head(config.vector * len(config.streams), config.embedding, classes, dropout=config.dropout)
         self.embedding_size = config.embedding
+        self.parts_loss = config.parts_loss if len(config.streams) > 1 else 0.0
+        self.guesses = nn.ModuleList(
+            nn.Linear(config.vector, classes) for _ in range(len(self.vectors) if self.parts_loss else 0)
+        )
 
     def _acoustic(self, config: CoAttentionConfig) -> dict[str, Cepstra | Picture]:
         parts: dict[str, Cepstra | Picture] = {}
@@ -210,6 +221,10 @@ class CoAttention(Body):
         groups = [(1.0, [w for w in self.parameters() if id(w) not in opened])]
         return [*groups, (rate, [w for w in self.parameters() if id(w) in opened])] if opened and rate else groups
 
+    def settle(self) -> None:
+        """Drop what the parts alone answer with."""
+        self.guesses = nn.ModuleList()
+
     def parts(self) -> dict[str, tuple[nn.Module, ...]]:
         """What a summary shows as a table of its own."""
         found: dict[str, tuple[nn.Module, ...]] = {
@@ -226,11 +241,15 @@ class CoAttention(Body):
         shares = counts / lengths[:, None]  # (B, S)
         flat = counts.flatten()
         if is_exporting():  # what is empty costs time, and counts for nothing
-            answers = self._answer(segments[:, : features.shape[2]], flat.clamp(min=1))
-            return Output(*(_mean(answer, shares) for answer in answers))
+            answer = self._answer(segments[:, : features.shape[2]], flat.clamp(min=1))
+            return Output(_mean(answer.logits, shares), _mean(answer.embedding, shares))
         is_heard = flat > 0  # what is empty must not reach a batch norm
-        answers = self._answer(segments[is_heard, : int(flat.max())], flat[is_heard])
-        return Output(*(_mean(_spread(answer, is_heard), shares) for answer in answers))
+        logits, embedding, parts = self._answer(segments[is_heard, : int(flat.max())], flat[is_heard])
+
+        def mean(answer: Tensor) -> Tensor:
+            return _mean(_spread(answer, is_heard), shares)
+
+        return Output(mean(logits), mean(embedding), tuple(mean(part) for part in parts))
 
     def _answer(self, segments: Tensor, lengths: Tensor) -> Output:
         """Classify segments (M, T) of ``lengths`` valid samples (M,)."""
@@ -239,7 +258,9 @@ class CoAttention(Body):
             frames, counts = self.encoder(segments, lengths)  # (M, D, N)
             found.append(self.vectors["encoder"](self.attend(frames, counts, torch.cat(found, 1) if found else None)))
         output: Output = self.head(torch.cat(found, dim=1))
-        return output
+        if not (self.training and self.guesses):
+            return output
+        return output._replace(parts=tuple(guess(part) for guess, part in zip(self.guesses, found, strict=True)))
 
 
 class CoAttentivePooling(nn.Module):

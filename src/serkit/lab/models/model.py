@@ -15,10 +15,11 @@ from serkit.types import FloatArray
 
 
 class Output(NamedTuple):
-    """What a body gives: logits (B, C) and an utterance embedding (B, D)."""
+    """What a body gives: logits (B, C) and an utterance embedding (B, D); in training also logits of parts of it."""
 
     logits: Tensor
     embedding: Tensor
+    parts: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Body(nn.Module, ABC):
         stages: How often training starts over, each time with the weights that :meth:`start_stage` leaves to train.
         evaluation_batch: How many utterances are answered at once outside training.
         embedding_size: D.
+        parts_loss: What the mean loss of the parts' logits weighs beside the loss of the answer.
     """
 
     reads: Sequence[str] = ("frames",)
@@ -63,6 +65,7 @@ class Body(nn.Module, ABC):
     stages: int = 1
     evaluation_batch: int = 64
     embedding_size: int
+    parts_loss: float = 0.0
 
     def __init__(self, layout: Layout, classes: int, config: Any) -> None:
         super().__init__()
