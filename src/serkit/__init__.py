@@ -8,12 +8,14 @@
 Importing it is cheap: each public name is loaded when it is first used.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import os
+# ONNX Runtime, from 1.29 on, tells Microsoft of each model that it runs, unless this stands when it is first imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+if TYPE_CHECKING:
     from serkit.audio import load_audio
     from serkit.card import Card
     from serkit.errors import AudioError, ModelFileError, SerkitError
@@ -63,7 +65,7 @@ _HOMES = {
 }
 
 
-def load(path: "str | os.PathLike[str] | None" = None, *, threads: int | None = None) -> "Recognizer":
+def load(path: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> "Recognizer":
     """Open a model file, or an embedded model by its name; see :meth:`serkit.Recognizer.load`."""
     from serkit.runtime.recognizer import Recognizer
 
