@@ -59,13 +59,13 @@ def test_answering_tells_nobody_and_leaves_no_file(tmp_path: Path) -> None:
     """From 1.29 on, ONNX Runtime makes an identifier of the device, a cache of events, and sends them."""
     code = (
         "import os; os.environ.clear(); os.environ.update(HOME=sys.argv[1], TMPDIR=sys.argv[1]); "
-        "import serkit; print(serkit.load().predict(sys.argv[2]).label)"
+        "import serkit; print(len(serkit.load().predict(sys.argv[2]).probabilities))"
     )
     soundfile.write(tmp_path / "clip.wav", voice("anger", "emodb/03", seconds=1.0), 16_000)
     home = tmp_path / "home"
     home.mkdir()
     done = bare.python(code, home, tmp_path / "clip.wav")
-    assert done.stdout.strip() in serkit.load().card.classes, done.stderr
+    assert done.stdout.strip() == "7", done.stderr
     assert list(home.rglob("*")) == []
 
 
