@@ -13,6 +13,7 @@ import torch
 import yaml
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 import serkit
 from serkit.card import METADATA_KEY, NOT_FOR, Card, Evidence, read_card
@@ -244,6 +245,13 @@ def test_a_model_is_one_file_with_all_its_weights_inside(model_file: Path) -> No
     graph = onnx.load(model_file, load_external_data=False)
     assert not any(t.data_location == onnx.TensorProto.EXTERNAL for t in graph.graph.initializer)
     assert {operators.domain for operators in graph.opset_import} <= {"", "ai.onnx"}  # no operators of anybody's own
+
+
+def test_weights_that_do_not_fit_in_one_file_are_refused_before_any_work(tmp_path: Path) -> None:
+    card = replace(CARD, parameters=500_000_000)
+    with pytest.raises(ExportError, match=r"^the weights take 2\.0 GB, and one ONNX file holds 2 GB at most"):
+        write_graph(nn.Identity(), tmp_path / "model.onnx", card)
+    assert not (tmp_path / "model.onnx").exists()
 
 
 def test_the_card_inside_tells_what_the_run_was(trained_run: Path, model_file: Path) -> None:

@@ -37,6 +37,8 @@ from serkit.lab.zoo import ENSEMBLE
 from serkit.runtime.recognizer import Recognizer
 
 TOLERANCE = 1e-4
+_LARGEST_FILE = 2_000_000_000  # bytes; protobuf, whose form it has, ends at 2 ** 31
+_WEIGHT_BYTES = 4
 _PARITY_SECONDS = (0.2, 0.73, 3.0, 7.5, 20.0)
 
 Graph = Callable[..., tuple[Tensor, Tensor]]
@@ -244,7 +246,17 @@ def _agreeing(difference: float) -> float:
 
 
 def write_graph(exported: nn.Module, path: Path, card: Card) -> None:
-    """Trace the graph, dynamic in batch and time, and write it with its card."""
+    """Trace the graph, dynamic in batch and time, and write it with its card.
+
+    Raises:
+        ExportError: If the weights do not fit in one file.
+    """
+    size = _WEIGHT_BYTES * card.parameters
+    if size >= _LARGEST_FILE:
+        raise ExportError(
+            f"the weights take {size / 1e9:.1f} GB, and one ONNX file holds 2 GB at most: choose a smaller encoder, or "
+            "fewer members."
+        )
     if isinstance(exported, _Exported) and isinstance(exported.model.body, Classical):
         front = _trace(_Vector(exported.model.front).eval(), path, card, ["vector"])
         graph = join(front, exported.model.body.graph, exported.temperature)

@@ -141,6 +141,6 @@ def _calibration(run: Path, fit: dict[str, Any], error_rate: float) -> dict[str,
 
 
 def _count_weights(model: Model) -> int:
-    if isinstance(model.body, Classical):
-        return count_weights(model.body.graph)
-    return sum(p.numel() for p in model.parameters())
+    body = model.body
+    own = count_weights(body.graph) if isinstance(body, Classical) else sum(p.numel() for p in body.parameters())
+    return model.front.weights + own

@@ -157,6 +157,7 @@ def test_a_model_on_frozen_frames_becomes_one_file(
     export(tmp_path / "run", tmp_path / "model.onnx")
     recognizer = Recognizer.load(tmp_path / "model.onnx")
     assert recognizer.card.needs_equal_lengths is (norm == "group" or name == "sew")
+    assert recognizer.card.parameters > sum(w.numel() for w in open_encoder(str(make(name, norm=norm))).parameters())
     clips = sounds(0.5, 3.0, 15.0)
     padded = np.zeros((3, len(clips[2])), np.float32)
     for row, sound in zip(padded, clips, strict=True):

@@ -16,7 +16,7 @@ from serkit.lab.export import export
 from serkit.lab.features import Layout
 from serkit.lab.models import build_body
 from serkit.lab.models.coattention import CoAttentionConfig
-from serkit.lab.models.ssl import Ssl
+from serkit.lab.models.ssl import Ssl, SslConfig
 from serkit.lab.recipe import Recipe, Train, parse_recipe
 from serkit.lab.training import build_optimizer
 from serkit.runtime.recognizer import Recognizer
@@ -236,6 +236,18 @@ def test_lora_on_layers_that_are_not_there_is_refused(make: Make) -> None:
 def test_settings_that_cannot_be_are_refused(make: Make, wrong: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match=str(next(iter(wrong)))):
         built(make(), **wrong)
+
+
+@pytest.mark.parametrize(
+    ("tuning", "useless"),
+    [
+        ("full", {"last_layers": 3}), ("last", {"lora_rank": 4}), ("frozen", {"lr_decay": 0.9}),
+        ("lora", {"trains_convolutions": True}), ("frozen", {"checkpointing": True}),
+    ],
+)  # fmt: skip
+def test_settings_that_a_tuning_would_ignore_are_refused(tuning: str, useless: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match=f"^{next(iter(useless))} is for tuning .*, and this one is {tuning}.$"):
+        SslConfig(**useless, tuning=tuning)
 
 
 # In a recipe, and in a file

@@ -65,6 +65,11 @@ class Composite(Front):
         return " ".join(str(part.version) for part in self.parts if part.version)
 
     @property
+    def weights(self) -> int:
+        """Of all parts."""
+        return sum(part.weights for part in self.parts)  # type: ignore[misc]
+
+    @property
     def layout(self) -> Layout:
         """The parts' rows, one behind the other, the sex last."""
         parts = [part for front in self.parts for part in front.layout.parts]  # type: ignore[union-attr]

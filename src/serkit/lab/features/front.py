@@ -103,6 +103,11 @@ class Front(nn.Module, ABC):
         """Whether ``forward`` takes the speaker's sex (B,) as a third input."""
         return False
 
+    @property
+    def weights(self) -> int:
+        """How many weights it brings into a model file."""
+        return sum(weight.numel() for weight in self.parameters())
+
     @abstractmethod
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the features.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from serkit.lab.encoders import Checkpoint, code_version, open_checkpoint
-from serkit.lab.encoding import frozen_encoder
+from serkit.lab.encoding import Encoder, frozen_encoder
 from serkit.lab.features.front import Front, Kind
 from serkit.lab.features.masking import frame_mask, masked_mean_and_deviation
 from serkit.lab.settings import require
@@ -72,6 +72,15 @@ class Ssl(Front):
         """Whether padding changes what comes out in a model file."""
         return not self.checkpoint.is_padding_blind
 
+    @property
+    def weights(self) -> int:
+        """Of the encoder, which stands beside this module and not in it, since no training may reach it."""
+        return sum(weight.numel() for weight in self._encoder.parameters())
+
+    @property
+    def _encoder(self) -> Encoder:
+        return frozen_encoder(self.config.model, self.config.revision)
+
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the features.
 
@@ -82,7 +91,7 @@ class Ssl(Front):
         Returns:
             Features (B, F, N), zero behind each utterance's end, and their valid lengths (B,).
         """
-        states, counts = frozen_encoder(self.config.model, self.config.revision)(waveform, lengths)
+        states, counts = self._encoder(waveform, lengths)
         return self._pooled(states[self.config.layer], counts)
 
     def compute_many(self, waveforms: Sequence[FloatArray], sex: Tensor | None = None) -> list[FloatArray]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -22,6 +22,16 @@ _ATTENTION = ("q_proj", "v_proj")
 _TARGETS = {  # of LoRA, where an attention's projections have other names, or are read past their modules
     "wav2vec2-conformer": ("linear_q", "linear_v"),
     "wavlm": ("intermediate_dense", "output_dense"),
+}
+_USED_BY = {  # settings that mean nothing to other tunings
+    "last_layers": ("last",),
+    "trains_convolutions": ("full",),
+    "lora_rank": ("lora",),
+    "lora_alpha": ("lora",),
+    "lora_dropout": ("lora",),
+    "lora_targets": ("lora",),
+    "lr_decay": ("full", "last", "lora"),
+    "checkpointing": ("full", "last", "lora"),
 }
 
 
@@ -82,6 +92,12 @@ class SslConfig(BodyConfig):
             dropout=0 <= self.dropout < 1,
             lr_decay=0 < self.lr_decay <= 1,
         )
+        for setting in fields(self):
+            used_by = _USED_BY.get(setting.name, (self.tuning,))
+            if self.tuning not in used_by and getattr(self, setting.name) != setting.default:
+                raise RecipeError(
+                    f"{setting.name} is for tuning {' or '.join(used_by)}, and this one is {self.tuning}."
+                )
 
     @classmethod
     def tiny(cls) -> "SslConfig":
