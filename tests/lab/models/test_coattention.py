@@ -94,9 +94,11 @@ def assert_same(found: Output, expected: Output, tolerance: float = 1e-5) -> Non
     torch.testing.assert_close(found.embedding, expected.embedding, atol=tolerance, rtol=0)
 
 
-def weighted(outputs: list[Output], weights: tuple[float, ...]) -> Output:
-    logits, embeddings = ([output[i] for output in outputs] for i in range(2))
-    return Output(*(sum(w * x for w, x in zip(weights, some, strict=True)) for some in (logits, embeddings)))
+def mean(outputs: list[Output]) -> Output:
+    return Output(
+        torch.stack([output.logits for output in outputs]).mean(0),
+        torch.stack([output.embedding for output in outputs]).mean(0),
+    )
 
 
 def row(output: Output, i: int) -> Output:
@@ -133,27 +135,31 @@ def test_two_equal_halves_give_what_one_of_them_gives(settings: dict[str, Any]) 
     assert_same(body(torch.cat([half, half], dim=2), torch.tensor([6 * RATE])), once)
 
 
-def test_whole_segments_give_the_mean_of_their_answers_and_a_rest_weighs_what_it_lasts() -> None:
+def test_segments_give_the_mean_of_their_answers_and_the_last_begins_early_enough_to_be_whole() -> None:
     body, size = settled(), 800
     features, _ = utterances(2 * size + 200, size=1)
-    alone = [body(some, torch.tensor([some.shape[2]])) for some in features.split(size, dim=2)]
-    both = body(features[:, :, : 2 * size], torch.tensor([2 * size]))
-    assert_same(both, weighted(alone[:2], (1 / 2, 1 / 2)))
-    expected = weighted(alone, (4 / 9, 4 / 9, 1 / 9))
-    assert_same(body(features, torch.tensor([2 * size + 200])), expected)
+    pieces = [features[:, :, first : first + size] for first in (0, size, size + 200)]
+    first, second, last = (body(piece, torch.tensor([size])) for piece in pieces)
+    assert_same(body(features[:, :, : 2 * size], torch.tensor([2 * size])), mean([first, second]))
+    assert_same(body(features, torch.tensor([2 * size + 200])), mean([first, second, last]))
 
 
 @pytest.mark.parametrize(("lengths", "padding"), [([10], 0), ([11, 3], 0), ([1, 8, 4], 9), ([4], 0)])
-def test_segments_hold_every_sample_once_and_zeros_behind_the_end(lengths: list[int], padding: int) -> None:
+def test_segments_hold_every_sample_in_order_and_zeros_behind_the_end(lengths: list[int], padding: int) -> None:
     waveform = torch.zeros(len(lengths), max(lengths) + padding)
     for line, length in zip(waveform, lengths, strict=True):
         line[:length] = torch.arange(1, length + 1)
     segments, counts = cut_into_segments(waveform, torch.tensor(lengths), 4)
     assert segments.shape == (counts.numel(), 4)
     for line, valid, length in zip(segments.reshape(len(lengths), -1), counts, lengths, strict=True):
-        assert valid.tolist() == [min(max(length - first, 0), 4) for first in range(0, 4 * len(valid), 4)]
-        assert line[:length].tolist() == list(range(1, length + 1))
-        assert not line[length:].any()
+        expected = []
+        for first in range(0, 4 * len(valid), 4):
+            begin = min(first, max(length - 4, 0))
+            expected += [range(begin + 1, min(begin + 4, length) + 1) if first < length else range(0)]
+        assert valid.tolist() == [len(samples) for samples in expected]
+        for found, count, samples in zip(line.reshape(-1, 4), valid, expected, strict=True):
+            assert found[:count].tolist() == list(samples)
+            assert not count or not found[count:].any()
 
 
 @each_part

@@ -147,8 +147,9 @@ class CoAttention(Body):
     - Beside the frames' sum under the weights stands their deviation, as in attentive statistics, and each part's
       numbers are brought to one scale by a batch norm: from scratch both are needed.
     - The LSTM's frames are pooled by attentive statistics, where the paper lays all 300 side by side.
-    - An utterance's answer is the mean over its segments by their durations, so that a rest of 0.1 s counts as such;
-      of whole segments it is the paper's plain mean. Both logits and embeddings are averaged.
+    - The last segment begins early enough to be whole, where the paper fills it up: of a rest of 0.1 s there is little
+      to hear, and its own mean and deviation would make noise as loud as speech. Both logits and embeddings are
+      averaged.
     - Without ``encoder`` the frames come from convolutions trained from scratch, where the paper has wav2vec 2.0.
       That one stays as it is unless ``encoder_rate`` says otherwise; the paper trains it on.
     - AlexNet and the transformer start from scratch, where the paper's AlexNet has seen ImageNet, and see one channel;
@@ -238,7 +239,8 @@ class CoAttention(Body):
         """Classify utterances of ``lengths`` valid samples."""
         waveform = features[:, 0] * frame_mask(lengths, features.shape[2])
         segments, counts = cut_into_segments(waveform, lengths, self.samples)
-        shares = counts / lengths[:, None]  # (B, S)
+        is_there = (counts > 0).to(features.dtype)
+        shares = is_there / is_there.sum(1, keepdim=True)  # (B, S)
         flat = counts.flatten()
         if is_exporting():  # what is empty costs time, and counts for nothing
             answer = self._answer(segments[:, : features.shape[2]], flat.clamp(min=1))
@@ -296,16 +298,19 @@ class CoAttentivePooling(nn.Module):
 
 
 def cut_into_segments(waveform: Tensor, lengths: Tensor, samples: int) -> tuple[Tensor, Tensor]:
-    """Cut (B, T) into segments of so many samples, zeros filling up the last.
+    """Cut (B, T) into segments of so many samples, of which the last begins early enough to be whole.
 
     Returns:
-        Segments (B * S, samples), those of an utterance one after the other, and their valid samples (B, S), 0 for one
-        that lies behind its utterance's end.
+        Segments (B * S, samples), those of an utterance one after the other, zeros filling up one that is shorter, and
+        their valid samples (B, S), 0 for one, of any sound, that lies behind its utterance's end.
     """
     count = (waveform.shape[1] + samples - 1) // samples
     filled = functional.pad(waveform, (0, count * samples - waveform.shape[1]))
-    first = torch.arange(count, device=lengths.device)[None, :] * samples
-    return filled.reshape(-1, samples), (lengths[:, None] - first).clamp(min=0, max=samples)
+    first = torch.arange(count, device=lengths.device)[None, :] * samples  # (1, S)
+    counts = (first < lengths[:, None]) * lengths[:, None].clamp(max=samples)
+    first = torch.minimum(first, (lengths[:, None] - samples).clamp(min=0))  # (B, S)
+    places = first[:, :, None] + torch.arange(samples, device=lengths.device)
+    return filled.gather(1, places.flatten(1)).reshape(-1, samples), counts
 
 
 def _vector(size: int, config: CoAttentionConfig) -> nn.Sequential:
@@ -320,5 +325,5 @@ def _spread(answer: Tensor, is_heard: Tensor) -> Tensor:
 
 
 def _mean(answer: Tensor, shares: Tensor) -> Tensor:
-    """Return the mean (B, C) of segments (B * S, C) that have such shares (B, S) of their utterances."""
+    """Return the mean (B, C) of segments (B * S, C) that count so much (B, S) in their utterances."""
     return (answer.reshape(shares.shape[0], shares.shape[1], -1) * shares[..., None]).sum(1)
