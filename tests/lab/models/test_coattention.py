@@ -128,6 +128,13 @@ def test_the_two_acoustic_vectors_decide_which_frames_count() -> None:
     assert (one - other).abs().max() > 0.01
 
 
+def test_loud_frames_and_contexts_leave_the_weights_spread_at_the_start() -> None:
+    torch.manual_seed(0)
+    pool, x, counts = CoAttentivePooling(256, 192, 128), 20 * torch.randn(8, 192, 75), torch.full((8,), 75)
+    weights = pool.weights(x, counts, 20 * torch.randn(8, 256).relu())
+    assert weights.max() < 0.1
+
+
 @each_part
 def test_two_equal_halves_give_what_one_of_them_gives(settings: dict[str, Any]) -> None:
     body = settled(segment_seconds=3.0, **settings)

@@ -20,6 +20,7 @@ from serkit.lab.models.vit import VisionTransformer
 from serkit.lab.settings import require
 
 _DEVIATION_FLOOR = 1e-5  # of a variance
+_SHARPNESS = 4.0  # at the start: cosines from -0.3 to 0.3 give weights from 1 to 11
 
 Stream = Literal["mfcc", "picture", "encoder"]
 
@@ -146,8 +147,8 @@ class CoAttention(Body):
 
     Deviations:
 
-    - The frames' weights are a softmax of their scaled products with the two vectors, so that there may be any number
-      of frames; the paper has a dense layer with an output for each of its 149.
+    - The frames' weights are a softmax over how alike they are to what the two vectors ask for, so that there may be
+      any number of frames; the paper has a dense layer with an output for each of its 149.
     - Beside the frames' sum under the weights stands their deviation, as in attentive statistics, and each part's
       numbers are brought to one scale by a batch norm: from scratch both are needed.
     - The LSTM's frames are pooled by attentive statistics, where the paper lays all 300 side by side.
@@ -276,6 +277,9 @@ class CoAttention(Body):
 class CoAttentivePooling(nn.Module):
     """Mean and deviation of frames (M, D, N) under weights that a context (M, C) gives them, (M, 2D).
 
+    A weight is the softmax of the cosine of query and key, times a number that is learnt: with their plain product one
+    frame soon takes all the weight, and the encoder learns no more.
+
     Args:
         context: C; 0 for a query that is learnt and the same for all.
         size: D.
@@ -286,16 +290,17 @@ class CoAttentivePooling(nn.Module):
         super().__init__()
         self.ask = nn.Linear(context, width) if context else None
         self.query = None if context else nn.Parameter(torch.randn(1, width))
-        self.keys = nn.Conv1d(size, width, 1, bias=False)  # a bias would add the same to all frames
+        self.keys = nn.Conv1d(size, width, 1, bias=False)
+        self.sharpness = nn.Parameter(torch.tensor(_SHARPNESS))
 
     def weights(self, frames: Tensor, counts: Tensor, context: Tensor | None) -> Tensor:
         """Return the weight of each frame, (M, 1, N): 0 behind a segment's end, and 1 together."""
         query = self.query if self.ask is None else self.ask(context)
         assert query is not None
-        keys = self.keys(frames)  # (M, width, N)
-        likeness = (query[..., None] * keys).sum(1, keepdim=True).float() / keys.shape[1] ** 0.5
+        keys = functional.normalize(self.keys(frames).float(), dim=1)  # (M, width, N)
+        likeness = self.sharpness * (functional.normalize(query.float(), dim=1)[..., None] * keys).sum(1, keepdim=True)
         mask = frame_mask(counts, frames.shape[2])[:, None, :]
-        return likeness.masked_fill(~mask, -torch.inf).softmax(-1)  # type: ignore[no-any-return]
+        return likeness.masked_fill(~mask, -torch.inf).softmax(-1)
 
     def forward(self, frames: Tensor, counts: Tensor, context: Tensor | None) -> Tensor:
         """Pool ``counts`` valid frames (M,)."""
