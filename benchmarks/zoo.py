@@ -3,11 +3,13 @@
 For each model over its own features, at six classes: trained weights, seconds per epoch over 1000 clips, megabytes
 of the model file, and milliseconds that ``Recognizer.predict`` takes for a clip of 3 s. Training is one ``fit()``
 over clips of 2 s whose features are computed beforehand, and its second epoch counts; what has no epochs is fitted
-whole, on 1000 vectors. Labels are drawn, for which time does not care much. ``--write FILE`` makes it a page.
+whole, on 1000 vectors. Labels are drawn, for which time does not care much. ``--write FILE`` makes it a page;
+``--models NAME,NAME`` measures some, and leaves the page's other rows as they are.
 
 The clips are those of ``examples/``, cut and repeated.
 """
 
+import argparse
 import sys
 import tempfile
 import time
@@ -138,13 +140,12 @@ def card_of(recipe: Any, model: Any) -> Any:
     )  # fmt: skip
 
 
-def table(rows: list[Measured]) -> Iterator[str]:
+def table(rows: list[str]) -> Iterator[str]:
     """Yield the lines of the table."""
     head = ["model", "document", "reads", "weights", "epoch, s", "file, MB", "3 s clip, ms"]
     yield f"| {' | '.join(head)} |"
     yield "|---|---|---|---:|---:|---:|---:|"
-    for row in rows:
-        yield f"| {' | '.join(row.cells())} |"
+    yield from rows
 
 
 def main() -> int:
@@ -152,16 +153,22 @@ def main() -> int:
     from serkit.lab.models import model_names
     from serkit.lab.zoo import ENSEMBLE
 
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--models", default="")
+    parser.add_argument("--write", type=Path)
+    given = parser.parse_args()
+    names = [name for name in model_names(from_scratch=True) if name != ENSEMBLE]
     rows = []
-    for name in model_names(from_scratch=True):
-        if name == ENSEMBLE:
-            continue
+    for name in given.models.split(",") if given.models else names:
         rows.append(measure(name))
         detail(" | ".join(rows[-1].cells()))
-    if "--write" in sys.argv:
+    if given.write:
         machine = f"{torch.get_num_threads()} threads of torch {torch.__version__.split('+')[0]}"
-        page = PAGE.format(machine=machine, runs=RUNS, table="\n".join(table(rows)))
-        Path(sys.argv[sys.argv.index("--write") + 1]).write_text(page, "utf-8")
+        older = given.write.read_text("utf-8").splitlines() if given.models else []
+        lines = {name: line for name in names for line in older if line.startswith(f"| `{name}` |")}
+        lines |= {row.name: f"| {' | '.join(row.cells())} |" for row in rows}
+        shown = "\n".join(table([lines[name] for name in names if name in lines]))
+        given.write.write_text(PAGE.format(machine=machine, runs=RUNS, table=shown), "utf-8")
     slowest = min(rows, key=lambda row: row.ratio)
     detail(f"the slowest is {slowest.name}: {slowest.answer_ms:.0f} ms for {SECONDS:.0f} s")
     return at_least("zoo", slowest.ratio, GOAL)
