@@ -36,7 +36,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "vit": {"streams": ("picture",), "picture": "vit", "side": 32},
     "encoder": {"streams": ("encoder",)},
     "mfcc and encoder": {"streams": ("mfcc", "encoder")},
-    "all, each with an answer": {"parts_loss": 0.5, "answers": "all"},
+    "all, each with an answer": {"parts_loss": 0.5},
     "two layers of LSTM": {"streams": ("mfcc",), "lstm_layers": 2},
 }
 each_part = pytest.mark.parametrize("settings", PARTS.values(), ids=list(PARTS))
@@ -209,30 +209,6 @@ def test_each_part_answers_alone_in_training_where_its_loss_counts_and_never_els
     for plain in (tiny(), tiny(parts_loss=0.5, streams=("mfcc",))):
         assert plain.train()(features, lengths).parts == ()
         assert plain.parts_loss == 0
-
-
-def test_the_answer_may_be_the_mean_of_all_parts_answers_and_its_own(tmp_path: Path) -> None:
-    body = settled(parts_loss=0.5, answers="all", masks=0, dropout=0)
-    features, lengths = utterances(801, size=1)
-    with torch.inference_mode():
-        found = body(features, lengths)
-        body.config = replace(body.config, answers="fused")
-        fused = body(features, lengths)
-    assert found.parts == ()
-    assert torch.equal(found.embedding, fused.embedding)
-    assert (found.logits - fused.logits).abs().max() > 0.01
-    for guess in body.guesses:
-        nn.init.zeros_(guess.weight)
-        nn.init.zeros_(guess.bias)
-    body.config = replace(body.config, answers="all")
-    torch.testing.assert_close(body(features, lengths).logits, fused.logits / 4)
-    check_file(settled(parts_loss=0.5, answers="all", segment_seconds=3.0), tmp_path / "model.onnx")
-
-
-@pytest.mark.parametrize("answers", ["all", "none"])
-def test_parts_that_learn_no_answer_cannot_be_asked(answers: Any) -> None:
-    with pytest.raises(RecipeError, match="answers is out of range"):
-        tiny(answers=answers)
 
 
 def test_empty_segments_beside_a_long_utterance_leave_the_statistics_of_batch_norms_alone() -> None:

@@ -57,8 +57,6 @@ class CoAttentionConfig(BodyConfig):
         dropout: Before each part's numbers, the embedding and the output.
         parts_loss: In training each part also answers alone, and the mean of their losses counts so much beside the
             loss of the answer; 0 for the paper's one loss.
-        answers: Of the ``fused`` vectors alone, as in the paper, or of ``all``: the mean of that and of each part's own
-            logits, for which ``parts_loss`` must not be 0.
     """
 
     has_weights: ClassVar[bool] = True
@@ -88,7 +86,6 @@ class CoAttentionConfig(BodyConfig):
     masks: int = 2
     dropout: float = 0.3
     parts_loss: float = 0.0
-    answers: Literal["fused", "all"] = "fused"
 
     def __post_init__(self) -> None:
         require(
@@ -110,7 +107,6 @@ class CoAttentionConfig(BodyConfig):
             masks=self.masks >= 0,
             dropout=0 <= self.dropout < 1,
             parts_loss=self.parts_loss >= 0,
-            answers=self.answers == "fused" or (self.answers == "all" and self.parts_loss > 0),
         )
         self.trunk()  # whose settings are checked there
 
@@ -228,9 +224,8 @@ class CoAttention(Body):
         return [*groups, (rate, [w for w in self.parameters() if id(w) in opened])] if opened and rate else groups
 
     def settle(self) -> None:
-        """Drop what the parts alone answer with, where it does not count."""
-        if self.config.answers == "fused":
-            self.guesses = nn.ModuleList()
+        """Drop what the parts alone answer with."""
+        self.guesses = nn.ModuleList()
 
     def parts(self) -> dict[str, tuple[nn.Module, ...]]:
         """What a summary shows as a table of its own."""
@@ -266,12 +261,9 @@ class CoAttention(Body):
             frames, counts = self.encoder(segments, lengths)  # (M, D, N)
             found.append(self.vectors["encoder"](self.attend(frames, counts, torch.cat(found, 1) if found else None)))
         output: Output = self.head(torch.cat(found, dim=1))
-        if not self.guesses or not (self.training or self.config.answers == "all"):
+        if not (self.training and self.guesses):
             return output
-        parts = tuple(guess(part) for guess, part in zip(self.guesses, found, strict=True))
-        if self.training:
-            return output._replace(parts=parts)
-        return output._replace(logits=torch.stack([output.logits, *parts]).mean(0))
+        return output._replace(parts=tuple(guess(part) for guess, part in zip(self.guesses, found, strict=True)))
 
 
 class CoAttentivePooling(nn.Module):
