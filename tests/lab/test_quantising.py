@@ -46,9 +46,12 @@ def test_the_file_is_smaller_and_its_card_says_what_that_costs(run: Path, emodb_
     assert Recognizer.load(whole).card.quantisation == {}
 
 
-def test_its_answers_are_near_and_depend_on_no_batch(run: Path, tmp_path: Path) -> None:
+def test_its_answers_are_near_and_depend_on_no_batch(
+    run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     export(run, tmp_path / "whole.onnx")
     export(run, tmp_path / "small.onnx", int8=True)
+    assert caplog.records == []
     whole, small = (Recognizer.load(tmp_path / f"{name}.onnx") for name in ("whole", "small"))
     scales = np.array([[0.01], [0.1], [0.5]])
     waveform = (scales * np.random.default_rng(0).normal(size=(3, 32_000))).astype(np.float32)

@@ -1,5 +1,6 @@
 """Smaller model files: the matrices of linear layers as 8-bit integers, and what that costs in right answers."""
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -58,10 +59,15 @@ def quantise(file: Path, measure: Callable[[Path], Cost | None] = lambda path: N
     ]  # fmt: skip
     temporary = file.with_name(f".{file.name}.{os.getpid()}.int8.tmp")
     try:
-        quantize_dynamic(
-            file, temporary, weight_type=QuantType.QInt8, op_types_to_quantize=[*_LINEAR], nodes_to_exclude=kept,
-            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-        )  # fmt: skip
+        before = logging.root.manager.disable
+        logging.disable(logging.WARNING)  # it advises a pass over the graph that would change nothing here
+        try:
+            quantize_dynamic(
+                file, temporary, weight_type=QuantType.QInt8, op_types_to_quantize=[*_LINEAR], nodes_to_exclude=kept,
+                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+            )  # fmt: skip
+        finally:
+            logging.disable(before)
         small = onnx.load(temporary)
         is_smaller = temporary.stat().st_size < file.stat().st_size
         if not is_smaller or not any(node.op_type.endswith("MatMulInteger") for node in small.graph.node):
