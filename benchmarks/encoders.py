@@ -2,7 +2,7 @@
 
 And a table of what wav2vec2-base and -large cost here, in time and memory: frames of a frozen encoder, and a step of
 fine-tuning of four clips of 3 s. Weights are random, sizes are the real ones; each figure is a process of its own.
-`--gpu` measures the GPU instead; `--sizes base` leaves the large one out.
+`--gpu` measures the GPU instead, `--sizes base` leaves the large one out, and `--runs 1` is quicker.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def write_checkpoint(size: str, folder: Path) -> None:
     Wav2Vec2Model(Wav2Vec2Config(**SIZES[size])).save_pretrained(folder)
 
 
-def extract(folder: str, gpu: bool) -> dict[str, float]:
+def extract(folder: str, gpu: bool, runs: int) -> dict[str, float]:
     """Time a minute of speech through our front end and through transformers' own model, clip by clip."""
     import torch
     from transformers import AutoModel
@@ -76,11 +76,11 @@ def extract(folder: str, gpu: bool) -> dict[str, float]:
             theirs((clip - clip.mean()) / (clip.var() + 1e-7).sqrt())
 
     with torch.inference_mode():
-        seconds, baseline = in_turn([ours, plain], gpu=gpu, runs=5 if gpu else 3)
+        seconds, baseline = in_turn([ours, plain], gpu=gpu, runs=runs)
     return {"seconds": seconds, "baseline": baseline, "mb": peak_mb(gpu=gpu)}
 
 
-def step(folder: str, kind: str, gpu: bool) -> dict[str, float]:
+def step(folder: str, kind: str, gpu: bool, runs: int) -> dict[str, float]:
     """Time a step of fine-tuning."""
     import torch
     from torch.nn import functional
@@ -107,7 +107,7 @@ def step(folder: str, kind: str, gpu: bool) -> dict[str, float]:
         optimizer.step()
         optimizer.zero_grad()
 
-    (seconds,) = in_turn([one], gpu=gpu, runs=10 if gpu else 3)
+    (seconds,) = in_turn([one], gpu=gpu, runs=runs)
     return {"seconds": seconds, "mb": peak_mb(gpu=gpu)}
 
 
@@ -130,9 +130,9 @@ def peak_mb(*, gpu: bool) -> float:
     return torch.cuda.max_memory_allocated() / 1e6 if gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-def measured(folder: Path, kind: str, *, gpu: bool) -> dict[str, float]:
+def measured(folder: Path, kind: str, *, gpu: bool, runs: int) -> dict[str, float]:
     """Measure one thing in a process of its own."""
-    command = [sys.executable, __file__, "--one", str(folder), kind, *(["--gpu"] if gpu else [])]
+    command = [sys.executable, __file__, "--one", str(folder), kind, "--runs", str(runs), *(["--gpu"] if gpu else [])]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -143,22 +143,24 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--gpu", action="store_true")
     parser.add_argument("--sizes", default="base,large")
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--one", nargs=2)
     given = parser.parse_args()
+    gpu, runs = given.gpu, given.runs
     if given.one:
         folder, kind = given.one
-        print(json.dumps(extract(folder, given.gpu) if kind == "extract" else step(folder, kind, given.gpu)))
+        print(json.dumps(extract(folder, gpu, runs) if kind == "extract" else step(folder, kind, gpu, runs)))
         return 0
     ratios = []
     for size in given.sizes.split(","):
         with tempfile.TemporaryDirectory() as folder:
             write_checkpoint(size, Path(folder))
-            found = measured(Path(folder), "extract", gpu=given.gpu)
+            found = measured(Path(folder), "extract", gpu=gpu, runs=runs)
             ratios.append(found["seconds"] / found["baseline"])
             detail(f"wav2vec2-{size}: a minute of speech frozen in {found['seconds']:.2f} s, {found['mb']:.0f} MB; "
                    f"transformers' own pass {found['baseline']:.2f} s")  # fmt: skip
             for kind in STEPS:
-                found = measured(Path(folder), kind, gpu=given.gpu)
+                found = measured(Path(folder), kind, gpu=gpu, runs=runs)
                 detail(f"wav2vec2-{size}: a step of {BATCH} clips of {BATCH_SECONDS:.0f} s, {kind}: "
                        f"{found['seconds']:.3f} s, {found['mb']:.0f} MB")  # fmt: skip
     return at_most("encoders", max(ratios), GOAL)
