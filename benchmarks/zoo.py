@@ -31,8 +31,9 @@ Made by `python benchmarks/zoo.py --write docs/ZOO.md`; do not edit. Six classes
 reads by default (`serkit models list`), trained as its document or its defaults say, on {machine}. An epoch is over
 1000 clips of 2 s whose features are in the store; models of scikit-learn have none, and the whole fit counts. The
 answer is that of `Recognizer.predict` from a file, features included: the median of {runs}. Weights of trees are their
-thresholds and leaves. Rows that were measured alone (`--models`: `coattention`) may be of another machine. What the models recognise is in [RESULTS.md](RESULTS.md), what each is and where it differs from
-its document in [MODELS.md](MODELS.md).
+thresholds and leaves. Rows that were measured alone (`--models`: `coattention`) may be of another machine. What the
+models recognise is in [RESULTS.md](RESULTS.md), what each is and where it differs from its document in
+[MODELS.md](MODELS.md).
 
 {table}
 """
