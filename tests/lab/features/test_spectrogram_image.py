@@ -106,7 +106,8 @@ def test_low_frequencies_are_in_the_first_rows() -> None:
 
 @every_variant
 def test_padding_changes_nothing(config: SpectrogramImageConfig) -> None:
-    check_padding(SpectrogramImage(config), floor=1e-5)
+    # an even picture, as of one sample, is divided by a deviation of 0.01
+    check_padding(SpectrogramImage(config), floor=1e-4 if config.values == "standard" else 1e-5)
 
 
 @every_variant
