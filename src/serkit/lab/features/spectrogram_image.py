@@ -12,7 +12,7 @@ from serkit.lab.features.front import Front, Kind
 from serkit.lab.features.logmel import mel_filters
 from serkit.lab.features.masking import frame_mask
 from serkit.lab.features.power import Bands, decibels, loudest, map_power, mute_padding
-from serkit.lab.features.spectrum import Stft, check_window
+from serkit.lab.features.spectrum import Stft, check_window, is_exporting
 from serkit.lab.settings import require
 
 _DEVIATION_FLOOR = 1e-4  # of a variance: an even picture becomes 0
@@ -104,12 +104,14 @@ class SpectrogramImage(Front):
         mask = frame_mask(frames, power.shape[2])[:, None, :]
         level = decibels(power, mask, top_db=self.config.top_db)
         level = 1 + (level - loudest(level, mask)) / self.config.top_db  # (B, F, N)
+        if not is_exporting() and (frames == frames[0]).all():  # one matrix for all
+            frames = frames[:1]
         drawn = torch.matmul(level, stretch(frames, power.shape[2], self.config.columns))  # (B, F, columns)
         picture = torch.matmul(self.vertical, torch.matmul(drawn, self.horizontal))
         if self.config.values == "standard":
             picture = picture - picture.mean((1, 2), keepdim=True)
             picture = picture / (picture.square().mean((1, 2), keepdim=True) + _DEVIATION_FLOOR).sqrt()
-        return picture, torch.full_like(frames, self.columns)
+        return picture, torch.full_like(lengths, self.columns)
 
     def _rows(self, power: Tensor) -> Tensor:
         bands: Tensor = self.mel(power) if self.config.scale == "mel" else power
