@@ -73,7 +73,7 @@ class Picture(nn.Module):
         self.front = SpectrogramImage(SpectrogramImageConfig(sampling_rate, side=side))
         self.samples = samples
         self.masks = Masks(masks)
-        self.network = network.to(memory_format=torch.channels_last)  # which convolutions on a processor like
+        self.network = network
         self.size: int = network.size
 
     def forward(self, segments: Tensor, lengths: Tensor) -> Tensor:
@@ -85,8 +85,7 @@ class Picture(nn.Module):
         mean, _ = masked_mean_and_deviation(picture, mask, (2,), 0.0)
         centred = (picture - mean) * mask
         _, deviation = masked_mean_and_deviation(centred, mask, (1, 2), _DEVIATION_FLOOR)
-        masked = self.masks(centred / deviation, columns)[:, None]
-        seen: Tensor = self.network(masked.contiguous(memory_format=torch.channels_last))
+        seen: Tensor = self.network(self.masks(centred / deviation, columns)[:, None])
         return seen
 
 
