@@ -136,8 +136,8 @@ class Ssl(Body):
         self._choose_weights()
         if config.checkpointing:
             network: Any = self.encoder.network
-            older = network.gradient_checkpointing_enable  # its name before transformers 5
-            getattr(network, "activation_checkpointing_enable", older)({"use_reentrant": False})
+            newer = getattr(network, "activation_checkpointing_enable", None)  # alone from transformers 6 on
+            (newer or network.gradient_checkpointing_enable)({"use_reentrant": False})
         states = self.encoder.layers + 1
         self.shares = nn.Parameter(torch.zeros(states)) if config.layers == "weighted" else None
         if config.pooling == "mean":
