@@ -24,7 +24,7 @@ def test_each_feature_is_left_out_and_the_first_stands_alone() -> None:
 
 
 def test_each_augmentation_is_left_out_and_all_are() -> None:
-    recipe = load_recipe("ravdess-6fold-fusionnet", ["augment=[stretch, pitch, lowpass, noise]"])
+    recipe = load_recipe("ravdess-6fold-fusionnet")
     found = variants(recipe, ["augment"])
     chains = {name: [one.name for one in changed.augment.waveform] for name, changed in found.items()}
     assert chains == {
@@ -36,6 +36,12 @@ def test_each_augmentation_is_left_out_and_all_are() -> None:
         "without-augmentation": [],
     }
     assert all(one.train == recipe.train and one.features == recipe.features for one in found.values())
+    assert [one.augment.copies for one in found.values()] == [4, 4, 4, 4, 4, None]
+
+
+def test_the_only_augmentation_is_left_out_with_its_copies() -> None:
+    recipe = load_recipe("ravdess-6fold-fusionnet", ["augment={waveform: [noise], copies: 2}"])
+    assert [one.augment.copies for one in variants(recipe, ["augment"]).values()] == [2, None]
 
 
 def test_where_there_is_no_augmentation_each_of_document_bs_is_put_in() -> None:

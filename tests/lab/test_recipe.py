@@ -181,6 +181,8 @@ def test_settings_that_do_not_fit_each_other_are_refused_in_one_sentence() -> No
         ({"train": None}, "train: Input should be a mapping"),
         ({"augment": {"speeds": []}}, "augment.speeds: speeds must be one factor or more, each between 0.5 and 2"),
         ({"augment": {"speeds": [1, 3]}}, "augment.speeds: speeds must be one factor or more"),
+        ({"augment": {"copies": 2}}, "augment: copies are of waveforms that waveform changes, and it is empty"),
+        ({"augment": {"waveform": ["noise"], "speeds": [1], "copies": 0}}, "augment.copies: Input should be greater"),
         ({"augment": {"frame_mask_share": 1.5}}, "augment.frame_mask_share: Input should be less than or equal to 1"),
         ({"protocol": {"folds": 1}}, "protocol.folds: Input should be greater than or equal to 2"),
         ({"protocol": {"seed": -1}}, "protocol.seed: Input should be greater than or equal to 0"),

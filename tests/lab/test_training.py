@@ -5,8 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +181,61 @@ def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
 def test_each_augmentation_changes_what_is_learned(tmp_path: Path, change: dict[str, Any]) -> None:
     plain, augmented = run(tmp_path / "a"), run(tmp_path / "b", augment=Augment(**(PLAIN | change)))
     assert not same_weights(plain.weights, augmented.weights)
+
+
+@dataclass
+class Changing:
+    """Frames that say by which call they were made, and what asked for them."""
+
+    plain: Mapping[str, NDArray[np.float32]]
+    asked: list[tuple[int, int]] = field(default_factory=list)
+
+    def __call__(self, seed: int, epoch: int) -> dict[str, NDArray[np.float32]]:
+        self.asked.append((seed, epoch))
+        return {name: np.full_like(row, epoch) for name, row in self.plain.items()}
+
+
+def test_changed_waveforms_are_made_anew_in_each_epoch_or_as_so_many_copies(tmp_path: Path) -> None:
+    data = examples()
+    fresh, kept = (Changing({name: data.plain[name] for name in data.train}) for _ in range(2))
+    chain = PLAIN | {"waveform": [{"name": "noise"}]}
+    run(tmp_path / "a", data=replace(data, augmented=fresh), augment=Augment(**chain), seed=3)
+    assert fresh.asked == [(3, 0), (3, 1), (3, 2)]
+    body = tiny_body()
+    heard: list[set[float]] = []
+    body.register_forward_hook(
+        lambda module, inputs, _: heard.append(set(inputs[0][:, 0, 0].tolist())) if module.training else None
+    )
+    fit(body, replace(data, augmented=kept), SHORT, Augment(**chain, copies=2), seed=3, folder=tmp_path / "b")
+    assert kept.asked == [(3, 0), (3, 1)]
+    assert set().union(*heard) == {0, 1}
+    assert len(heard) == SHORT.epochs * 3
+
+
+def test_a_run_on_copies_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    data = examples()
+    data = replace(data, augmented=Changing({name: data.plain[name] for name in data.train}))
+    augment = Augment(**PLAIN | {"waveform": [{"name": "noise"}], "copies": 2})
+    whole = run(tmp_path / "a", data=data, augment=augment)
+    with pytest.raises(Killed):
+        run(tmp_path / "b", data=data, augment=augment, on_epoch=kill_after(1))
+    assert same_weights(run(tmp_path / "b", data=data, augment=augment).weights, whole.weights)
+
+
+@pytest.mark.parametrize(("copies", "rows"), [(None, 40), (1, 40), (3, 80)])
+def test_what_is_fitted_at_once_hears_each_utterance_and_its_copies(
+    tmp_path: Path, copies: int | None, rows: int
+) -> None:
+    data = examples()
+    means = {name: row.mean(0, keepdims=True) for name, row in data.plain.items()}
+    body = build_body("logistic", {}, layout=Layout("vector", (("statistics", BANDS),)), classes=CLASSES)
+    heard: list[int] = []
+    fit_on = body.fit_on
+    body.fit_on = lambda found, *others, **options: (heard.append(len(found)), fit_on(found, *others, **options))[1]
+    augment = Augment(**PLAIN | {"waveform": [{"name": "noise"}], "copies": copies})
+    some = replace(data, rows=[means], plain=means, augmented=Changing({name: means[name] for name in data.train}))
+    fit(body, some, Train(class_weights=False), augment, seed=0, folder=tmp_path)
+    assert heard == [rows]
 
 
 def test_mixup_mixes_features_and_targets_of_a_pair_by_one_share(tmp_path: Path) -> None:

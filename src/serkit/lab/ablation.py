@@ -76,7 +76,8 @@ def _augment(recipe: Recipe) -> Iterator[tuple[str, dict[str, Any]]]:
     names = [one["name"] for one in chain]
     for i, name in enumerate(names):
         which = name if names.count(name) == 1 else f"{name}-{names[: i + 1].count(name)}"
-        yield f"without-{which}", {"augment": own | {"waveform": chain[:i] + chain[i + 1 :]}}
+        rest = chain[:i] + chain[i + 1 :]
+        yield f"without-{which}", {"augment": own | {"waveform": rest, "copies": own["copies"] if rest else None}}
     for name in on:
         yield f"without-{name}", {"augment": own | _OFF[name]}
     if len(chain) + len(on) > 1:

@@ -218,7 +218,7 @@ def _check_what_is_read(recipe: Recipe) -> None:
     if entry.is_network:
         return
     defaults = {"train": Train(**entry.train), "augment": Augment(**entry.augment)}
-    for part, read in (("train", {"class_weights", "sampling"}), ("augment", {"waveform", "workers"})):
+    for part, read in (("train", {"class_weights", "sampling"}), ("augment", {"waveform", "copies", "workers"})):
         for name, value in getattr(recipe, part):
             if name not in read and value != getattr(defaults[part], name):
                 raise RecipeError(

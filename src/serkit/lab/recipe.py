@@ -94,11 +94,12 @@ class Augment(_Strict):
 
     Speeds are resampling factors, one drawn per utterance and epoch (Ko et al., Interspeech 2015).
     SpecAugment masks bands and frames with the utterance's mean (Park et al., Interspeech 2019).
-    ``waveform`` is a chain of changes of the waveform, drawn anew in every epoch, see :mod:`serkit.lab.augment`; a
-    recipe whose ``augment`` is a list means these and nothing else.
+    ``waveform`` is a chain of changes of the waveform, drawn anew in every epoch, or for ``copies`` that are made once,
+    see :mod:`serkit.lab.augment`; a recipe whose ``augment`` is a list means these and nothing else.
     """
 
     waveform: tuple[NamedSettings, ...] = ()
+    copies: int | None = Field(default=None, ge=1)  # changed copies of each utterance, of which an epoch takes one
     workers: NonNegativeInt = 0  # processes that change waveforms; the result does not depend on it
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     band_masks: int = Field(default=2, ge=0)
@@ -123,6 +124,12 @@ class Augment(_Strict):
     def _one_way_to_change_speed(self) -> Self:
         if self.waveform and self.speeds != (1.0,):
             raise ValueError("with waveform set speeds to [1.0], and name speed in waveform where it is wanted")
+        return self
+
+    @model_validator(mode="after")
+    def _copies_are_of_changed_waveforms(self) -> Self:
+        if self.copies and not self.waveform:
+            raise ValueError("copies are of waveforms that waveform changes, and it is empty")
         return self
 
     @field_validator("speeds")

@@ -13,7 +13,7 @@ import csv
 import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,8 @@ class Examples:
         train: Utterance id to class index.
         validation: Likewise; empty where a protocol has none.
         classes: C.
-        augmented: From seed and epoch to the frames of changed waveforms, which then take the place of ``rows``.
+        augmented: From seed and epoch to the frames of changed waveforms, which then take the place of ``rows``; where
+            ``augment.copies`` are asked for, those of the first so many epochs, one of them for each utterance.
         speakers: Utterance id to speaker, by which classical models divide what they calibrate on.
     """
 
@@ -117,7 +118,10 @@ def fit(
             than half a batch has utterances.
     """
     if body.is_fitted_at_once:
-        return _fit_at_once(body, examples, train, seed=seed, folder=folder)
+        return _fit_at_once(body, examples, train, augment, seed=seed, folder=folder)
+    if examples.augmented and augment.copies:
+        copies = [examples.augmented(seed, number) for number in range(augment.copies)]
+        examples = replace(examples, rows=copies, augmented=None)
     run = _Run(body, examples, train, augment, seed, folder, trackers.start(train, folder))
     checkpoint = load_checkpoint(folder, body)
     if not checkpoint.history:
@@ -274,14 +278,15 @@ def validate(body: nn.Module, examples: Examples) -> tuple[float, float, float]:
     return loss, uar(confusion), weighted_accuracy(confusion)
 
 
-def _fit_at_once(body: Body, examples: Examples, train: Train, *, seed: int, folder: Path) -> Fitted:
-    """Fit what has no epochs, on the training utterances and, where waveforms are changed, one changed copy of each."""
+def _fit_at_once(body: Body, examples: Examples, train: Train, augment: Augment, *, seed: int, folder: Path) -> Fitted:
+    """Fit what has no epochs, on the training utterances and, where waveforms are changed, changed copies: one of each."""
     rows, targets = {name: examples.plain[name] for name in examples.train}, dict(examples.train)
     speakers = dict(examples.speakers or {name: name for name in targets})
     if examples.augmented:
-        for name, row in examples.augmented(seed, 0).items():
-            copy = f"{name}#changed"
-            rows[copy], targets[copy], speakers[copy] = row, targets[name], speakers[name]
+        for number in range(augment.copies or 1):
+            for name, row in examples.augmented(seed, number).items():
+                copy = f"{name}#changed{number}"
+                rows[copy], targets[copy], speakers[copy] = row, targets[name], speakers[name]
     if train.sampling == "balanced":
         names = enumerate(balanced_names(targets, np.random.default_rng(seed)))
         drawn = {f"{name}#{number}": name for number, name in names}
