@@ -279,7 +279,7 @@ def validate(body: nn.Module, examples: Examples) -> tuple[float, float, float]:
 
 
 def _fit_at_once(body: Body, examples: Examples, train: Train, augment: Augment, *, seed: int, folder: Path) -> Fitted:
-    """Fit what has no epochs, on the training utterances and, where waveforms are changed, changed copies: one of each."""
+    """Fit what has no epochs, on the training utterances and changed copies, one of each or as many as asked for."""
     rows, targets = {name: examples.plain[name] for name in examples.train}, dict(examples.train)
     speakers = dict(examples.speakers or {name: name for name in targets})
     if examples.augmented:
