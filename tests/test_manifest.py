@@ -2,6 +2,7 @@ import hashlib
 import json
 import random
 import string
+import unicodedata
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
@@ -24,19 +25,25 @@ TEXTS = (".csv", ".jsonl")
 text = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)  # no UTF-8 file can hold lone surrogates
 name = text.filter(bool)
 seconds = st.floats(0, 1e6)
+
+
+def nfc(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
 utterances = st.builds(
     Utterance,
-    id=name,
+    id=name.map(nfc),
     path=name,
     corpus=name,
-    speaker=name,
+    speaker=name.map(nfc),
     emotion=st.sampled_from(EMOTIONS),
     start=seconds,
     end=st.none() | seconds,
     sex=st.sampled_from(("male", "female", "unknown")),
     language=text,
-    sentence=text,
-    session=text,
+    sentence=text.map(nfc),
+    session=text.map(nfc),
     intensity=text,
     split=text,
     extra=st.dictionaries(text, text, max_size=3),
@@ -405,6 +412,25 @@ def test_a_problem_is_reported_with_its_utterance(tmp_path: Path, change: dict[s
     (tmp_path / "0.wav").touch()
     (found,) = Manifest((utterance(0, **change),), {"toy": tmp_path}).problems()
     assert found.startswith(problem)
+
+
+def test_speakers_whose_names_are_all_but_the_same_are_a_problem() -> None:
+    names = ("toy/Anna", "toy/anna ", "toy/Ben")
+    (found,) = Manifest(tuple(utterance(n, speaker=name) for n, name in enumerate(names))).problems()
+    assert found == "'toy/Anna', 'toy/anna ': one speaker or several?"
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_name_is_read_in_one_coding_and_a_path_in_its_own(tmp_path: Path, ending: str) -> None:
+    composed, apart = (unicodedata.normalize(form, "José") for form in ("NFC", "NFD"))
+    odd = [
+        utterance(n, id=f"toy/{n}{name}", path=f"{name}.wav", speaker=f"toy/{name}", sentence=name, session=name)
+        for n, name in enumerate((composed, apart))
+    ]
+    read = Manifest.read(Manifest(tuple(odd)).write(tmp_path / f"m{ending}"))
+    assert [u.path for u in read] == [f"{composed}.wav", f"{apart}.wav"]
+    assert [u.id for u in read] == [f"toy/0{composed}", f"toy/1{composed}"]
+    assert {(u.speaker, u.sentence, u.session) for u in read} == {(f"toy/{composed}", composed, composed)}
 
 
 def test_an_utterance_cannot_be_changed_and_can_stand_in_a_set() -> None:

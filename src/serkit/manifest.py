@@ -17,6 +17,7 @@ from typing import Any, get_args
 
 from serkit.errors import LabelError, ManifestError
 from serkit.labels import EMOTIONS, LabelSet, check_emotion
+from serkit.names import composed, doubtful_names
 from serkit.tables import read_rows, write_rows
 from serkit.types import Sex, Utterance
 
@@ -25,6 +26,7 @@ _COLUMN_SET = frozenset(_COLUMNS)
 _REQUIRED = ("id", "path", "corpus", "speaker", "emotion")
 _TEXTS = tuple(name for name in _COLUMNS if name not in ("start", "end", "extra"))
 _RECURRING = frozenset(_TEXTS) - {"id", "path"}
+_NAMES = frozenset(("id", "speaker", "sentence", "session"))
 _SEXES = get_args(Sex)
 _NOTHING: Mapping[str, str] = {}
 _MANY_EXTRAS = 100_000  # where every row has its own, remembering them would only cost memory
@@ -143,6 +145,7 @@ class Manifest:
                 found.append(f"{u.id}: ends at {u.end} s, before its start at {u.start} s")
             if u.corpus in self.roots and not self.audio_path(u).is_file():
                 found.append(f"{u.id}: no file {u.path}")
+        found += [f"{', '.join(map(repr, group))}: one speaker or several?" for group in doubtful_names(self.speakers)]
         return found
 
     def write(self, path: str | os.PathLike[str]) -> Path:
@@ -162,7 +165,7 @@ class Manifest:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, roots: Mapping[str, Path] | None = None) -> "Manifest":
-        """Read what :meth:`write` wrote.
+        """Read what :meth:`write` wrote; ids and the names of speakers, sentences and sessions come in Unicode's NFC.
 
         Args:
             path: A ``.csv``, ``.jsonl`` or ``.parquet`` file.
@@ -237,8 +240,10 @@ class _Builder:
         for name, value in values.items():
             if not isinstance(value, str):
                 raise self._error(number, f"{name} must be text, got {value!r}")
+            if name in _NAMES:
+                values[name] = composed(value)
             if name in _RECURRING:
-                values[name] = sys.intern(value)
+                values[name] = sys.intern(values[name])
         if values["emotion"] not in EMOTIONS:
             try:
                 check_emotion(values["emotion"])

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import yaml
 import bare
 import serkit
 from calling import Call, Done, assert_one_sentence
+from run_folders import predictions, write_run
 from serkit.corpora import corpus_names, get_corpus
 from serkit.manifest import Manifest
 from serkit.runtime.recognizer import Recognizer
@@ -446,6 +448,48 @@ def test_an_ablation_is_one_table_and_goes_on(call: Call, emodb_dir: Path, tmp_p
         call("evaluate", tmp_path / "a.onnx", "--corpora", "tess", "--ablate", "features", *options),
         "--set and --ablate are for recipes",
     )
+
+
+def test_an_empty_axis_is_refused(call: Call, recipe_file: Path, tmp_path: Path) -> None:
+    for axes in ("", " ", "features,"):
+        done = call("evaluate", recipe_file, "--ablate", axes, "--out", tmp_path / "run")
+        assert_one_sentence(done, f"--ablate {axes!r}: name one of features, augment, balance, corpora, or several")
+    done = call("evaluate", "a.onnx", "--corpora", "tess", "--ablate", "", "--out", tmp_path / "run")
+    assert_one_sentence(done, "--set and --ablate are for recipes")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_what_an_ablation_cannot_compare_costs_nothing_of_the_rest(
+    call: Call, recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alike: bool
+) -> None:
+    from serkit.lab import evaluation, runs
+    from serkit.lab.metrics import bootstrap_interval
+
+    def ablate(*_: object, **__: object) -> dict[str, Path]:
+        skills = {"base": 0.6, "other": 0.3} if alike else {"base": 0.6}
+        made = {name: write_run(tmp_path / name, predictions(skill=skills[name]), name=name) for name in skills}
+        made["fewer"] = write_run(tmp_path / "fewer", predictions(speakers=5), name="fewer")
+        made["broken"] = write_run(tmp_path / "broken", name="broken")
+        (made["broken"] / "predictions.csv").unlink()
+        return made
+
+    monkeypatch.setattr(runs, "bootstrap_interval", partial(bootstrap_interval, draws=50))
+    monkeypatch.setattr(evaluation, "ablate", ablate)
+    done = call("evaluate", recipe_file, "--ablate", "balance", "--data", tmp_path, "--out", tmp_path)
+    assert done.code == 0
+    broken, fewer = done.err.splitlines()
+    assert broken.startswith("serkit: broken is left out: ")
+    assert fewer == (
+        "serkit: fewer is left out of the comparison: it was not tested on the utterances of the recipe itself with "
+        "the same classes."
+    )
+    assert ("Reference: base" in done.out) == alike
+    with (tmp_path / "ablation.csv").open() as file:
+        rows = {row["run"]: row for row in csv.DictReader(file)}
+    assert rows.keys() == {"base", "fewer", *(["other"] if alike else [])}
+    assert [name for name, row in rows.items() if row["difference"]] == (["other"] if alike else [])
+    assert (tmp_path / "ablation.html").is_file()
 
 
 def test_the_variable_names_the_corpora_even_in_a_path_with_a_space(

@@ -302,6 +302,20 @@ def test_own_data_is_checked_for_its_sound_alone(tmp_path: Path) -> None:
     assert json.loads(json.dumps(report.to_json()))["emotions"] == {"anger": 3}
 
 
+def test_speakers_whose_names_are_all_but_the_same_are_a_problem(tmp_path: Path) -> None:
+    names = ("own/Anna", "own/Ben", "own/anna")
+    fill(tmp_path, {f"{n}.wav": pip(n) for n in range(3)})
+    utterances = tuple(
+        Utterance(id=f"own/{n}", path=f"{n}.wav", corpus="own", speaker=name, emotion="anger")
+        for n, name in enumerate(names)
+    )
+    found = problems(check_manifest("own", Manifest(utterances, {"own": tmp_path})))["doubtful speakers"]
+    assert found.message.startswith(
+        "2 speakers differ by case or surrounding spaces alone ('own/Anna' and 'own/anna'):"
+    )
+    assert found.files == ("own/Anna", "own/anna")
+
+
 # The real corpora
 
 

@@ -1,5 +1,6 @@
 """What serkit is told of own data, and how it finds out what it is given."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from serkit.manifest import Manifest
 from serkit.types import Utterance
 
 OWN = OwnData(name="own")
+COMPOSED, APART = (unicodedata.normalize(form, "José") for form in ("NFC", "NFD"))
 ROW = "file_name,label\na.wav,sad\n"
 
 
@@ -179,3 +181,50 @@ def test_two_speakers_of_one_clip_are_refused(tmp_path: Path) -> None:
 def test_a_text_is_no_set_of_labels() -> None:
     with pytest.raises(ManifestError, match="leave_out is a set of labels, got the text 'noise'"):
         OwnData(name="own", leave_out="noise")  # type: ignore[arg-type]
+
+
+# One name in two codings
+
+
+def test_one_speaker_in_two_codings_of_folders_is_one(tmp_path: Path) -> None:
+    """As macOS and Linux name them."""
+    folder_of(tmp_path, **{f"{COMPOSED}__sad__a_wav": "", f"{APART}__happy__b_wav": ""})
+    manifest = read_own(tmp_path, OwnData(name="own", speaker="^([^/]+)/"))
+    assert manifest.speakers == (f"own/{COMPOSED}",)
+    assert [u.id for u in manifest] == [f"own/{COMPOSED}/happy/b", f"own/{COMPOSED}/sad/a"]
+    assert {u.path for u in manifest} == {f"{COMPOSED}/sad/a.wav", f"{APART}/happy/b.wav"}
+    assert all(manifest.audio_path(u).is_file() for u in manifest)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "metadata.csv"])
+def test_one_speaker_in_two_codings_of_a_table_is_one(tmp_path: Path, name: str) -> None:
+    folder_of(tmp_path, a_wav="", b_wav="")
+    rows = "".join(f"{file}.wav,sad,{who},{who},{who}\n" for file, who in (("a", COMPOSED), ("b", APART)))
+    (tmp_path / name).write_text(f"file_name,emotion,speaker,sentence,session\n{rows}", "utf-8")
+    manifest = read_own(tmp_path if name == "metadata.csv" else tmp_path / name, OWN)
+    assert len(manifest) == 2
+    assert {(u.speaker, u.sentence, u.session) for u in manifest} == {(f"own/{COMPOSED}", f"own/{COMPOSED}", COMPOSED)}
+
+
+@pytest.mark.parametrize("typed", [COMPOSED, APART])
+def test_what_is_said_of_names_is_found_in_both_codings(tmp_path: Path, typed: str) -> None:
+    folder_of(tmp_path, **{f"{COMPOSED}__a_wav": "", f"{APART}__b_wav": "", f"{APART}ne__c_wav": ""})
+    own = OwnData(
+        name="own", labels={typed: "anger"}, leave_out=frozenset((f"{typed}ne",)), speaker=f"({typed})(?:ne)?/"
+    )
+    manifest = read_own(tmp_path, own)
+    assert [(u.emotion, u.speaker) for u in manifest] == [("anger", f"own/{COMPOSED}")] * 2
+    assert list(manifest.left_out.values()) == [1]
+
+
+def test_two_files_of_one_name_in_two_codings_are_refused(tmp_path: Path) -> None:
+    folder_of(tmp_path, **{f"sad__{COMPOSED}_wav": "", f"sad__{APART}_wav": ""})
+    if len(list((tmp_path / "sad").iterdir())) < 2:
+        pytest.skip("this file system holds the two names as one")
+    with pytest.raises(ManifestError, match="whose accents are coded in two ways; rename one of them"):
+        read_own(tmp_path, OWN)
+
+
+def test_spaces_around_a_speaker_in_a_path_are_no_part_of_the_name(tmp_path: Path) -> None:
+    folder_of(tmp_path, **{"Anna__sad__a_wav": "", "Anna __sad__b_wav": ""})
+    assert read_own(tmp_path, OwnData(name="own", speaker="^([^/]+)/")).speakers == ("own/Anna",)

@@ -39,5 +39,5 @@ def entry(folder: Path, *, seen: float | None = 61.26, lr: float = 2e-3, wrong: 
     write_run(folder, wrong=wrong, **{"name": folder.name} | changes)
     write_recipe(folder, train={"lr": lr})
     found = read_entry(folder)
-    found.row["validation_uar"] = seen
+    found.row.update({"validation_uar": seen, "is_validation_pooled": seen is not None})
     return found

@@ -1,10 +1,12 @@
 import re
+from typing import Any
 
 import pytest
-from toy import tiny_recipe
+from toy import tiny_settings
 
 from serkit.errors import RecipeError, UnknownNameError
 from serkit.lab.ablation import AXES, variants
+from serkit.lab.recipe import Recipe, parse_recipe
 from serkit.lab.recipe_files import load_recipe
 
 
@@ -69,13 +71,40 @@ def test_balance_is_by_nothing_by_weights_or_by_sampling() -> None:
     }  # fmt: skip
 
 
+def on_several_corpora(protocol: dict[str, Any], labels: str = "superset6") -> Recipe:
+    return parse_recipe(tiny_settings(corpora=["ravdess", "tess"], labels=labels) | {"protocol": protocol})
+
+
+def fixed(*speakers: str) -> dict[str, Any]:
+    return {"name": "fixed_test_speakers", "test_speakers": speakers}
+
+
 def test_a_corpus_stands_alone_where_its_speakers_are_tested() -> None:
-    protocol = {"name": "fixed_test_speakers", "test_speakers": ["ravdess/01", "ravdess/02"]}
-    recipe = tiny_recipe(corpora=["ravdess", "tess"], labels="superset6").model_dump() | {"protocol": protocol}
-    found = variants(type(tiny_recipe()).model_validate(recipe), ["corpora"])
+    found = variants(on_several_corpora(fixed("ravdess/01", "ravdess/02")), ["corpora"])
     assert {name: one.corpora for name, one in found.items()} == {
         "base": ("ravdess", "tess"), "ravdess-alone": ("ravdess",)
     }  # fmt: skip
+    assert names("superset-4test-fusionnet", "corpora") == ["base", "ravdess-alone"]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "labels"),
+    [
+        ({"name": "speaker_kfold"}, "superset6"),
+        ({"name": "leave_one_speaker_out"}, "superset6"),
+        ({"name": "leave_one_corpus_out"}, "superset6"),
+        ({"name": "cross_corpus", "train_corpora": ["ravdess"], "test_corpora": ["tess"]}, "superset6"),
+        ({"name": "random", "speaker_dependent": True}, "superset6"),
+        (fixed("ravdess/01", "tess/OAF"), "superset6"),
+        (fixed("emodb/03"), "superset6"),
+        (fixed("ravdess/01"), "common"),
+    ],
+)
+def test_no_corpus_stands_alone_where_other_utterances_or_classes_would_be_tested(
+    protocol: dict[str, Any], labels: str
+) -> None:
+    with pytest.raises(RecipeError, match=r"test speakers that are fixed and of one corpus .* \('common' does\)\.$"):
+        variants(on_several_corpora(protocol, labels), ["corpora"])
 
 
 def test_a_variant_is_named_after_its_recipe() -> None:
@@ -90,5 +119,7 @@ def test_what_cannot_be_varied_is_one_sentence() -> None:
         names("emodb-loso-crnn", "feature")
     with pytest.raises(RecipeError, match=re.escape("emodb-loso-crnn has nothing to vary along 'features'.")):
         names("emodb-loso-crnn", "features")
+    with pytest.raises(RecipeError, match="along 'corpora': one corpus against several needs several corpora"):
+        names("emodb-loso-crnn", "corpora")
     with pytest.raises(RecipeError, match="an ensemble is not taken apart"):
         names("emodb-loso-vote", *AXES)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors.torch import load_file
 from sklearn.metrics import balanced_accuracy_score
@@ -19,7 +20,7 @@ from toy import tiny_recipe
 
 from serkit.card import Card
 from serkit.corpora import read_corpora
-from serkit.errors import CorpusError, LeakageError, ProtocolError, RunError, SerkitError
+from serkit.errors import CorpusError, LeakageError, ProtocolError, RecipeError, RunError, SerkitError
 from serkit.lab import evaluation, runs
 from serkit.lab.data import open_store
 from serkit.lab.evaluation import evaluate, resolve_recipe, train
@@ -30,7 +31,7 @@ from serkit.lab.models import build_body
 from serkit.lab.protocols import make_split
 from serkit.lab.recipe import Recipe, parse_recipe
 from serkit.lab.recipe_files import load_recipe
-from serkit.lab.runs import Row, read_json, read_predictions
+from serkit.lab.runs import Row, read_json, read_predictions, write_json
 from serkit.lab.scoring import evaluate_model
 from serkit.labels import get_label_set
 from serkit.manifest import Manifest
@@ -347,6 +348,51 @@ def test_the_folder_of_other_files_is_refused(whole: Path, tmp_path: Path) -> No
     shutil.copytree(whole, tmp_path / "copy")
     with pytest.raises(RunError, match=r"holds a run on other files or folds: choose another --out\.$"):
         evaluate(TWO_SEEDS, {"ravdess": fewer}, tmp_path / "copy")
+
+
+@pytest.mark.parametrize("last", ["fold 0 seed 0", "fold 1 seed 3"])
+def test_the_folder_of_other_sound_under_the_same_names_is_refused(data: Data, tmp_path: Path, last: str) -> None:
+    corpus = tmp_path / "RAVDESS"
+    shutil.copytree(data["ravdess"], corpus)
+    with pytest.raises(Killed):
+        evaluate(TWO_SEEDS, {"ravdess": corpus}, tmp_path / "run", watch=Notes(kill_at_note=last))
+    path = sorted(path for path in corpus.rglob("*") if path.is_file())[-1]
+    samples, rate = soundfile.read(path)
+    soundfile.write(path, samples / 2, rate)
+    with pytest.raises(RunError, match=r"holds a run on other files or folds: choose another --out\.$"):
+        evaluate(TWO_SEEDS, {"ravdess": corpus}, tmp_path / "run")
+
+
+def test_a_run_from_before_sound_was_compared_goes_on(whole: Path, data: Data, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "copy")
+    facts = read_json(tmp_path / "copy", "env.json")
+    write_json(tmp_path / "copy", "env.json", {name: facts[name] for name in facts if name != "audio_digest"})
+    assert evaluate(TWO_SEEDS, data, tmp_path / "copy")["complete"]
+
+
+def test_other_versions_and_threads_than_a_run_began_with_are_said(whole: Path, data: Data, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "copy")
+    facts = read_json(tmp_path / "copy", "env.json")
+    write_json(tmp_path / "copy", "env.json", facts | {"torch": "1.0", "threads": 9})
+    watch = Notes()
+    evaluate(TWO_SEEDS, data, tmp_path / "copy", watch=watch)
+    assert watch.notes[1] == (
+        f"begun with torch 1.0, now {torch.__version__}, threads 9, now 1: what is left may come out a little "
+        "differently"
+    )
+
+
+def test_one_class_is_nothing_to_tell_apart(data: Data, tmp_path: Path) -> None:
+    recipe = tiny_recipe(labels=["anger", "boredom"])
+    with pytest.raises(RecipeError, match=r"all of the 12 utterances are of anger, so there is nothing to tell apart"):
+        evaluate(recipe, data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_class_that_nobody_speaks_is_said(data: Data, tmp_path: Path) -> None:
+    watch = Notes()
+    evaluate(tiny_recipe(labels=["anger", "fear", "boredom"], train={"epochs": 1}), data, tmp_path, watch=watch)
+    assert any("has boredom, and no utterance is of it" in note for note in watch.notes)
 
 
 def test_the_folder_of_other_labels_is_refused(

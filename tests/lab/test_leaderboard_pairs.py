@@ -1,5 +1,6 @@
 """Which runs meet, which of them leads, and how they differ."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,15 @@ def test_the_headline_has_the_highest_validation_uar_and_not_the_best_test(tmp_p
     assert "highest validation UAR among complete, speaker-independent runs" in as_sections(board)
 
 
-def test_a_leaking_an_unfinished_and_a_randomly_validated_run_lead_nothing(tmp_path: Path) -> None:
+def test_a_leaking_an_unfinished_and_a_loosely_validated_run_lead_nothing(tmp_path: Path) -> None:
+    not_pooled = entry(tmp_path / "mean", seen=96.0)
+    not_pooled.row["is_validation_pooled"] = False
     board = compare([
         entry(tmp_path / "leaky", seen=99.0, is_speaker_independent=False),
         entry(tmp_path / "begun", seen=98.0, complete=False),
         entry(tmp_path / "loose", seen=97.0, validation="random"),
+        entry(tmp_path / "words", seen=96.5, validation="sentences"),
+        not_pooled,
         entry(tmp_path / "unseen", seen=None),
         entry(tmp_path / "fair", seen=60.0),
         entry(tmp_path / "worse", seen=50.0),
@@ -64,7 +69,14 @@ def test_a_leaking_an_unfinished_and_a_randomly_validated_run_lead_nothing(tmp_p
     assert headlines(board) == ["fair"]
     (fair,) = (family for family in board.families if family.comparisons)
     assert fair.reference.name == "fair"
-    assert len(fair.comparisons) == 4
+    assert len(fair.comparisons) == 6
+
+
+def test_of_equal_runs_and_of_runs_on_other_clips_none_leads(tmp_path: Path) -> None:
+    one, two, worse = (entry(tmp_path / name, seen=seen) for name, seen in (("a", 70.0), ("b", 70.0), ("c", 60.0)))
+    assert headlines(compare([one, two, worse])) == []
+    elsewhere = entry(tmp_path / "d", seen=90.0, speakers=8)
+    assert headlines(compare([one, elsewhere])) == []
 
 
 def test_where_there_is_nothing_to_choose_there_is_no_headline(tmp_path: Path) -> None:
@@ -201,10 +213,11 @@ def test_the_order_of_classes_is_no_difference(tmp_path: Path) -> None:
 def test_utterances_tested_in_several_folds_are_not_compared(tmp_path: Path) -> None:
     one, twice = entry(tmp_path / "one"), entry(tmp_path / "twice")
     lines = (twice.folder / "predictions.csv").read_text("utf-8").splitlines()
-    (twice.folder / "predictions.csv").write_text("\n".join([*lines, *lines[1:], ""]), "utf-8")
-    again = read_entry(twice.folder)
-    assert again.answers is None
-    assert [run.name for run in compare([one, again]).alone] == ["one", "twice"]
+    again = [re.sub(r"^(([^,]*,){3})\d+", r"\g<1>99", line) for line in lines[1:]]  # in one more fold
+    (twice.folder / "predictions.csv").write_text("\n".join([*lines, *again, ""]), "utf-8")
+    read = read_entry(twice.folder)
+    assert read.answers is None
+    assert [run.name for run in compare([one, read]).alone] == ["one", "twice"]
 
 
 def test_few_speakers_are_marked(tmp_path: Path) -> None:
@@ -276,6 +289,34 @@ def test_a_leak_that_does_not_help_has_its_sign(tmp_path: Path) -> None:
     text = as_sections(compare([entry(tmp_path / "fair", wrong=9), entry(tmp_path / "leaky", wrong=3, **LEAKY)]))
     assert "+-" not in text
     assert "| -" in text.split("## What the leak is worth")[1]
+
+
+@pytest.mark.parametrize(("key", "before"), [
+    ("accumulate", "accumulate: 1\n"), ("sampling", "sampling: natural\n"), ("copies", "copies: null\n"),
+    ("workers", "workers: 0\n"), ("trackers", "trackers: []\n"),
+])  # fmt: skip
+def test_an_older_recipe_without_a_setting_is_the_twin_of_a_newer_one_with_its_default(
+    tmp_path: Path, key: str, before: str
+) -> None:
+    fair, leaky = entry(tmp_path / "fair"), entry(tmp_path / "leaky", wrong=3, **LEAKY)
+    recipe = leaky.folder / "recipe.yaml"
+    lines = recipe.read_text("utf-8").splitlines(keepends=True)
+    older = [line for line in lines if line.strip() != before.strip()]
+    assert len(older) == len(lines) - 1
+    recipe.write_text("".join(older), "utf-8")
+    (leak,) = compare([fair, read_entry(leaky.folder)]).leaks
+    assert leak.is_twin
+    recipe.write_text("".join(lines).replace(before, f"{key}: 7\n"), "utf-8")
+    (leak,) = compare([fair, read_entry(leaky.folder)]).leaks
+    assert leak.is_twin == (key == "workers")
+
+
+@pytest.mark.parametrize("trackers", ["trackers:\n  - mlflow\n", "trackers:\n  - mlflow\n  - wandb\n"])
+def test_who_tracks_a_run_changes_no_fit(tmp_path: Path, trackers: str) -> None:
+    fair, leaky = entry(tmp_path / "fair"), entry(tmp_path / "leaky", wrong=3, **LEAKY)
+    recipe = leaky.folder / "recipe.yaml"
+    recipe.write_text(recipe.read_text("utf-8").replace("trackers: []\n", trackers), "utf-8")
+    assert read_entry(leaky.folder).row["fitted"] == fair.row["fitted"]
 
 
 def test_without_a_twin_the_leak_is_set_against_the_reference_and_says_so(tmp_path: Path) -> None:

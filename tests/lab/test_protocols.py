@@ -14,7 +14,7 @@ from serkit.corpora import find_corpus, get_corpus
 from serkit.errors import LeakageError, ProtocolError
 from serkit.lab.data import open_store
 from serkit.lab.folds import Fold, Split, folds_as_json
-from serkit.lab.leakage import check_ensemble, check_leakage, check_unseen, count_shared
+from serkit.lab.leakage import check_ensemble, check_leakage, check_unseen, count_shared, recordings
 from serkit.lab.protocols import check_classes, make_split
 from serkit.lab.recipe import Protocol
 from serkit.lab.validation import hold_out_validation
@@ -70,7 +70,7 @@ validations: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "validation_speakers": st.none() | st.integers(1, 3),
         "seed": st.integers(0, 3),
     }
-)
+).map(lambda drawn: drawn if drawn["validation"] == "speakers" else drawn | {"validation_speakers": None})
 protocols = st.one_of(
     st.builds(
         lambda folds, order, validation: Protocol(folds=folds, order=order, **validation),
@@ -472,6 +472,161 @@ def test_only_held_out_sentences_share_a_speaker_with_training() -> None:
     plant(shared, validation="sentences")
     with pytest.raises(LeakageError, match="training and test"):
         plant(replace(CLEAN, train=CLEAN.train + CLEAN.test[:1], test=CLEAN.test[1:]), validation="sentences")
+
+
+# Parts of one file
+
+
+def windows(count: int = 60, *, length: float = 2.0, step: float = 1.0) -> Manifest:
+    """Parts of five files of two speakers, one every ``step`` seconds."""
+    return Manifest(
+        tuple(
+            Utterance(
+                id=f"own/{f}-{n:02d}", path=f"{f}.wav", corpus="own", speaker=f"own/{f % 2}", start=n * step,
+                end=n * step + length, emotion=("anger", "sadness")[n % 2],
+            )
+            for f in range(5)
+            for n in range(count // 5)
+        )
+    )  # fmt: skip
+
+
+def of(*parts: tuple[float, float | None], path: str = "a.wav", speaker: str = "own/x") -> tuple[Utterance, ...]:
+    return tuple(
+        Utterance(id=f"own/{path}@{n}", path=path, corpus="own", speaker=speaker, emotion="anger", start=start, end=end)
+        for n, (start, end) in enumerate(parts)
+    )
+
+
+def grouped(utterances: tuple[Utterance, ...], same: Mapping[str, str] = {}) -> list[int]:
+    """Return how many utterances each recording has, in the order of its first one."""
+    audio = digests(Manifest(utterances), same)
+    return list(Counter(recordings(utterances, audio).values()).values())
+
+
+@pytest.mark.parametrize(
+    ("parts", "sizes"),
+    [
+        ([(0, 2), (1, 3), (2, 4)], [3]),  # the first and the last only touch
+        ([(0, 2), (2, 4)], [1, 1]),
+        ([(0, 0.1 + 0.2), (0.3, 1)], [1, 1]),  # the sum is more than 0.3
+        ([(0, 9), (1, 2), (3, 4), (9, 10)], [3, 1]),
+        ([(0, None), (5, 6), (7, 8)], [3]),
+        ([(3, None), (0, 3), (4, 5)], [2, 1]),
+        ([(0, None), (0, None)], [2]),
+        ([(None, 2), (1, 3)], [2]),
+    ],
+)
+def test_parts_of_a_file_that_overlap_are_one_recording(parts: list[Any], sizes: list[int]) -> None:
+    assert sorted(grouped(of(*parts)), reverse=True) == sizes
+    assert sorted(grouped(of(*reversed(parts))), reverse=True) == sizes
+
+
+def test_parts_of_other_files_do_not_overlap() -> None:
+    assert grouped((*of((0, 2)), *of((0, 2), path="b.wav"))) == [1, 1]
+    elsewhere = [replace(u, id="other/a", corpus="other") for u in of((0, 2))]
+    assert grouped((*of((0, 2)), *elsewhere)) == [1, 1]
+
+
+def test_copies_and_overlaps_lead_on_from_one_to_the_next() -> None:
+    parts = (*of((0, 2), (1, 3)), *of((0, 2), (1, 3), path="b.wav"), *of((0, 2), path="c.wav"))
+    assert grouped(parts, {"own/b.wav@0": "own/a.wav@1"}) == [4, 1]
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 30), st.integers(1, 5) | st.none()), max_size=12))
+def test_recordings_are_those_that_looking_at_all_pairs_finds(drawn: list[tuple[int, int, int | None]]) -> None:
+    found = [
+        replace(u, id=f"own/{n:02d}")
+        for n, (file, start, length) in enumerate(drawn)
+        for u in of((start, None if length is None else start + length), path=f"{file}.wav")
+    ]
+    expected = {u.id: u.id for u in found}
+    for _ in found:  # until nothing changes any more
+        for one in found:
+            for other in found:
+                starts, ends = (one.start, other.start), [u.end for u in (one, other) if u.end is not None]
+                if one.path == other.path and max(starts) < min(ends, default=99):
+                    expected[one.id] = expected[other.id] = min(expected[one.id], expected[other.id])
+    assert recordings(found, digests(Manifest(tuple(found)))) == expected
+
+
+@pytest.mark.parametrize("protocol", [RANDOM, Protocol(name="random", speaker_dependent=True, test_share=0.3)])
+def test_random_folds_never_divide_overlapping_parts_of_a_file(protocol: Protocol) -> None:
+    """Windows of 2 s every second, all of a file one chain."""
+    utterances = windows()
+    split = split_by(utterances, protocol)
+    path_of = {u.id: u.path for u in utterances}
+    for fold in split.folds:
+        sides = [{path_of[i] for i in part} for part in parts(fold)]
+        assert sum(map(len, sides)) == len(set.union(*sides)) == 5
+    assert count_shared(split, utterances, digests(utterances)).identical_recordings == 0
+
+
+def test_one_long_recording_is_too_little_for_random_folds() -> None:
+    one = windows().filter(lambda u: u.path == "0.wav")
+    with pytest.raises(
+        ProtocolError, match=r"^12 utterances are too few for 4 random folds: .* as one, and leave 1\.$"
+    ):
+        split_by(one, RANDOM)
+
+
+def test_parts_that_only_touch_are_dealt_one_by_one() -> None:
+    apart = windows(step=2.0)
+    split = split_by(apart, RANDOM)
+    assert {len(fold.test) for fold in split.folds} == {15}
+
+
+@given(seed=st.integers(0, 9))
+def test_random_validation_never_divides_overlapping_parts_of_a_file(seed: int) -> None:
+    utterances = windows()
+    for fold in split_by(utterances, LOSO.model_copy(update={"validation": "random", "seed": seed})).folds:
+        assert not {i[:5] for i in fold.train} & {i[:5] for i in fold.validation}
+
+
+@pytest.mark.parametrize("independent", [True, False])
+@pytest.mark.parametrize(
+    ("first", "second", "third", "sides"),
+    [("train", "test", "validation", "training and test"), ("validation", "test", "train", "training and test"),
+     ("train", "validation", "test", "training and validation")],
+)  # fmt: skip
+def test_overlapping_parts_on_two_sides_are_refused_and_counted(
+    first: str, second: str, third: str, sides: str, independent: bool
+) -> None:
+    """Such as two people who speak at once."""
+    one, other = of((0, 2), speaker="own/x")[0], replace(of((1, 3), speaker="own/y")[0], id="own/other")
+    far = of((9, 10), path="b.wav", speaker="own/z")[0]
+    utterances = Manifest((one, other, far))
+    fold = Fold(0, **{first: (one.id,), second: (other.id,), third: (far.id,)})
+    split = Split("planted", independent, "speakers", (fold,))
+    with pytest.raises(LeakageError, match=rf"^fold 0: 1 overlapping recordings stand in both {sides}, .*; leave out"):
+        check_leakage(split, utterances, digests(utterances))
+    shared = count_shared(split, utterances, digests(utterances))
+    assert shared.identical_recordings == (sides == "training and test")
+
+
+# Speakers under two names
+
+
+ANNA = manifest(speaker("own/Anna"), speaker("own/anna "), speaker("own/Ben"), speaker("own/Cleo"))
+
+
+@pytest.mark.parametrize("protocol", [LOSO, Protocol(folds=4), LOSO.model_copy(update={"validation": "none"})])
+def test_speakers_that_differ_by_case_or_spaces_alone_are_not_parted(protocol: Protocol) -> None:
+    with pytest.raises(
+        LeakageError, match=r"'own/(Anna|anna )' and 'own/(Anna|anna )' stand in .*: give one person one"
+    ):
+        split_by(ANNA, protocol)
+
+
+def test_speakers_that_differ_by_case_alone_may_stand_on_one_side() -> None:
+    split_by(ANNA, Protocol(name="fixed_test_speakers", test_speakers=("own/Anna", "own/anna "), validation="none"))
+    split = split_by(ANNA, RANDOM)
+    assert count_shared(split, ANNA, digests(ANNA)).shared_speakers == len(ANNA)
+
+
+def test_a_model_is_not_scored_on_a_speaker_that_it_has_seen_in_another_coding() -> None:
+    with pytest.raises(LeakageError, match="was fitted on 1 of the test speakers"):
+        check_unseen(["own/Jose\u0301"], ["own/Jos\u00e9"])
 
 
 # What a model has seen

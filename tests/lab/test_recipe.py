@@ -167,7 +167,8 @@ def test_settings_that_do_not_fit_each_other_are_refused_in_one_sentence() -> No
         ({"corpora": []}, "corpora: Tuple should have at least 1 item"),
         ({"seeds": []}, "seeds: Tuple should have at least 1 item"),
         ({"seeds": [0, -1]}, "seeds.1: Input should be greater than or equal to 0"),
-        ({"seeds": [2, 1, 2]}, "seeds: seed 2 stands twice"),
+        ({"corpora": ["emodb", "tess", "emodb"]}, "corpora: emodb stands twice; name it once."),
+        ({"seeds": [2, 1, 2]}, "seeds: 2 stands twice; name it once."),
         ({"train": {"lr": 0}}, "train.lr: Input should be greater than 0"),
         ({"train": {"lr": float("nan")}}, "train.lr: Input should be"),
         ({"train": {"batch_size": 1}}, "train.batch_size: Input should be greater than or equal to 2"),
@@ -208,6 +209,65 @@ def test_a_random_split_must_say_that_it_shares_speakers() -> None:
 def test_no_other_protocol_may_share_speakers(name: str) -> None:
     with pytest.raises(RecipeError, match=rf"^protocol: {name} keeps speakers apart: speaker_dependent: true belongs"):
         parse_recipe(SMALLEST | {"protocol": {"name": name, "speaker_dependent": True, "test_speakers": ["emodb/03"]}})
+
+
+FIXED = {"name": "fixed_test_speakers", "test_speakers": ["emodb/03"]}
+CROSS = {"name": "cross_corpus", "train_corpora": ["emodb"], "test_corpora": ["tess"]}
+TABLE = {"name": "published_folds", "table": "emobox-emodb"}
+OTHERS = [FIXED, CROSS, TABLE, *({"name": f"leave_one_{one}_out"} for one in ("speaker", "session", "corpus"))]
+KFOLD = {"name": "speaker_kfold"}
+ONE_FOLD = RANDOM | {"test_share": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        *((one | {"folds": 3}, "folds belongs to speaker_kfold and random; ") for one in OTHERS),
+        *((one | {"order": "consecutive"}, "order belongs to speaker_kfold; ") for one in (*OTHERS, RANDOM)),
+        (ONE_FOLD | {"folds": 3}, "folds: test_share makes one fold in place of several"),
+        *(
+            (one | {"validation": by, "validation_share": 0.2}, f"validation_share .* validation: {by} would ignore it")
+            for one in (KFOLD, *OTHERS)
+            for by in ("speakers", "sentences", "none")
+        ),
+        *(
+            (one | {"validation": by, "validation_speakers": 1}, f"validation_speakers .* {by} would ignore it")
+            for one in (KFOLD, *OTHERS)
+            for by in ("sentences", "random", "none")
+        ),
+        *((one | {"validation_speakers": 1}, "a random split would ignore it") for one in (RANDOM, ONE_FOLD)),
+        *((RANDOM | {"validation": by}, f"would ignore validation: {by}") for by in ("sentences", "none")),
+    ],
+)
+def test_a_setting_that_a_protocol_does_not_follow_is_refused(protocol: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecipeError, match=f"^protocol: .*{message}"):
+        parse_recipe(SMALLEST | {"protocol": protocol})
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        KFOLD | {"folds": 3, "order": "consecutive"},
+        RANDOM | {"folds": 3, "validation_share": 0.2},
+        ONE_FOLD | {"validation_share": 0.2, "validation": "random"},
+        *(one | {"validation_speakers": 1} for one in (KFOLD, *OTHERS)),
+        *(one | {"validation": "random", "validation_share": 0.2} for one in (KFOLD, *OTHERS)),
+        *(one | {"validation": by} for one in (KFOLD, *OTHERS) for by in ("sentences", "none")),
+    ],
+)
+def test_a_setting_that_a_protocol_follows_is_taken(protocol: dict[str, Any]) -> None:
+    assert parse_recipe(SMALLEST | {"protocol": protocol}).protocol == Protocol(**protocol)
+
+
+@pytest.mark.parametrize("one", [KFOLD, RANDOM, ONE_FOLD, *OTHERS])
+def test_every_default_may_be_said(one: dict[str, Any]) -> None:
+    recipe = parse_recipe(SMALLEST | {"protocol": one})
+    assert parse_recipe(recipe.as_mapping()) == recipe
+
+
+@pytest.mark.parametrize("file", sorted((Path(__file__).parents[2] / "results").glob("*/recipe.yaml")), ids=str)
+def test_a_recipe_of_the_results_is_still_one(file: Path) -> None:
+    assert load_recipe(file).name
 
 
 @pytest.mark.parametrize("settings", [None, [], "emodb", 3])
@@ -299,6 +359,14 @@ def test_a_change_of_the_model_brings_its_own_features_and_training() -> None:
     recipe = load_recipe("ravdess-6fold-cnn1d", ["model=fusionnet"])
     assert [feature.name for feature in recipe.features] == ["notebook162", "statistics", "sex"]
     assert recipe.train.epochs == 100
+
+
+@pytest.mark.parametrize("model", ["crnn", {"name": "crnn"}])
+def test_a_models_name_may_be_changed_by_its_key(model: object, tmp_path: Path) -> None:
+    path = saved(tmp_path, yaml.safe_dump(SMALLEST | {"model": model}))
+    recipe = load_recipe(path, ["model.name=svm"])
+    assert recipe == load_recipe(path, ["model=svm", f"name={recipe.name}"])
+    assert recipe.name == "emodb-5fold-crnn+model.name-svm"
 
 
 @pytest.mark.parametrize(

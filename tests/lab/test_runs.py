@@ -1,6 +1,7 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,8 +14,10 @@ from serkit.lab.runs import (
     Row,
     measure,
     measure_validation,
+    read_fits,
     read_json,
     read_predictions,
+    whole_seeds,
     write_json,
     write_metrics,
     write_predictions,
@@ -67,7 +70,7 @@ row = st.builds(
 )
 
 
-@given(rows=st.lists(row, max_size=5))
+@given(rows=st.lists(row, max_size=5, unique_by=lambda r: (r.seed, r.fold, r.utterance)))
 def test_predictions_are_read_back_with_four_decimals(
     rows: list[Row], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -77,6 +80,45 @@ def test_predictions_are_read_back_with_four_decimals(
     expected = [replace(r, probabilities=tuple(float(f"{p:.4f}") for p in r.probabilities)) for r in rows]
     assert found == sorted(expected, key=lambda r: (r.seed, r.fold, r.utterance))
     assert classes == CLASSES
+
+
+def row_of(utterance: str, *, fold: int = 0, seed: int = 0, true: str = "fear") -> Row:
+    return Row(utterance, "a", "a/01", fold, seed, true, true, (0.2, 0.6, 0.2))
+
+
+def test_seeds_that_tested_other_folds_are_not_scored_against_each_other(tmp_path: Path) -> None:
+    """Two folds side by side, and two seeds each of which has finished another of them."""
+    rows = [
+        *(row_of(f"a/{i}", fold=0, seed=0, true="fear") for i in range(4)),
+        *(row_of(f"b/{i}", fold=1, seed=1, true="anger") for i in range(4)),
+    ]
+    found = measure(rows, CLASSES)
+    assert (found["seeds"], found["uar"], found["utterances"]) == ([0], 100.0, 4)
+    assert [*whole_seeds([*rows, row_of("b/9", fold=1, seed=1)])] == [1]
+    assert whole_seeds([]) == {}
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("{row}\n{row}\n", r"predictions\.csv' is damaged \(a/0 stands twice in fold 0 of seed 0\)\.$"),
+    ("a/0,a,a/01,0,0,fear,fear,0.2,nan,0.2\n", r"row 1: a probability is not between 0 and 1\.$"),
+    ("a/0,a,a/01,0,0,fear,fear,0.2,1.6,0.2\n", r"row 1: a probability is not between 0 and 1\.$"),
+    ("a/\xe9,a,a/01,0,0,fear,fear,0.2,0.6,0.2\n", r"predictions\.csv' is damaged \('utf-8' codec can't decode"),
+])  # fmt: skip
+def test_a_damaged_table_of_predictions_is_named(tmp_path: Path, text: str, message: str) -> None:
+    write_predictions(tmp_path, [row_of("a/0")], CLASSES)
+    path = tmp_path / "predictions.csv"
+    head, row = path.read_text("utf-8").splitlines()
+    path.write_text(head + "\n" + text.format(row=row), "latin-1")
+    with pytest.raises(RunError, match=message):
+        read_predictions(tmp_path)
+
+
+@pytest.mark.parametrize("fits", [None, 3, [{"fold": 0, "of a newer serkit": 1}], ["a"]])
+def test_fits_that_cannot_be_read_are_named(tmp_path: Path, fits: Any) -> None:
+    assert read_fits(tmp_path) == []
+    (tmp_path / "metrics.json").write_text(json.dumps({"fits": fits}), "utf-8")
+    with pytest.raises(RunError, match=r"metrics\.json' is damaged, or of another version of serkit"):
+        read_fits(tmp_path)
 
 
 def test_predictions_are_a_table_with_one_column_per_class(tmp_path: Path) -> None:

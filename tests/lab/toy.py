@@ -51,6 +51,8 @@ def tiny_settings(**changes: Any) -> dict[str, Any]:
     }
     for name, value in changes.items():
         settings[name] = settings.get(name, {}) | value if isinstance(value, dict) else value
+    if settings["protocol"].get("name", "speaker_kfold") not in ("speaker_kfold", "random"):
+        settings["protocol"].pop("folds")
     return settings
 
 

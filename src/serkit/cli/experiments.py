@@ -4,11 +4,14 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from serkit.cli.options import DataOption, JsonOption, data_of, show_rows
+
+if TYPE_CHECKING:
+    from serkit.lab.leaderboard import Entry
 
 recipes_app = typer.Typer(help="The experiments that come with serkit.", no_args_is_help=True)
 
@@ -52,6 +55,7 @@ def evaluate(
     """
     from serkit.errors import RecipeError
     from serkit.lab import evaluation
+    from serkit.lab.ablation import AXES
     from serkit.lab.leaderboard import as_markdown
     from serkit.lab.report import write_report
     from serkit.watch import RichWatch
@@ -62,7 +66,7 @@ def evaluate(
 
         if not corpora:
             raise RecipeError("say what to test the model file on: --corpora tess, for example.")
-        if change or ablate:
+        if change or ablate is not None:
             raise RecipeError("--set and --ablate are for recipes: a model file is what it is.")
         model = Recognizer.load(recipe)
         names = tuple(name.strip() for name in corpora.split(","))
@@ -72,11 +76,13 @@ def evaluate(
     else:
         from serkit.lab.recipe_files import load_recipe
 
-        if corpora:
+        if corpora is not None:
             raise RecipeError("--corpora is for model files: a recipe names its own.")
         experiment = load_recipe(recipe, change or ())
-        if ablate:
+        if ablate is not None:
             axes = [axis.strip() for axis in ablate.split(",")]
+            if not all(axes):
+                raise RecipeError(f"--ablate {ablate!r}: name one of {', '.join(AXES)}, or several with commas.")
             runs = evaluation.ablate(experiment, axes, data_of(data), out, watch=RichWatch(), jobs=jobs)
             _show_ablation(runs, out)
             return
@@ -87,18 +93,52 @@ def evaluate(
 
 
 def _show_ablation(runs: Mapping[str, Path], out: Path) -> None:
-    """Print the table of an ablation, every variant against the recipe itself, and write it as a page and CSV."""
+    """Print the table of an ablation, every variant against the recipe itself, and write it as a page and CSV.
+
+    A variant that cannot be read, or not be compared, is named on stderr; all the others are shown.
+    """
     from serkit.files import write_whole
     from serkit.lab.ablation import BASE
-    from serkit.lab.leaderboard import as_csv, as_html, as_sections, compare, read_entry
+    from serkit.lab.leaderboard import as_csv, as_html, as_sections, compare
 
     if not _is_main_process():
         return
-    board = compare([read_entry(run) for run in runs.values()], against=runs[BASE])
+    entries = _read_variants(runs)
+    base = entries.get(BASE)
+    apart = [name for name, entry in entries.items() if name != BASE and not _is_tested_alike(entry, base)]
+    for name in apart:
+        typer.echo(
+            f"serkit: {name} is left out of the comparison: it was not tested on the utterances of the recipe itself "
+            "with the same classes.",
+            err=True,
+        )
+    board = compare(list(entries.values()), against=runs[BASE] if len(entries) - len(apart) > 1 else None)
     write_whole(out / "ablation.html", as_html(board))
     write_whole(out / "ablation.csv", as_csv(board))
     typer.echo(as_sections(board))
     typer.echo(f"{out / 'ablation.html'}")
+
+
+def _read_variants(runs: Mapping[str, Path]) -> "dict[str, Entry]":
+    from serkit.errors import RunError
+    from serkit.lab.leaderboard import read_entry
+
+    entries = {}
+    for name, run in runs.items():
+        try:
+            entries[name] = read_entry(run)
+        except RunError as error:
+            typer.echo(f"serkit: {name} is left out: {error}", err=True)
+    if not entries:
+        raise RunError("none of these variants has predictions to show.")
+    return entries
+
+
+def _is_tested_alike(entry: "Entry", base: "Entry | None") -> bool:
+    """Whether a variant can be compared with the recipe itself."""
+    if entry.answers is None or base is None or base.answers is None:
+        return False
+    return entry.answers.digest == base.answers.digest and entry.is_fair == base.is_fair
 
 
 @recipes_app.command("list")

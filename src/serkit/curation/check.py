@@ -20,6 +20,7 @@ from serkit.audio import read_file
 from serkit.corpora.adapter import LFS_POINTER, OTHER_FORM, SECOND_FILE, Corpus
 from serkit.errors import AudioError, CorpusError, MissingExtraError
 from serkit.manifest import Manifest
+from serkit.names import doubtful_names
 from serkit.types import LeftOut, Utterance
 from serkit.watch import Watch
 
@@ -34,10 +35,10 @@ class Problem:
 
     Attributes:
         kind: ``missing``, ``extra``, ``count``, ``second file``, ``left out``, ``undecodable``, ``identical audio``,
-            ``near-silent``, ``beyond the end``, ``sampling rates`` or ``official``.
+            ``near-silent``, ``beyond the end``, ``doubtful speakers``, ``sampling rates`` or ``official``.
         severity: ``problem``; ``known`` where the official release is so itself; ``note`` for what is as it should be.
         message: One sentence.
-        files: Paths below the root, or ids of utterances where there is no file.
+        files: Paths below the root, or ids of utterances where there is no file, or the speakers' names.
     """
 
     kind: str
@@ -131,6 +132,7 @@ def check_manifest(
         Problem("left out", "note", f"{count} files not read: {reason}", ())
         for reason, count in manifest.left_out.items()
     ]
+    found += _doubtful_speakers(manifest)
     sounds = _listen(manifest, watch or Watch())
     if corpus is None:
         return _report(manifest, [*found, *_in_sound(manifest, sounds, {})], sounds, name=name, official={})
@@ -217,6 +219,17 @@ def _oddities(corpus: Corpus, utterances: Manifest) -> Iterable[Problem]:
     for name, what in corpus.oddities.items():
         if name in files:
             yield Problem("official", "known", f"{name} is {what}", files[name])
+
+
+def _doubtful_speakers(manifest: Manifest) -> Iterable[Problem]:
+    """Find names of speakers that may be one speaker's."""
+    if groups := doubtful_names(manifest.speakers):
+        each = "; ".join(" and ".join(map(repr, group)) for group in groups[:3])
+        message = (
+            f"{sum(map(len, groups))} speakers differ by case or surrounding spaces alone "
+            f"({each}{'; ...' if groups[3:] else ''}): give one person one name, or two people names that differ more"
+        )
+        yield Problem("doubtful speakers", "problem", message, tuple(name for group in groups for name in group))
 
 
 def _in_sound(manifest: Manifest, sounds: Mapping[str, _Sound], oddities: Mapping[str, str]) -> Iterable[Problem]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from serkit.errors import LabelError
-from serkit.formats.own import SPLITS, Builder, OwnData, Reading
+from serkit.formats.own import SPLITS, Builder, OwnData, Reading, in_lower_case
 from serkit.labels import EMOTIONS
 from serkit.sounds import SOUND_SUFFIXES, sound_files
 from serkit.types import LeftOut
@@ -24,12 +24,12 @@ def read(root: Path, own: OwnData) -> Reading:
         LabelError: If a file lies in folders of which none is a label; the message lists the known ones.
     """
     build = Builder(own).build
-    known = {*own.emotions, *(label.lower() for label in own.leave_out)}
+    known = {*own.emotions, *(in_lower_case(label) for label in own.leave_out)}
     for path in sound_files(root, SOUND_SUFFIXES):
         if len(path.parts) == 1:
             yield LeftOut(path.as_posix(), "in no folder that could be its label")
             continue
-        names = [name for name in reversed(path.parts[:-1]) if name.lower() in known]
+        names = [name for name in reversed(path.parts[:-1]) if in_lower_case(name) in known]
         if not names:
             raise LabelError(
                 f"no folder on the way to {path.as_posix()!r} is an emotion; name each after its label "
@@ -42,4 +42,6 @@ def read(root: Path, own: OwnData) -> Reading:
 def is_one(root: Path, own: OwnData) -> bool:
     """Whether some sound file lies in a folder that is named after an emotion."""
     emotions = own.emotions
-    return any(name.lower() in emotions for path in sound_files(root, SOUND_SUFFIXES) for name in path.parts[:-1])
+    return any(
+        in_lower_case(name) in emotions for path in sound_files(root, SOUND_SUFFIXES) for name in path.parts[:-1]
+    )

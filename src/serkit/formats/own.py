@@ -1,4 +1,8 @@
-"""How somebody's own data says who spoke what with which emotion, brought to serkit's words."""
+"""How somebody's own data says who spoke what with which emotion, brought to serkit's words.
+
+Names are compared and kept in Unicode's composed form (NFC), since the folders and tables of one data set may spell a
+name both ways; only the paths of files stay as they are on disk.
+"""
 
 import os
 import re
@@ -9,6 +13,7 @@ from typing import Any, get_args
 
 from serkit.errors import LabelError, ManifestError, nearest
 from serkit.labels import EMOTIONS, EmotionMap
+from serkit.names import composed
 from serkit.types import LeftOut, Sex, Utterance
 
 _SYNONYMS = {
@@ -97,7 +102,8 @@ class OwnData:
     def emotions(self) -> EmotionMap:
         """The map from own labels, in lower case, to canonical emotions."""
         usual = {name: emotion for emotion, others in _SYNONYMS.items() for name in (emotion, *others)}
-        return EmotionMap(self.name, 1, usual | {label.lower(): emotion for label, emotion in self.labels.items()})
+        own = {in_lower_case(label): emotion for label, emotion in self.labels.items()}
+        return EmotionMap(self.name, 1, usual | own)
 
 
 class Builder:
@@ -106,9 +112,9 @@ class Builder:
     def __init__(self, own: OwnData) -> None:
         self._own = own
         self._emotions = own.emotions
-        self._leave_out = {label.lower() for label in own.leave_out}
-        self._sexes = _SEXES | {word.lower(): sex for word, sex in own.sexes.items()}
-        self._speaker = re.compile(own.speaker) if own.speaker else None
+        self._leave_out = {in_lower_case(label) for label in own.leave_out}
+        self._sexes = _SEXES | {in_lower_case(word): sex for word, sex in own.sexes.items()}
+        self._speaker = re.compile(composed(own.speaker)) if own.speaker else None
         self._columns: dict[tuple[str, ...], Mapping[str, str]] = {}
         self._built: dict[str, Utterance] = {}
 
@@ -130,7 +136,7 @@ class Builder:
         label = found.get("emotion", "")
         if not label:
             return LeftOut(path.as_posix(), "without a label")
-        if label.lower() in self._leave_out:
+        if in_lower_case(label) in self._leave_out:
             return LeftOut(path.as_posix(), f"labelled {label}, which is left out as asked")
         start, end = _times(found, where)
         given = found.get("id") if columns.get("id") != columns.get("path") else None
@@ -146,7 +152,7 @@ class Builder:
             start=start or 0.0,
             end=end,
             sentence=self._named(found["sentence"]) if found.get("sentence") else "",
-            session=found.get("session", ""),
+            session=composed(found.get("session", "")),
             intensity=found.get("intensity", ""),
             split=found.get("split", ""),
             extra={"label": label} | {name: text for name, text in texts.items() if text and name not in used},
@@ -161,7 +167,7 @@ class Builder:
 
     def _emotion(self, label: str, where: str) -> str:
         try:
-            return self._emotions[label.lower()]
+            return self._emotions[in_lower_case(label)]
         except LabelError:
             known = ", ".join(EMOTIONS)
             raise LabelError(
@@ -171,7 +177,7 @@ class Builder:
 
     def _sex(self, word: str, where: str) -> Sex:
         try:
-            return self._sexes[word.lower()]
+            return self._sexes[in_lower_case(word)]
         except KeyError:
             known = ", ".join(filter(None, self._sexes))
             raise ManifestError(
@@ -182,21 +188,27 @@ class Builder:
         given = found.get("speaker") if self._speaker is None or "speaker" in self._own.columns else None
         if given or self._speaker is None:
             return given or UNKNOWN
-        match = self._speaker.search(path.as_posix())
-        if match is None or not match[1]:
+        match = self._speaker.search(composed(path.as_posix()))
+        speaker = (match[1] or "").strip() if match else ""  # as a table's cells are
+        if not speaker:
             raise ManifestError(f"{self._own.speaker!r} finds no speaker in {path.as_posix()!r}.")
-        return match[1]
+        return speaker
 
     def _named(self, text: str) -> str:
         """Put the corpus before an id, a speaker or a sentence, unless serkit itself wrote it there."""
-        prefix = f"{self._own.name}/"
+        prefix, text = f"{self._own.name}/", composed(text)
         return text if text.startswith(prefix) else prefix + text
 
     def _id(self, path: PurePosixPath, start: float | None, end: float | None) -> str:
         """Return the id that a path gives; parts of one file differ by their times."""
-        name = "/".join(part for part in path.with_suffix("").parts if part not in ("/", ".."))
+        name = composed("/".join(part for part in path.with_suffix("").parts if part not in ("/", "..")))
         part = "" if start is None and end is None else f"@{start or 0:.15g}-{'' if end is None else f'{end:.15g}'}"
         return f"{self._own.name}/{name}{part}"
+
+
+def in_lower_case(label: str) -> str:
+    """Return a label as it is looked up."""
+    return composed(label).lower()
 
 
 def find_columns(own: OwnData, columns: Collection[str]) -> dict[str, str]:
@@ -249,6 +261,10 @@ def _left_out(utterance: Utterance, first: Utterance, where: str) -> LeftOut:
     """Return why the second utterance of an id is left out; it must be the same one."""
     places = {(PurePosixPath(u.path).with_suffix(""), u.start, u.end) for u in (first, utterance)}
     if len(places) > 1:
+        if first.path != utterance.path and composed(first.path) == composed(utterance.path):
+            raise ManifestError(
+                f"{where}: there are two files of this name, whose accents are coded in two ways; rename one of them."
+            )
         raise ManifestError(
             f"{where}: id {utterance.id!r} stands twice, the first is of {first.path}; "
             f"name a column that tells the utterances apart, or that of the path: --column id=ONE."

@@ -6,8 +6,11 @@ axis        variants
 features    each feature left out; of three and more also the first alone
 augment     each augmentation left out, and all; where there is none, each of document B's put in
 balance     nothing, class weights, and balanced sampling
-corpora     each corpus alone, where the recipe's test speakers are
+corpora     the corpus of the test speakers alone; of ``fixed_test_speakers`` that are all of one corpus, with
+            labels that do not depend on the corpora
 =========== ===========================================================================================
+
+Every variant is tested on the utterances of the recipe itself, with its classes, so each can be compared with it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +19,7 @@ from typing import Any
 from serkit.errors import RecipeError, unknown_name
 from serkit.lab.recipe import Augment, Recipe, parse_recipe
 from serkit.lab.zoo import ENSEMBLE
+from serkit.labels import COMMON
 
 BASE = "base"  # the variant that is the recipe itself
 _OF_DOCUMENT_B = ("stretch", "pitch", "lowpass", "noise")
@@ -49,7 +53,7 @@ def variants(recipe: Recipe, axes: Sequence[str]) -> dict[str, Recipe]:
             if not _is_same(changed, recipe):
                 of_axis[name] = changed
         if not of_axis:
-            raise RecipeError(f"{recipe.name} has nothing to vary along {axis!r}.")
+            raise RecipeError(f"{recipe.name} has nothing to vary along {axis!r}{_WHY.get(axis, '.')}")
         found |= of_axis
     return found
 
@@ -95,11 +99,10 @@ def _balance(recipe: Recipe) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _corpora(recipe: Recipe) -> Iterator[tuple[str, dict[str, Any]]]:
-    if len(recipe.corpora) < 2 or recipe.protocol.name in ("cross_corpus", "leave_one_corpus_out"):
-        return
-    tested = {speaker.split("/", maxsplit=1)[0] for speaker in recipe.protocol.test_speakers}
+    """Without the other corpora any protocol but one tests other speakers, and common labels are other classes."""
+    tested = {speaker.split("/", maxsplit=1)[0] for speaker in recipe.protocol.test_speakers}  # of that protocol alone
     for corpus in recipe.corpora:
-        if not tested or tested == {corpus}:
+        if tested == {corpus} and recipe.labels != COMMON:
             yield f"{corpus}-alone", {"corpora": [corpus]}
 
 
@@ -110,3 +113,7 @@ _AXES: Mapping[str, Callable[[Recipe], Iterator[tuple[str, dict[str, Any]]]]] = 
     "corpora": _corpora,
 }
 AXES = tuple(_AXES)
+_WHY = {
+    "corpora": ": one corpus against several needs several corpora, test speakers that are fixed and of one corpus "
+    f"(fixed_test_speakers), and labels that do not depend on the corpora ({COMMON!r} does)."
+}

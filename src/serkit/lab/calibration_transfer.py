@@ -22,7 +22,7 @@ from serkit.lab.calibration import (
     right_of,
 )
 from serkit.lab.metrics import IntArray, brier_score, expected_calibration_error
-from serkit.lab.runs import VALIDATED, Fit, Row, read_json, read_predictions
+from serkit.lab.runs import VALIDATED, Fit, Row, read_fits, read_predictions
 
 COVERAGES = (0.8, 0.9)  # of the sets in a table
 
@@ -82,7 +82,7 @@ def read_transfer(run: str | os.PathLike[str], *, error_rate: float = ERROR_RATE
     if not tested:
         raise RunError(f"{str(run)!r} holds no predictions.")
     validated, _ = read_predictions(folder, VALIDATED)
-    fits = [Fit(**fit) for fit in read_json(folder, "metrics.json").get("fits", ())]
+    fits = read_fits(folder)
     return measure_transfer(tested, validated, classes, known_temperatures(fits), error_rate=error_rate)
 
 

@@ -1,4 +1,4 @@
-"""Random divisions of utterances, class by class; identical audio stays together. They share speakers."""
+"""Random divisions of utterances, class by class, where a recording stays whole. They share speakers."""
 
 import math
 from collections import defaultdict
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from serkit.lab.leakage import recordings
 from serkit.types import Utterance
 
 
@@ -41,19 +42,20 @@ def draw_share(
     Returns:
         The ids.
     """
-    recordings = _shuffled(utterances, digests, rng)
-    wanted = math.ceil(share * len(recordings) - 1e-9)
+    shuffled = _shuffled(utterances, digests, rng)
+    wanted = math.ceil(share * len(shuffled) - 1e-9)
     places = {int(k / share + 1e-9) for k in range(wanted)}  # evenly, so that every class gives its share
-    return {i for place, ids in enumerate(recordings) if place in places for i in ids}
+    return {i for place, ids in enumerate(shuffled) if place in places for i in ids}
 
 
 def _shuffled(utterances: Iterable[Utterance], digests: Mapping[str, str], rng: np.random.Generator) -> list[list[str]]:
     """Return the ids of each recording, class by class, shuffled within each class."""
-    recordings: dict[str, list[str]] = defaultdict(list)
-    emotion_of: dict[str, str] = {}
-    for u in sorted(utterances, key=lambda u: u.id):
-        recordings[digests[u.id]].append(u.id)
-        emotion_of.setdefault(digests[u.id], u.emotion)
-    keys = sorted(recordings, key=lambda d: recordings[d][0])
-    order = sorted(rng.permutation(len(keys)), key=lambda i: emotion_of[keys[i]])
-    return [recordings[keys[i]] for i in order]
+    in_order = sorted(utterances, key=lambda u: u.id)
+    recording_of = recordings(in_order, digests)
+    emotion_of = {u.id: u.emotion for u in in_order}
+    ids_of: dict[str, list[str]] = defaultdict(list)
+    for u in in_order:
+        ids_of[recording_of[u.id]].append(u.id)
+    names = list(ids_of)  # sorted, as each is the first of its ids
+    order = sorted(rng.permutation(len(names)), key=lambda i: emotion_of[names[i]])
+    return [ids_of[names[i]] for i in order]

@@ -4,9 +4,9 @@ A run that was interrupted goes on: folds whose predictions are in ``predictions
 again, and the fold that it was in resumes from its last epoch.
 """
 
+import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -35,7 +35,7 @@ from serkit.lab.fitting import (
     member_recipes,
 )
 from serkit.lab.folds import Fold, Split, folds_as_json
-from serkit.lab.jobs import fit_side_by_side
+from serkit.lab.jobs import fit_side_by_side, threads_each
 from serkit.lab.leakage import check_leakage, count_shared
 from serkit.lab.models import build_body, resolve_model
 from serkit.lab.protocols import check_classes, make_split
@@ -48,6 +48,7 @@ from serkit.lab.runs import (
     VALIDATED,
     Fit,
     Row,
+    read_fits,
     read_json,
     read_predictions,
     write_json,
@@ -57,9 +58,12 @@ from serkit.lab.runs import (
 from serkit.lab.tuning import ends_of_space
 from serkit.lab.validation import hold_out_validation, rotate_validation
 from serkit.lab.zoo import ENSEMBLE, find_model
+from serkit.labels import LabelSet
 from serkit.manifest import Manifest
 from serkit.types import FloatArray
 from serkit.watch import Watch
+
+_FIT_BY = ("serkit", "torch", "threads")  # facts of ``env.json`` on which a fit's last digits hang
 
 
 def evaluate(
@@ -72,7 +76,8 @@ def evaluate(
         data: A folder with one folder per corpus, or corpus names to folders.
         out: The run folder; where it holds an unfinished run of the same recipe, that goes on.
         watch: Shows progress.
-        jobs: How many processes fit folds side by side, each on its share of the processor's cores.
+        jobs: How many processes fit folds side by side, each on its share of the processor's cores; a fit on other
+            threads may differ in its last digits.
 
     Returns:
         The content of ``metrics.json``.
@@ -82,10 +87,10 @@ def evaluate(
         LeakageError: If the protocol's folds leak.
         RunError: If the folder holds a run of another recipe or other data.
     """
-    run = prepare(recipe, data, Path(out), watch or Watch())
+    run = prepare(recipe, data, Path(out), watch or Watch(), jobs=jobs)
     rows, validated = (read_predictions(run.folder, name)[0] for name in (TESTED, VALIDATED))
     predicted = {(row.fold, row.seed) for row in rows}
-    fits = [fit for fit in _read_fits(run.folder) if (fit.fold, fit.seed) in predicted]
+    fits = [fit for fit in read_fits(run.folder) if (fit.fold, fit.seed) in predicted]
     done = {(fit.fold, fit.seed) for fit in fits}
     rows, validated = ([row for row in some if (row.fold, row.seed) in done] for some in (rows, validated))
     todo = [(fold, seed) for seed in recipe.seeds for fold in run.split.of_seed(seed) if (fold.fold, seed) not in done]
@@ -158,7 +163,7 @@ def train(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Wat
     """
     check_for_file(recipe)  # its model is for a file
     run = prepare(recipe, data, Path(out), watch or Watch(), split_by=_whole_split)
-    fits = _read_fits(run.folder)
+    fits = read_fits(run.folder)
     done = {f.seed for f in fits}
     validated = [row for row in read_predictions(run.folder, VALIDATED)[0] if row.seed in done]
     metrics = _write(run, [], fits, validated, is_complete=done >= set(recipe.seeds))
@@ -241,6 +246,7 @@ def prepare(
     *,
     split_by: Callable[[Manifest, Any, Any], Split] = make_split,
     claims: bool = True,
+    jobs: int = 1,
 ) -> Experiment:
     """Read corpora, decode, divide, compute features, and claim the run folder.
 
@@ -251,6 +257,7 @@ def prepare(
         watch: Shows progress.
         split_by: From manifest, protocol and digests to folds.
         claims: Whether the folder is this process's to write in; else it is another's, which has written it.
+        jobs: How many processes will fit, which share the processor's cores.
     """
     if folder.is_file():
         raise RunError(f"{str(folder)!r} is a file; choose another --out.")
@@ -259,6 +266,7 @@ def prepare(
     labels = label_set_of(recipe.labels, recipe.corpora)
     everything = read_corpora(recipe.corpora, data)
     manifest, dropped = everything.select(labels)
+    _check_there_is_a_choice(manifest, labels)
     names = {u.id: u.id for u in manifest}
     split = split_by(manifest, recipe.protocol, names)  # too few speakers show before audio is read
     check_classes(split, manifest, labels, recipe.protocol)
@@ -273,17 +281,30 @@ def prepare(
         fronts = [(member, build_front(member.named_features)) for member in member_recipes(recipe)]
         rates = dict.fromkeys(front.config.sampling_rate for _, front in fronts)
         stores = {rate: _open_store(manifest, rate, watch) for rate in rates}
-        split = split_by(manifest, recipe.protocol, next(iter(stores.values())).digests)
+        heard = next(iter(stores.values())).digests
+        split = split_by(manifest, recipe.protocol, heard)
         if claims and processes.is_main():
-            _claim(folder, recipe, split, manifest, dropped)
+            audio = hashlib.sha256("\n".join(f"{name} {heard[name]}" for name in sorted(heard)).encode()).hexdigest()
+            digests = {"manifest_digest": manifest.digest, "split_digest": split.digest, "audio_digest": audio}
+            facts = environment(threads_each(jobs)) | digests | {"dropped": dict(dropped)}
+            _claim(folder, recipe, facts, folds_as_json(split, manifest), watch)
         members = []
         for member, front in fronts:
             store = stores[front.config.sampling_rate]
             speeds = sorted({1.0, *member.augment.speeds})
             members.append(Member(member, front, store, _features(store, front, speeds, len(manifest), watch)))
     targets = {u.id: labels.index(u.emotion) for u in manifest}
-    shared = count_shared(split, manifest, next(iter(stores.values())).digests)
+    shared = count_shared(split, manifest, heard)
     return Experiment(recipe, labels, manifest, split, shared, tuple(members), targets, folder, watch)
+
+
+def _check_there_is_a_choice(manifest: Manifest, labels: LabelSet) -> None:
+    found = {labels.classes[labels.index(u.emotion)] for u in manifest}
+    if len(found) < 2:
+        what = f"all of the {len(manifest)} utterances are of {found.pop()}" if found else "there are no utterances"
+        raise RecipeError(
+            f"label set {labels.name} ({', '.join(labels.classes)}): {what}, so there is nothing to tell apart."
+        )
 
 
 def _open_store(manifest: Manifest, sampling_rate: int, watch: Watch) -> Store:
@@ -314,20 +335,23 @@ def _whole_split(manifest: Manifest, protocol: Any, digests: Any) -> Split:
     return split
 
 
-def _claim(folder: Path, recipe: Recipe, split: Split, manifest: Manifest, dropped: Counter[str]) -> None:
-    """Write what the folder is about, or check that it is about the same."""
+def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any, watch: Watch) -> None:
+    """Write what the folder is about, or check that it is about the same; ``facts`` are those of ``env.json``."""
     if (folder / "recipe.yaml").is_file():
         if not load_recipe(folder / "recipe.yaml").is_same_experiment(recipe):
             raise RunError(f"{str(folder)!r} holds a run of another recipe or other settings: choose another --out.")
         known = read_json(folder, "env.json")
-        if (known.get("manifest_digest"), known.get("split_digest")) != (manifest.digest, split.digest):
+        known = {"audio_digest": facts["audio_digest"], **known}  # which older runs do not have
+        if any(known.get(name) != value for name, value in facts.items() if name.endswith("_digest")):
             raise RunError(f"{str(folder)!r} holds a run on other files or folds: choose another --out.")
+        changed = [f"{name} {known.get(name)}, now {facts[name]}" for name in _FIT_BY if known.get(name) != facts[name]]
+        if changed:
+            watch.note(f"begun with {', '.join(changed)}: what is left may come out a little differently")
         return
     if (folder / "metrics.json").is_file() or any(folder.glob("fold_*/seed_*")):
         raise RunError(f"{str(folder)!r} holds parts of a run but no recipe.yaml: remove them or choose another --out.")
-    write_json(folder, "folds.json", folds_as_json(split, manifest))
-    digests = {"manifest_digest": manifest.digest, "split_digest": split.digest}
-    write_json(folder, "env.json", environment() | digests | {"dropped": dict(dropped)})
+    write_json(folder, "folds.json", folds)
+    write_json(folder, "env.json", facts)
     write_whole(folder / "recipe.yaml", dump_recipe(recipe))
 
 
@@ -368,9 +392,3 @@ def _write(
     processes.wait()
     content: dict[str, Any] = read_json(run.folder, "metrics.json")
     return content
-
-
-def _read_fits(folder: Path) -> list[Fit]:
-    if not (folder / "metrics.json").is_file():
-        return []
-    return [Fit(**fit) for fit in read_json(folder, "metrics.json")["fits"]]

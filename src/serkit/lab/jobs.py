@@ -37,7 +37,7 @@ def fit_side_by_side(
     if processes.count() > 1:
         raise RunError("--jobs is for one process; accelerate or torchrun has started several for each fold already.")
     jobs = min(jobs, len(todo))
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = threads_each(jobs)
     context = multiprocessing.get_context("spawn")  # threads of torch do not survive a fork
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(prepare, threads))
     try:
@@ -51,6 +51,11 @@ def fit_side_by_side(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def threads_each(jobs: int) -> int:
+    """Return the threads of each of several processes, or of this one alone."""
+    return torch.get_num_threads() if jobs == 1 else max(1, (os.cpu_count() or 1) // jobs)
 
 
 def _start(prepare: Callable[[], Experiment], threads: int) -> None:

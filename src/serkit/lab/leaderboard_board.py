@@ -5,9 +5,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from serkit.errors import RunError, nearest
-from serkit.lab.leaderboard_pairs import Family, Leak, families, leader, leaks, promises, without_companion
+from serkit.lab.leaderboard_pairs import Family, Leak, families, leaks, promises, without_companion
 from serkit.lab.leaderboard_rows import Entry, group_of, in_order, read_entry, without_copies
 
 NOT_MEASURED = "not-measured.csv"
@@ -98,12 +99,18 @@ def _read_not_measured(path: Path) -> list[tuple[str, str]]:
 
 
 def _headlines(entries: Sequence[Entry]) -> frozenset[Path]:
-    """Return the leader of each group in which there was something to choose."""
-    groups: dict[tuple[str, ...], dict[Path, Entry]] = {}
+    """Return the leader of each group in which there was something to choose, on the same utterances."""
+    groups: dict[tuple[Any, ...], dict[Path, Entry]] = {}
     for entry in entries:
-        if entry.may_lead:
-            groups.setdefault(group_of(entry.row), {})[entry.folder] = entry
-    return frozenset(leader(list(group.values())).folder for group in groups.values() if len(group) > 1)
+        if entry.may_lead and entry.answers:
+            groups.setdefault((*group_of(entry.row), entry.answers.digest), {})[entry.folder] = entry
+    found = set()
+    for group in groups.values():
+        best = max(entry.row["validation_uar"] for entry in group.values())
+        first, *others = (entry for entry in group.values() if entry.row["validation_uar"] == best)
+        if len(group) > 1 and not others:
+            found.add(first.folder)
+    return frozenset(found)
 
 
 def _find(runs: Sequence[Entry], against: str | os.PathLike[str]) -> Entry:

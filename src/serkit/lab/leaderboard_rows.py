@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +15,16 @@ from serkit.errors import RunError
 from serkit.lab.metrics import IntArray
 from serkit.lab.runs import (
     ALL_SPEAKERS,
+    TESTED,
     UNSEEN_CORPUS,
     VALIDATED,
-    Fit,
     Row,
     measure,
     measure_validation,
+    read_fits,
     read_json,
     read_predictions,
+    whole_seeds,
 )
 
 _FACTS = (
@@ -32,6 +33,11 @@ _FACTS = (
 )  # fmt: skip
 _SIDES = ("train_corpora", "test_corpora")  # facts of a run across corpora alone
 _NOT_FITTED = ("name", "about", "published", "protocol", "seeds")
+_SAYS_NOTHING = re.compile(
+    r"^ *(?:workers: \d+|trackers: \[\]|trackers:\n(?: *- \w+\n)*(?: *- \w+)"  # what is done all the same
+    r"|accumulate: 1|sampling: natural|copies: null)\n",  # defaults that came later
+    flags=re.MULTILINE,
+)
 SAVED = "-best"  # how the name of a headline ends that was saved once more
 
 
@@ -66,10 +72,11 @@ class Entry:
 
     @property
     def may_lead(self) -> bool:
-        """Whether its validation UAR may choose it: complete, speaker-independent, validation not drawn at random."""
+        """Whether its validation UAR may choose it: complete, speaker-independent, pooled, and on new speakers."""
         row = self.row
-        is_chosen = row["validation_uar"] is not None and row["validation"] != "random"
-        return bool(self.is_fair and row["complete"] and is_chosen)
+        return bool(
+            self.is_fair and row["complete"] and row["validation"] == "speakers" and row["is_validation_pooled"]
+        )
 
 
 def recompute(run: str | os.PathLike[str]) -> dict[str, Any]:
@@ -102,18 +109,23 @@ def read_entry(run: str | os.PathLike[str]) -> Entry:
         raise RunError(f"{str(run)!r} has a metrics.json without {', '.join(missing)}.")
     row = {name: stored[name] for name in (*_FACTS, *_SIDES) if name in stored} | measure(rows, classes)
     row["is_validation_pooled"] = False
-    if validated := read_predictions(folder, VALIDATED)[0]:
-        row |= measure_validation(validated, classes, [Fit(**fit) for fit in stored.get("fits", ())])
+    validated, of_validation = read_predictions(folder, VALIDATED)
+    if validated and of_validation != classes:
+        raise RunError(f"{str(folder / VALIDATED)!r} is damaged (its classes are not those of {TESTED}).")
+    fits = read_fits(folder)
+    if validated:
+        row |= measure_validation(validated, classes, fits)
     row |= {"fitted": what_is_fitted(folder)} | _shortened(folder)
     return Entry(folder.resolve(), row, _answers(rows, classes))
 
 
 def what_is_fitted(folder: Path) -> str:
-    """Return the resolved recipe without name, words about it, protocol and seeds.
+    """Return the resolved recipe without name, words about it, protocol, seeds, and settings that change no fit.
 
-    It is text, since a plain install reads no YAML.
+    It is text, since a plain install reads no YAML. What recipes could not say at first is left out where it is said to
+    be as it was, so that an older run equals a newer one.
     """
-    blocks = re.split(r"^(?=\w)", _recipe(folder), flags=re.MULTILINE)
+    blocks = re.split(r"^(?=\w)", _SAYS_NOTHING.sub("", _recipe(folder)), flags=re.MULTILINE)
     return "".join(block for block in blocks if block.split(":")[0] not in _NOT_FITTED)
 
 
@@ -172,7 +184,10 @@ def _recipe(folder: Path) -> str:
     path = folder / "recipe.yaml"
     if not path.is_file():
         raise RunError(f"{str(folder)!r} is not a run folder: it has no recipe.yaml.")
-    return path.read_text("utf-8")
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise RunError(f"{str(path)!r} is damaged ({error}).") from error
 
 
 def _shortened(folder: Path) -> dict[str, int]:
@@ -183,9 +198,7 @@ def _shortened(folder: Path) -> dict[str, int]:
 
 def _answers(rows: Sequence[Row], classes: tuple[str, ...]) -> Answers | None:
     """Put the predictions of the seeds that :func:`serkit.lab.runs.measure` takes into arrays."""
-    counts = Counter(row.seed for row in rows)
-    whole = sorted(seed for seed, n in counts.items() if n == max(counts.values()))
-    by_seed = [sorted((r for r in rows if r.seed == seed), key=lambda r: r.utterance) for seed in whole]
+    by_seed = list(whole_seeds(rows).values())
     tested = [(r.utterance, r.speaker, r.true) for r in by_seed[0]]
     is_once = len({utterance for utterance, _, _ in tested}) == len(tested)
     if not is_once or any([(r.utterance, r.speaker, r.true) for r in one] != tested for one in by_seed[1:]):

@@ -11,9 +11,10 @@ from serkit.lab.significance import Difference
 STAR = "resampled over utterances within speakers: it tells nothing about new speakers."
 HEADLINE = (
     "Runs of one group (corpora, label set, protocol) stand together, by validation UAR. A bold run is its group's "
-    "headline: the highest validation UAR among complete, speaker-independent runs, where there are two or more to "
-    "choose among; validation on speakers that are trained on (validation: random) chooses nothing, nor does the test. "
-    "Validation is pooled over folds, as the test is; ~ marks a mean over folds, of runs that kept no more."
+    "headline: the highest validation UAR among complete, speaker-independent runs on the same clips, where there are "
+    "two or more to choose among. Validation on speakers that are trained on (validation: random, sentences) chooses "
+    "nothing, nor does the test. Validation is pooled over folds, as the test is; ~ marks a mean over folds, of runs "
+    "that kept no more, which chooses nothing either."
 )
 LEAK = (
     "The same model and settings, but where the note says otherwise, on new speakers and on speakers that are also "

@@ -1,8 +1,9 @@
 """Protocols: which speakers, corpora or utterances a recipe is tested on, and what is left to train on.
 
-No speaker stands on both sides of a split, and identical audio always stays on one side. A random split and published
-folds that share speakers exist only where their recipe says ``speaker_dependent: true``, which lifts the speaker rule
-alone. Validation is taken from the training side, see :mod:`serkit.lab.validation`. Nothing here needs torch.
+No speaker stands on both sides of a split, and identical audio always stays on one side, overlapping parts of one file
+likewise. A random split and published folds that share speakers exist only where their recipe says
+``speaker_dependent: true``, which lifts the speaker rule alone. Validation is taken from the training side, see
+:mod:`serkit.lab.validation`. Nothing here needs torch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from serkit.errors import LeakageError, ProtocolError, nearest
 from serkit.lab.dealing import deal, draw_share
 from serkit.lab.folds import Fold, Split
-from serkit.lab.leakage import check_leakage
+from serkit.lab.leakage import check_leakage, recordings
 from serkit.lab.published import published_folds
 from serkit.lab.recipe import Protocol
 from serkit.lab.speaker_groups import balanced_groups
@@ -32,7 +33,7 @@ def make_split(manifest: Manifest, protocol: Protocol, digests: Mapping[str, str
 
     Raises:
         ProtocolError: If the speakers, sessions or corpora do not suffice, or are not those that the protocol names.
-        LeakageError: If a speaker or identical audio would stand on both sides.
+        LeakageError: If a speaker, or identical or overlapping audio, would stand on both sides.
     """
     if protocol.name == "random":
         split = Split("random", False, "random", _random_folds(manifest, protocol, digests))
@@ -180,5 +181,7 @@ def _random_folds(manifest: Manifest, protocol: Protocol, digests: Mapping[str, 
         train = {u.id for u in rest} - validation
         folds.append(Fold(k, tuple(sorted(train)), tuple(sorted(validation)), tuple(sorted(test))))
     if not all(fold.train and fold.validation and fold.test for fold in folds):
-        raise ProtocolError(f"{len(manifest)} utterances are too few for {len(folds)} random folds.")
+        count = len(set(recordings(manifest, digests).values()))
+        why = f": identical and overlapping ones count as one, and leave {count}" if count < len(manifest) else ""
+        raise ProtocolError(f"{len(manifest)} utterances are too few for {len(folds)} random folds{why}.")
     return tuple(folds)

@@ -32,7 +32,7 @@ class NamedSettings(BaseModel):
 class Protocol(_Strict):
     """What is tested and what is trained on; see :mod:`serkit.lab.protocols`.
 
-    What names speakers, corpora, a table or a share of test belongs to some protocols, and is refused for others.
+    A setting that a protocol does not follow is refused, for its recipe would say what nobody did.
     """
 
     name: Literal[
@@ -40,7 +40,7 @@ class Protocol(_Strict):
         "fixed_test_speakers", "published_folds", "random",
     ] = "speaker_kfold"  # fmt: skip
     folds: int = Field(default=5, ge=2)  # of speaker_kfold, and of random without test_share
-    order: Literal["consecutive", "balanced"] = "balanced"
+    order: Literal["consecutive", "balanced"] = "balanced"  # of speaker_kfold
     test_speakers: tuple[str, ...] = ()  # of fixed_test_speakers
     train_corpora: tuple[str, ...] = ()  # of cross_corpus
     test_corpora: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class Protocol(_Strict):
     speaker_dependent: bool = False
     train_speakers: int | None = Field(default=None, ge=1)  # how many train, drawn; None: all that are left
     draws: int = Field(default=1, ge=1)  # of training and validation speakers; seeds take them in turn
-    validation: Literal["speakers", "sentences", "random", "none"] = "speakers"
+    validation: Literal["speakers", "sentences", "random", "none"] = "speakers"  # of all but random
     validation_speakers: int | None = Field(default=None, ge=1)  # per corpus; None: one in eight
     validation_share: float = Field(default=0.1, gt=0, lt=1)  # of the training side, under random validation
     seed: NonNegativeInt = 0
@@ -66,7 +66,7 @@ class Protocol(_Strict):
                 f"{self.name} keeps speakers apart: speaker_dependent: true belongs to random and published_folds"
             )
         for name, protocols in _BELONGS_TO.items():
-            if getattr(self, name) != type(self).model_fields[name].default and self.name not in protocols:
+            if self._is_changed(name) and self.name not in protocols:
                 raise ValueError(f"{name} belongs to {' and '.join(protocols)}; {self.name} would ignore it")
         for name in ("test_speakers", "train_corpora", "test_corpora", "table"):
             if not getattr(self, name) and self.name in _BELONGS_TO[name]:
@@ -76,10 +76,35 @@ class Protocol(_Strict):
             raise ValueError(f"{both[0]} is trained on and tested: cross_corpus keeps corpora apart")
         if self.name == "random" and (self.train_speakers is not None or self.draws > 1):
             raise ValueError("train_speakers and draws are of speakers, which a random split does not look at")
+        if self.test_share is not None and self._is_changed("folds"):
+            raise ValueError("folds: test_share makes one fold in place of several; leave one of the two out")
         return self
+
+    @model_validator(mode="after")
+    def _validation_is_followed(self) -> Self:
+        is_random = self.name == "random"
+        if is_random and self.validation in ("sentences", "none"):
+            raise ValueError(
+                f"a random split is validated on a random share, and would ignore validation: {self.validation}; "
+                "leave validation out"
+            )
+        if self._is_changed("validation_speakers") and (is_random or self.validation != "speakers"):
+            what = "a random split" if is_random else f"validation: {self.validation}"
+            raise ValueError(f"validation_speakers belongs to validation: speakers; {what} would ignore it")
+        if self._is_changed("validation_share") and not is_random and self.validation != "random":
+            raise ValueError(
+                f"validation_share belongs to validation: random; validation: {self.validation} would ignore it"
+            )
+        return self
+
+    def _is_changed(self, name: str) -> bool:
+        """Whether a setting differs from its default."""
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
 
 
 _BELONGS_TO = {
+    "folds": ("speaker_kfold", "random"),
+    "order": ("speaker_kfold",),
     "test_speakers": ("fixed_test_speakers",),
     "train_corpora": ("cross_corpus",),
     "test_corpora": ("cross_corpus",),
@@ -271,13 +296,13 @@ class Recipe(_Strict):
         several = value if isinstance(value, list | tuple) else [value]
         return [{"name": one} if isinstance(one, str) else one for one in several]
 
-    @field_validator("seeds")
+    @field_validator("corpora", "seeds")
     @classmethod
-    def _each_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        for seed in seeds:
-            if seeds.count(seed) > 1:
-                raise ValueError(f"seed {seed} stands twice")
-        return seeds
+    def _each_once(cls, values: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        for value in values:
+            if values.count(value) > 1:
+                raise ValueError(f"{value} stands twice; name it once")
+        return values
 
     @model_validator(mode="before")
     @classmethod

@@ -110,7 +110,7 @@ def with_setting(settings: object, keys: Sequence[str], value: object, change: s
     """
     if not keys:
         return value
-    if isinstance(settings, str) and keys != ["name"]:
+    if isinstance(settings, str):
         settings = {"name": settings}
     if settings is not None and not isinstance(settings, dict):
         raise RecipeError(f"{change}: {keys[0]!r} would be a key of a list or a number; set the whole of it.")

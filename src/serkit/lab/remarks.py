@@ -26,10 +26,14 @@ def say_what_is_missing(everything: Manifest, labels: LabelSet, dropped: Counter
         watch.note(f"label set {labels.name}: {', '.join(labels.classes)}, {labels.why}")
     for emotion, count in sorted(dropped.items()):
         watch.note(f"label set {labels.name} leaves out {count} utterances of {emotion}")
+    heard = {labels.classes[labels.index(u.emotion)] for u in everything.select(labels)[0]}
+    for name in labels.classes:
+        if name not in heard:
+            watch.note(f"label set {labels.name} has {name}, and no utterance is of it")
 
 
-def environment() -> dict[str, Any]:
-    """Return the versions, threads and GPU of this process, for ``env.json``."""
+def environment(threads: int) -> dict[str, Any]:
+    """Return the versions and GPU of this process, for ``env.json``, beside the ``threads`` of each that fits."""
     gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
     return {
         "serkit": serkit.__version__,
@@ -37,6 +41,6 @@ def environment() -> dict[str, Any]:
         "torch": torch.__version__,
         "numpy": np.__version__,
         "machine": platform.machine(),
-        "threads": torch.get_num_threads(),
+        "threads": threads,
         **gpu,
     }

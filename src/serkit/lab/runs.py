@@ -90,22 +90,28 @@ def read_predictions(folder: Path, name: str = TESTED) -> tuple[list[Row], tuple
         The rows, and the classes in order; nothing where there is no such file yet.
 
     Raises:
-        RunError: If the file does not have the columns of a run, or a row does not fit them.
+        RunError: If the file is no text, does not have the columns of a run, a row does not fit them or stands twice.
     """
     path = folder / name
     if not path.is_file():
         return [], ()
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file)
-        head = tuple(next(reader, ()))
-        if head[: len(_COLUMNS)] != _COLUMNS:
-            raise RunError(f"{path} is not a table of predictions: its columns must begin {','.join(_COLUMNS)}.")
-        classes = head[len(_COLUMNS) :]
-        rows = [_read_row(cells, classes, f"{path}, row {number}") for number, cells in enumerate(reader, 1)]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            head, *table = [tuple(cells) for cells in csv.reader(file)] or [()]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RunError(f"{str(path)!r} is damaged ({error}).") from error
+    if head[: len(_COLUMNS)] != _COLUMNS:
+        raise RunError(f"{path} is not a table of predictions: its columns must begin {','.join(_COLUMNS)}.")
+    classes = head[len(_COLUMNS) :]
+    rows = [_read_row(cells, classes, f"{path}, row {number}") for number, cells in enumerate(table, 1)]
+    twice = [place for place, n in Counter((row.seed, row.fold, row.utterance) for row in rows).items() if n > 1]
+    if twice:
+        seed, fold, utterance = twice[0]
+        raise RunError(f"{str(path)!r} is damaged ({utterance} stands twice in fold {fold} of seed {seed}).")
     return rows, classes
 
 
-def _read_row(cells: list[str], classes: tuple[str, ...], where: str) -> Row:
+def _read_row(cells: Sequence[str], classes: tuple[str, ...], where: str) -> Row:
     try:
         utterance, corpus, speaker, fold, seed, true, predicted, *probabilities = cells
         row = Row(utterance, corpus, speaker, int(fold), int(seed), true, predicted, tuple(map(float, probabilities)))
@@ -113,7 +119,39 @@ def _read_row(cells: list[str], classes: tuple[str, ...], where: str) -> Row:
         raise RunError(f"{where}: not a prediction ({error}).") from error
     if len(row.probabilities) != len(classes) or true not in classes or predicted not in classes:
         raise RunError(f"{where}: not a prediction of one of {', '.join(classes)}, with the probability of each.")
+    if not all(0 <= value <= 1 for value in row.probabilities):  # false for NaN too
+        raise RunError(f"{where}: a probability is not between 0 and 1.")
     return row
+
+
+def whole_seeds(rows: Sequence[Row]) -> dict[int, list[Row]]:
+    """Return the rows of each seed that has tested all there is, by utterance and fold.
+
+    What is tested is what the seed with the most answers has tested, of several the first; a seed that has not
+    predicted all of it yet is left out.
+    """
+    by_seed: dict[int, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (row.seed, row.utterance, row.fold)):
+        by_seed.setdefault(row.seed, []).append(row)
+    tested = {seed: [(row.utterance, row.fold) for row in some] for seed, some in by_seed.items()}
+    longest = max(tested.values(), key=len, default=[])
+    return {seed: some for seed, some in by_seed.items() if tested[seed] == longest}
+
+
+def read_fits(folder: Path) -> list[Fit]:
+    """Return what ``metrics.json`` says of each fit; nothing where there is no such file yet.
+
+    Raises:
+        RunError: If that cannot be read; it may be of another version of serkit.
+    """
+    if not (folder / "metrics.json").is_file():
+        return []
+    try:
+        return [Fit(**fit) for fit in read_json(folder, "metrics.json").get("fits", ())]
+    except (TypeError, AttributeError) as error:
+        raise RunError(
+            f"{str(folder / 'metrics.json')!r} is damaged, or of another version of serkit (its fits: {error})."
+        ) from error
 
 
 def read_json(folder: Path, name: str) -> Any:
@@ -164,12 +202,10 @@ def write_metrics(
 def measure(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, Any]:
     """Compute every number that a table shows, in percent, from predictions alone.
 
-    Folds are pooled; with several seeds each number is the mean over seeds of the pooled one. Seeds that
-    have not predicted every utterance yet are left out, unless none has.
+    Folds are pooled; with several seeds each number is the mean over seeds of the pooled one, see :func:`whole_seeds`.
     """
-    counts = Counter(row.seed for row in rows)
-    whole = sorted(seed for seed, n in counts.items() if n == max(counts.values()))
-    by_seed = [sorted((r for r in rows if r.seed == seed), key=lambda r: r.utterance) for seed in whole]
+    whole = whole_seeds(rows)
+    by_seed = list(whole.values())
     first = by_seed[0]
     index = {name: i for i, name in enumerate(classes)}
     true = np.array([index[r.true] for r in first])
@@ -200,7 +236,7 @@ def measure(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, Any]:
             )
             for name in sorted(set(corpora.tolist()))
         },
-        "seeds": whole,
+        "seeds": list(whole),
         "classes": list(classes),
         "confusion": total.tolist(),
     }

@@ -9,6 +9,7 @@ from serkit.card import Card
 from serkit.corpora import Data, read_corpora
 from serkit.errors import LeakageError, RunError
 from serkit.files import write_whole
+from serkit.lab.jobs import threads_each
 from serkit.lab.leakage import check_unseen
 from serkit.lab.recipe import parse_recipe
 from serkit.lab.recipe_files import dump_recipe
@@ -73,7 +74,9 @@ def evaluate_model(
         "validation": {"speakers": list(card.validation_speakers), "utterances": []},
     }
     write_json(out, "folds.json", [{"fold": 0, **seen, "test": test}])
-    write_json(out, "env.json", environment() | {"manifest_digest": manifest.digest, "dropped": dict(dropped)})
+    write_json(
+        out, "env.json", environment(threads_each(1)) | {"manifest_digest": manifest.digest, "dropped": dict(dropped)}
+    )
     write_predictions(out, rows, card.classes)
     facts = {
         "name": out.name,

@@ -109,6 +109,8 @@ def _leak(names: Collection[str], what: str) -> tuple[Tone, object]:
 
 def _what_was_checked(run: Run) -> str:
     guard = run.facts.get("guard") or {}
+    if run.facts.get("protocol") == UNSEEN_CORPUS:
+        return "no test speaker has the name of one that the model was fitted on; recordings were not compared"
     if "identical_recordings" in guard:
         return "no test speaker, utterance or identical recording is in training or validation"
     return "no test speaker or utterance is in training or validation"

@@ -3,7 +3,6 @@
 import csv
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from serkit.errors import RunError
 from serkit.lab.leaderboard import recompute
-from serkit.lab.runs import TESTED, VALIDATED, Fit, Row, read_json, read_predictions
+from serkit.lab.runs import VALIDATED, Fit, Row, read_fits, read_json, read_predictions, whole_seeds
 
 
 @dataclass(frozen=True)
@@ -139,35 +138,21 @@ def read_run(folder: Path) -> Run:
     if not folder.is_dir():
         raise RunError(f"{str(folder)!r} is not a run folder: {'it is a file' if folder.exists() else 'not there'}.")
     facts = _read_mapping(folder, "metrics.json")
-    rows, classes = _read_rows(folder, TESTED)
-    validated, of_validation = _read_rows(folder, VALIDATED)
-    if validated and of_validation != classes:
-        raise RunError(f"{str(folder / VALIDATED)!r} is damaged (its classes are not those of {TESTED}).")
     numbers = recompute(folder)
-    answers, left_out = _answers(rows, classes, folder)
-    fits = _fits(facts, folder)
+    rows, classes = read_predictions(folder)
+    answers, left_out = _answers(rows, classes)
+    fits = tuple(read_fits(folder))
     return Run(
         facts,
         numbers,
         answers,
-        tuple(validated),
+        tuple(read_predictions(folder, VALIDATED)[0]),
         left_out,
         _divisions(folder),
         _read_mapping(folder, "env.json"),
         fits,
         _histories(folder, fits),
     )
-
-
-def _read_rows(folder: Path, name: str) -> tuple[list[Row], tuple[str, ...]]:
-    """Read answers whose probabilities are some."""
-    try:
-        rows, classes = read_predictions(folder, name)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise RunError(f"{str(folder / name)!r} is damaged ({error}).") from error
-    if not all(0 <= value <= 1 for row in rows for value in row.probabilities):  # false for NaN too
-        raise RunError(f"{str(folder / name)!r} is damaged (a probability is not between 0 and 1).")
-    return rows, classes
 
 
 def _read_mapping(folder: Path, name: str) -> dict[str, Any]:
@@ -177,32 +162,22 @@ def _read_mapping(folder: Path, name: str) -> dict[str, Any]:
     return content
 
 
-def _answers(rows: Sequence[Row], classes: tuple[str, ...], folder: Path) -> tuple[Answers, tuple[int, ...]]:
+def _answers(rows: Sequence[Row], classes: tuple[str, ...]) -> tuple[Answers, tuple[int, ...]]:
     """Put the predictions of the seeds that :func:`serkit.lab.runs.measure` takes into arrays."""
-    counts = Counter(row.seed for row in rows)
-    whole = tuple(sorted(seed for seed, count in counts.items() if count == max(counts.values())))
-    by_seed = tuple(tuple(sorted((r for r in rows if r.seed == s), key=lambda r: r.utterance)) for s in whole)
-    if any([r.utterance for r in one] != [r.utterance for r in by_seed[0]] for one in by_seed):
-        raise RunError(f"{str(folder / 'predictions.csv')!r} is damaged (its seeds predict different utterances).")
+    whole = whole_seeds(rows)
+    by_seed = tuple(map(tuple, whole.values()))
     index = {name: i for i, name in enumerate(classes)}
     probabilities = np.array([[r.probabilities for r in one] for one in by_seed])
     answers = Answers(
         classes,
-        whole,
+        tuple(whole),
         by_seed[0],
         np.array([index[r.true] for r in by_seed[0]]),
         np.array([[index[r.predicted] for r in one] for one in by_seed]),
         probabilities,
         by_seed,
     )
-    return answers, tuple(sorted(counts.keys() - set(whole)))
-
-
-def _fits(facts: Mapping[str, Any], folder: Path) -> tuple[Fit, ...]:
-    try:
-        return tuple(Fit(**fit) for fit in facts.get("fits", ()))
-    except TypeError as error:
-        raise RunError(f"{str(folder / 'metrics.json')!r} is damaged (what it says of its fits: {error}).") from error
+    return answers, tuple(sorted({row.seed for row in rows} - whole.keys()))
 
 
 def _divisions(folder: Path) -> tuple[Division, ...]:
