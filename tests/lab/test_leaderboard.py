@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from leaderboard_runs import write_run
 
+import serkit
 from run_folders import CLASSES, facts
 from serkit.errors import RunError
 from serkit.lab.leaderboard import as_markdown, recompute
@@ -184,3 +185,16 @@ def test_a_committed_run_shares_no_speaker_and_tests_each_utterance_once(folder:
     assert sorted((row.seed, row.fold, row.utterance) for row in rows) == sorted(
         (seed, k, name) for seed in stored["seeds"] for k, name in tested
     )
+
+
+@pytest.mark.parametrize("name", ["default", "emodb"])
+def test_the_card_of_an_embedded_model_says_what_its_committed_runs_say(name: str) -> None:
+    card = serkit.load(name).card
+    assert card.evidence
+    for evidence in card.evidence:
+        metrics = read_json(RESULTS / evidence.run, "metrics.json")
+        for fact in ("uar", "uar_low", "uar_high", "wa", "macro_f1", "speakers", "utterances"):
+            assert getattr(evidence, fact) == metrics[fact], f"{evidence.run}: {fact}"
+        assert {row["corpus"]: row["uar_low"] for row in evidence.per_corpus} == {
+            corpus: row["uar_low"] for corpus, row in metrics["per_corpus"].items()
+        }

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from serkit.lab.intervals import student_quantile
 from serkit.lab.metrics import confusion_matrix, uar
-from serkit.lab.significance import holm, paired_difference, student_quantile
+from serkit.lab.significance import holm, paired_difference
 
 CLASSES = 4
 

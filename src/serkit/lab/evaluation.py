@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from serkit.corpora import Data, label_set_of, read_corpora
-from serkit.errors import RecipeError, RunError
+from serkit.errors import ProtocolError, RecipeError, RunError
 from serkit.files import write_whole
 from serkit.lab import processes, trackers
 from serkit.lab.ablation import BASE, variants
@@ -125,7 +125,8 @@ def ablate(
 ) -> dict[str, Path]:
     """Run a recipe and its variants, each in a run folder below ``out``.
 
-    A variant that its model cannot be, for it needs the feature that is left out, say, is passed over with a note.
+    A variant that its model cannot be, for it needs the feature that is left out, say, or that leaves too few speakers,
+    is passed over with a note.
 
     Args:
         recipe: Of a single model.
@@ -141,7 +142,7 @@ def ablate(
     Raises:
         RecipeError: If the recipe has nothing to vary along an axis; before anything is computed.
     """
-    out, watch, possible = Path(out), watch or Watch(), {}
+    out, watch, possible, done = Path(out), watch or Watch(), {}, {}
     for name, variant in variants(resolve_recipe(recipe), axes).items():
         try:
             check_recipe(resolve_recipe(variant))
@@ -152,8 +153,15 @@ def ablate(
             watch.note(f"{name} is left out: {error}")
     for number, (name, variant) in enumerate(possible.items(), 1):
         watch.note(f"{name} ({number} of {len(possible)})")
-        evaluate(variant, data, out / name, watch=watch, jobs=jobs)
-    return {name: out / name for name in possible}
+        try:
+            evaluate(variant, data, out / name, watch=watch, jobs=jobs)
+        except ProtocolError as error:  # it leaves too few speakers
+            if name == BASE:
+                raise
+            watch.note(f"{name} is left out: {error}")
+            continue
+        done[name] = out / name
+    return done
 
 
 def train(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Watch | None = None) -> dict[str, Any]:

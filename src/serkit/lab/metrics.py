@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from serkit.lab.intervals import LEVEL, tail_of
+
 Counts = NDArray[np.int64]
 IntArray = NDArray[np.int64]
 MIN_SPEAKERS = 6  # below this a bootstrap over speakers says nothing
@@ -98,8 +100,9 @@ def bootstrap_interval(
 ) -> Interval:
     """Interval of a metric that is averaged over seeds.
 
-    Speakers are drawn with replacement, since new speakers are what a result is about. With fewer than
-    six speakers utterances are drawn within each speaker, which tells nothing about new speakers.
+    Speakers are drawn with replacement, since new speakers are what a result is about; the fewer they are, the wider
+    the interval is made, see :mod:`serkit.lab.intervals`. With fewer than six, utterances are drawn within each
+    speaker, which tells nothing about new speakers.
 
     Args:
         true: Class indices, shape (n,).
@@ -126,5 +129,6 @@ def bootstrap_interval(
             drawn = np.concatenate([rng.choice(g, len(g)) for g in groups])
             values.append(np.mean([metric(confusion_matrix(true[drawn], row[drawn], classes)) for row in predicted]))
         over = "utterances within speakers"
-    low, high = np.percentile(values, [2.5, 97.5])
+    tail = tail_of(len(names)) if over == "speakers" else (1 - LEVEL) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
     return Interval(float(low), float(high), over)

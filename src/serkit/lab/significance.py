@@ -6,20 +6,18 @@ the bootstrap itself would be too small: of runs that do not differ, with ten sp
 a level of 5 %, the swap test 5. Nothing here needs torch.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from serkit.lab.intervals import LEVEL, tail_of
 from serkit.lab.metrics import MIN_SPEAKERS, IntArray
 
 FloatArray = NDArray[np.float64]
 DRAWS = 10_000
-LEVEL = 0.95
 _BLOCK = 2_000_000  # numbers that are drawn at once
 _SAME = 1e-12  # differences in UAR as near as this are equal
 
@@ -89,7 +87,7 @@ def paired_difference(
     value = _mean_recall((units.times[:, None] * (units.first - units.second)).sum(0), total)
     rng = np.random.default_rng(seed)
     drawn = np.concatenate([_of_draw(times, units) for times in _resamples(units, draws, rng)])
-    tail = _tail(len(units.times)) if by_speaker else (1 - LEVEL) / 2
+    tail = tail_of(len(units.times)) if by_speaker else (1 - LEVEL) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     p = _p_of_swaps(units, total, float(value), draws, rng)
     over = "speakers" if by_speaker else "utterances within speakers"
@@ -191,36 +189,3 @@ def _blocks(draws: int, width: int) -> Iterator[int]:
     size = max(1, _BLOCK // width)
     for start in range(0, draws, size):
         yield min(size, draws - start)
-
-
-def _tail(speakers: int) -> float:
-    """Return the share of draws below a 95 % interval of so many speakers, less than 2.5 %.
-
-    A bootstrap of n units varies (n - 1) / n as much as it should, and its tails are a normal distribution's.
-    """
-    quantile = student_quantile(LEVEL, speakers - 1)
-    return NormalDist().cdf(-math.sqrt(speakers / (speakers - 1)) * quantile)
-
-
-def student_quantile(level: float, freedom: int) -> float:
-    """Return t for which a share ``level`` of Student's distribution lies between -t and t."""
-    low, high = 0.0, 1e4
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _student_within(middle, freedom) < level else (low, middle)
-    return high
-
-
-def _student_within(t: float, freedom: int) -> float:
-    """Return the share between -t and t.
-
-    Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4.
-    """
-    angle = math.atan(t / math.sqrt(freedom))
-    is_odd = freedom % 2
-    term = math.cos(angle) if is_odd else 1.0
-    series = 0.0 if freedom == 1 else term
-    for k in range(2 + is_odd, freedom - 1, 2):
-        term *= (k - 1) / k * math.cos(angle) ** 2
-        series += term
-    return 2 / math.pi * (angle + math.sin(angle) * series) if is_odd else math.sin(angle) * series
