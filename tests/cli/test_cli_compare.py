@@ -3,15 +3,17 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from calling import Call, assert_one_sentence
-from run_folders import predictions, write_run
+from run_folders import CLASSES, predictions, write_run
 from serkit.lab import runs
 from serkit.lab.metrics import bootstrap_interval
+from serkit.lab.runs import VALIDATED, write_predictions
 
 
 @pytest.fixture(autouse=True)
@@ -21,9 +23,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
-    """Two runs on the same utterances."""
-    better = write_run(tmp_path / "better", predictions(skill=0.9), name="better")
-    return better, write_run(tmp_path / "worse", predictions(skill=0.3), name="worse")
+    """Two runs on the same utterances, which kept their answers on validation."""
+    found = []
+    for name, skill in (("better", 0.9), ("worse", 0.3)):
+        rows = predictions(skill=skill)
+        folder = write_run(tmp_path / name, rows, name=name)
+        write_predictions(folder, [replace(row, fold=(row.fold - 1) % 7) for row in rows], CLASSES, VALIDATED)
+        found.append(folder)
+    return found[0], found[1]
 
 
 def test_two_runs_stand_side_by_side_with_their_difference(call: Call, pair: tuple[Path, Path]) -> None:
@@ -81,6 +88,17 @@ def test_a_folder_that_is_no_run_is_named_and_left_out(call: Call, pair: tuple[P
     done = call("compare", tmp_path / "absent", tmp_path / "gone")
     assert (done.code, done.out) == (2, "")
     assert done.err.splitlines()[-1] == "serkit: none of these runs has predictions to compare."
+
+
+def test_a_run_that_is_named_twice_is_compared_once(call: Call, pair: tuple[Path, Path]) -> None:
+    assert call("compare", *pair, pair[0]).out == call("compare", *pair).out
+    folder = write_run(pair[0].parent / "fits", name="fits")
+    (folder / "metrics.json").write_text(
+        (folder / "metrics.json").read_text("utf-8").replace('"fold"', '"of"'), "utf-8"
+    )
+    done = call("compare", *pair, folder)
+    assert done.code == 1
+    assert "is damaged, or of another version of serkit" in done.err
 
 
 def test_what_cannot_be_compared_is_one_sentence(call: Call, pair: tuple[Path, Path], tmp_path: Path) -> None:

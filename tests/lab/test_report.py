@@ -554,7 +554,7 @@ def test_without_data_the_table_says_how_to_get_players(emodb_run: Path) -> None
     page = as_page(read_run(emodb_run))
     assert "<audio" not in page
     assert "Contains audio" not in page
-    assert "To hear them: <code>serkit report toy-loso-crnn --audio --data DIR</code>" in page
+    assert "To hear them: <code>serkit report RUN --audio --data DIR</code>" in page
     assert "emodb/gone" in page
 
 

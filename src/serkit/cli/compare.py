@@ -46,6 +46,7 @@ def compare(
     from serkit.files import write_whole
     from serkit.lab import leaderboard
 
+    runs = list({run.resolve(): run for run in runs}.values())
     entries = _read(runs)
     board = leaderboard.compare(entries, against=against)
     if format is None:

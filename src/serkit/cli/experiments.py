@@ -69,7 +69,7 @@ def evaluate(
         if change or ablate is not None:
             raise RecipeError("--set and --ablate are for recipes: a model file is what it is.")
         model = Recognizer.load(recipe)
-        names = tuple(name.strip() for name in corpora.split(","))
+        names = tuple(dict.fromkeys(name.strip() for name in corpora.split(",")))
         metrics = evaluate_model(
             model.card, partial(model.predict, reject=False), names, data_of(data), out, watch=RichWatch()
         )

@@ -35,6 +35,8 @@ def report(
 
     if out and len(runs) > 1:
         raise RunError(f"--out names one file, and there are {len(runs)} runs: leave it out, or report them singly.")
+    if out and out.is_dir():
+        raise RunError(f"{str(out)!r} is a folder; name the file to write.")
     if data and not audio:
         raise RunError("--data is for the players of a report: say --audio too, which puts recordings into the page.")
     place = data_of(data) if audio else None

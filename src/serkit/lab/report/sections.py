@@ -203,7 +203,7 @@ def errors(run: Run, sounds: Sounds | None) -> Html:
     cells = [_error_row(run, row, sounds)[: len(head) + is_with_seed] for row in rows]
     content = table([*head, *(["seed"] if is_with_seed else [])], cells, texts=(0, 1, 2, 5))
     if sounds is None:
-        command = tag("code", f"serkit report {run.numbers['name']} --audio --data DIR")
+        command = tag("code", "serkit report RUN --audio --data DIR")
         return join(content, tag("p", "To hear them: ", command, ".", class_="note"))
     note = f"The first {MAX_SECONDS} s of each, at 16 kHz."
     if sounds.missing:
