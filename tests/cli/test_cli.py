@@ -407,7 +407,7 @@ def test_a_recipe_is_evaluated_and_compared(call: Call, recipe_file: Path, emodb
     assert row in done.out
     compared = call("compare", run, run)
     assert (compared.code, compared.err) == (0, "")
-    assert compared.out.count(row) == 2
+    assert compared.out.count(row) == 1
     document = call("compare", run, "--format", "json")
     assert (document.code, document.err) == (0, "")
     assert [(found["name"], found["uar"]) for found in json.loads(document.out)] == [("emodb-small", metrics["uar"])]

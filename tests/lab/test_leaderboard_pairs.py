@@ -360,7 +360,7 @@ def test_validation_on_training_speakers_is_set_beside_validation_on_new_ones(tm
     section = as_sections(board).split("## What validation on the same speakers promises")[1]
     for run, speakers in ((strict, "new speakers"), (loose, "speakers trained on")):
         seen, uar = run.row["validation_uar"], run.row["uar"]
-        assert f"| {run.name} | {speakers} | {seen:.1f}~ | {uar:.1f} | {seen - uar:+.1f} |" in section
+        assert f"| {run.name} | {speakers} | {seen:.1f} | {uar:.1f} | {seen - uar:+.1f} |" in section
 
 
 # What could not be measured
