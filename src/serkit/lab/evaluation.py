@@ -32,12 +32,15 @@ from serkit.lab.fitting import (
     ensemble_config,
     ensemble_jobs,
     fit_fold,
+    fit_seeds,
     member_recipes,
 )
 from serkit.lab.folds import Fold, Split, folds_as_json
 from serkit.lab.jobs import fit_side_by_side, threads_each
 from serkit.lab.leakage import check_leakage, count_shared
 from serkit.lab.models import build_body, resolve_model
+from serkit.lab.models.ensemble import MEMBER_KEYS
+from serkit.lab.pretraining import first_recipe, with_first
 from serkit.lab.protocols import check_classes, make_split
 from serkit.lab.recipe import Augment, Recipe, Train, parse_recipe
 from serkit.lab.recipe_files import dump_recipe, load_recipe
@@ -97,6 +100,8 @@ def evaluate(
     if done:
         run.watch.note(f"{len(done)} fits are done already, {len(todo)} to go")
     metrics = _write(run, rows, fits, validated, is_complete=not todo)
+    if todo:
+        _train_first(run, data)
     if min(jobs, len(todo)) > 1:
         fitted = fit_side_by_side(partial(prepare, recipe, data, run.folder, Watch(), claims=False), todo, jobs)
     else:
@@ -170,11 +175,17 @@ def train(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Wat
     Args and errors are those of :func:`evaluate`.
     """
     check_for_file(recipe)  # its model is for a file
-    run = prepare(recipe, data, Path(out), watch or Watch(), split_by=_whole_split)
+    return _train(recipe, data, Path(out), watch or Watch())
+
+
+def _train(recipe: Recipe, data: Data, out: Path, watch: Watch) -> dict[str, Any]:
+    run = prepare(recipe, data, out, watch, split_by=_whole_split)
     fits = read_fits(run.folder)
     done = {f.seed for f in fits}
     validated = [row for row in read_predictions(run.folder, VALIDATED)[0] if row.seed in done]
     metrics = _write(run, [], fits, validated, is_complete=done >= set(recipe.seeds))
+    if not done >= set(recipe.seeds):
+        _train_first(run, data)
     for seed in recipe.seeds:
         if seed not in done:
             fold = run.split.of_seed(seed)[0]
@@ -187,6 +198,15 @@ def train(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Wat
     return metrics
 
 
+def _train_first(run: Experiment, data: Data) -> None:
+    """Do what is left of the first trainings that a run's fits begin with."""
+    for member in run.members:
+        if member.first:
+            recipe = first_recipe(member.recipe, fit_seeds(run.recipe))
+            run.watch.note(f"first training of {recipe.model.name}, on {', '.join(recipe.corpora)}")
+            _train(recipe, data, member.first, run.watch)
+
+
 def resolve_recipe(recipe: Recipe) -> Recipe:
     """Fill in the defaults of a recipe's front end and model too, which stand beside their code.
 
@@ -196,7 +216,7 @@ def resolve_recipe(recipe: Recipe) -> Recipe:
     """
     if recipe.model.name == ENSEMBLE:
         members = [resolve_recipe(member).as_mapping() for member in member_recipes(recipe)]
-        kept = [{key: member[key] for key in ("model", "features", "train", "augment")} for member in members]
+        kept = [{key: member[key] for key in MEMBER_KEYS if key in member} for member in members]
         config = asdict(ensemble_config(recipe)) | {"members": kept}
         return parse_recipe(recipe.as_mapping() | {"model": {"name": ENSEMBLE, **_as_json(config)}})
     named = {
@@ -291,19 +311,35 @@ def prepare(
         stores = {rate: _open_store(manifest, rate, watch) for rate in rates}
         heard = next(iter(stores.values())).digests
         split = split_by(manifest, recipe.protocol, heard)
+        first, first_heard = _read_first(recipe, data, next(iter(stores)), watch)
+        guarded = with_first(split, manifest, heard, first, first_heard)
         if claims and processes.is_main():
             audio = hashlib.sha256("\n".join(f"{name} {heard[name]}" for name in sorted(heard)).encode()).hexdigest()
             digests = {"manifest_digest": manifest.digest, "split_digest": split.digest, "audio_digest": audio}
             facts = environment(threads_each(jobs)) | digests | {"dropped": dict(dropped)}
             _claim(folder, recipe, facts, folds_as_json(split, manifest), watch)
         members = []
-        for member, front in fronts:
+        for number, (member, front) in enumerate(fronts):
             store = stores[front.config.sampling_rate]
             speeds = sorted({1.0, *member.augment.speeds})
-            members.append(Member(member, front, store, _features(store, front, speeds, len(manifest), watch)))
+            features = _features(store, front, speeds, len(manifest), watch)
+            begun = folder / "pretrained" / str(number) if member.pretrain else None
+            members.append(Member(member, front, store, features, begun))
     targets = {u.id: labels.index(u.emotion) for u in manifest}
-    shared = count_shared(split, manifest, heard)
-    return Experiment(recipe, labels, manifest, split, shared, tuple(members), targets, folder, watch)
+    return Experiment(
+        recipe, labels, manifest, split, count_shared(*guarded), tuple(members), targets, folder, watch, first
+    )
+
+
+def _read_first(recipe: Recipe, data: Data, rate: int, watch: Watch) -> tuple[Manifest, dict[str, str]]:
+    """Return what first trainings are on, and the digests of its audio at a sampling rate, as the guard takes them."""
+    recipes = [first_recipe(member, (0,)) for member in member_recipes(recipe) if member.pretrain]
+    if not recipes:
+        return Manifest(()), {}
+    sets = [label_set_of(first.labels, first.corpora) for first in recipes]
+    everything = read_corpora(dict.fromkeys(name for first in recipes for name in first.corpora), data)
+    manifest = everything.filter(lambda u: any(labels.class_of(u.emotion) for labels in sets))
+    return manifest, _open_store(manifest, rate, watch).digests
 
 
 def _check_there_is_a_choice(manifest: Manifest, labels: LabelSet) -> None:
@@ -389,6 +425,11 @@ def _write(
         "complete": is_complete,
         "guard": run.shared.as_json(),
     }
+    if len(run.pretrained_on):
+        seen = run.pretrained_on
+        facts["pretraining"] = {
+            "corpora": list(seen.corpora), "speakers": len(seen.speakers), "utterances": len(seen)
+        }  # fmt: skip
     if run.recipe.protocol.train_corpora:
         facts |= {name: list(getattr(run.recipe.protocol, name)) for name in ("train_corpora", "test_corpora")}
     if processes.is_main():

@@ -30,7 +30,7 @@ from serkit.lab.models.scikit import Classical
 from serkit.lab.quantising import Cost, cost_of, quantise
 from serkit.lab.recipe import Recipe
 from serkit.lab.recipe_files import load_recipe
-from serkit.lab.runs import Fit, read_json
+from serkit.lab.runs import Fit, fit_folder, read_json
 from serkit.lab.tuning import with_settings
 from serkit.lab.voting import FLOOR, Rule, combine
 from serkit.lab.zoo import ENSEMBLE
@@ -184,7 +184,7 @@ class _Part:
 
 def _parts_of(recipe: Recipe, run: Path, fit: dict[str, Any]) -> list[_Part]:
     """Load what a fit has left: one model, or all members of an ensemble."""
-    folder = run / f"fold_{fit['fold']}" / f"seed_{fit['seed']}"
+    folder = run / fit_folder(fit["fold"], fit["seed"])
     if recipe.model.name != ENSEMBLE:
         model = load_model(with_settings(recipe, fit.get("settings", {})), folder)
         return [_Part(model, fit["temperature"], 1.0, folder / model.body.file)]

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from serkit.lab.leakage import Shared, check_ensemble, check_leakage
 from serkit.lab.metrics import confusion_matrix, uar
 from serkit.lab.models import Body, build_body, resolve_model
 from serkit.lab.models.ensemble import EnsembleConfig
+from serkit.lab.pretraining import begin_with, first_labels
 from serkit.lab.recipe import Recipe, parse_recipe
-from serkit.lab.runs import Fit
+from serkit.lab.runs import Fit, fit_folder
 from serkit.lab.training import Examples, fit, fit_temperature, predict_logits
 from serkit.lab.tuning import search, with_settings
 from serkit.lab.validation import rotate_validation
@@ -44,12 +46,14 @@ class Member:
         front: Its front end.
         store: Audio at the front end's sampling rate.
         features: Speed to utterance id to frames (N, F).
+        first: The run folder of the first training that it begins with, if any.
     """
 
     recipe: Recipe
     front: Front
     store: Store
     features: Mapping[float, Mapping[str, FloatArray]]
+    first: Path | None = None
 
     def build(self, classes: int, *, is_for_weights: bool = False) -> Body:
         """Build the body, from the state of torch's generator."""
@@ -61,7 +65,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Experiment:
-    """All that the folds of one run share."""
+    """All that the folds of one run share; ``pretrained_on`` is what first trainings are on, nothing as a rule."""
 
     recipe: Recipe
     labels: LabelSet
@@ -72,6 +76,7 @@ class Experiment:
     targets: Mapping[str, int]
     folder: Path
     watch: Watch
+    pretrained_on: Manifest
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,17 @@ def ensemble_config(recipe: Recipe) -> EnsembleConfig:
     return config
 
 
+def fit_seeds(recipe: Recipe) -> tuple[int, ...]:
+    """Return the seeds of a recipe's fits: an ensemble's are its members' plus a thousand times the run's."""
+    if recipe.model.name != ENSEMBLE:
+        return recipe.seeds
+    return tuple(_member_seed(seed, own) for seed in recipe.seeds for own in ensemble_config(recipe).seeds)
+
+
+def _member_seed(seed: int, own: int) -> int:
+    return 1000 * seed + own
+
+
 def check_for_file(recipe: Recipe) -> None:
     """Refuse what could not become a model file, before it is trained.
 
@@ -145,7 +161,7 @@ def check_for_file(recipe: Recipe) -> None:
 def ensemble_jobs(recipe: Recipe, manifest: Manifest, split: Split, fold: Fold, seed: int) -> list[Job]:
     """Return all that an ensemble has to fit for one fold: members, then seeds, then inner folds.
 
-    A member's seed is its own plus a thousand times the run's. Where the protocol draws training speakers several
+    Seeds are those of :func:`fit_seeds`. Where the protocol draws training speakers several
     times, the members' seeds take the draws in turn.
     """
     config = ensemble_config(recipe)
@@ -155,7 +171,7 @@ def ensemble_jobs(recipe: Recipe, manifest: Manifest, split: Split, fold: Fold, 
         for s in config.seeds
         for f in _divisions(recipe, manifest, split, fold, s)
     ]
-    return [Job(number, m, 1000 * seed + s, f) for number, (m, f, s) in enumerate(kinds)]
+    return [Job(number, m, _member_seed(seed, s), f) for number, (m, f, s) in enumerate(kinds)]
 
 
 def _divisions(recipe: Recipe, manifest: Manifest, split: Split, fold: Fold, seed: int) -> list[Fold]:
@@ -177,7 +193,7 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, Answers]:
     Returns:
         What the fit says of itself, and what it answers.
     """
-    folder = run.folder / f"fold_{fold.fold}" / f"seed_{seed}"
+    folder = run.folder / fit_folder(fold.fold, seed)
     if run.recipe.model.name != ENSEMBLE:
         settings = _searched(run, fold, seed, folder)
         member = replace(run.members[0], recipe=with_settings(run.members[0].recipe, settings))
@@ -268,6 +284,9 @@ def _fit_member(run: Experiment, member: Member, fold: Fold, seed: int, folder: 
     started = time.monotonic()
     torch.manual_seed(seed)
     body, recipe = member.build(len(run.labels.classes)), member.recipe
+    if member.first:
+        classes = len(first_labels(recipe).classes)
+        begin_with(body, member.first / fit_folder(0, seed), classes, partial(member.build, is_for_weights=True))
     speaker_of = {u.id: u.speaker for u in run.manifest}
     examples = Examples(
         rows=[member.features[speed] for speed in recipe.augment.speeds],

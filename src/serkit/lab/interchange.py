@@ -24,6 +24,7 @@ from serkit.lab.models import Model
 from serkit.lab.models.ssl import Ssl, SslConfig
 from serkit.lab.recipe import Recipe
 from serkit.lab.recipe_files import load_recipe
+from serkit.lab.runs import fit_folder
 from serkit.lab.tuning import with_settings
 
 _AUTO = "AutoModelForAudioClassification"
@@ -127,7 +128,7 @@ def save_classifier(
     fit = fit_of(run, seed, fold)
     recipe = with_settings(recipe, fit.get("settings", {}))
     _check_has_counterpart(recipe)
-    model = load_model(recipe, run / f"fold_{fit['fold']}" / f"seed_{seed}")
+    model = load_model(recipe, run / fit_folder(fit["fold"], seed))
     body = model.body
     assert isinstance(body, Ssl)
     checkpoint = body.encoder.checkpoint

@@ -32,6 +32,7 @@ _FACTS = (
     "validation_uar",
 )  # fmt: skip
 _SIDES = ("train_corpora", "test_corpora")  # facts of a run across corpora alone
+_PRETRAINING = "pretraining"  # fact of a run whose fits begin with a first training
 _NOT_FITTED = ("name", "about", "published", "protocol", "seeds")
 _SAYS_NOTHING = re.compile(
     r"^ *(?:workers: \d+|trackers: \[\]|trackers:\n(?: *- \w+\n)*(?: *- \w+)"  # what is done all the same
@@ -107,7 +108,7 @@ def read_entry(run: str | os.PathLike[str]) -> Entry:
     missing = [name for name in _FACTS if name not in stored]
     if missing:
         raise RunError(f"{str(run)!r} has a metrics.json without {', '.join(missing)}.")
-    row = {name: stored[name] for name in (*_FACTS, *_SIDES) if name in stored} | measure(rows, classes)
+    row = {name: stored[name] for name in (*_FACTS, *_SIDES, _PRETRAINING) if name in stored} | measure(rows, classes)
     row["is_validation_pooled"] = False
     validated, of_validation = read_predictions(folder, VALIDATED)
     if validated and of_validation != classes:

@@ -52,6 +52,8 @@ def protocol_of(row: dict[str, Any]) -> str:
 def remarks_of(row: dict[str, Any]) -> list[str]:
     """Return what sets a run apart from others of its protocol, but for shared speakers."""
     found = [f"{row['train_speakers']} training speakers"] if row.get("train_speakers") else []
+    if first := row.get("pretraining"):
+        found.append(f"first trained on {', '.join(first['corpora'])}")
     if row["validation"] in _VALIDATED and row["is_speaker_independent"]:
         found.append(_VALIDATED[row["validation"]])
     return found

@@ -42,6 +42,8 @@ def describe(
     """
     labels = label_set_of(recipe.labels, recipe.corpora)
     folds = [one for one in read_json(run, "folds.json") if one["fold"] == fit["fold"]]  # one, or its draws
+    for first in sorted(run.glob("pretrained/*")):
+        folds += read_json(first, "folds.json")
     trained, validated = ({name for f in folds for name in f[part]["speakers"]} for part in ("train", "validation"))
     speakers = trained | validated
     utterances = {name for f in folds for part in ("train", "validation") for name in f[part]["utterances"]}

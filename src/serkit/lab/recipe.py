@@ -247,7 +247,28 @@ class Tune(_Strict):
         return space
 
 
+class Pretrain(_Strict):
+    """A first training on all speakers of other corpora, with whose weights every fit of a recipe begins.
+
+    It is the recipe's own training, over the same features, but for what stands here. What depends on the classes, the
+    last layer as a rule, begins anew.
+    """
+
+    corpora: tuple[str, ...] = Field(min_length=1)
+    labels: str | tuple[str, ...]  # of these corpora, which need not be the recipe's
+    epochs: int = Field(default=20, ge=1)  # of each stage
+    lr: float | None = Field(default=None, gt=0)  # None: the recipe's
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        for name in self.corpora:
+            corpus_of(name)
+        label_set_of(self.labels, self.corpora)
+        return self
+
+
 _WORDS = ("about", "published")  # of a recipe, that change nothing
+_OFTEN_NONE = ("tune", "pretrain")  # parts of a recipe that are not said where there is none
 
 
 class Recipe(_Strict):
@@ -264,11 +285,12 @@ class Recipe(_Strict):
     model: NamedSettings = NamedSettings(name="crnn")
     train: Train = Train()
     tune: Tune | None = None
+    pretrain: Pretrain | None = None
     seeds: tuple[NonNegativeInt, ...] = Field(default=(0,), min_length=1)
 
     def as_mapping(self) -> dict[str, Any]:
         """Return what a recipe file holds, as JSON-ready values; a single feature stands without a list."""
-        content = {k: v for k, v in self.model_dump(mode="json").items() if v or k not in (*_WORDS, "tune")}
+        content = {k: v for k, v in self.model_dump(mode="json").items() if v or k not in (*_WORDS, *_OFTEN_NONE)}
         if self.model.name == ENSEMBLE:  # whose members have their own
             return {key: value for key, value in content.items() if key not in ("features", "augment", "train")}
         if len(self.features) == 1:
@@ -322,6 +344,21 @@ class Recipe(_Strict):
         label_set_of(self.labels, self.corpora)
         return self
 
+    @model_validator(mode="after")
+    def _can_begin_with_a_first_training(self) -> Self:
+        if self.pretrain is None:
+            return self
+        if not find_model(self.model.name).is_network:
+            raise ValueError(f"pretrain: {self.model.name} is fitted at once and has no weights to begin with")
+        if self.tune:
+            raise ValueError("pretrain: weights of a first training fit one size of a model; tune without, or name it")
+        both = sorted({*self.corpora} & {*self.pretrain.corpora})
+        if both:
+            raise ValueError(
+                f"pretrain: {both[0]} is a corpus of the recipe itself, whose test speakers would be trained on"
+            )
+        return self
+
 
 def with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
     """Fill in what a recipe's model reads and trains with where the recipe, or an ensemble's member, does not say.
@@ -335,7 +372,7 @@ def with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
         return recipe  # which pydantic will describe
     entry = find_model(model["name"])
     if model["name"] == ENSEMBLE:
-        given = {key: recipe[key] for key in ("features", "train", "augment") if recipe.get(key)}
+        given = {key: recipe[key] for key in ("features", "train", "augment", "pretrain") if recipe.get(key)}
         if isinstance(model.get("members"), list | tuple):
             model = {**model, "members": [_member(given, member) for member in model["members"]]}
         return {**{key: value for key, value in recipe.items() if key not in given}, "model": model}
@@ -352,8 +389,10 @@ def _member(given: dict[str, Any], member: object) -> object:
     named = member["model"].get("name") if isinstance(member["model"], dict) else member["model"]
     if named == ENSEMBLE:
         raise RecipeError("an ensemble cannot be a member of another one.")
-    if isinstance(named, str) and not find_model(named).is_network and isinstance(given.get("train"), dict):
-        given = {**given, "train": {k: v for k, v in given["train"].items() if k == "class_weights"}}
+    if isinstance(named, str) and not find_model(named).is_network:
+        given = {key: value for key, value in given.items() if key != "pretrain"}
+        if isinstance(given.get("train"), dict):
+            given["train"] = {k: v for k, v in given["train"].items() if k == "class_weights"}
     return with_defaults(_merged(given, member))
 
 

@@ -3,6 +3,7 @@
     recipe.yaml       the resolved recipe
     env.json          versions, threads, digests, what the label set dropped
     folds.json        utterance ids and speakers of each fold's parts
+    pretrained/M/     where the recipe, or member M of its ensemble, has a first training: that one's run folder
     fold_K/seed_S/    weights.safetensors or model.onnx, history.csv; of an ensemble a folder of these per member
     predictions.csv   one row per test utterance, fold and seed: every number comes from here
     validation.csv    the same for validation utterances, where there are any: recipes are chosen by these
@@ -136,6 +137,11 @@ def whole_seeds(rows: Sequence[Row]) -> dict[int, list[Row]]:
     tested = {seed: [(row.utterance, row.fold) for row in some] for seed, some in by_seed.items()}
     longest = max(tested.values(), key=len, default=[])
     return {seed: some for seed, some in by_seed.items() if tested[seed] == longest}
+
+
+def fit_folder(fold: int, seed: int) -> str:
+    """Return the folder of a fit within its run's."""
+    return f"fold_{fold}/seed_{seed}"
 
 
 def read_fits(folder: Path) -> list[Fit]:

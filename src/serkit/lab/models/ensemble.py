@@ -11,14 +11,16 @@ from serkit.errors import RecipeError
 from serkit.lab.models.model import BodyConfig
 from serkit.lab.settings import require
 
+MEMBER_KEYS = ("model", "features", "train", "augment", "pretrain")
+
 
 @dataclass(frozen=True)
 class EnsembleConfig(BodyConfig):
     """Settings of an ensemble.
 
     Attributes:
-        members: Each with its ``model``, and ``features``, ``train``, ``augment`` where they differ from that model's
-            defaults.
+        members: Each with its ``model``, and ``features``, ``train``, ``augment``, ``pretrain`` where they differ from
+            that model's defaults.
         rule: ``majority``: as document E, shares of the votes, ties by mean probability; ``mean``: of the members'
             probabilities; ``weighted``: by the members' validation UAR.
         seeds: Each member is trained once with each of them.
@@ -35,10 +37,10 @@ class EnsembleConfig(BodyConfig):
         if not self.members:
             raise RecipeError("an ensemble needs members, each with its model: members: [{model: crnn}, {model: svm}].")
         for member in self.members:
-            unknown = [key for key in member if key not in ("model", "features", "train", "augment")]
+            unknown = [key for key in member if key not in MEMBER_KEYS]
             if unknown or "model" not in member:
                 found = repr(unknown[0]) if unknown else "no model"
-                raise RecipeError(f"a member has model, features, train and augment; this one has {found}.")
+                raise RecipeError(f"a member has {', '.join(MEMBER_KEYS)}; this one has {found}.")
         if len(set(self.seeds)) < len(self.seeds):
             raise RecipeError("an ensemble's seeds: one stands twice, and its members would vote twice.")
         require(

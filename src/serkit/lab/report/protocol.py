@@ -148,6 +148,9 @@ def _seeds(run: Run) -> str:
 
 def _corpora(run: Run) -> str:
     stored = run.facts
+    if first := stored.get("pretraining"):
+        before = f"{_count(first['speakers'], 'speaker')}, {_count(first['utterances'], 'utterance')}"
+        return f"{', '.join(run.numbers['corpora'])}; before that {', '.join(first['corpora'])} ({before})"
     if stored.get("train_corpora"):
         return f"trained on {', '.join(stored['train_corpora'])}, tested on {', '.join(stored['test_corpora'])}"
     if run.numbers["protocol"] == UNSEEN_CORPUS:
