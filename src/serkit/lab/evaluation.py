@@ -311,7 +311,7 @@ def prepare(
         stores = {rate: _open_store(manifest, rate, watch) for rate in rates}
         heard = next(iter(stores.values())).digests
         split = split_by(manifest, recipe.protocol, heard)
-        first, first_heard = _read_first(recipe, data, next(iter(stores)), watch)
+        first, first_heard = _read_first(recipe, data, next(iter(stores)), watch) if claims else (Manifest(()), {})
         guarded = with_first(split, manifest, heard, first, first_heard)
         if claims and processes.is_main():
             audio = hashlib.sha256("\n".join(f"{name} {heard[name]}" for name in sorted(heard)).encode()).hexdigest()
