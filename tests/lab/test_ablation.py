@@ -52,6 +52,12 @@ def test_where_there_is_no_augmentation_each_of_document_bs_is_put_in() -> None:
     ]  # fmt: skip
 
 
+def test_a_first_training_is_left_out() -> None:
+    found = variants(load_recipe("tess-crossspeaker-crnn-pretrained"), ["pretrain"])
+    assert [one.pretrain is None for one in found.values()] == [False, True]
+    assert list(found) == ["base", "without-pretraining"]
+
+
 def test_an_augmentation_that_stands_twice_is_left_out_twice() -> None:
     assert names("ravdess-6fold-fusionnet", "augment", change=("augment=[noise, gain, noise]",)) == [
         "base", "without-noise-1", "without-gain", "without-noise-2", "without-augmentation"

@@ -46,7 +46,7 @@ def evaluate(
     jobs: Annotated[int, typer.Option(min=1, help="Processes that fit folds side by side.")] = 1,
     ablate: Annotated[
         str | None,
-        typer.Option(help="Run the recipe's variants too: features, augment, balance, corpora, with commas."),
+        typer.Option(help="Run the recipe's variants too: features, augment, balance, corpora, pretrain, with commas."),
     ] = None,
 ) -> None:
     """Run a recipe through its protocol, or score a model file on corpora that it has not seen.

@@ -8,6 +8,7 @@ augment     each augmentation left out, and all; where there is none, each of do
 balance     nothing, class weights, and balanced sampling
 corpora     the corpus of the test speakers alone; of ``fixed_test_speakers`` that are all of one corpus, with
             labels that do not depend on the corpora
+pretrain    no first training
 =========== ===========================================================================================
 
 Every variant is tested on the utterances of the recipe itself, with its classes, so each can be compared with it.
@@ -35,7 +36,7 @@ def variants(recipe: Recipe, axes: Sequence[str]) -> dict[str, Recipe]:
 
     Args:
         recipe: Of a single model.
-        axes: Which of ``features``, ``augment``, ``balance`` and ``corpora``.
+        axes: Which of these, see above.
 
     Raises:
         UnknownNameError: If an axis is unknown.
@@ -106,11 +107,17 @@ def _corpora(recipe: Recipe) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{corpus}-alone", {"corpora": [corpus]}
 
 
+def _pretrain(recipe: Recipe) -> Iterator[tuple[str, dict[str, Any]]]:
+    if recipe.pretrain:
+        yield "without-pretraining", {"pretrain": None}
+
+
 _AXES: Mapping[str, Callable[[Recipe], Iterator[tuple[str, dict[str, Any]]]]] = {
     "features": _features,
     "augment": _augment,
     "balance": _balance,
     "corpora": _corpora,
+    "pretrain": _pretrain,
 }
 AXES = tuple(_AXES)
 _WHY = {
