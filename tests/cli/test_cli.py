@@ -329,7 +329,7 @@ def test_features_models_and_recipes_are_listed(call: Call) -> None:
 
 
 def test_a_recipe_is_shown_with_every_default(call: Call) -> None:
-    from serkit.lab.evaluation import resolve_recipe
+    from serkit.lab.preparation import resolve_recipe
     from serkit.lab.recipe import parse_recipe
     from serkit.lab.recipe_files import load_recipe, recipe_names
 

@@ -17,8 +17,8 @@ from toy import digests, manifest, speaker
 
 from serkit.cli import main
 from serkit.corpora import corpus_names, get_corpus, label_set_of
-from serkit.lab.evaluation import check_recipe, resolve_recipe
 from serkit.lab.folds import Split
+from serkit.lab.preparation import check_recipe, resolve_recipe
 from serkit.lab.protocols import check_classes, make_split
 from serkit.lab.recipe import Recipe
 from serkit.lab.recipe_files import family_models, family_names, load_recipe, recipe_names

@@ -21,13 +21,14 @@ from toy import tiny_recipe
 from serkit.card import Card
 from serkit.corpora import read_corpora
 from serkit.errors import CorpusError, LeakageError, ProtocolError, RecipeError, RunError, SerkitError
-from serkit.lab import evaluation, runs
+from serkit.lab import evaluation, preparation, runs
 from serkit.lab.data import open_store
-from serkit.lab.evaluation import evaluate, resolve_recipe, train
+from serkit.lab.evaluation import evaluate, train
 from serkit.lab.features import build_front
 from serkit.lab.jobs import fit_side_by_side
 from serkit.lab.leakage import check_leakage
 from serkit.lab.models import build_body
+from serkit.lab.preparation import resolve_recipe
 from serkit.lab.protocols import make_split
 from serkit.lab.recipe import Recipe, parse_recipe
 from serkit.lab.recipe_files import load_recipe
@@ -306,7 +307,7 @@ def test_fits_without_their_predictions_are_fitted_again(whole: Path, data: Data
 
 
 def test_a_process_that_dies_is_one_sentence_and_nothing_is_lost(data: Data, tmp_path: Path) -> None:
-    run = evaluation.prepare(TWO_SEEDS, data, tmp_path / "run", Watch())
+    run = preparation.prepare(TWO_SEEDS, data, tmp_path / "run", Watch())
     todo = [(fold, 0) for fold in run.split.folds]
     with pytest.raises(RunError, match="a process that fitted a fold died"):
         list(fit_side_by_side(partial(os._exit, 9), todo, 2))

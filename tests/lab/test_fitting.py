@@ -13,10 +13,11 @@ from toy import TINY, digests, manifest, speaker
 from serkit.corpora import read_corpora
 from serkit.errors import ExportError, LeakageError, ProtocolError, RecipeError
 from serkit.lab import fitting
-from serkit.lab.evaluation import evaluate, resolve_recipe, train
+from serkit.lab.evaluation import evaluate, train
 from serkit.lab.export import export
 from serkit.lab.fitting import ensemble_jobs, member_recipes, member_weights
 from serkit.lab.folds import Fold, Split
+from serkit.lab.preparation import resolve_recipe
 from serkit.lab.protocols import make_split
 from serkit.lab.recipe import Protocol, Recipe, parse_recipe
 from serkit.lab.runs import VALIDATED, Fit, read_json, read_predictions
@@ -112,7 +113,7 @@ def test_a_resolved_ensemble_says_everything_of_each_member_and_stays_as_it_is()
     ("model", "message"),
     [
         ({}, "an ensemble needs members"),
-        ({"members": [{"features": "logmel"}]}, "a member has model, .* and augment; this one has no model"),
+        ({"members": [{"features": "logmel"}]}, "a member has model, .*, pretrain; this one has no model"),
         ({"members": [{"model": "crnn", "seed": 1}]}, "this one has 'seed'"),
         ({"members": [{"model": "crnn"}], "rule": "median"}, "rule: Input should be"),
         ({"members": [{"model": "crnn"}], "seeds": [1, 1]}, "one stands twice"),

@@ -10,8 +10,9 @@ import yaml
 
 from serkit.errors import RecipeError, UnknownNameError
 from serkit.lab import encoders
-from serkit.lab.evaluation import check_recipe, evaluate, train
+from serkit.lab.evaluation import evaluate, train
 from serkit.lab.features import build_feature
+from serkit.lab.preparation import check_recipe
 from serkit.lab.recipe import (
     Augment,
     NamedSettings,

@@ -8,9 +8,10 @@ from toy import manifest, speaker, tiny_recipe, tiny_settings
 
 from serkit.errors import MissingExtraError, ProtocolError, RecipeError
 from serkit.lab import evaluation, tuning
-from serkit.lab.evaluation import check_recipe, evaluate, resolve_recipe, train
+from serkit.lab.evaluation import evaluate, train
 from serkit.lab.export import export
 from serkit.lab.folds import Fold
+from serkit.lab.preparation import check_recipe, resolve_recipe
 from serkit.lab.recipe import Recipe, parse_recipe
 from serkit.lab.runs import read_json
 from serkit.lab.tuning import search, with_settings

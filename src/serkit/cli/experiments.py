@@ -165,7 +165,7 @@ def list_recipes(as_json: JsonOption = False) -> None:
 @recipes_app.command("show")
 def show_recipe(name: RecipeArgument, change: SetOption = None) -> None:
     """Print a recipe with every default written out."""
-    from serkit.lab.evaluation import resolve_recipe
+    from serkit.lab.preparation import resolve_recipe
     from serkit.lab.recipe_files import dump_recipe, load_recipe
 
     typer.echo(dump_recipe(resolve_recipe(load_recipe(name, change or ()))), nl=False)

@@ -134,7 +134,8 @@ def fit_seeds(recipe: Recipe) -> tuple[int, ...]:
     """Return the seeds of a recipe's fits: an ensemble's are its members' plus a thousand times the run's."""
     if recipe.model.name != ENSEMBLE:
         return recipe.seeds
-    return tuple(_member_seed(seed, own) for seed in recipe.seeds for own in ensemble_config(recipe).seeds)
+    own = ensemble_config(recipe).seeds
+    return tuple(dict.fromkeys(_member_seed(seed, of_member) for seed in recipe.seeds for of_member in own))
 
 
 def _member_seed(seed: int, own: int) -> int:

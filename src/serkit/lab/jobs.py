@@ -34,8 +34,6 @@ def fit_side_by_side(
     Raises:
         RunError: If a process dies; what the others have finished by then is yielded before.
     """
-    if processes.count() > 1:
-        raise RunError("--jobs is for one process; accelerate or torchrun has started several for each fold already.")
     jobs = min(jobs, len(todo))
     threads = threads_each(jobs)
     context = multiprocessing.get_context("spawn")  # threads of torch do not survive a fork
@@ -51,6 +49,16 @@ def fit_side_by_side(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def check_one_process() -> None:
+    """Refuse several processes for folds where there are several for each fold.
+
+    Raises:
+        RunError: If accelerate or torchrun has started this one.
+    """
+    if processes.count() > 1:
+        raise RunError("--jobs is for one process; accelerate or torchrun has started several for each fold already.")
 
 
 def threads_each(jobs: int) -> int:

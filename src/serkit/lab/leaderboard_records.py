@@ -69,6 +69,7 @@ def _csv_rows(board: Board) -> list[dict[str, Any]]:
                 "train_corpora": "+".join(row.get("train_corpora", ())),
                 "test_corpora": "+".join(row.get("test_corpora", ())),
                 "train_speakers": row.get("train_speakers", ""),
+                "first_corpora": "+".join(row.get("pretraining", {}).get("corpora", ())),
                 "model": row["model"],
                 "is_complete": int(row["complete"]),
                 "classes": len(row["recall"]),

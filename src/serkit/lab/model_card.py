@@ -10,12 +10,13 @@ from serkit.card import NOT_FOR, Card, Evidence
 from serkit.corpora import corpus_of, label_set_of
 from serkit.errors import RunError
 from serkit.lab.calibration import ERROR_RATE, describe_calibration
+from serkit.lab.fitting import member_recipes
 from serkit.lab.graphs import count_weights
 from serkit.lab.leaderboard import recompute
 from serkit.lab.models import Model
 from serkit.lab.models.scikit import Classical
 from serkit.lab.recipe import Recipe
-from serkit.lab.runs import UNSEEN_CORPUS, VALIDATED, read_json, read_predictions
+from serkit.lab.runs import UNSEEN_CORPUS, VALIDATED, first_folder, read_json, read_predictions
 
 PUBLIC_DOMAIN = "CC0-1.0"
 MINIMUM_DURATION = 0.1  # seconds; shorter than a syllable says nothing of emotion
@@ -42,8 +43,9 @@ def describe(
     """
     labels = label_set_of(recipe.labels, recipe.corpora)
     folds = [one for one in read_json(run, "folds.json") if one["fold"] == fit["fold"]]  # one, or its draws
-    for first in sorted(run.glob("pretrained/*")):
-        folds += read_json(first, "folds.json")
+    for number, member in enumerate(member_recipes(recipe)):
+        if member.pretrain:
+            folds += read_json(run / first_folder(number), "folds.json")
     trained, validated = ({name for f in folds for name in f[part]["speakers"]} for part in ("train", "validation"))
     speakers = trained | validated
     utterances = {name for f in folds for part in ("train", "validation") for name in f[part]["utterances"]}

@@ -1,19 +1,18 @@
 """A first training on other corpora, with whose weights the fits of a recipe begin."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from serkit.corpora import label_set_of
 from serkit.errors import LeakageError
-from serkit.lab.folds import Split
-from serkit.lab.leakage import check_leakage
 from serkit.lab.models import Body
-from serkit.lab.recipe import Pretrain, Recipe, parse_recipe
+from serkit.lab.recipe import Recipe, parse_recipe
+from serkit.lab.recipe_options import Pretrain
 from serkit.labels import LabelSet
-from serkit.manifest import Manifest, merge
+from serkit.manifest import Manifest
+from serkit.names import written_alike
 
 
 def first_recipe(recipe: Recipe, seeds: Sequence[int]) -> Recipe:
@@ -24,7 +23,9 @@ def first_recipe(recipe: Recipe, seeds: Sequence[int]) -> Recipe:
         seeds: Of the fits that will begin with it, each with the weights of its own seed.
     """
     pretrain = _pretrain_of(recipe)
-    content = {key: value for key, value in recipe.as_mapping().items() if key not in ("pretrain", "about")}
+    content = {
+        key: value for key, value in recipe.as_mapping().items() if key not in ("pretrain", "about", "published")
+    }
     train = {**content["train"], "epochs": pretrain.epochs, "keep": "last", "patience": None}
     if pretrain.lr is not None:
         train["lr"] = pretrain.lr
@@ -45,36 +46,40 @@ def first_labels(recipe: Recipe) -> LabelSet:
     return label_set_of(pretrain.labels, pretrain.corpora)
 
 
-def with_first(
-    split: Split,
-    manifest: Manifest,
-    digests: Mapping[str, str],
-    first: Manifest,
-    first_digests: Mapping[str, str],
-) -> tuple[Split, Manifest, Mapping[str, str]]:
-    """Return what the leakage guard shall look at: each fold with the first training on its training side.
+def check_apart(manifest: Manifest, first: Manifest) -> None:
+    """Prove that nobody who is trained on first is trained, validated or tested on later, in whatever fold.
 
     Args:
-        split: The folds of a recipe.
-        manifest: Their utterances.
-        digests: Utterance id to the digest of its decoded audio.
-        first: What first trainings are on; nothing changes where that is nothing.
-        first_digests: As ``digests``.
+        manifest: The recipe's own utterances.
+        first: Those of its first training.
 
     Raises:
-        LeakageError: If the first training knows a test or validation speaker, or audio of one.
+        LeakageError: If they share a speaker, by a name that is written alike.
     """
-    if not len(first):
-        return split, manifest, digests
-    own = {u.id for u in manifest}
-    both = sorted(own & {u.id for u in first})
-    if both:
-        raise LeakageError(f"pretrain: {len(both)} utterances are the recipe's own, the first is {both[0]!r}.")
-    names = tuple(u.id for u in first)
-    wider = replace(split, folds=tuple(replace(fold, train=(*fold.train, *names)) for fold in split.folds))
-    everything, heard = merge([manifest, first]), {**digests, **first_digests}
-    check_leakage(wider, everything, heard)
-    return wider, everything, heard
+    own = {written_alike(name) for name in manifest.speakers}
+    _refuse("speakers", [name for name in first.speakers if written_alike(name) in own])
+
+
+def check_heard_apart(digests: Mapping[str, str], first_digests: Mapping[str, str]) -> None:
+    """Prove that no recording of a first training is one of the recipe's own, whatever they are called.
+
+    Args:
+        digests: Utterance id to the digest of its decoded audio, of the recipe's own utterances.
+        first_digests: Of those of its first training, at the same sampling rate.
+
+    Raises:
+        LeakageError: If they share a recording.
+    """
+    own = set(digests.values())
+    _refuse("recordings", sorted(name for name, digest in first_digests.items() if digest in own))
+
+
+def _refuse(what: str, shared: Sequence[str]) -> None:
+    if shared:
+        raise LeakageError(
+            f"pretrain: {len(shared)} {what} of the first training are the recipe's own too, the first is "
+            f"{shared[0]!r}: whoever is trained on first can be neither tested nor validated on."
+        )
 
 
 def begin_with(body: Body, folder: Path, classes: int, build: Callable[[int], Body]) -> None:

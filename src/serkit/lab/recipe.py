@@ -3,18 +3,16 @@
 A recipe says only what differs from these defaults. Unknown keys are refused with the nearest known one.
 """
 
+from collections.abc import Iterable
 from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, field_validator, model_validator
 
 from serkit.corpora import corpus_of, label_set_of
 from serkit.errors import RecipeError, nearest
+from serkit.lab.recipe_options import MEMBER_KEYS, Pretrain, Strict, Tune, each_once
 from serkit.lab.settings import describe
 from serkit.lab.zoo import ENSEMBLE, find_model
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class NamedSettings(BaseModel):
@@ -29,7 +27,7 @@ class NamedSettings(BaseModel):
         return dict(self.__pydantic_extra__ or {})
 
 
-class Protocol(_Strict):
+class Protocol(Strict):
     """What is tested and what is trained on; see :mod:`serkit.lab.protocols`.
 
     A setting that a protocol does not follow is refused, for its recipe would say what nobody did.
@@ -114,7 +112,7 @@ _BELONGS_TO = {
 }
 
 
-class Augment(_Strict):
+class Augment(Strict):
     """Augmentation, of training audio only.
 
     Speeds are resampling factors, one drawn per utterance and epoch (Ko et al., Interspeech 2015).
@@ -165,7 +163,7 @@ class Augment(_Strict):
         return speeds
 
 
-class Train(_Strict):
+class Train(Strict):
     """Optimisation; what a model's document says of it, in :mod:`serkit.lab.zoo`, comes before these defaults."""
 
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
@@ -207,71 +205,11 @@ class Train(_Strict):
         return [value] if isinstance(value, str) else value
 
 
-class Range(_Strict):
-    """What a setting may be: any number between two, whole where both are."""
-
-    low: int | float
-    high: int | float
-    log: bool = False  # whether it is drawn evenly in its logarithm
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        if self.low >= self.high or (self.log and self.low <= 0):
-            raise ValueError("low must be below high, and above 0 where log is set")
-        return self
-
-
-class Tune(_Strict):
-    """A search for settings within each fold, over its training and validation speakers alone.
-
-    Every trial is fitted on inner folds of these speakers, each part validating once, and the mean of their validation
-    UAR is what is searched for, by Optuna's TPE. The fold is then fitted with the settings of the best trial.
-    """
-
-    space: dict[str, Range | tuple[bool | int | float | str | None, ...]] = Field(min_length=1)
-    trials: int = Field(default=20, ge=1)
-    inner_folds: int = Field(default=3, ge=2)
-
-    @field_validator("space")
-    @classmethod
-    def _can_change(cls, space: dict[str, Any]) -> dict[str, Any]:
-        for key, values in space.items():
-            part, _, rest = key.partition(".")
-            if part not in ("model", "train", "augment") or not rest or key in ("augment.waveform", "augment.speeds"):
-                raise ValueError(
-                    f"{key!r} cannot be searched: settings of model, train and augment can, but for waveform and "
-                    "speeds, which change the features"
-                )
-            if isinstance(values, tuple) and len(values) < 2:
-                raise ValueError(f"{key}: name two values or more, or low and high")
-        return space
-
-
-class Pretrain(_Strict):
-    """A first training on all speakers of other corpora, with whose weights every fit of a recipe begins.
-
-    It is the recipe's own training, over the same features, but for what stands here. What depends on the classes, the
-    last layer as a rule, begins anew.
-    """
-
-    corpora: tuple[str, ...] = Field(min_length=1)
-    labels: str | tuple[str, ...]  # of these corpora, which need not be the recipe's
-    epochs: int = Field(default=20, ge=1)  # of each stage
-    lr: float | None = Field(default=None, gt=0)  # None: the recipe's
-
-    @model_validator(mode="after")
-    def _known_names(self) -> Self:
-        for name in self.corpora:
-            corpus_of(name)
-        label_set_of(self.labels, self.corpora)
-        return self
-
-
 _WORDS = ("about", "published")  # of a recipe, that change nothing
 _OFTEN_NONE = ("tune", "pretrain")  # parts of a recipe that are not said where there is none
 
 
-class Recipe(_Strict):
+class Recipe(Strict):
     """One experiment."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._+-]*$")
@@ -318,13 +256,7 @@ class Recipe(_Strict):
         several = value if isinstance(value, list | tuple) else [value]
         return [{"name": one} if isinstance(one, str) else one for one in several]
 
-    @field_validator("corpora", "seeds")
-    @classmethod
-    def _each_once(cls, values: tuple[str | int, ...]) -> tuple[str | int, ...]:
-        for value in values:
-            if values.count(value) > 1:
-                raise ValueError(f"{value} stands twice; name it once")
-        return values
+    _each_once = field_validator("corpora", "seeds")(each_once)
 
     @model_validator(mode="before")
     @classmethod
@@ -352,12 +284,17 @@ class Recipe(_Strict):
             raise ValueError(f"pretrain: {self.model.name} is fitted at once and has no weights to begin with")
         if self.tune:
             raise ValueError("pretrain: weights of a first training fit one size of a model; tune without, or name it")
-        both = sorted({*self.corpora} & {*self.pretrain.corpora})
+        both = sorted(parts_of(self.corpora) & parts_of(self.pretrain.corpora))
         if both:
             raise ValueError(
                 f"pretrain: {both[0]} is a corpus of the recipe itself, whose test speakers would be trained on"
             )
         return self
+
+
+def parts_of(corpora: Iterable[str]) -> set[str]:
+    """Return the corpora that utterances of these are of: some hold others."""
+    return {part for name in corpora for part in (corpus_of(name).parts or (name,))}
 
 
 def with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -372,9 +309,11 @@ def with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
         return recipe  # which pydantic will describe
     entry = find_model(model["name"])
     if model["name"] == ENSEMBLE:
-        given = {key: recipe[key] for key in ("features", "train", "augment", "pretrain") if recipe.get(key)}
+        given = {key: recipe[key] for key in MEMBER_KEYS if key != "model" and recipe.get(key)}
         if isinstance(model.get("members"), list | tuple):
             model = {**model, "members": [_member(given, member) for member in model["members"]]}
+            if "pretrain" in given and not any(isinstance(m, dict) and m.get("pretrain") for m in model["members"]):
+                raise RecipeError("pretrain: no member of the ensemble has weights to begin with.")
         return {**{key: value for key, value in recipe.items() if key not in given}, "model": model}
     own = {"features": list(entry.features), "train": dict(entry.train), "augment": dict(entry.augment)}
     return _merged(own, {**recipe, "model": model})
@@ -397,9 +336,9 @@ def _member(given: dict[str, Any], member: object) -> object:
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Return both, what stands above first; settings of training and augmentation one by one, all else whole."""
+    """Return both, what stands above first; settings of trainings and augmentation one by one, all else whole."""
     both = {**{key: value for key, value in below.items() if value}, **above}
-    for name in ("train", "augment"):
+    for name in ("train", "augment", "pretrain"):
         parts = below.get(name), above.get(name)
         if all(isinstance(part, dict) for part in parts):
             both[name] = {**parts[0], **parts[1]}  # type: ignore[dict-item]

@@ -129,10 +129,11 @@ def recipe_schema() -> dict[str, Any]:
     own["model"] = {"anyOf": [models, named | {"properties": {"name": models}}]}
     own["features"] = several | {"description": "see 'serkit features list'"}
     own["augment"] = {"anyOf": [{"$ref": "#/$defs/Augment"}, {"type": "array", "items": one}]}
-    own["corpora"]["items"] = {"anyOf": [{"enum": list(corpus_names())}, {"type": "string"}]}
-    own["labels"] = {
-        "anyOf": [{"enum": [*LABEL_SETS, COMMON]}, {"type": "array", "items": {"type": "string"}, "minItems": 2}]
-    }
+    for part in (own, schema["$defs"]["Pretrain"]["properties"]):
+        part["corpora"]["items"] = {"anyOf": [{"enum": list(corpus_names())}, {"type": "string"}]}
+        part["labels"] = {
+            "anyOf": [{"enum": [*LABEL_SETS, COMMON]}, {"type": "array", "items": {"type": "string"}, "minItems": 2}]
+        }
     schema["$defs"]["Augment"]["properties"]["waveform"]["items"] = one
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "serkit recipe", **schema}
 

@@ -144,6 +144,11 @@ def fit_folder(fold: int, seed: int) -> str:
     return f"fold_{fold}/seed_{seed}"
 
 
+def first_folder(number: int) -> str:
+    """Return the folder of the first training of a run's model, or of one of its ensemble's members."""
+    return f"pretrained/{number}"
+
+
 def read_fits(folder: Path) -> list[Fit]:
     """Return what ``metrics.json`` says of each fit; nothing where there is no such file yet.
 

@@ -14,8 +14,9 @@ from serkit.files import write_whole
 from serkit.lab import processes
 from serkit.lab.folds import Fold
 from serkit.lab.models import resolve_model
-from serkit.lab.recipe import Range, Recipe, parse_recipe
+from serkit.lab.recipe import Recipe, parse_recipe
 from serkit.lab.recipe_files import with_setting
+from serkit.lab.recipe_options import Range
 from serkit.lab.validation import rotate_validation
 from serkit.manifest import Manifest
 

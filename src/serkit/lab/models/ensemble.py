@@ -9,9 +9,8 @@ from typing import Any, Literal, NoReturn
 
 from serkit.errors import RecipeError
 from serkit.lab.models.model import BodyConfig
+from serkit.lab.recipe_options import MEMBER_KEYS
 from serkit.lab.settings import require
-
-MEMBER_KEYS = ("model", "features", "train", "augment", "pretrain")
 
 
 @dataclass(frozen=True)

@@ -147,15 +147,15 @@ def _seeds(run: Run) -> str:
 
 
 def _corpora(run: Run) -> str:
-    stored = run.facts
-    if first := stored.get("pretraining"):
-        before = f"{_count(first['speakers'], 'speaker')}, {_count(first['utterances'], 'utterance')}"
-        return f"{', '.join(run.numbers['corpora'])}; before that {', '.join(first['corpora'])} ({before})"
+    stored, found = run.facts, ", ".join(run.numbers["corpora"])
     if stored.get("train_corpora"):
-        return f"trained on {', '.join(stored['train_corpora'])}, tested on {', '.join(stored['test_corpora'])}"
-    if run.numbers["protocol"] == UNSEEN_CORPUS:
-        return f"tested on {', '.join(run.numbers['corpora'])}"
-    return ", ".join(run.numbers["corpora"])
+        found = f"trained on {', '.join(stored['train_corpora'])}, tested on {', '.join(stored['test_corpora'])}"
+    elif run.numbers["protocol"] == UNSEEN_CORPUS:
+        found = f"tested on {found}"
+    if first := stored.get("pretraining"):
+        count = f"{_count(first['speakers'], 'speaker')}, {_count(first['utterances'], 'utterance')}"
+        found += f"; first trained on {', '.join(first['corpora'])} ({count})"
+    return found
 
 
 def _folds(run: Run) -> str:
