@@ -21,7 +21,7 @@ from serkit.lab.folds import Split, folds_as_json
 from serkit.lab.jobs import threads_each
 from serkit.lab.leakage import count_shared
 from serkit.lab.models import build_body, resolve_model
-from serkit.lab.pretraining import check_apart, check_heard_apart, first_labels, first_recipe
+from serkit.lab.pretraining import check_apart, check_heard_apart, first_labels
 from serkit.lab.protocols import check_classes, make_split
 from serkit.lab.recipe import Augment, Recipe, Train, parse_recipe
 from serkit.lab.recipe_files import dump_recipe, load_recipe
@@ -180,8 +180,8 @@ def _read_first(recipe: Recipe, data: Data) -> Manifest:
     found: list[Manifest] = []
     for member in member_recipes(recipe):
         if member.pretrain:
-            first, labels = first_recipe(member, (0,)), first_labels(member)
-            manifest, _ = read_corpora(first.corpora, data).select(labels)
+            labels = first_labels(member)
+            manifest, _ = read_corpora(member.pretrain.corpora, data).select(labels)
             _check_there_is_a_choice(manifest, labels, "pretrain: ")
             known = {u.id for one in found for u in one}
             found.append(manifest.filter(lambda u, known=known: u.id not in known))  # type: ignore[misc]
