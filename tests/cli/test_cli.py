@@ -453,7 +453,9 @@ def test_an_ablation_is_one_table_and_goes_on(call: Call, emodb_dir: Path, tmp_p
 def test_an_empty_axis_is_refused(call: Call, recipe_file: Path, tmp_path: Path) -> None:
     for axes in ("", " ", "features,"):
         done = call("evaluate", recipe_file, "--ablate", axes, "--out", tmp_path / "run")
-        assert_one_sentence(done, f"--ablate {axes!r}: name one of features, augment, balance, corpora, or several")
+        assert_one_sentence(
+            done, f"--ablate {axes!r}: name one of features, augment, balance, corpora, pretrain, or several"
+        )
     done = call("evaluate", "a.onnx", "--corpora", "tess", "--ablate", "", "--out", tmp_path / "run")
     assert_one_sentence(done, "--set and --ablate are for recipes")
     assert not (tmp_path / "run").exists()

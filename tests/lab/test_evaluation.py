@@ -404,7 +404,7 @@ def test_the_folder_of_other_labels_is_refused(
         return Manifest((replace(first, emotion="fear"), *others), data)
 
     shutil.copytree(whole, tmp_path / "copy")
-    monkeypatch.setattr(evaluation, "read_corpora", relabelled)
+    monkeypatch.setattr(preparation, "read_corpora", relabelled)
     with pytest.raises(RunError, match="holds a run on other files or folds"):
         evaluate(TWO_SEEDS, data, tmp_path / "copy")
 
@@ -431,7 +431,7 @@ def test_a_missing_corpus_is_named_before_anything_is_decoded(
     def fail(*args: Any) -> Any:
         raise AssertionError("nothing may be decoded yet")
 
-    monkeypatch.setattr(evaluation, "open_store", fail)
+    monkeypatch.setattr(preparation, "open_store", fail)
     recipe = tiny_recipe(corpora=["ravdess", "emodb"], labels="basic7")
     with pytest.raises(
         CorpusError, match=r"^no folder given for EmoDB: .* get it with 'serkit corpora download emodb DIR'"
@@ -658,9 +658,7 @@ def test_waveforms_are_changed_of_the_training_side_alone(
 def test_what_nobody_would_do_is_refused_before_audio_is_read(
     emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], message: str
 ) -> None:
-    from serkit.lab import evaluation
-
-    monkeypatch.setattr(evaluation, "open_store", None)
+    monkeypatch.setattr(preparation, "open_store", None)
     recipe = {"name": "a", "corpora": ["emodb"], "labels": "emodb", "model": "logistic", "features": "statistics"}
     with pytest.raises(SerkitError, match=message):
         evaluate(parse_recipe(recipe | change), {"emodb": emodb_dir}, tmp_path / "run")

@@ -7,7 +7,7 @@ import pytest
 from toy import manifest, speaker, tiny_recipe, tiny_settings
 
 from serkit.errors import MissingExtraError, ProtocolError, RecipeError
-from serkit.lab import evaluation, tuning
+from serkit.lab import preparation, tuning
 from serkit.lab.evaluation import evaluate, train
 from serkit.lab.export import export
 from serkit.lab.folds import Fold
@@ -142,7 +142,7 @@ def test_what_a_model_ignores_or_speakers_do_not_allow_is_refused_before_audio_i
     def fail(*args: Any) -> Any:
         raise AssertionError("nothing may be decoded yet")
 
-    monkeypatch.setattr(evaluation, "open_store", fail)
+    monkeypatch.setattr(preparation, "open_store", fail)
     settings = tiny_settings(corpora=["emodb"], labels="emodb", protocol={"validation_speakers": 1})
     many = parse_recipe(settings | {"tune": {"space": SPACE, "inner_folds": 50}})
     with pytest.raises(ProtocolError, match="50 inner folds need as many training speakers"):
