@@ -22,6 +22,7 @@ from serkit.lab.protocols import make_split
 from serkit.lab.recipe import Protocol, Recipe, parse_recipe
 from serkit.lab.runs import VALIDATED, Fit, read_json, read_predictions
 from serkit.lab.validation import rotate_validation
+from serkit.manifest import Manifest
 from serkit.runtime.recognizer import Recognizer
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")
@@ -227,7 +228,7 @@ def test_a_member_that_has_seen_a_test_speaker_is_refused(monkeypatch: pytest.Mo
     ids = [u.id for u in people]
     bad = Fold(0, tuple(ids[:8]), (), tuple(ids[6:]))
     split = Split("speaker_kfold", True, "speakers", (bad,))
-    run = fitting.Experiment(ensemble(NETWORK), None, people, split, None, (), {}, Path(), None, people)  # type: ignore[arg-type]
+    run = fitting.Experiment(ensemble(NETWORK), None, people, split, None, (), {}, Path(), None, Manifest(()))  # type: ignore[arg-type]
     with pytest.raises(LeakageError):
         fitting._check_members(run, [fitting.Job(0, 0, 0, bad)], digests(people))
 

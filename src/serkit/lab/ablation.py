@@ -36,7 +36,7 @@ def variants(recipe: Recipe, axes: Sequence[str]) -> dict[str, Recipe]:
 
     Args:
         recipe: Of a single model.
-        axes: Which of these, see above.
+        axes: Of those above.
 
     Raises:
         UnknownNameError: If an axis is unknown.

@@ -15,7 +15,7 @@ from serkit.lab.graphs import count_weights
 from serkit.lab.leaderboard import recompute
 from serkit.lab.models import Model
 from serkit.lab.models.scikit import Classical
-from serkit.lab.recipe import Recipe
+from serkit.lab.recipe import Recipe, parts_of
 from serkit.lab.runs import UNSEEN_CORPUS, VALIDATED, first_folder, read_json, read_predictions
 
 PUBLIC_DOMAIN = "CC0-1.0"
@@ -49,8 +49,10 @@ def describe(
     trained, validated = ({name for f in folds for name in f[part]["speakers"]} for part in ("train", "validation"))
     speakers = trained | validated
     utterances = {name for f in folds for part in ("train", "validation") for name in f[part]["utterances"]}
-    named = [part for name in recipe.corpora for part in (corpus_of(name).parts or (name,))]
-    corpora = [corpus_of(name) for name in dict.fromkeys([*named, *sorted({u.split("/")[0] for u in utterances})])]
+    corpora = [
+        corpus_of(name)
+        for name in dict.fromkeys([*parts_of(recipe.corpora), *sorted({u.split("/")[0] for u in utterances})])
+    ]
     about = tuple(
         {
             "name": c.name, "title": c.title, "licence": c.licence, "citation": c.citation, "url": c.url,

@@ -283,8 +283,8 @@ class Recipe(Strict):
         if not find_model(self.model.name).is_network:
             raise ValueError(f"pretrain: {self.model.name} is fitted at once and has no weights to begin with")
         if self.tune:
-            raise ValueError("pretrain: weights of a first training fit one size of a model; tune without, or name it")
-        both = sorted(parts_of(self.corpora) & parts_of(self.pretrain.corpora))
+            raise ValueError("pretrain: weights of a first training fit one size of a model; leave tune out")
+        both = sorted({*parts_of(self.corpora)} & {*parts_of(self.pretrain.corpora)})
         if both:
             raise ValueError(
                 f"pretrain: {both[0]} is a corpus of the recipe itself, whose test speakers would be trained on"
@@ -292,9 +292,9 @@ class Recipe(Strict):
         return self
 
 
-def parts_of(corpora: Iterable[str]) -> set[str]:
+def parts_of(corpora: Iterable[str]) -> list[str]:
     """Return the corpora that utterances of these are of: some hold others."""
-    return {part for name in corpora for part in (corpus_of(name).parts or (name,))}
+    return [part for name in corpora for part in (corpus_of(name).parts or (name,))]
 
 
 def with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
