@@ -44,6 +44,7 @@ bench: $(VENV)/.bench
 results: $(VENV)/.dev
 	@$(BIN)/serkit compare results/*/ --format page > docs/.RESULTS.md
 	@mv docs/.RESULTS.md docs/RESULTS.md
+	@for one in ablations/*/; do $(BIN)/serkit compare $$one*/ --against $${one}base --out $${one}README.md || exit; done
 
 # Takes hours; needs SERKIT_CORPORA. The first export is what is scored on the unseen corpus, the second carries that
 # score and those on unseen speakers on its card; the weights are the same.

@@ -1,10 +1,11 @@
-"""docs/RESULTS.md against the predictions it is made from, with the full bootstrap that made it."""
+"""docs/RESULTS.md and ablations against the predictions they are made from, with the full bootstrap that made them."""
 
 from pathlib import Path
 
 import pytest
 
-from serkit.lab.leaderboard import as_page, compare, not_measured, read_entry
+from serkit.lab.ablation import BASE
+from serkit.lab.leaderboard import as_page, as_sections, compare, not_measured, read_entry
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,3 +18,12 @@ def test_the_committed_page_is_what_the_committed_predictions_give() -> None:
         pytest.skip("a run in results/ is not finished")
     page = as_page(compare(entries), not_measured(entries))
     assert (ROOT / "docs" / "RESULTS.md").read_text("utf-8").splitlines() == page.splitlines()
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent for path in (ROOT / "ablations").glob("*/README.md")), ids=str)
+def test_the_committed_ablations_are_what_their_predictions_give(folder: Path) -> None:
+    """Every number of ablations/*/README.md; where this fails, run `make results`."""
+    entries = [read_entry(path.parent) for path in sorted(folder.glob("*/metrics.json"))]
+    assert all(run.row["complete"] for run in entries)
+    board = compare(entries, against=folder / BASE)
+    assert (folder / "README.md").read_text("utf-8").rstrip() == as_sections(board).rstrip()
