@@ -18,9 +18,7 @@ from serkit.lab.evaluation import evaluate, train
 from serkit.lab.export import export
 from serkit.lab.features import build_front
 from serkit.lab.fitting import fit_seeds
-from serkit.lab.leaderboard import compare, read_entry, recompute, what_is_fitted
-from serkit.lab.leaderboard_records import as_csv
-from serkit.lab.leaderboard_tables import as_page
+from serkit.lab.leaderboard import as_csv, as_html, as_page, compare, read_entry, recompute, what_is_fitted
 from serkit.lab.models import build_body
 from serkit.lab.preparation import resolve_recipe
 from serkit.lab.pretraining import begin_with
@@ -29,6 +27,7 @@ from serkit.lab.recipe_files import load_recipe, recipe_schema
 from serkit.lab.report import write_report
 from serkit.lab.runs import read_json
 from serkit.lab.scoring import evaluate_model
+from synthetic import write_corpus
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")
 FIRST = {"corpora": ["emodb"], "labels": "emodb", "epochs": 2}
@@ -146,6 +145,7 @@ def test_the_report_and_the_tables_say_it(run: Path, tmp_path: Path) -> None:
     assert "ravdess; first trained on emodb (4 speakers, 56 utterances)" in page
     board = compare([read_entry(run)])
     assert "(first trained on emodb)" in as_page(board)
+    assert '<span class="mark plain">first trained on emodb</span>' in as_html(board)
     assert next(csv.DictReader(io.StringIO(as_csv(board))))["first_corpora"] == "emodb"
 
 
@@ -156,12 +156,16 @@ def test_no_model_file_comes_of_a_run_that_has_lost_its_first_training(data: Dat
         export(tmp_path / "run", tmp_path / "model.onnx")
 
 
-def test_a_model_file_is_not_scored_on_speakers_of_its_first_training(data: Data, tmp_path: Path) -> None:
+def test_a_model_file_knows_its_first_training_when_it_is_scored(data: Data, tmp_path: Path) -> None:
     train(RECIPE, data, tmp_path / "run")
     export(tmp_path / "run", tmp_path / "model.onnx")
     model = serkit.load(tmp_path / "model.onnx")
     with pytest.raises(LeakageError, match="4 of the test speakers"):
         evaluate_model(model.card, model.predict, ("emodb",), data, tmp_path / "scored")
+    unseen = {"savee": write_corpus("savee", tmp_path / "savee", per_class=1)}
+    scored = evaluate_model(model.card, model.predict, ("savee",), unseen, tmp_path / "scored")
+    assert scored["pretraining"] == {"corpora": ["emodb"], "speakers": 4, "utterances": 56}
+    assert "first trained on emodb" in as_page(compare([read_entry(tmp_path / "scored")]))
 
 
 # Going on

@@ -112,7 +112,8 @@ def _looks(board: Board, entry: Entry) -> list[str]:
 def _marks(board: Board, entry: Entry) -> Html:
     found = [("good", "headline")] if board.is_headline(entry) else []
     found += [] if entry.is_fair else [("bad", "shares speakers")]
-    found += [("warn", remark) for remark in words.remarks_of(entry.row)]
+    found += [("plain", fact) for fact in words.facts_of(entry.row)]
+    found += [("warn", caution) for caution in words.cautions_of(entry.row)]
     marks = [tag("span", text, class_=f"mark {tone}") for tone, text in found]
     return join(Html("<br>"), *marks) if marks else Html("")
 

@@ -51,12 +51,21 @@ def protocol_of(row: dict[str, Any]) -> str:
 
 def remarks_of(row: dict[str, Any]) -> list[str]:
     """Return what sets a run apart from others of its protocol, but for shared speakers."""
+    return facts_of(row) + cautions_of(row)
+
+
+def facts_of(row: dict[str, Any]) -> list[str]:
+    """Return those remarks that only say how it was trained."""
     found = [f"{row['train_speakers']} training speakers"] if row.get("train_speakers") else []
     if first := row.get("pretraining"):
         found.append(f"first trained on {', '.join(first['corpora'])}")
-    if row["validation"] in _VALIDATED and row["is_speaker_independent"]:
-        found.append(_VALIDATED[row["validation"]])
     return found
+
+
+def cautions_of(row: dict[str, Any]) -> list[str]:
+    """Return those remarks for which its validation must be read with care."""
+    is_read_with_care = row["validation"] in _VALIDATED and row["is_speaker_independent"]
+    return [_VALIDATED[row["validation"]]] if is_read_with_care else []
 
 
 def uar_of(scores: dict[str, Any], star: str) -> str:

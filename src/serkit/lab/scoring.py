@@ -11,7 +11,7 @@ from serkit.errors import LeakageError, RunError
 from serkit.files import write_whole
 from serkit.lab.jobs import threads_each
 from serkit.lab.leakage import check_unseen
-from serkit.lab.recipe import parse_recipe
+from serkit.lab.recipe import Recipe, parse_recipe, parts_of
 from serkit.lab.recipe_files import dump_recipe
 from serkit.lab.remarks import environment, say_what_is_missing
 from serkit.lab.runs import UNSEEN_CORPUS, Row, read_json, write_json, write_metrics, write_predictions
@@ -34,7 +34,7 @@ def evaluate_model(
 
     Args:
         card: Of the model.
-        predict: From an audio file to the model's answer.
+        predict: From an audio file to the model's answer, of which the most probable class counts.
         corpora: To test on.
         data: As for :func:`evaluate`.
         out: The run folder; its name is the run's.
@@ -87,9 +87,20 @@ def evaluate_model(
         "model": card.name,
         "complete": True,
     }
+    if first := _first_trained_on(card, recipe):
+        facts["pretraining"] = first
     metrics = write_metrics(out, rows, card.classes, [], facts)
     write_whole(out / "recipe.yaml", dump_recipe(recipe))  # last: where it is, the rest is
     return metrics
+
+
+def _first_trained_on(card: Card, recipe: Recipe) -> dict[str, Any]:
+    """Return what a model was trained on before its recipe's corpora, as a run says it; nothing as a rule."""
+    first = [corpus for corpus in card.corpora if corpus["name"] not in parts_of(recipe.corpora)]
+    if not first:
+        return {}
+    counts = {key: sum(corpus[key] for corpus in first) for key in ("speakers", "utterances")}
+    return {"corpora": [corpus["name"] for corpus in first], **counts}
 
 
 def _score(
@@ -101,6 +112,7 @@ def _score(
             answer = predict(manifest.audio_path(u))
             probabilities = tuple(round(answer.probabilities[name], 4) for name in card.classes)
             true = labels.classes[labels.index(u.emotion)]
-            rows.append(Row(u.id, u.corpus, u.speaker, 0, 0, true, answer.emotion, probabilities))
+            named = max(card.classes, key=answer.probabilities.__getitem__)  # also where the model would rather not say
+            rows.append(Row(u.id, u.corpus, u.speaker, 0, 0, true, named, probabilities))
             advance(done, "")
     return rows
