@@ -310,7 +310,17 @@ def test_a_process_that_dies_is_one_sentence_and_nothing_is_lost(data: Data, tmp
     run = preparation.prepare(TWO_SEEDS, data, tmp_path / "run", Watch())
     todo = [(fold, 0) for fold in run.split.folds]
     with pytest.raises(RunError, match="a process that fitted a fold died"):
-        list(fit_side_by_side(partial(os._exit, 9), todo, 2))
+        list(fit_side_by_side(run, partial(os._exit, 9), todo, 2))
+
+
+def test_what_runs_beside_a_fold_that_fails_is_kept(whole: Path, data: Data, tmp_path: Path) -> None:
+    (tmp_path / "fold_1").write_text("in the way", "utf-8")
+    with pytest.raises(OSError, match="fold_1"):
+        evaluate(TWO_SEEDS, data, tmp_path, jobs=max(2, os.cpu_count() or 2))
+    assert {row["fold"] for row in table(tmp_path)} == {"0"}
+    (tmp_path / "fold_1").unlink()
+    evaluate(TWO_SEEDS, data, tmp_path)
+    assert same_run(tmp_path, whole)
 
 
 def test_a_finished_run_is_only_read(whole: Path, data: Data, tmp_path: Path) -> None:

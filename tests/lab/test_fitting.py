@@ -1,6 +1,7 @@
 """Ensembles: who their members are, whom each has seen, how they answer, and how they go on after a kill."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from serkit.lab.runs import VALIDATED, Fit, read_json, read_predictions
 from serkit.lab.validation import rotate_validation
 from serkit.manifest import Manifest
 from serkit.runtime.recognizer import Recognizer
+from serkit.watch import Watch
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")
 NETWORK = {"model": TINY, "train": {"epochs": 1, "batch_size": 8}, "features": {"name": "logmel", "bands": 16}}
@@ -221,6 +223,23 @@ def test_a_killed_ensemble_goes_on_at_its_member(
         *(f"fold_1/member_0{i}" for i in range(4)),
     ]  # fmt: skip
     assert (tmp_path / "run" / "predictions.csv").read_bytes() == (voted / "predictions.csv").read_bytes()
+
+
+def test_members_are_fitted_side_by_side_to_the_same_answers(voted: Path, emodb_dir: Path, tmp_path: Path) -> None:
+    """With one thread each, as one process has here; more processes than folds."""
+    notes = list[str]()
+    watch = Watch()
+    watch.note = notes.append  # type: ignore[method-assign]
+    recipe = ensemble(NETWORK, FOREST, rule="majority", seeds=[0, 1])
+    evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run", jobs=max(3, os.cpu_count() or 3), watch=watch)
+    for name in ("predictions.csv", "validation.csv"):
+        assert (tmp_path / "run" / name).read_bytes() == (voted / name).read_bytes()
+    said = [note.rpartition(":")[0] for note in notes if "member" in note]
+    assert sorted(said) == sorted(
+        f"fold {fold} seed 0 member {number} of 4, {'crnn' if number < 3 else 'random_forest'}"
+        for fold in (0, 1)
+        for number in (1, 2, 3, 4)
+    )
 
 
 def test_a_member_that_has_seen_a_test_speaker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

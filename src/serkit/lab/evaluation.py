@@ -19,7 +19,7 @@ from serkit.lab import processes
 from serkit.lab.ablation import BASE, variants
 from serkit.lab.fitting import Experiment, check_for_file, fit_fold, fit_seeds
 from serkit.lab.folds import Fold, Split
-from serkit.lab.jobs import check_one_process, fit_side_by_side
+from serkit.lab.jobs import check_one_process, count_tasks, fit_side_by_side
 from serkit.lab.leakage import check_leakage
 from serkit.lab.preparation import check_recipe, prepare, resolve_recipe
 from serkit.lab.pretraining import first_recipe
@@ -51,8 +51,8 @@ def evaluate(
         data: A folder with one folder per corpus, or corpus names to folders.
         out: The run folder; where it holds an unfinished run of the same recipe, that goes on.
         watch: Shows progress.
-        jobs: How many processes fit folds side by side, each on its share of the processor's cores; a fit on other
-            threads may differ in its last digits.
+        jobs: How many processes fit folds side by side, and members of ensembles, each on its share of the processor's
+            cores; a fit on other threads may differ in its last digits.
 
     Returns:
         The content of ``metrics.json``.
@@ -72,13 +72,13 @@ def evaluate(
     if done:
         run.watch.note(f"{len(done)} fits are done already, {len(todo)} to go")
     metrics = _write(run, rows, fits, validated, is_complete=not todo)
-    is_shared = min(jobs, len(todo)) > 1
+    is_shared = min(jobs, count_tasks(run, todo)) > 1
     if is_shared:
         check_one_process()
     if todo:
         _train_first(run, data)
     if is_shared:
-        fitted = fit_side_by_side(partial(prepare, recipe, data, run.folder, Watch(), claims=False), todo, jobs)
+        fitted = fit_side_by_side(run, partial(prepare, recipe, data, run.folder, Watch(), claims=False), todo, jobs)
     else:
         fitted = ((fold, seed, *fit_fold(run, fold, seed)) for fold, seed in todo)
     for i, (fold, seed, found, answers) in enumerate(fitted, 1):

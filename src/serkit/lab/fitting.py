@@ -203,17 +203,16 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, Answers]:
             _probabilities(run, body, member, names, found.temperature) for names in (fold.test, fold.validation)
         )
         return replace(found, settings=settings), Answers(test, validation, fold.validation)
-    jobs = ensemble_jobs(run.recipe, run.manifest, run.split, fold, seed)
+    jobs = parts_of_fit(run, fold, seed)
     _check_members(run, jobs, run.members[0].store.digests)
     fits, tested, validated = [], [], []
     for job in jobs:
-        member, place = run.members[job.member], folder / job.folder
-        found, body = _fit_or_load(run, member, job, place)
+        member = run.members[job.member]
+        found, body = _fit_or_load(run, member, job, folder / job.folder)
         fits.append(found)
         tested.append(_probabilities(run, body, member, fold.test, found.temperature))
         validated.append(_probabilities(run, body, member, job.fold.validation, found.temperature))
-        run.watch.note(f"fold {fold.fold} seed {seed} member {job.number + 1} of {len(jobs)}, "
-                       f"{member.recipe.model.name}: validation UAR {found.validation_uar}")  # fmt: skip
+        run.watch.note(note_of_part(run, fold, seed, job, found))
     rule, weights = ensemble_config(run.recipe).rule, member_weights(fits)
     names, common = _on_validation(jobs, validated, rule, weights)
     validation_uar, temperature = None, 1.0
@@ -225,6 +224,29 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, Answers]:
         validation_uar = round(100 * uar(confusion_matrix(truth, common.argmax(1), len(run.labels.classes))), 2)
     test = combine(np.stack(tested), rule, weights, temperature=temperature)
     return _of_all(fold, seed, fits, validation_uar, temperature), Answers(test, common, names)
+
+
+def parts_of_fit(run: Experiment, fold: Fold, seed: int) -> list[Job]:
+    """Return what :func:`fit_part` can fit of a fold before :func:`fit_fold`: an ensemble's members, else nothing."""
+    if run.recipe.model.name != ENSEMBLE:
+        return []
+    return ensemble_jobs(run.recipe, run.manifest, run.split, fold, seed)
+
+
+def fit_part(run: Experiment, fold: Fold, seed: int, number: int) -> Fit:
+    """Fit one member of a fold's ensemble and leave it in its folder, where :func:`fit_fold` finds it."""
+    job = parts_of_fit(run, fold, seed)[number]
+    _check_members(run, [job], run.members[0].store.digests)
+    return _fit_or_load(run, run.members[job.member], job, run.folder / fit_folder(fold.fold, seed) / job.folder)[0]
+
+
+def note_of_part(run: Experiment, fold: Fold, seed: int, job: Job, found: Fit) -> str:
+    """Return what is said when a member of an ensemble is fitted."""
+    of = len(parts_of_fit(run, fold, seed))
+    return (
+        f"fold {fold.fold} seed {seed} member {job.number + 1} of {of}, "
+        f"{run.members[job.member].recipe.model.name}: validation UAR {found.validation_uar}"
+    )
 
 
 def _on_validation(

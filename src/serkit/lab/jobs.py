@@ -1,16 +1,18 @@
-"""Folds that are fitted side by side by several processes on one machine."""
+"""Folds, and the members of their ensembles, that are fitted side by side by several processes on one machine."""
 
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from typing import NamedTuple
 
 import torch
 
 from serkit.errors import RunError
 from serkit.lab import processes
-from serkit.lab.fitting import Answers, Experiment, fit_fold
+from serkit.lab.fitting import Answers, Experiment, fit_fold, fit_part, note_of_part, parts_of_fit
 from serkit.lab.folds import Fold
 from serkit.lab.runs import Fit
 
@@ -18,13 +20,27 @@ Fitted = tuple[Fold, int, Fit, Answers]
 _experiment: list[Experiment] = []  # of a worker: prepared once, then there for each of its folds
 
 
+class _Task(NamedTuple):
+    """What one process is asked for: a fold and seed, or a part of it before."""
+
+    fold: Fold
+    seed: int
+    part: int | None
+
+
+def count_tasks(run: Experiment, todo: Sequence[tuple[Fold, int]]) -> int:
+    """Return how many processes could work at once: on folds, or on the members of their ensembles."""
+    return sum(max(1, len(parts_of_fit(run, fold, seed))) for fold, seed in todo)
+
+
 def fit_side_by_side(
-    prepare: Callable[[], Experiment], todo: Sequence[tuple[Fold, int]], jobs: int
+    run: Experiment, prepare: Callable[[], Experiment], todo: Sequence[tuple[Fold, int]], jobs: int
 ) -> Iterator[Fitted]:
-    """Fit folds in several processes.
+    """Fit folds in several processes; where one fails, the others end what they are at before that is raised.
 
     Args:
-        prepare: What makes the experiment in each of them, from the stores that this one has filled.
+        run: The experiment, for this process, which fits nothing.
+        prepare: What makes it in each of the others, from the stores that this one has filled.
         todo: Folds and seeds.
         jobs: How many processes.
 
@@ -34,14 +50,38 @@ def fit_side_by_side(
     Raises:
         RunError: If a process dies; what the others have finished by then is yielded before.
     """
-    jobs = min(jobs, len(todo))
-    threads = threads_each(jobs)
+    jobs = min(jobs, count_tasks(run, todo))
     context = multiprocessing.get_context("spawn")  # threads of torch do not survive a fork
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(prepare, threads))
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(prepare, threads_each(jobs)))
+    parts = {(fold.fold, seed): parts_of_fit(run, fold, seed) for fold, seed in todo}
+    waiting: deque[_Task] = deque()
+    for fold, seed in todo:
+        numbers = range(len(parts[fold.fold, seed]))
+        waiting.extend([_Task(fold, seed, number) for number in numbers] or [_Task(fold, seed, None)])
+    left = {place: len(some) for place, some in parts.items()}
+    running: dict[Future[tuple[Fit, Answers | None]], _Task] = {}
+    failed: BaseException | None = None
     try:
-        waiting = {pool.submit(_fit, fold.fold, seed): (fold, seed) for fold, seed in todo}
-        for future in as_completed(waiting):
-            yield *waiting[future], *future.result()
+        while running or (waiting and failed is None):
+            while waiting and failed is None and len(running) < jobs:
+                task = waiting.popleft()
+                running[pool.submit(_fit, task.fold.fold, task.seed, task.part)] = task
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                fold, seed, part = running.pop(future)
+                if error := future.exception():
+                    failed = failed or error
+                    continue
+                found, answers = future.result()
+                if answers is not None:
+                    yield fold, seed, found, answers
+                    continue
+                assert part is not None
+                run.watch.note(note_of_part(run, fold, seed, parts[fold.fold, seed][part], found))
+                left[fold.fold, seed] -= 1
+                if not left[fold.fold, seed]:
+                    waiting.appendleft(_Task(fold, seed, None))
+        if failed:
+            raise failed
     except BrokenProcessPool as error:
         raise RunError(
             "a process that fitted a fold died, of too little memory perhaps; the same command goes on, with fewer "
@@ -71,7 +111,7 @@ def _start(prepare: Callable[[], Experiment], threads: int) -> None:
     _experiment[:] = [prepare()]
 
 
-def _fit(number: int, seed: int) -> tuple[Fit, Answers]:
+def _fit(number: int, seed: int, part: int | None) -> tuple[Fit, Answers | None]:
     (run,) = _experiment
     (fold,) = (one for one in run.split.of_seed(seed) if one.fold == number)
-    return fit_fold(run, fold, seed)
+    return fit_fold(run, fold, seed) if part is None else (fit_part(run, fold, seed, part), None)
