@@ -47,7 +47,7 @@ def load_recipe(name_or_path: str | os.PathLike[str], changes: Sequence[str] = (
         name_or_path: A name of :func:`recipe_names`, one of a family with a model's name in place of ``MODEL``, or a
             file that ends in ``.yaml``.
         changes: Each ``key=value``, with dots between keys and the value in YAML, such as ``train.epochs=5``. The
-            recipe's name then says so too, unless it is changed itself.
+            recipe's name then says so too, unless it is given itself.
 
     Raises:
         UnknownNameError: If it is neither.
@@ -78,7 +78,7 @@ def changed(settings: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
         >>> changed({"name": "a", "model": "crnn"}, ["model.recurrent=0"])
         {'name': 'a+model.recurrent-0', 'model': {'name': 'crnn', 'recurrent': 0}}
     """
-    name, marks = settings.get("name"), []
+    marks, is_named = [], False
     for change in changes:
         key, equals, text = change.partition("=")
         keys = key.strip().split(".")
@@ -90,7 +90,9 @@ def changed(settings: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
             raise RecipeError(f"--set {change!r}: the value is not YAML.") from error
         settings = with_setting(settings, keys, value, f"--set {change!r}")
         marks.append(f"{key.strip()}-{text}")
-    if settings.get("name") == name and isinstance(name, str):
+        is_named = is_named or keys == ["name"]
+    name = settings.get("name")
+    if isinstance(name, str) and not is_named:
         slug = "+".join(re.sub(r"[^a-z0-9._]+", "-", mark.lower()).strip("-") for mark in marks)
         settings = {**settings, "name": f"{name}+{slug}"}
     return settings
