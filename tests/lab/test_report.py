@@ -371,6 +371,15 @@ def test_training_validation_and_test_accuracy_stand_in_one_table(run: Run) -> N
     assert rows["validation"][2] == "mean of 14 fits at the kept epoch, which was chosen on it"
 
 
+def test_stored_validation_answers_say_what_validation_was(tmp_path: Path) -> None:
+    """Of an ensemble they are the common answer's, and its members' histories say nothing of that."""
+    folder, rows = write_run(tmp_path, epochs=EPOCHS, members=2, model="ensemble"), predictions(skill=0.9)
+    write_predictions(folder, rows, CLASSES, VALIDATED)
+    row = cells(sections.accuracies(read_run(folder)))["validation"]
+    assert row[0] == f"{100 * np.mean([row.true == row.predicted for row in rows]):.1f}"
+    assert row[2] == "pooled over folds, at the kept epoch, which was chosen on it"
+
+
 @pytest.mark.usefixtures("without_figures")
 def test_without_histories_their_numbers_are_not_recorded(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path))

@@ -13,7 +13,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # a browser holds the
 _STYLE = """
 svg.uar, svg.gap { display: block; width: 13rem; height: 1.4rem; }
 .drawn { display: flex; gap: .25rem 1rem; align-items: center; justify-content: flex-end; }
-.drawn span { min-width: 9.5rem; }
+.drawn span { min-width: 11rem; }
 .axis { stroke: var(--muted); stroke-width: 1; opacity: .45; }
 .chance { stroke: var(--muted); stroke-width: 1.5; stroke-dasharray: 3 2; }
 .span { stroke: var(--first); stroke-width: 5; opacity: .45; } .dot { fill: var(--first); }

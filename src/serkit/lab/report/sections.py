@@ -44,11 +44,13 @@ def accuracies(run: Run) -> Html:
     train, validation = (_at_kept(histories, f"{side}_accuracy") for side in ("train", "validation"))
     seen = NOTHING if n["validation_uar"] is None else f"{n['validation_uar']:.1f}"
     of_train = "" if math.isnan(train) else f"{at}; of the epoch's own batches, as they were augmented"
-    of_validation = f"{at}{', which was chosen on it' if _is_chosen(run) else ''}"
-    if math.isnan(validation):
-        of_validation = "" if seen == NOTHING else "mean of the fits"
+    chosen = ", which was chosen on it" if _is_chosen(run) else ""
+    of_validation = f"{at}{chosen}"
     if n["is_validation_pooled"]:
-        of_validation += "; UAR pooled over folds"
+        validation = float(np.mean([row.true == row.predicted for row in run.validated]))
+        of_validation = f"pooled over folds, at the kept epoch{chosen}"
+    elif math.isnan(validation):
+        of_validation = "" if seen == NOTHING else "mean of the fits"
     rows = [
         ("training", _or_not(train), NOTHING, of_train),
         ("validation", _or_not(validation), seen, of_validation),
