@@ -43,7 +43,7 @@ def evaluate(
     data: DataOption = None,
     change: SetOption = None,
     corpora: Annotated[str | None, typer.Option(help="For a model file: the corpora to test on, with commas.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes that fit folds, or ensembles' members, side by side.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that fit folds and members side by side.")] = 1,
     ablate: Annotated[
         str | None,
         typer.Option(help="Run the recipe's variants too: features, augment, balance, corpora, pretrain, with commas."),
