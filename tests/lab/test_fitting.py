@@ -18,6 +18,7 @@ from serkit.lab.evaluation import evaluate, train
 from serkit.lab.export import export
 from serkit.lab.fitting import ensemble_jobs, member_recipes, member_weights
 from serkit.lab.folds import Fold, Split
+from serkit.lab.jobs import processes_for
 from serkit.lab.preparation import resolve_recipe
 from serkit.lab.protocols import make_split
 from serkit.lab.recipe import Protocol, Recipe, parse_recipe
@@ -225,21 +226,34 @@ def test_a_killed_ensemble_goes_on_at_its_member(
     assert (tmp_path / "run" / "predictions.csv").read_bytes() == (voted / "predictions.csv").read_bytes()
 
 
-def test_members_are_fitted_side_by_side_to_the_same_answers(voted: Path, emodb_dir: Path, tmp_path: Path) -> None:
+def test_members_are_fitted_side_by_side_to_the_same_answers(
+    voted: Path, emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With one thread each, as one process has here; more processes than folds."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
     notes = list[str]()
     watch = Watch()
     watch.note = notes.append  # type: ignore[method-assign]
     recipe = ensemble(NETWORK, FOREST, rule="majority", seeds=[0, 1])
-    evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run", jobs=max(3, os.cpu_count() or 3), watch=watch)
+    evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run", jobs=3, watch=watch)
     for name in ("predictions.csv", "validation.csv"):
         assert (tmp_path / "run" / name).read_bytes() == (voted / name).read_bytes()
+    assert read_json(tmp_path / "run", "env.json")["threads"] == 1
     said = [note.rpartition(":")[0] for note in notes if "member" in note]
     assert sorted(said) == sorted(
         f"fold {fold} seed 0 member {number} of 4, {'crnn' if number < 3 else 'random_forest'}"
         for fold in (0, 1)
         for number in (1, 2, 3, 4)
     )
+
+
+def test_one_folds_members_are_work_for_several_processes() -> None:
+    people = manifest(*(speaker(f"toy/{i}") for i in range(9)))
+    protocol = {"name": "fixed_test_speakers", "test_speakers": ["toy/8"]}
+    recipe = ensemble(NETWORK, FOREST, seeds=[0, 1, 2])
+    recipe = parse_recipe(recipe.as_mapping() | {"protocol": protocol})
+    split = make_split(people, recipe.protocol, digests(people))
+    assert [processes_for(recipe, people, split, asked) for asked in (1, 4, 20)] == [1, 4, 6]
 
 
 def test_a_member_that_has_seen_a_test_speaker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

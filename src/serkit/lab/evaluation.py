@@ -19,7 +19,7 @@ from serkit.lab import processes
 from serkit.lab.ablation import BASE, variants
 from serkit.lab.fitting import Experiment, check_for_file, fit_fold, fit_seeds
 from serkit.lab.folds import Fold, Split
-from serkit.lab.jobs import check_one_process, count_tasks, fit_side_by_side
+from serkit.lab.jobs import check_one_process, fit_side_by_side, processes_for
 from serkit.lab.leakage import check_leakage
 from serkit.lab.preparation import check_recipe, prepare, resolve_recipe
 from serkit.lab.pretraining import first_recipe
@@ -72,12 +72,12 @@ def evaluate(
     if done:
         run.watch.note(f"{len(done)} fits are done already, {len(todo)} to go")
     metrics = _write(run, rows, fits, validated, is_complete=not todo)
-    is_shared = min(jobs, count_tasks(run, todo)) > 1
-    if is_shared:
+    jobs = processes_for(run.recipe, run.manifest, run.split, jobs)
+    if todo and jobs > 1:
         check_one_process()
     if todo:
         _train_first(run, data)
-    if is_shared:
+    if todo and jobs > 1:
         fitted = fit_side_by_side(run, partial(prepare, recipe, data, run.folder, Watch(), claims=False), todo, jobs)
     else:
         fitted = ((fold, seed, *fit_fold(run, fold, seed)) for fold, seed in todo)

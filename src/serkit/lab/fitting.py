@@ -295,6 +295,7 @@ def _fit_or_load(run: Experiment, member: Member, job: Job, folder: Path) -> tup
     if done.is_file():
         body = member.build(len(run.labels.classes), is_for_weights=True)
         body.load(folder)
+        body.to(processes.device())  # as one that has just been fitted
         return Fit(**json.loads(done.read_text("utf-8"))), body
     found, body = _fit_member(run, member, job.fold, job.seed, folder)
     if processes.is_main():

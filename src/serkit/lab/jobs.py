@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -12,25 +13,84 @@ import torch
 
 from serkit.errors import RunError
 from serkit.lab import processes
-from serkit.lab.fitting import Answers, Experiment, fit_fold, fit_part, note_of_part, parts_of_fit
-from serkit.lab.folds import Fold
+from serkit.lab.fitting import Answers, Experiment, ensemble_jobs, fit_fold, fit_part, note_of_part, parts_of_fit
+from serkit.lab.folds import Fold, Split
+from serkit.lab.recipe import Recipe
 from serkit.lab.runs import Fit
+from serkit.lab.zoo import ENSEMBLE
+from serkit.manifest import Manifest
 
 Fitted = tuple[Fold, int, Fit, Answers]
+Result = tuple[Fit, Answers | None]  # of a part there are no answers
 _experiment: list[Experiment] = []  # of a worker: prepared once, then there for each of its folds
 
 
 class _Task(NamedTuple):
-    """What one process is asked for: a fold and seed, or a part of it before."""
+    """What one process is asked for: a fold and seed, or a part of it, which comes before."""
 
     fold: Fold
     seed: int
-    part: int | None
+    part: int | None = None
 
 
-def count_tasks(run: Experiment, todo: Sequence[tuple[Fold, int]]) -> int:
-    """Return how many processes could work at once: on folds, or on the members of their ensembles."""
-    return sum(max(1, len(parts_of_fit(run, fold, seed))) for fold, seed in todo)
+class _Work:
+    """What waits, what runs, and what is fitted and not yet taken."""
+
+    def __init__(self, run: Experiment, todo: Sequence[tuple[Fold, int]], pool: ProcessPoolExecutor, jobs: int) -> None:
+        self._run, self._pool, self._jobs = run, pool, jobs
+        self._parts = {(fold.fold, seed): parts_of_fit(run, fold, seed) for fold, seed in todo}
+        self._left = {place: len(parts) for place, parts in self._parts.items()}
+        self._running: dict[Future[Result], _Task] = {}
+        self._waiting: deque[_Task] = deque()
+        for fold, seed in todo:
+            numbers = range(len(self._parts[fold.fold, seed]))
+            self._waiting.extend([_Task(fold, seed, number) for number in numbers] or [_Task(fold, seed)])
+        self.fitted: deque[Fitted] = deque()
+        self.error: BaseException | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return not self._running
+
+    def begin(self) -> None:
+        """Keep every process busy."""
+        while self._waiting and len(self._running) < self._jobs:
+            task = self._waiting.popleft()
+            try:
+                self._running[self._pool.submit(_fit, task.fold.fold, task.seed, task.part)] = task
+            except BrokenProcessPool as error:
+                self._fail(task, error)
+
+    def take(self, *, waits: bool) -> None:
+        """Look what is done, or wait until something is."""
+        for future in wait(self._running, None if waits else 0, FIRST_COMPLETED).done:
+            task = self._running.pop(future)
+            if error := future.exception():
+                self._fail(task, error)
+            else:
+                self._done(task, *future.result())
+
+    def _done(self, task: _Task, found: Fit, answers: Answers | None) -> None:
+        fold, seed, part = task
+        if part is None:
+            assert answers is not None
+            self.fitted.append((fold, seed, found, answers))
+            return
+        self._run.watch.note(note_of_part(self._run, fold, seed, self._parts[fold.fold, seed][part], found))
+        self._left[fold.fold, seed] -= 1
+        if not self._left[fold.fold, seed]:
+            self._waiting.appendleft(_Task(fold, seed))
+
+    def _fail(self, task: _Task, error: BaseException) -> None:
+        """Begin nothing new, but put together what has all its parts."""
+        if self.error is None or not isinstance(error, BrokenProcessPool):
+            self._run.watch.note(
+                f"fold {task.fold.fold} seed {task.seed} failed ({error}); what runs beside it ends first"
+            )
+        self.error = self.error or error
+        is_broken = isinstance(error, BrokenProcessPool)
+        whole = [one for one in self._waiting if one.part is None and self._parts[one.fold.fold, one.seed]]
+        self._waiting = deque([] if is_broken else whole)
 
 
 def fit_side_by_side(
@@ -50,38 +110,20 @@ def fit_side_by_side(
     Raises:
         RunError: If a process dies; what the others have finished by then is yielded before.
     """
-    jobs = min(jobs, count_tasks(run, todo))
     context = multiprocessing.get_context("spawn")  # threads of torch do not survive a fork
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(prepare, threads_each(jobs)))
-    parts = {(fold.fold, seed): parts_of_fit(run, fold, seed) for fold, seed in todo}
-    waiting: deque[_Task] = deque()
-    for fold, seed in todo:
-        numbers = range(len(parts[fold.fold, seed]))
-        waiting.extend([_Task(fold, seed, number) for number in numbers] or [_Task(fold, seed, None)])
-    left = {place: len(some) for place, some in parts.items()}
-    running: dict[Future[tuple[Fit, Answers | None]], _Task] = {}
-    failed: BaseException | None = None
     try:
-        while running or (waiting and failed is None):
-            while waiting and failed is None and len(running) < jobs:
-                task = waiting.popleft()
-                running[pool.submit(_fit, task.fold.fold, task.seed, task.part)] = task
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                fold, seed, part = running.pop(future)
-                if error := future.exception():
-                    failed = failed or error
-                    continue
-                found, answers = future.result()
-                if answers is not None:
-                    yield fold, seed, found, answers
-                    continue
-                assert part is not None
-                run.watch.note(note_of_part(run, fold, seed, parts[fold.fold, seed][part], found))
-                left[fold.fold, seed] -= 1
-                if not left[fold.fold, seed]:
-                    waiting.appendleft(_Task(fold, seed, None))
-        if failed:
-            raise failed
+        work = _Work(run, todo, pool, jobs)
+        work.begin()
+        while not work.is_over:
+            work.take(waits=True)
+            work.begin()
+            while work.fitted:
+                yield work.fitted.popleft()
+                work.take(waits=False)
+                work.begin()
+        if work.error:
+            raise work.error
     except BrokenProcessPool as error:
         raise RunError(
             "a process that fitted a fold died, of too little memory perhaps; the same command goes on, with fewer "
@@ -89,6 +131,17 @@ def fit_side_by_side(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def processes_for(recipe: Recipe, manifest: Manifest, split: Split, jobs: int) -> int:
+    """Return how many of so many processes a run can use, for its folds or for the members of their ensembles.
+
+    It is the same where half of the run is done, so that what is left is fitted on as many threads.
+    """
+    places = [(fold, seed) for seed in recipe.seeds for fold in split.of_seed(seed)]
+    if jobs <= len(places) or recipe.model.name != ENSEMBLE:
+        return min(jobs, len(places))
+    return min(jobs, sum(len(ensemble_jobs(recipe, manifest, split, fold, seed)) for fold, seed in places))
 
 
 def check_one_process() -> None:
@@ -111,7 +164,19 @@ def _start(prepare: Callable[[], Experiment], threads: int) -> None:
     _experiment[:] = [prepare()]
 
 
-def _fit(number: int, seed: int, part: int | None) -> tuple[Fit, Answers | None]:
+def _fit(number: int, seed: int, part: int | None) -> Result:
     (run,) = _experiment
     (fold,) = (one for one in run.split.of_seed(seed) if one.fold == number)
-    return fit_fold(run, fold, seed) if part is None else (fit_part(run, fold, seed, part), None)
+    try:
+        return fit_fold(run, fold, seed) if part is None else (fit_part(run, fold, seed, part), None)
+    except Exception as error:
+        raise _portable(error) from None
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that another process can read; the pool would call itself broken over one that it cannot."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - its own
+    except Exception:
+        return RunError(f"{type(error).__name__}: {error}")
+    return error

@@ -18,7 +18,7 @@ from serkit.lab.data import Store, open_store
 from serkit.lab.features import Front, build_front, resolve_features
 from serkit.lab.fitting import Experiment, Member, ensemble_config, ensemble_jobs, member_recipes
 from serkit.lab.folds import Split, folds_as_json
-from serkit.lab.jobs import threads_each
+from serkit.lab.jobs import processes_for, threads_each
 from serkit.lab.leakage import count_shared
 from serkit.lab.models import build_body, resolve_model
 from serkit.lab.pretraining import check_apart, check_heard_apart, first_labels
@@ -117,7 +117,7 @@ def prepare(
         watch: Shows progress.
         split_by: From manifest, protocol and digests to folds.
         claims: Whether the folder is this process's to write in; else it is another's, which has written it.
-        jobs: How many processes will fit, which share the processor's cores.
+        jobs: How many processes may fit, which share the processor's cores.
     """
     if folder.is_file():
         raise RunError(f"{str(folder)!r} is a file; choose another --out.")
@@ -148,7 +148,8 @@ def prepare(
         if claims:
             first_heard = _open_store(first, next(iter(stores)), watch).digests
             check_heard_apart(heard, first_heard)
-            facts = environment(threads_each(jobs)) | _digests(manifest, split, heard, first, first_heard)
+            threads = threads_each(processes_for(recipe, manifest, split, jobs))
+            facts = environment(threads) | _digests(manifest, split, heard, first, first_heard)
             facts["dropped"] = dict(dropped)
             if processes.is_main():
                 _claim(folder, recipe, facts, folds_as_json(split, manifest), watch)

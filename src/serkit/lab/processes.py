@@ -35,6 +35,11 @@ def is_main() -> bool:
     return bool(_state().is_main_process)
 
 
+def device() -> torch.device:
+    """Return where this process computes."""
+    return torch.device(_state().device)
+
+
 def wait() -> None:
     """Wait for all the others to get here."""
     _state().wait_for_everyone()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serkit.card import Card
-from serkit.corpora import Data, read_corpora
+from serkit.corpora import Data, corpus_of, read_corpora
 from serkit.errors import LeakageError, RunError
 from serkit.files import write_whole
 from serkit.lab.jobs import threads_each
@@ -99,8 +99,10 @@ def _first_trained_on(card: Card, recipe: Recipe) -> dict[str, Any]:
     first = [corpus for corpus in card.corpora if corpus["name"] not in parts_of(recipe.corpora)]
     if not first:
         return {}
-    counts = {key: sum(corpus[key] for corpus in first) for key in ("speakers", "utterances")}
-    return {"corpora": [corpus["name"] for corpus in first], **counts}
+    names = [corpus["name"] for corpus in first]
+    voices = {corpus_of(name).voices_of or name for name in names}  # a speaker may be heard in two corpora
+    speakers = sum(name.split("/")[0] in voices for name in card.seen_speakers)
+    return {"corpora": names, "speakers": speakers, "utterances": sum(corpus["utterances"] for corpus in first)}
 
 
 def _score(

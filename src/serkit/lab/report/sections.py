@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
 import numpy as np
 
@@ -47,8 +48,10 @@ def accuracies(run: Run) -> Html:
     chosen = ", which was chosen on it" if _is_chosen(run) else ""
     of_validation = f"{at}{chosen}"
     if n["is_validation_pooled"]:
-        validation = float(np.mean([row.true == row.predicted for row in run.validated]))
-        of_validation = f"pooled over folds, at the kept epoch{chosen}"
+        validation = _accuracy_of(run.validated)
+        pooled = "pooled over folds" if len(run.divisions) > 1 else ""
+        kept = f"at the kept epoch{chosen}" if any(epochs > 1 for _, epochs in _epochs_of(run)) else ""
+        of_validation = ", ".join(filter(None, (pooled, kept)))
     elif math.isnan(validation):
         of_validation = "" if seen == NOTHING else "mean of the fits"
     rows = [
@@ -316,9 +319,23 @@ def _at_kept(histories: Sequence[History], column: str) -> float:
     return float(np.mean(values)) if values else math.nan
 
 
+def _accuracy_of(rows: Sequence[Row]) -> float:
+    """Return the share of right answers, mean over seeds."""
+    by_seed: dict[int, list[bool]] = {}
+    for row in rows:
+        by_seed.setdefault(row.seed, []).append(row.true == row.predicted)
+    return float(np.mean([np.mean(right) for right in by_seed.values()]))
+
+
+def _epochs_of(run: Run) -> list[tuple[int, int]]:
+    """Return the kept epoch of each fit, or of each member of an ensemble, and how many it had."""
+    fits = [part for fit in run.fits for part in (fit.members or (asdict(fit),))]
+    return [(part.get("kept") or 0, part.get("epochs") or 0) for part in fits]
+
+
 def _is_chosen(run: Run) -> bool:
     """Whether some fit kept another epoch than its last."""
-    return any(history.kept is not None and history.kept < history.epochs - 1 for history in run.histories)
+    return any(kept < epochs - 1 for kept, epochs in _epochs_of(run))
 
 
 def _or_not(share: float) -> str:
