@@ -2,11 +2,11 @@
 
 import multiprocessing
 import os
-import pickle
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from copy import copy
 from typing import NamedTuple
 
 import torch
@@ -174,9 +174,9 @@ def _fit(number: int, seed: int, part: int | None) -> Result:
 
 
 def _portable(error: Exception) -> Exception:
-    """Return an error that another process can read; the pool would call itself broken over one that it cannot."""
+    """Return an error that another process can make again: over one that it cannot, the pool calls itself broken."""
     try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - its own
+        copy(error)  # made from its arguments, as there
     except Exception:
         return RunError(f"{type(error).__name__}: {error}")
     return error
