@@ -213,7 +213,7 @@ def test_a_service_whose_workers_cannot_start_ends_with_a_fault(tmp_path: Path) 
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", "serkit.cli", "serve", "--port", "0"], env=os.environ | {"PYTHONPATH": path},
-        check=False, capture_output=True, text=True, timeout=60,
+        check=False, capture_output=True, text=True, timeout=25,  # a worker that hangs has 30
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.endswith("serkit: a worker could not start, and the service ends; what it said stands above.\n")

@@ -68,6 +68,11 @@ def _supervise(config: "Config", sock: socket.socket) -> bool:
             self.is_told |= not {signal.SIGINT, signal.SIGTERM}.isdisjoint(self.signal_queue)
             super().handle_signals()
 
+        def keep_subprocess_alive(self) -> None:
+            for worker in self.processes:  # who dies while it is asked whether it lives is then heard of at once
+                worker.child_conn.close()
+            super().keep_subprocess_alive()
+
     supervisor = Supervisor(config, sockets=[sock])
     supervisor.run()
     return supervisor.is_told or bool(supervisor.signal_queue)
