@@ -73,11 +73,12 @@ def evaluate(
         run.watch.note(f"{len(done)} fits are done already, {len(todo)} to go")
     metrics = _write(run, rows, fits, validated, is_complete=not todo)
     jobs = processes_for(run.recipe, run.manifest, run.split, jobs)
-    if todo and jobs > 1:
+    is_shared = bool(todo) and jobs > 1
+    if is_shared:
         check_one_process()
     if todo:
         _train_first(run, data)
-    if todo and jobs > 1:
+    if is_shared:
         fitted = fit_side_by_side(run, partial(prepare, recipe, data, run.folder, Watch(), claims=False), todo, jobs)
     else:
         fitted = ((fold, seed, *fit_fold(run, fold, seed)) for fold, seed in todo)

@@ -212,7 +212,7 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, Answers]:
         fits.append(found)
         tested.append(_probabilities(run, body, member, fold.test, found.temperature))
         validated.append(_probabilities(run, body, member, job.fold.validation, found.temperature))
-        run.watch.note(note_of_part(run, fold, seed, job, found))
+        run.watch.note(note_of_part(run, fold, seed, job=job, of=len(jobs), found=found))
     rule, weights = ensemble_config(run.recipe).rule, member_weights(fits)
     names, common = _on_validation(jobs, validated, rule, weights)
     validation_uar, temperature = None, 1.0
@@ -240,12 +240,11 @@ def fit_part(run: Experiment, fold: Fold, seed: int, number: int) -> Fit:
     return _fit_or_load(run, run.members[job.member], job, run.folder / fit_folder(fold.fold, seed) / job.folder)[0]
 
 
-def note_of_part(run: Experiment, fold: Fold, seed: int, job: Job, found: Fit) -> str:
-    """Return what is said when a member of an ensemble is fitted."""
-    of = len(parts_of_fit(run, fold, seed))
+def note_of_part(run: Experiment, fold: Fold, seed: int, *, job: Job, of: int, found: Fit) -> str:
+    """Return what is said when a member of an ensemble is fitted, one of so many."""
+    model = run.members[job.member].recipe.model.name
     return (
-        f"fold {fold.fold} seed {seed} member {job.number + 1} of {of}, "
-        f"{run.members[job.member].recipe.model.name}: validation UAR {found.validation_uar}"
+        f"fold {fold.fold} seed {seed} member {job.number + 1} of {of}, {model}: validation UAR {found.validation_uar}"
     )
 
 

@@ -76,7 +76,8 @@ class _Work:
             assert answers is not None
             self.fitted.append((fold, seed, found, answers))
             return
-        self._run.watch.note(note_of_part(self._run, fold, seed, self._parts[fold.fold, seed][part], found))
+        parts = self._parts[fold.fold, seed]
+        self._run.watch.note(note_of_part(self._run, fold, seed, job=parts[part], of=len(parts), found=found))
         self._left[fold.fold, seed] -= 1
         if not self._left[fold.fold, seed]:
             self._waiting.appendleft(_Task(fold, seed))
@@ -88,9 +89,7 @@ class _Work:
                 f"fold {task.fold.fold} seed {task.seed} failed ({error}); what runs beside it ends first"
             )
         self.error = self.error or error
-        is_broken = isinstance(error, BrokenProcessPool)
-        whole = [one for one in self._waiting if one.part is None and self._parts[one.fold.fold, one.seed]]
-        self._waiting = deque([] if is_broken else whole)
+        self._waiting = deque(one for one in self._waiting if one.part is None and self._parts[one.fold.fold, one.seed])
 
 
 def fit_side_by_side(
