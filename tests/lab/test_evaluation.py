@@ -336,8 +336,17 @@ def test_a_recipe_made_in_python_goes_on_like_one_from_a_file(data: Data, tmp_pa
         assert evaluate(recipe, data, tmp_path)["complete"]
 
 
+@pytest.mark.parametrize("first", [[0], [3]])
+def test_seeds_are_added_to_a_run(whole: Path, data: Data, tmp_path: Path, first: list[int]) -> None:
+    evaluate(tiny_recipe(seeds=first, train={"epochs": 2}), data, tmp_path)
+    watch = Notes()
+    evaluate(TWO_SEEDS, data, tmp_path, watch=watch)
+    assert "2 fits are done already, 2 to go" in watch.notes
+    assert same_run(tmp_path, whole)
+
+
 @pytest.mark.parametrize(
-    "change", [{"train": {"epochs": 3}}, {"seeds": [0]}, {"model": {"channels": 24}}, {"name": "b"}]
+    "change", [{"train": {"epochs": 3}}, {"seeds": [0]}, {"seeds": [0, 1]}, {"model": {"channels": 24}}, {"name": "b"}]
 )
 def test_the_folder_of_another_recipe_is_refused(
     whole: Path, data: Data, tmp_path: Path, change: dict[str, Any]

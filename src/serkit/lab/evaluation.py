@@ -1,7 +1,7 @@
 """Run a recipe through its protocol, or fit its final model; both leave a run folder.
 
 A run that was interrupted goes on: folds whose predictions are in ``predictions.csv`` are not computed
-again, and the fold that it was in resumes from its last epoch.
+again, and the fold that it was in resumes from its last epoch. Seeds may be added to a run later.
 """
 
 import os
@@ -49,7 +49,7 @@ def evaluate(
     Args:
         recipe: The experiment.
         data: A folder with one folder per corpus, or corpus names to folders.
-        out: The run folder; where it holds an unfinished run of the same recipe, that goes on.
+        out: The run folder; where it holds an unfinished run of the same recipe, or one with fewer seeds, that goes on.
         watch: Shows progress.
         jobs: How many processes fit folds side by side, and members of ensembles, each on its share of the processor's
             cores; a fit on other threads may differ in its last digits.

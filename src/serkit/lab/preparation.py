@@ -228,9 +228,15 @@ def _digest_of(heard: Mapping[str, str]) -> str:
 
 
 def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any, watch: Watch) -> None:
-    """Write what the folder is about, or check that it is about the same; ``facts`` are those of ``env.json``."""
+    """Write what the folder is about, or check that it is about the same, but for seeds that come to it.
+
+    ``facts`` are those of ``env.json``.
+    """
     if (folder / "recipe.yaml").is_file():
-        if not load_recipe(folder / "recipe.yaml").is_same_experiment(recipe):
+        begun = load_recipe(folder / "recipe.yaml")
+        has_more_seeds = set(begun.seeds) < set(recipe.seeds)
+        known_as = begun.model_copy(update={"seeds": recipe.seeds}) if has_more_seeds else begun
+        if not known_as.is_same_experiment(recipe):
             raise RunError(f"{str(folder)!r} holds a run of another recipe or other settings: choose another --out.")
         known = read_json(folder, "env.json")
         came_later = ("audio_digest", "pretraining_digest")  # which older runs do not have
@@ -240,6 +246,8 @@ def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any, watc
         changed = [f"{name} {known.get(name)}, now {facts[name]}" for name in _FIT_BY if known.get(name) != facts[name]]
         if changed:
             watch.note(f"begun with {', '.join(changed)}: what is left may come out a little differently")
+        if has_more_seeds:
+            write_whole(folder / "recipe.yaml", dump_recipe(recipe))
         return
     if (folder / "metrics.json").is_file() or any(folder.glob("fold_*/seed_*")):
         raise RunError(f"{str(folder)!r} holds parts of a run but no recipe.yaml: remove them or choose another --out.")
