@@ -100,9 +100,15 @@ def numbers(metrics: dict[str, Any]) -> dict[str, Any]:
 
 def same_run(one: Path, other: Path) -> bool:
     """Whether two run folders hold the same predictions, weights and numbers."""
+    assert (one / "predictions.csv").read_bytes() == (other / "predictions.csv").read_bytes()
+    return same_model(one, other)
+
+
+def same_model(one: Path, other: Path) -> bool:
+    """Whether two run folders hold the same weights and numbers."""
     assert fit_folders(one) == fit_folders(other)
     weights = [f"{fit}/weights.safetensors" for fit in fit_folders(one)]
-    for name in ("predictions.csv", "folds.json", "recipe.yaml", *weights):
+    for name in ("folds.json", "recipe.yaml", *weights):
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
     assert numbers(read_json(one, "metrics.json")) == numbers(read_json(other, "metrics.json"))
     return True
@@ -520,31 +526,46 @@ def test_several_corpora_and_speeds_run_together(corpora_dir: Path, tmp_path: Pa
 # The final model
 
 
-def test_training_tests_nobody(data: Data, tmp_path: Path) -> None:
-    metrics = train(TWO_SEEDS, data, tmp_path)
-    (fold,) = read_json(tmp_path, "folds.json")
+@pytest.fixture(scope="module")
+def final(data: Data, tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
+    """A final model's run folder."""
+    folder = tmp_path_factory.mktemp("final")
+    train(TWO_SEEDS, data, folder)
+    return folder
+
+
+def test_training_tests_nobody(final: Path, data: Data) -> None:
+    metrics = read_json(final, "metrics.json")
+    (fold,) = read_json(final, "folds.json")
     assert fold["test"] == {"speakers": [], "utterances": []}
     manifest = read_corpora(["ravdess"], data)
     assert sorted(fold["train"]["speakers"] + fold["validation"]["speakers"]) == list(manifest.speakers)
     assert len(fold["validation"]["speakers"]) == 1
-    assert not (tmp_path / "predictions.csv").exists()
+    assert not (final / "predictions.csv").exists()
     assert "uar" not in metrics
     assert (metrics["protocol"], metrics["complete"], len(metrics["fits"])) == ("all_speakers", True, 2)
     assert metrics["validation_uar"] > 0
-    assert fit_folders(tmp_path) == ["fold_0/seed_0", "fold_0/seed_3"]
+    assert fit_folders(final) == ["fold_0/seed_0", "fold_0/seed_3"]
 
 
-def test_training_that_was_killed_goes_on_with_the_next_seed(data: Data, tmp_path: Path) -> None:
-    train(TWO_SEEDS, data, tmp_path / "whole")
+def test_training_that_was_killed_goes_on_with_the_next_seed(final: Path, data: Data, tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        train(TWO_SEEDS, data, tmp_path / "killed", watch=Notes(kill_at_note="seed 0"))
-    assert read_json(tmp_path / "killed", "metrics.json")["complete"] is False
+        train(TWO_SEEDS, data, tmp_path, watch=Notes(kill_at_note="fold 0 seed 0"))
+    assert read_json(tmp_path, "metrics.json")["complete"] is False
     watch = Notes()
-    train(TWO_SEEDS, data, tmp_path / "killed", watch=watch)
+    train(TWO_SEEDS, data, tmp_path, watch=watch)
     assert watch.fits == ["fold 0 seed 3"]
-    for fit in fit_folders(tmp_path / "whole"):
-        one, other = (tmp_path / name / fit / "weights.safetensors" for name in ("whole", "killed"))
-        assert one.read_bytes() == other.read_bytes()
+    assert same_model(tmp_path, final)
+
+
+def test_seeds_of_a_final_model_are_fitted_side_by_side(
+    final: Path, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    watch = Notes()
+    train(TWO_SEEDS, data, tmp_path, jobs=2, watch=watch)
+    assert watch.fits == []  # in this process
+    assert same_model(tmp_path, final)
 
 
 def test_a_trained_folder_is_not_evaluated_in(data: Data, tmp_path: Path) -> None:

@@ -21,14 +21,23 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="A change of the recipe, such as train.epochs=5; repeated.")
 ]
 
+JobsOption = Annotated[int, typer.Option(min=1, help="Processes that fit folds, seeds and members side by side.")]
 
-def train(recipe: RecipeArgument, out: RunOption, data: DataOption = None, change: SetOption = None) -> None:
+
+def train(
+    recipe: RecipeArgument,
+    *,
+    out: RunOption,
+    data: DataOption = None,
+    change: SetOption = None,
+    jobs: JobsOption = 1,
+) -> None:
     """Fit a recipe's final model on everything but the validation speakers."""
     from serkit.lab import evaluation
     from serkit.lab.recipe_files import load_recipe
     from serkit.watch import RichWatch
 
-    metrics = evaluation.train(load_recipe(recipe, change or ()), data_of(data), out, watch=RichWatch())
+    metrics = evaluation.train(load_recipe(recipe, change or ()), data_of(data), out, watch=RichWatch(), jobs=jobs)
     if not _is_main_process():
         return
     typer.echo(
@@ -43,7 +52,7 @@ def evaluate(
     data: DataOption = None,
     change: SetOption = None,
     corpora: Annotated[str | None, typer.Option(help="For a model file: the corpora to test on, with commas.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes that fit folds and members side by side.")] = 1,
+    jobs: JobsOption = 1,
     ablate: Annotated[
         str | None,
         typer.Option(help="Run the recipe's variants too: features, augment, balance, corpora, pretrain, with commas."),

@@ -21,8 +21,9 @@ from serkit.lab.fitting import Experiment, check_for_file, fit_fold, fit_seeds
 from serkit.lab.folds import Fold, Split
 from serkit.lab.jobs import check_one_process, fit_side_by_side, processes_for
 from serkit.lab.leakage import check_leakage
-from serkit.lab.preparation import check_recipe, prepare, resolve_recipe
+from serkit.lab.preparation import SplitBy, check_recipe, prepare, resolve_recipe
 from serkit.lab.pretraining import first_recipe
+from serkit.lab.protocols import make_split
 from serkit.lab.recipe import Recipe
 from serkit.lab.runs import (
     ALL_SPEAKERS,
@@ -62,37 +63,7 @@ def evaluate(
         LeakageError: If the protocol's folds leak.
         RunError: If the folder holds a run of another recipe or other data.
     """
-    run = prepare(recipe, data, Path(out), watch or Watch(), jobs=jobs)
-    rows, validated = (read_predictions(run.folder, name)[0] for name in (TESTED, VALIDATED))
-    predicted = {(row.fold, row.seed) for row in rows}
-    fits = [fit for fit in read_fits(run.folder) if (fit.fold, fit.seed) in predicted]
-    done = {(fit.fold, fit.seed) for fit in fits}
-    rows, validated = ([row for row in some if (row.fold, row.seed) in done] for some in (rows, validated))
-    todo = [(fold, seed) for seed in recipe.seeds for fold in run.split.of_seed(seed) if (fold.fold, seed) not in done]
-    if done:
-        run.watch.note(f"{len(done)} fits are done already, {len(todo)} to go")
-    metrics = _write(run, rows, fits, validated, is_complete=not todo)
-    jobs = processes_for(run.recipe, run.manifest, run.split, jobs)
-    is_shared = bool(todo) and jobs > 1
-    if is_shared:
-        check_one_process()
-    if todo:
-        _train_first(run, data)
-    if is_shared:
-        fitted = fit_side_by_side(run, partial(prepare, recipe, data, run.folder, Watch(), claims=False), todo, jobs)
-    else:
-        fitted = ((fold, seed, *fit_fold(run, fold, seed)) for fold, seed in todo)
-    for i, (fold, seed, found, answers) in enumerate(fitted, 1):
-        rows += _rows(run, fold.test, fold, seed, answers.test)
-        if len(answers.validation):
-            validated += _rows(run, answers.validated, fold, seed, answers.validation)
-        fits.append(found)
-        metrics = _write(run, rows, fits, validated, is_complete=i == len(todo))
-        run.watch.note(
-            f"fold {fold.fold} seed {seed}: validation UAR {found.validation_uar}, "
-            f"test UAR so far {metrics['uar']} ({found.seconds:.0f} s)"
-        )
-    return metrics
+    return _run(recipe, data, Path(out), watch or Watch(), jobs=jobs, split_by=make_split)
 
 
 def ablate(
@@ -145,42 +116,61 @@ def ablate(
     return done
 
 
-def train(recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Watch | None = None) -> dict[str, Any]:
+def train(
+    recipe: Recipe, data: Data, out: str | os.PathLike[str], *, watch: Watch | None = None, jobs: int = 1
+) -> dict[str, Any]:
     """Fit a recipe's final model on everything but the validation speakers, for ``serkit export``.
 
-    Args and errors are those of :func:`evaluate`.
+    Args and errors are those of :func:`evaluate`; ``jobs`` processes fit seeds, or members of ensembles.
     """
     check_for_file(recipe)  # its model is for a file
-    return _train(recipe, data, Path(out), watch or Watch())
+    return _run(recipe, data, Path(out), watch or Watch(), jobs=jobs, split_by=_whole_split)
 
 
-def _train(recipe: Recipe, data: Data, out: Path, watch: Watch) -> dict[str, Any]:
-    run = prepare(recipe, data, out, watch, split_by=_whole_split)
-    fits = read_fits(run.folder)
-    done = {f.seed for f in fits}
-    validated = [row for row in read_predictions(run.folder, VALIDATED)[0] if row.seed in done]
-    metrics = _write(run, [], fits, validated, is_complete=done >= set(recipe.seeds))
-    if not done >= set(recipe.seeds):
-        _train_first(run, data)
-    for seed in recipe.seeds:
-        if seed not in done:
-            fold = run.split.of_seed(seed)[0]
-            fit, answers = fit_fold(run, fold, seed)
-            fits.append(fit)
-            if len(answers.validation):
-                validated += _rows(run, answers.validated, fold, seed, answers.validation)
-            metrics = _write(run, [], fits, validated, is_complete=len(fits) == len(recipe.seeds))
-            run.watch.note(f"seed {seed}: validation UAR {fits[-1].validation_uar} ({fits[-1].seconds:.0f} s)")
+def _run(recipe: Recipe, data: Data, out: Path, watch: Watch, *, jobs: int, split_by: SplitBy) -> dict[str, Any]:
+    """Fit what is left of a recipe's fits, and answer test and validation with each."""
+    run = prepare(recipe, data, out, watch, jobs=jobs, split_by=split_by)
+    rows, validated = (read_predictions(run.folder, name)[0] for name in (TESTED, VALIDATED))
+    predicted = {(row.fold, row.seed) for row in rows}
+    is_tested = any(fold.test for fold in run.split.folds)
+    fits = [fit for fit in read_fits(run.folder) if not is_tested or (fit.fold, fit.seed) in predicted]
+    done = {(fit.fold, fit.seed) for fit in fits}
+    rows, validated = ([row for row in some if (row.fold, row.seed) in done] for some in (rows, validated))
+    todo = [(fold, seed) for seed in recipe.seeds for fold in run.split.of_seed(seed) if (fold.fold, seed) not in done]
+    if done:
+        run.watch.note(f"{len(done)} fits are done already, {len(todo)} to go")
+    metrics = _write(run, rows, fits, validated, is_complete=not todo)
+    if not todo:
+        return metrics
+    processes_used = processes_for(run.recipe, run.manifest, run.split, jobs)
+    if processes_used > 1:
+        check_one_process()
+    _train_first(run, data, jobs)
+    if processes_used > 1:
+        again = partial(prepare, recipe, data, run.folder, Watch(), split_by=split_by, claims=False)
+        fitted = fit_side_by_side(run, again, todo, processes_used)
+    else:
+        fitted = ((fold, seed, *fit_fold(run, fold, seed)) for fold, seed in todo)
+    for i, (fold, seed, found, answers) in enumerate(fitted, 1):
+        rows += _rows(run, fold.test, fold, seed, answers.test)
+        if len(answers.validation):
+            validated += _rows(run, answers.validated, fold, seed, answers.validation)
+        fits.append(found)
+        metrics = _write(run, rows, fits, validated, is_complete=i == len(todo))
+        tested = f", test UAR so far {metrics['uar']}" if is_tested else ""
+        run.watch.note(
+            f"fold {fold.fold} seed {seed}: validation UAR {found.validation_uar}{tested} ({found.seconds:.0f} s)"
+        )
     return metrics
 
 
-def _train_first(run: Experiment, data: Data) -> None:
+def _train_first(run: Experiment, data: Data, jobs: int) -> None:
     """Do what is left of the first trainings that a run's fits begin with."""
     for member in run.members:
         if member.first:
             recipe = first_recipe(member.recipe, fit_seeds(run.recipe))
             run.watch.note(f"first training of {recipe.model.name}, on {', '.join(recipe.corpora)}")
-            _train(recipe, data, member.first, run.watch)
+            _run(recipe, data, member.first, run.watch, jobs=jobs, split_by=_whole_split)
 
 
 def _whole_split(manifest: Manifest, protocol: Any, digests: Any) -> Split:

@@ -22,7 +22,7 @@ from serkit.lab.jobs import processes_for, threads_each
 from serkit.lab.leakage import count_shared
 from serkit.lab.models import build_body, resolve_model
 from serkit.lab.pretraining import check_apart, check_heard_apart, first_labels
-from serkit.lab.protocols import check_classes, make_split
+from serkit.lab.protocols import check_classes
 from serkit.lab.recipe import Augment, Recipe, Train, parse_recipe
 from serkit.lab.recipe_files import dump_recipe, load_recipe
 from serkit.lab.recipe_options import MEMBER_KEYS
@@ -35,6 +35,8 @@ from serkit.labels import LabelSet
 from serkit.manifest import Manifest, merge
 from serkit.types import FloatArray
 from serkit.watch import Watch
+
+SplitBy = Callable[[Manifest, Any, Any], Split]  # from manifest, protocol and digests
 
 _FIT_BY = ("serkit", "torch", "threads")  # facts of ``env.json`` on which a fit's last digits hang
 
@@ -104,7 +106,7 @@ def prepare(
     folder: Path,
     watch: Watch,
     *,
-    split_by: Callable[[Manifest, Any, Any], Split] = make_split,
+    split_by: SplitBy,
     claims: bool = True,
     jobs: int = 1,
 ) -> Experiment:
@@ -115,7 +117,7 @@ def prepare(
         data: As for :func:`evaluate`.
         folder: The run's.
         watch: Shows progress.
-        split_by: From manifest, protocol and digests to folds.
+        split_by: What makes the folds.
         claims: Whether the folder is this process's to write in; else it is another's, which has written it.
         jobs: How many processes may fit, which share the processor's cores.
     """
