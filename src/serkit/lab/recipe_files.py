@@ -47,7 +47,7 @@ def load_recipe(name_or_path: str | os.PathLike[str], changes: Sequence[str] = (
         name_or_path: A name of :func:`recipe_names`, one of a family with a model's name in place of ``MODEL``, or a
             file that ends in ``.yaml``.
         changes: Each ``key=value``, with dots between keys and the value in YAML, such as ``train.epochs=5``. The
-            recipe's name then says so too, unless it is given itself.
+            recipe's name then says so too, unless it is given itself; of ``seeds`` it does not.
 
     Raises:
         UnknownNameError: If it is neither.
@@ -89,10 +89,11 @@ def changed(settings: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
         except yaml.YAMLError as error:
             raise RecipeError(f"--set {change!r}: the value is not YAML.") from error
         settings = with_setting(settings, keys, value, f"--set {change!r}")
-        marks.append(f"{key.strip()}-{text}")
+        if keys != ["seeds"]:  # the same experiment, more or less often
+            marks.append(f"{key.strip()}-{text}")
         is_named = is_named or keys == ["name"]
     name = settings.get("name")
-    if isinstance(name, str) and not is_named:
+    if isinstance(name, str) and marks and not is_named:
         slug = "+".join(re.sub(r"[^a-z0-9._]+", "-", mark.lower()).strip("-") for mark in marks)
         settings = {**settings, "name": f"{name}+{slug}"}
     return settings
