@@ -24,13 +24,15 @@ TODO = [(fold, 0) for fold in FOLDS]
 
 
 class Notes(Watch):
-    """Remembers what is said."""
+    """Remembers what is said, and makes a file when it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path) -> None:
         self.notes: list[str] = []
+        self._file = file
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+        self._file.touch()
 
 
 def test_a_process_that_dies_is_one_sentence() -> None:
@@ -57,7 +59,7 @@ def test_what_is_done_when_a_process_dies_is_not_lost(tmp_path: Path) -> None:
 
 def test_an_error_that_cannot_be_read_elsewhere_takes_nothing_down(tmp_path: Path) -> None:
     """And what was not begun is not begun."""
-    plan, yielded, watch = {0: ["wait odd"], 1: ["make odd", "fail"], 2: ["wait never"]}, list[int](), Notes()
+    plan, yielded, watch = {0: ["wait noted"], 1: ["fail"], 2: ["wait never"]}, list[int](), Notes(tmp_path / "noted")
     with pytest.raises(RunError, match=r"^Odd: a b$"):
         follow(plan, tmp_path, 2, yielded, watch=watch)
     assert yielded == [0]
