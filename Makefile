@@ -25,7 +25,7 @@ demo: $(VENV)/.base
 	@$(BIN)/serkit predict examples/loud_fast_high.wav
 
 test: $(VENV)/.dev
-	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile --max-worker-restart 0 $(ARGS)
 
 test-all: $(VENV)/.dev
 	@$(BIN)/pytest -m 'long or not long' $(ARGS)

@@ -15,6 +15,13 @@ settings.register_profile("serkit", deadline=None, derandomize=True, max_example
 settings.load_profile("serkit")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker compiled code of its own: numba, under librosa, crashes where two compile into one cache."""
+    assert config.cache is not None
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    os.environ["NUMBA_CACHE_DIR"] = str(config.cache.mkdir(f"numba-{worker}"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_these_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Decoded audio and features go to a folder of this session, never to the user's cache."""

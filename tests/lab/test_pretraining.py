@@ -109,13 +109,22 @@ def test_every_seed_begins_with_a_first_training_of_its_own(data: Data, tmp_path
     assert not torch.equal(begun[fits[0]]["stem.0.0.weight"], begun[fits[2]]["stem.0.0.weight"])
 
 
+def test_a_seed_that_comes_later_has_its_first_training_alone(data: Data, tmp_path: Path) -> None:
+    trained = tmp_path / "run" / "pretrained" / "0"
+    evaluate(tiny_recipe(pretrain=FIRST, seeds=[0]), data, tmp_path / "run")
+    shutil.rmtree(trained)  # as of a run whose folds alone were kept
+    for seeds in ([0, 3], [0, 3, 5]):
+        evaluate(tiny_recipe(pretrain=FIRST, seeds=seeds), data, tmp_path / "run")
+        assert [fit["seed"] for fit in read_json(trained, "metrics.json")["fits"]] == seeds[1:]
+
+
 def test_members_of_an_ensemble_share_one_where_their_seeds_meet() -> None:
     members = [{"model": TINY, "augment": {"speeds": [1.0]}, "pretrain": FIRST}]
     recipe = parse_recipe(
         {"name": "one", "corpora": ["ravdess"], "labels": "ravdess", "seeds": [0, 1]}
         | {"model": {"name": "ensemble", "members": members, "seeds": [0, 1000]}}
     )
-    assert fit_seeds(recipe) == (0, 1000, 2000)
+    assert fit_seeds(recipe, recipe.seeds) == (0, 1000, 2000)
 
 
 # What is said of it

@@ -25,6 +25,7 @@ from serkit.lab.preparation import SplitBy, check_recipe, prepare, resolve_recip
 from serkit.lab.pretraining import first_recipe
 from serkit.lab.protocols import make_split
 from serkit.lab.recipe import Recipe
+from serkit.lab.recipe_files import load_recipe
 from serkit.lab.runs import (
     ALL_SPEAKERS,
     TESTED,
@@ -145,7 +146,7 @@ def _run(recipe: Recipe, data: Data, out: Path, watch: Watch, *, jobs: int, spli
     processes_used = processes_for(run.recipe, run.manifest, run.split, jobs)
     if processes_used > 1:
         check_one_process()
-    _train_first(run, data, jobs)
+    _train_first(run, data, jobs, [seed for _, seed in todo])
     if processes_used > 1:
         again = partial(prepare, recipe, data, run.folder, Watch(), split_by=split_by, claims=False)
         fitted = fit_side_by_side(run, again, todo, processes_used)
@@ -164,11 +165,13 @@ def _run(recipe: Recipe, data: Data, out: Path, watch: Watch, *, jobs: int, spli
     return metrics
 
 
-def _train_first(run: Experiment, data: Data, jobs: int) -> None:
-    """Do what is left of the first trainings that a run's fits begin with."""
+def _train_first(run: Experiment, data: Data, jobs: int, seeds: Sequence[int]) -> None:
+    """Do what is left of the first trainings that the fits of these seeds begin with."""
     for member in run.members:
         if member.first:
-            recipe = first_recipe(member.recipe, fit_seeds(run.recipe))
+            path = member.first / "recipe.yaml"
+            begun = load_recipe(path).seeds if path.is_file() else ()
+            recipe = first_recipe(member.recipe, tuple(dict.fromkeys((*begun, *fit_seeds(run.recipe, seeds)))))
             run.watch.note(f"first training of {recipe.model.name}, on {', '.join(recipe.corpora)}")
             _run(recipe, data, member.first, run.watch, jobs=jobs, split_by=_whole_split)
 

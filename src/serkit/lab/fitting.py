@@ -130,12 +130,11 @@ def ensemble_config(recipe: Recipe) -> EnsembleConfig:
     return config
 
 
-def fit_seeds(recipe: Recipe) -> tuple[int, ...]:
-    """Return the seeds of a recipe's fits: an ensemble's are its members' plus a thousand times the run's."""
-    if recipe.model.name != ENSEMBLE:
-        return recipe.seeds
-    own = ensemble_config(recipe).seeds
-    return tuple(dict.fromkeys(_member_seed(seed, of_member) for seed in recipe.seeds for of_member in own))
+def fit_seeds(recipe: Recipe, seeds: Sequence[int]) -> tuple[int, ...]:
+    """Return the seeds of a run's fits: an ensemble's are its members' plus a thousand times the run's, ``seeds``."""
+    if recipe.model.name == ENSEMBLE:
+        seeds = [_member_seed(seed, own) for seed in seeds for own in ensemble_config(recipe).seeds]
+    return tuple(dict.fromkeys(seeds))
 
 
 def _member_seed(seed: int, own: int) -> int:
