@@ -12,17 +12,18 @@ from serkit.lab.runs import Fit, Row, write_metrics, write_predictions
 
 
 def write_run(
-    folder: Path, *, speakers: int = 7, corpora: tuple[str, ...] = ("toy",), wrong: int = 5, **changes: Any
-) -> Path:
+    folder: Path, *, speakers: int = 7, corpora: tuple[str, ...] = ("toy",), wrong: int = 5,
+    seeds: tuple[int, ...] = (0, 1), **changes: Any,
+) -> Path:  # fmt: skip
     """Write a run in which each ``wrong``-th answer is fear; its probabilities have more decimals than are stored."""
     rows = []
-    for i, (corpus, speaker, true, seed) in enumerate(product(corpora, range(speakers), ("anger", "fear"), (0, 1))):
+    for i, (corpus, speaker, true, seed) in enumerate(product(corpora, range(speakers), ("anger", "fear"), seeds)):
         for take in range(4):
             predicted = "fear" if (i + take) % wrong == 0 else true
             probabilities = tuple(0.712345678 if name == predicted else 0.143827161 for name in CLASSES)
             name = f"{corpus}/{speaker}-{true}-{take}"
             rows.append(Row(name, corpus, f"{corpus}/{speaker}", speaker, seed, true, predicted, probabilities))
-    fits = [Fit(fold, seed, 1, 2, 61.26, 1.0, 3.0) for fold in range(speakers) for seed in (0, 1)]
+    fits = [Fit(fold, seed, 1, 2, 61.26, 1.0, 3.0) for fold in range(speakers) for seed in seeds]
     write_predictions(folder, rows, CLASSES)
     write_metrics(folder, rows, CLASSES, fits, facts(corpora=list(corpora), **changes))
     write_recipe(folder, train={"lr": 1e-3 if corpora == ("other",) else 2e-3})

@@ -30,6 +30,10 @@ class Board:
         """Whether a run is the one that validation chose among those of its group."""
         return entry.folder in self.headlines
 
+    def of_several_seeds(self) -> list[Entry]:
+        """Return the runs whose seeds can answer together."""
+        return [entry for entry in self.entries if "together" in entry.row]
+
     def groups(self) -> list[list[Entry]]:
         """Return the runs of each group, see :func:`serkit.lab.leaderboard_rows.group_of`."""
         found: dict[tuple[str, ...], list[Entry]] = {}

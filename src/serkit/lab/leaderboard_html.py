@@ -44,6 +44,7 @@ def as_html(board: Board, unmeasured: Sequence[tuple[str, str]] = ()) -> str:
     parts = [
         ("Runs", _groups(board)),
         ("Differences on the same clips", _families(board)),
+        (words.TOGETHER_TITLE, _together(board.of_several_seeds())),
         ("What the leak is worth", _leaks(board.leaks)),
         ("What validation on the same speakers promises", _promises(board.promises)),
         ("Not measured", _unmeasured(unmeasured)),
@@ -190,6 +191,14 @@ def _gap_bar(low: float, value: float, high: float, label: str) -> Html:
         f'<path class="span" d="M{left:.1f} 12H{right:.1f}"/>'
         f'<circle class="dot" cx="{middle:.1f}" cy="12" r="4.5"/></svg>'
     )
+
+
+def _together(entries: Sequence[Entry]) -> Html:
+    if not entries:
+        return Html("")
+    rows = [(words.name_of(entry.row), *words.together_of(entry.row, "*")) for entry in entries]
+    note = _note([entry.row["together"]["interval_over"] for entry in entries])
+    return join(tag("p", words.TOGETHER), table(words.TOGETHER_HEAD, rows, texts=(0, 1)), note)
 
 
 def _leaks(leaks: Sequence[Leak]) -> Html:

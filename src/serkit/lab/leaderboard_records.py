@@ -14,6 +14,7 @@ _NUMBERS = (
     "uar", "uar_low", "uar_high", "interval_over", "wa", "macro_f1", "ece", "validation_uar",
     "uar_deviation_over_seeds", "uar_fold_mean", "uar_fold_deviation",
 )  # fmt: skip
+_TOGETHER = ("uar", "uar_low", "uar_high", "validation_uar")
 _DIFFERENCE = ("reference", "difference", "low", "high", "p", "p_holm", "comparisons", "over")
 
 
@@ -79,12 +80,18 @@ def _csv_rows(board: Board) -> list[dict[str, Any]]:
                 "is_validation_pooled": int(row["is_validation_pooled"]),
             }
             | {name: "" if row[name] is None else row[name] for name in _NUMBERS}
+            | _together(row)
             | {_column(name): found.get(name, "") for name in _DIFFERENCE}
         )
     emotions = sorted({emotion for entry in board.entries for emotion in entry.row["recall"]})
     for entry, cells in zip(board.entries, rows, strict=True):
         cells |= {f"recall_{emotion}": entry.row["recall"].get(emotion, "") for emotion in emotions}
     return rows
+
+
+def _together(row: dict[str, Any]) -> dict[str, Any]:
+    found = row.get("together", {})
+    return {f"together_{name}": "" if found.get(name) is None else found[name] for name in _TOGETHER}
 
 
 def _column(name: str) -> str:

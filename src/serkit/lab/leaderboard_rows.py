@@ -18,12 +18,14 @@ from serkit.lab.runs import (
     TESTED,
     UNSEEN_CORPUS,
     VALIDATED,
+    Fit,
     Row,
     measure,
     measure_validation,
     read_fits,
     read_json,
     read_predictions,
+    seeds_together,
     whole_seeds,
 )
 
@@ -116,8 +118,20 @@ def read_entry(run: str | os.PathLike[str]) -> Entry:
     fits = read_fits(folder)
     if validated:
         row |= measure_validation(validated, classes, fits)
+    if len(row["seeds"]) > 1:
+        row["together"] = _together(rows, validated, classes, fits)
     row |= {"fitted": what_is_fitted(folder)} | _shortened(folder)
     return Entry(folder.resolve(), row, _answers(rows, classes))
+
+
+def _together(
+    rows: Sequence[Row], validated: Sequence[Row], classes: tuple[str, ...], fits: Sequence[Fit]
+) -> dict[str, Any]:
+    """Return the numbers of an ensemble of a run's seeds; no validation UAR where not each has left its answers."""
+    tested, seen = (seeds_together(some, classes) for some in (rows, validated))
+    found = measure_validation(seen, classes, [fit for fit in fits if fit.seed == tested[0].seed])
+    is_known = found["is_validation_pooled"] and whole_seeds(validated).keys() == whole_seeds(rows).keys()
+    return measure(tested, classes) | {"validation_uar": found["validation_uar"] if is_known else None}
 
 
 def what_is_fitted(folder: Path) -> str:

@@ -80,10 +80,19 @@ def _comparisons(board: Board) -> list[tuple[str, str]]:
     differences = "\n\n".join([*texts, *([alone] if alone else [])])
     sections = [
         ("Differences on the same clips", differences),
+        (words.TOGETHER_TITLE, _together(board.of_several_seeds())),
         ("What the leak is worth", _leaks(board.leaks) if board.leaks else ""),
         ("What validation on the same speakers promises", _promises(board.promises) if board.promises else ""),
     ]
     return [(title, text) for title, text in sections if text]
+
+
+def _together(entries: Sequence[Entry]) -> str:
+    if not entries:
+        return ""
+    lines = [(words.name_of(entry.row), *words.together_of(entry.row, _STAR)) for entry in entries]
+    note = _footnote(entry.row["together"]["interval_over"] for entry in entries)
+    return "\n".join([f"{words.TOGETHER}\n", _table(words.TOGETHER_HEAD, lines), *note])
 
 
 def _family(family: Family) -> str:

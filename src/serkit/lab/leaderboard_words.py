@@ -26,6 +26,15 @@ PROMISE = (
     "The same model, settings and test speakers, validated on new speakers and on speakers that are trained on. What "
     "validation promises is its UAR minus the test's."
 )
+TOGETHER = (
+    "Of runs with several seeds: the mean over seeds, which says what one fit is worth, and what an ensemble of the "
+    "seeds answers, the mean of their probabilities. Its validation UAR chooses it or not, as it does any recipe."
+)
+TOGETHER_TITLE = "What the seeds of a run answer together"
+TOGETHER_HEAD = (
+    "run", "protocol", "seeds", "UAR, mean over seeds", "UAR together [95 %]", "validation UAR",
+    "validation UAR together",
+)  # fmt: skip
 NOT_MEASURED = "Recipes that come with serkit and could not be run for these tables."
 _VALIDATED = {
     "sentences": "validated on held-out sentences of training speakers",
@@ -98,6 +107,16 @@ def number(value: float | None) -> str:
 def validation_of(row: dict[str, Any]) -> str:
     """Return the validation UAR, marked where it is the mean over folds."""
     return number(row["validation_uar"]) + ("" if row["is_validation_pooled"] or row["validation_uar"] is None else "~")
+
+
+def together_of(row: dict[str, Any], star: str) -> tuple[str, ...]:
+    """Return a line of ``TOGETHER_HEAD`` from the protocol on."""
+    both, seen = row["together"], row["together"]["validation_uar"]
+    shared = "" if row["is_speaker_independent"] else " (shares speakers)"
+    return (
+        protocol_of(row) + shared, str(len(row["seeds"])), number(row["uar"]), uar_of(both, star), validation_of(row),
+        number(seen),
+    )  # fmt: skip
 
 
 def corpora_of(row: dict[str, Any]) -> str:

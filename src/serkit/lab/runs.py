@@ -17,7 +17,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,19 @@ def whole_seeds(rows: Sequence[Row]) -> dict[int, list[Row]]:
     tested = {seed: [(row.utterance, row.fold) for row in some] for seed, some in by_seed.items()}
     longest = max(tested.values(), key=len, default=[])
     return {seed: some for seed, some in by_seed.items() if tested[seed] == longest}
+
+
+def seeds_together(rows: Sequence[Row], classes: Sequence[str]) -> list[Row]:
+    """Return the mean of what a run's seeds answer, as an ensemble of them would: rows of the first seed alone.
+
+    The seeds are those of :func:`whole_seeds`.
+    """
+    found = []
+    for same in zip(*whole_seeds(rows).values(), strict=True):
+        mean = np.mean([row.probabilities for row in same], axis=0)
+        answer = classes[int(mean.argmax())]
+        found.append(replace(same[0], predicted=answer, probabilities=tuple(mean.tolist())))
+    return found
 
 
 def fit_folder(fold: int, seed: int) -> str:
