@@ -22,7 +22,7 @@ from serkit.lab.jobs import processes_for
 from serkit.lab.preparation import resolve_recipe
 from serkit.lab.protocols import make_split
 from serkit.lab.recipe import Protocol, Recipe, parse_recipe
-from serkit.lab.runs import VALIDATED, Fit, read_json, read_predictions
+from serkit.lab.runs import VALIDATED, Fit, read_json, read_predictions, seeds_together
 from serkit.lab.validation import rotate_validation
 from serkit.manifest import Manifest
 from serkit.runtime.recognizer import Recognizer
@@ -351,3 +351,17 @@ def test_what_has_no_graph_is_evaluated_but_never_trained_for_a_file(emodb_dir: 
     with pytest.raises(ExportError, match=r"^openSMILE is a program and has no graph"):
         train(recipe, {"emodb": emodb_dir}, tmp_path / "trained")
     assert not (tmp_path / "trained").exists()
+
+
+def test_an_ensemble_over_seeds_answers_as_the_seeds_of_its_members_recipe_do_together(
+    emodb_dir: Path, tmp_path: Path
+) -> None:
+    over_seeds = ensemble(NETWORK, rule="mean", seeds=[0, 1])
+    (member,) = member_recipes(over_seeds)
+    for recipe in (over_seeds, member.model_copy(update={"name": "alone", "seeds": (0, 1)})):
+        evaluate(recipe, {"emodb": emodb_dir}, tmp_path / recipe.name)
+    together = seeds_together(*read_predictions(tmp_path / "alone"))
+    answered, _ = read_predictions(tmp_path / over_seeds.name)
+    assert [(row.utterance, row.predicted) for row in together] == [
+        (row.utterance, row.predicted) for row in sorted(answered, key=lambda row: (row.utterance, row.fold))
+    ]
