@@ -73,7 +73,7 @@ def test_without_each_seeds_validation_answers_there_is_no_validation_together(
     found = run_of(tmp_path / "run", predictions(seeds=SEEDS), predictions(seeds=left))
     assert found.row["together"]["validation_uar"] is None
     page = as_page(compare([found]))
-    (line,) = (line for line in page.split("## What the seeds")[1].splitlines() if line.startswith("| run | leave"))
+    (line,) = (line for line in page.split("## What the seeds")[1].splitlines() if line.startswith("| run | 3 "))
     assert line.endswith("|  |"), line
 
 
@@ -85,8 +85,8 @@ def test_every_format_says_what_seeds_answer_together(run: Entry, tmp_path: Path
     section = as_page(board).split("## What the seeds of a run answer together")[1].split("\n## ")[0]
     alone, promised = f"{run.row['uar']:.1f}", f"{both['validation_uar']:.1f}"
     seen = f"{run.row['validation_uar']:.1f}"
-    assert f"| run | leave one speaker out | 3 | {alone} | {shown} | {seen} | {promised} |" in section
-    assert "| leaky | random (shares speakers) |" in section
+    assert f"| run | 3 | {alone} | {shown} | {seen} | {promised} |" in section
+    assert "| leaky (shares speakers) | 3 |" in section
     assert all(f">{text}</td>" in as_html(board) for text in (alone, shown, promised))
     cells = next(csv.DictReader(io.StringIO(as_csv(board))))
     assert float(cells["together_uar"]) == both["uar"]

@@ -196,9 +196,9 @@ def _gap_bar(low: float, value: float, high: float, label: str) -> Html:
 def _together(entries: Sequence[Entry]) -> Html:
     if not entries:
         return Html("")
-    rows = [(words.name_of(entry.row), *words.together_of(entry.row, "*")) for entry in entries]
+    rows = [words.together_of(entry.row, "*") for entry in entries]
     note = _note([entry.row["together"]["interval_over"] for entry in entries])
-    return join(tag("p", words.TOGETHER), table(words.TOGETHER_HEAD, rows, texts=(0, 1)), note)
+    return join(tag("p", words.TOGETHER), table(words.TOGETHER_HEAD, rows), note)
 
 
 def _leaks(leaks: Sequence[Leak]) -> Html:

@@ -90,7 +90,7 @@ def _comparisons(board: Board) -> list[tuple[str, str]]:
 def _together(entries: Sequence[Entry]) -> str:
     if not entries:
         return ""
-    lines = [(words.name_of(entry.row), *words.together_of(entry.row, _STAR)) for entry in entries]
+    lines = [words.together_of(entry.row, _STAR) for entry in entries]
     note = _footnote(entry.row["together"]["interval_over"] for entry in entries)
     return "\n".join([f"{words.TOGETHER}\n", _table(words.TOGETHER_HEAD, lines), *note])
 

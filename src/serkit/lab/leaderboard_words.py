@@ -32,8 +32,7 @@ TOGETHER = (
 )
 TOGETHER_TITLE = "What the seeds of a run answer together"
 TOGETHER_HEAD = (
-    "run", "protocol", "seeds", "UAR, mean over seeds", "UAR together [95 %]", "validation UAR",
-    "validation UAR together",
+    "run", "seeds", "UAR, mean over seeds", "UAR together [95 %]", "validation UAR", "validation UAR together",
 )  # fmt: skip
 NOT_MEASURED = "Recipes that come with serkit and could not be run for these tables."
 _VALIDATED = {
@@ -110,13 +109,10 @@ def validation_of(row: dict[str, Any]) -> str:
 
 
 def together_of(row: dict[str, Any], star: str) -> tuple[str, ...]:
-    """Return a line of ``TOGETHER_HEAD`` from the protocol on."""
-    both, seen = row["together"], row["together"]["validation_uar"]
-    shared = "" if row["is_speaker_independent"] else " (shares speakers)"
-    return (
-        protocol_of(row) + shared, str(len(row["seeds"])), number(row["uar"]), uar_of(both, star), validation_of(row),
-        number(seen),
-    )  # fmt: skip
+    """Return a line of ``TOGETHER_HEAD``."""
+    both, shared = row["together"], "" if row["is_speaker_independent"] else " (shares speakers)"
+    uars = number(row["uar"]), uar_of(both, star), validation_of(row), number(both["validation_uar"])
+    return name_of(row) + shared, str(len(row["seeds"])), *uars
 
 
 def corpora_of(row: dict[str, Any]) -> str:
