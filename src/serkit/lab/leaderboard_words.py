@@ -31,9 +31,7 @@ TOGETHER = (
     "seeds answers, the mean of their probabilities. Its validation UAR chooses it or not, as it does any recipe."
 )
 TOGETHER_TITLE = "What the seeds of a run answer together"
-TOGETHER_HEAD = (
-    "run", "seeds", "UAR, mean over seeds", "UAR together [95 %]", "validation UAR", "validation UAR together",
-)  # fmt: skip
+TOGETHER_HEAD = ("run", "seeds", "UAR, mean", "UAR together [95 %]", "validation UAR, mean", "together")
 NOT_MEASURED = "Recipes that come with serkit and could not be run for these tables."
 _VALIDATED = {
     "sentences": "validated on held-out sentences of training speakers",
