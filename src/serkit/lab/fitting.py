@@ -131,7 +131,7 @@ def ensemble_config(recipe: Recipe) -> EnsembleConfig:
 
 
 def fit_seeds(recipe: Recipe, seeds: Sequence[int]) -> tuple[int, ...]:
-    """Return the seeds of a run's fits: an ensemble's are its members' plus a thousand times the run's, ``seeds``."""
+    """Return the seeds of fits for a run's seeds: an ensemble's are its members' plus a thousand times each."""
     if recipe.model.name == ENSEMBLE:
         seeds = [_member_seed(seed, own) for seed in seeds for own in ensemble_config(recipe).seeds]
     return tuple(dict.fromkeys(seeds))
