@@ -77,7 +77,8 @@ def _introduction(board: Board) -> str:
 
 def _groups(board: Board) -> Html:
     tables = [_group(board, members) for members in board.groups()]
-    return join(_key(), *tables, _note([entry.row["interval_over"] for entry in board.entries]))
+    rows = [entry.row for entry in board.entries]
+    return join(_key(), *tables, _note([row["interval_over"] for row in rows]), _epoch_note(rows))
 
 
 def _group(board: Board, members: Sequence[Entry]) -> Html:
@@ -198,7 +199,8 @@ def _together(entries: Sequence[Entry]) -> Html:
         return Html("")
     rows = [words.together_of(entry.row, "*") for entry in entries]
     note = _note([entry.row["together"]["interval_over"] for entry in entries])
-    return join(tag("p", words.TOGETHER), table(words.TOGETHER_HEAD, rows), note)
+    chosen = _epoch_note([entry.row for entry in entries])
+    return join(tag("p", words.TOGETHER), table(words.TOGETHER_HEAD, rows), note, chosen)
 
 
 def _leaks(leaks: Sequence[Leak]) -> Html:
@@ -230,7 +232,8 @@ def _promises(pairs: Sequence[tuple[Entry, Entry]]) -> Html:
         for pair in pairs
         for entry, speakers in zip(pair, ("new speakers", "speakers trained on"), strict=True)
     ]  # fmt: skip
-    return join(tag("p", words.PROMISE), table(head, rows, texts=(0, 1)))
+    note = _epoch_note([entry.row for pair in pairs for entry in pair])
+    return join(tag("p", words.PROMISE), table(head, rows, texts=(0, 1)), note)
 
 
 def _unmeasured(rows: Sequence[tuple[str, str]]) -> Html:
@@ -242,6 +245,10 @@ def _unmeasured(rows: Sequence[tuple[str, str]]) -> Html:
 def _note(kinds: Sequence[str]) -> Html:
     is_starred = any(kind != "speakers" for kind in kinds)
     return tag("p", f"* {words.STAR}", class_="note") if is_starred else Html("")
+
+
+def _epoch_note(rows: Sequence[dict[str, Any]]) -> Html:
+    return join(*(tag("p", note, class_="note") for note in words.epoch_notes(rows)))
 
 
 def _anchor(title: str) -> str:

@@ -78,6 +78,7 @@ def _csv_rows(board: Board) -> list[dict[str, Any]]:
                 "utterances": row["utterances"],
                 "seeds": len(row["seeds"]),
                 "is_validation_pooled": int(row["is_validation_pooled"]),
+                "is_epoch_chosen": int(row["is_epoch_chosen"]),
             }
             | {name: "" if row[name] is None else row[name] for name in _NUMBERS}
             | _together(row)

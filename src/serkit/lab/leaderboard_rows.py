@@ -20,6 +20,7 @@ from serkit.lab.runs import (
     VALIDATED,
     Fit,
     Row,
+    is_epoch_chosen,
     measure,
     measure_validation,
     read_fits,
@@ -111,11 +112,11 @@ def read_entry(run: str | os.PathLike[str]) -> Entry:
     if missing:
         raise RunError(f"{str(run)!r} has a metrics.json without {', '.join(missing)}.")
     row = {name: stored[name] for name in (*_FACTS, *_SIDES, _PRETRAINING) if name in stored} | measure(rows, classes)
-    row["is_validation_pooled"] = False
     validated, of_validation = read_predictions(folder, VALIDATED)
     if validated and of_validation != classes:
         raise RunError(f"{str(folder / VALIDATED)!r} is damaged (its classes are not those of {TESTED}).")
     fits = read_fits(folder)
+    row |= {"is_validation_pooled": False, "is_epoch_chosen": is_epoch_chosen(fits)}
     if validated:
         row |= measure_validation(validated, classes, fits)
     if len(row["seeds"]) > 1:

@@ -32,7 +32,8 @@ def as_markdown(rows: Sequence[dict[str, Any]], headlines: Sequence[bool] = ()) 
     """
     bold = headlines or [False] * len(rows)
     lines = [_cells(row, is_bold=is_bold) for row, is_bold in zip(rows, bold, strict=True)]
-    return "\n".join([_table(_HEAD, lines), *_footnote(row["interval_over"] for row in rows)])
+    notes = [*_footnote(row["interval_over"] for row in rows), *_epoch_notes(rows)]
+    return "\n".join([_table(_HEAD, lines), *notes])
 
 
 def as_sections(board: Board) -> str:
@@ -91,8 +92,9 @@ def _together(entries: Sequence[Entry]) -> str:
     if not entries:
         return ""
     lines = [words.together_of(entry.row, _STAR) for entry in entries]
-    note = _footnote(entry.row["together"]["interval_over"] for entry in entries)
-    return "\n".join([f"{words.TOGETHER}\n", _table(words.TOGETHER_HEAD, lines), *note])
+    notes = _footnote(entry.row["together"]["interval_over"] for entry in entries)
+    notes += _epoch_notes(entry.row for entry in entries)
+    return "\n".join([f"{words.TOGETHER}\n", _table(words.TOGETHER_HEAD, lines), *notes])
 
 
 def _family(family: Family) -> str:
@@ -132,7 +134,8 @@ def _promises(pairs: Sequence[tuple[Entry, Entry]]) -> str:
         for entry, speakers in zip(pair, ("new speakers", "speakers trained on"), strict=True):
             uars = words.validation_of(entry.row), words.number(entry.row["uar"])
             lines.append((words.name_of(entry.row), speakers, *uars, words.promise_gap(entry)))
-    return f"{words.PROMISE}\n\n{_table(head, lines)}"
+    notes = _epoch_notes(entry.row for pair in pairs for entry in pair)
+    return "\n".join([f"{words.PROMISE}\n", _table(head, lines), *notes])
 
 
 def _calibration(board: Board) -> list[tuple[str, str]]:
@@ -161,6 +164,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _footnote(kinds: Iterable[str]) -> list[str]:
     """Explain the stars, where there is one."""
     return [] if all(kind == "speakers" for kind in kinds) else ["", f"{_STAR} {words.STAR}"]
+
+
+def _epoch_notes(rows: Iterable[dict[str, Any]]) -> list[str]:
+    return [line for note in words.epoch_notes(rows) for line in ("", note)]
 
 
 def _cells(row: dict[str, Any], *, is_bold: bool) -> list[str]:

@@ -9,6 +9,8 @@ from serkit.lab.leaderboard_rows import Entry, across
 from serkit.lab.significance import Difference
 
 STAR = "resampled over utterances within speakers: it tells nothing about new speakers."
+CHOSEN = "^"
+EPOCH = "the epoch was chosen by this number, in some fit at least, so that it is too high."
 HEADLINE = (
     "Runs of one group (corpora, label set, protocol) stand together, by validation UAR. A bold run is its group's "
     "headline: the highest validation UAR among complete, speaker-independent runs on the same clips, where there are "
@@ -102,15 +104,28 @@ def number(value: float | None) -> str:
 
 
 def validation_of(row: dict[str, Any]) -> str:
-    """Return the validation UAR, marked where it is the mean over folds."""
-    return number(row["validation_uar"]) + ("" if row["is_validation_pooled"] or row["validation_uar"] is None else "~")
+    """Return the validation UAR, marked where it is the mean over folds, and where it has chosen the epoch."""
+    return _marked(row["validation_uar"], ("" if row["is_validation_pooled"] else "~") + _chosen_mark(row))
+
+
+def epoch_notes(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """Return what the mark of a chosen epoch means, where one of these rows has it."""
+    return [f"{CHOSEN} {EPOCH}"] if any(row["validation_uar"] is not None and _chosen_mark(row) for row in rows) else []
+
+
+def _marked(uar: float | None, marks: str) -> str:
+    return number(uar) + ("" if uar is None else marks)
+
+
+def _chosen_mark(row: dict[str, Any]) -> str:
+    return CHOSEN if row["is_epoch_chosen"] else ""
 
 
 def together_of(row: dict[str, Any], star: str) -> tuple[str, ...]:
     """Return a line of ``TOGETHER_HEAD``."""
     both, shared = row["together"], "" if row["is_speaker_independent"] else " (shares speakers)"
-    uars = number(row["uar"]), uar_of(both, star), validation_of(row), number(both["validation_uar"])
-    return name_of(row) + shared, str(len(row["seeds"])), *uars
+    seen = validation_of(row), _marked(both["validation_uar"], _chosen_mark(row))
+    return name_of(row) + shared, str(len(row["seeds"])), number(row["uar"]), uar_of(both, star), *seen
 
 
 def corpora_of(row: dict[str, Any]) -> str:

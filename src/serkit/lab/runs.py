@@ -198,6 +198,17 @@ def write_json(folder: Path, name: str, content: object) -> None:
     write_whole(folder / name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
+def epochs_of(fits: Sequence[Fit]) -> list[tuple[int, int]]:
+    """Return the kept epoch of each fit, or of each member of an ensemble, and how many it had."""
+    parts = [part for fit in fits for part in (fit.members or (asdict(fit),))]
+    return [(part.get("kept") or 0, part.get("epochs") or 0) for part in parts]
+
+
+def is_epoch_chosen(fits: Sequence[Fit]) -> bool:
+    """Whether some fit kept another epoch than its last: the one that did best on what it is validated on."""
+    return any(kept < epochs - 1 for kept, epochs in epochs_of(fits))
+
+
 def write_metrics(
     folder: Path,
     rows: Sequence[Row],
@@ -315,6 +326,7 @@ def measure_validation(validated: Sequence[Row], classes: Sequence[str], fits: S
     return {
         "validation_uar": round(float(np.mean(values)), 2) if values else None,
         "is_validation_pooled": is_pooled,
+        "is_epoch_chosen": is_epoch_chosen(fits),
     }
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 
 import numpy as np
 
@@ -29,7 +28,7 @@ from serkit.lab.report.scores import (
     per_group,
     transfer_of,
 )
-from serkit.lab.runs import Row
+from serkit.lab.runs import Row, epochs_of, is_epoch_chosen
 
 ERRORS = 10  # shown
 DRAWN = 20  # answers shown
@@ -45,12 +44,12 @@ def accuracies(run: Run) -> Html:
     train, validation = (_at_kept(histories, f"{side}_accuracy") for side in ("train", "validation"))
     seen = NOTHING if n["validation_uar"] is None else f"{n['validation_uar']:.1f}"
     of_train = "" if math.isnan(train) else f"{at}; of the epoch's own batches, as they were augmented"
-    chosen = ", which was chosen on it" if _is_chosen(run) else ""
+    chosen = ", which was chosen on it" if is_epoch_chosen(run.fits) else ""
     of_validation = f"{at}{chosen}"
     if n["is_validation_pooled"]:
         validation = _accuracy_of(run.validated)
         pooled = "pooled over folds" if len(run.divisions) > 1 else ""
-        kept = f"at the kept epoch{chosen}" if any(epochs > 1 for _, epochs in _epochs_of(run)) else ""
+        kept = f"at the kept epoch{chosen}" if any(epochs > 1 for _, epochs in epochs_of(run.fits)) else ""
         of_validation = ", ".join(filter(None, (pooled, kept)))
     elif math.isnan(validation):
         of_validation = "" if seen == NOTHING else "mean of the fits"
@@ -325,17 +324,6 @@ def _accuracy_of(rows: Sequence[Row]) -> float:
     for row in rows:
         by_seed.setdefault(row.seed, []).append(row.true == row.predicted)
     return float(np.mean([np.mean(right) for right in by_seed.values()]))
-
-
-def _epochs_of(run: Run) -> list[tuple[int, int]]:
-    """Return the kept epoch of each fit, or of each member of an ensemble, and how many it had."""
-    fits = [part for fit in run.fits for part in (fit.members or (asdict(fit),))]
-    return [(part.get("kept") or 0, part.get("epochs") or 0) for part in fits]
-
-
-def _is_chosen(run: Run) -> bool:
-    """Whether some fit kept another epoch than its last."""
-    return any(kept < epochs - 1 for kept, epochs in _epochs_of(run))
 
 
 def _or_not(share: float) -> str:
