@@ -15,7 +15,7 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 from sklearn.metrics import balanced_accuracy_score
-from toy import tiny_recipe
+from toy import tiny_recipe, tiny_settings
 
 from serkit.card import Card
 from serkit.corpora import read_corpora
@@ -125,7 +125,11 @@ def test_a_run_leaves_its_recipe_environment_folds_predictions_and_metrics(whole
     assert sorted(path.name for path in whole.iterdir() if path.is_file()) == sorted(FILES)
     assert fit_folders(whole) == ["fold_0/seed_0", "fold_0/seed_3", "fold_1/seed_0", "fold_1/seed_3"]
     for fit in fit_folders(whole):
-        assert sorted(path.name for path in (whole / fit).iterdir()) == ["history.csv", "weights.safetensors"]
+        assert sorted(path.name for path in (whole / fit).iterdir()) == [
+            "fit.json",
+            "history.csv",
+            "weights.safetensors",
+        ]
 
 
 def test_the_recipe_is_written_with_every_setting(whole: Path) -> None:
@@ -305,11 +309,30 @@ def test_a_cross_corpus_recipe_trains_a_model_on_its_training_corpora_alone(corp
     assert all(u.startswith("ravdess/") for part in ("train", "validation") for u in fold[part]["utterances"])
 
 
-def test_fits_without_their_predictions_are_fitted_again(whole: Path, data: Data, tmp_path: Path) -> None:
-    run = tmp_path / "run"
+@pytest.mark.parametrize("changes", [{}, {"model": "logistic", "features": "statistics", "augment": {}, "train": {}}])
+def test_a_fit_without_its_predictions_is_asked_again_and_not_fitted(
+    changes: dict[str, Any], data: Data, tmp_path: Path
+) -> None:
+    """As where only the process that was to write them was killed."""
+    recipe = parse_recipe(tiny_settings() | changes)
+    before = evaluate(recipe, data, tmp_path)
+    answers = {name: (tmp_path / name).read_bytes() for name in ("predictions.csv", "validation.csv")}
+    for name in answers:
+        (tmp_path / name).unlink()
+    watch = Notes()
+    after = evaluate(recipe, data, tmp_path, watch=watch)
+    assert watch.fits == []
+    assert after == before, "the seconds too"
+    assert answers == {name: (tmp_path / name).read_bytes() for name in answers}
+
+
+def test_a_fit_without_its_predictions_and_weights_is_fitted_again(whole: Path, data: Data, tmp_path: Path) -> None:
+    run, watch = tmp_path / "run", Notes()
     shutil.copytree(whole, run)
     (run / "predictions.csv").unlink()
-    evaluate(TWO_SEEDS, data, run)
+    (run / "fold_1" / "seed_0" / "weights.safetensors").unlink()
+    evaluate(TWO_SEEDS, data, run, watch=watch)
+    assert watch.fits == ["fold 1 seed 0"]
     assert same_run(run, whole)
 
 

@@ -1,7 +1,8 @@
 """Run a recipe through its protocol, or fit its final model; both leave a run folder.
 
 A run that was interrupted goes on: folds whose predictions are in ``predictions.csv`` are not computed
-again, and the fold that it was in resumes from its last epoch. Seeds may be added to a run later.
+again, one that is fitted is only asked, and the fold that it was in resumes from its last epoch. Seeds may
+be added to a run later.
 """
 
 import os

@@ -197,7 +197,7 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, Answers]:
     if run.recipe.model.name != ENSEMBLE:
         settings = _searched(run, fold, seed, folder)
         member = replace(run.members[0], recipe=with_settings(run.members[0].recipe, settings))
-        found, body = _fit_member(run, member, fold, seed, folder)
+        found, body = _fit_or_load(run, member, fold, seed, folder)
         test, validation = (
             _probabilities(run, body, member, names, found.temperature) for names in (fold.test, fold.validation)
         )
@@ -207,7 +207,7 @@ def fit_fold(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, Answers]:
     fits, tested, validated = [], [], []
     for job in jobs:
         member = run.members[job.member]
-        found, body = _fit_or_load(run, member, job, folder / job.folder)
+        found, body = _fit_or_load(run, member, job.fold, job.seed, folder / job.folder)
         fits.append(found)
         tested.append(_probabilities(run, body, member, fold.test, found.temperature))
         validated.append(_probabilities(run, body, member, job.fold.validation, found.temperature))
@@ -236,7 +236,8 @@ def fit_part(run: Experiment, fold: Fold, seed: int, number: int) -> Fit:
     """Fit one member of a fold's ensemble and leave it in its folder, where :func:`fit_fold` finds it."""
     job = parts_of_fit(run, fold, seed)[number]
     _check_members(run, [job], run.members[0].store.digests)
-    return _fit_or_load(run, run.members[job.member], job, run.folder / fit_folder(fold.fold, seed) / job.folder)[0]
+    folder = run.folder / fit_folder(fold.fold, seed) / job.folder
+    return _fit_or_load(run, run.members[job.member], job.fold, job.seed, folder)[0]
 
 
 def note_of_part(run: Experiment, fold: Fold, seed: int, *, job: Job, of: int, found: Fit) -> str:
@@ -287,15 +288,16 @@ def member_weights(fits: list[Fit]) -> list[float]:
     return [1.0] * len(fits) if None in values else [float(value or 0.0) for value in values]
 
 
-def _fit_or_load(run: Experiment, member: Member, job: Job, folder: Path) -> tuple[Fit, Body]:
-    """Fit a member, or read it where an interrupted run has left it."""
+def _fit_or_load(run: Experiment, member: Member, fold: Fold, seed: int, folder: Path) -> tuple[Fit, Body]:
+    """Fit a model, or read it where an interrupted run has left it, fitted and with nothing answered yet."""
     done = folder / "fit.json"
     if done.is_file():
         body = member.build(len(run.labels.classes), is_for_weights=True)
-        body.load(folder)
-        body.to(processes.device())  # as one that has just been fitted
-        return Fit(**json.loads(done.read_text("utf-8"))), body
-    found, body = _fit_member(run, member, job.fold, job.seed, folder)
+        if (folder / body.file).is_file():
+            body.load(folder)
+            body.to(processes.device())  # as one that has just been fitted
+            return Fit(**json.loads(done.read_text("utf-8"))), body
+    found, body = _fit_member(run, member, fold, seed, folder)
     if processes.is_main():
         write_whole(done, json.dumps(asdict(found)))
     processes.wait()

@@ -4,7 +4,7 @@
     env.json          versions, threads, digests, what the label set dropped
     folds.json        utterance ids and speakers of each fold's parts
     pretrained/M/     where the recipe, or member M of its ensemble, has a first training: that one's run folder
-    fold_K/seed_S/    weights.safetensors or model.onnx, history.csv; of an ensemble a folder of these per member
+    fold_K/seed_S/    weights.safetensors or model.onnx, history.csv, fit.json; of an ensemble a folder of them each
     predictions.csv   one row per test utterance, fold and seed: every number comes from here
     validation.csv    the same for validation utterances, where there are any: recipes are chosen by these
     metrics.json      those numbers, in percent, and what each fit said of its validation
