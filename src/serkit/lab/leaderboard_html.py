@@ -11,9 +11,9 @@ from serkit.lab.report.markup import STYLE, Html, join, table, tag
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # a browser holds the page to loading nothing
 _STYLE = """
-svg.uar, svg.gap { display: block; width: 13rem; height: 1.4rem; }
+svg.uar, svg.gap { display: block; width: 12rem; height: 1.4rem; }
 .drawn { display: flex; gap: .25rem 1rem; align-items: center; justify-content: flex-end; }
-.drawn span { min-width: 11rem; }
+.drawn span { min-width: 10rem; }
 .axis { stroke: var(--muted); stroke-width: 1; opacity: .45; }
 .chance { stroke: var(--muted); stroke-width: 1.5; stroke-dasharray: 3 2; }
 .span { stroke: var(--first); stroke-width: 5; opacity: .45; } .dot { fill: var(--first); }
