@@ -10,7 +10,7 @@ from serkit.lab.significance import Difference
 
 STAR = "resampled over utterances within speakers: it tells nothing about new speakers."
 CHOSEN = "^"
-EPOCH = "the epoch was chosen by this number, in some fit at least, so that it is too high."
+EPOCH = "the epoch was chosen on the same validation answers, in some fit at least, so that it is too high."
 HEADLINE = (
     "Runs of one group (corpora, label set, protocol) stand together, by validation UAR. A bold run is its group's "
     "headline: the highest validation UAR among complete, speaker-independent runs on the same clips, where there are "
