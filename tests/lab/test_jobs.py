@@ -1,5 +1,6 @@
 """Processes that fit side by side: what is kept where one fails, and how many there are."""
 
+import multiprocessing
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -64,6 +65,21 @@ def test_an_error_that_cannot_be_read_elsewhere_takes_nothing_down(tmp_path: Pat
         follow(plan, tmp_path, 2, yielded, watch=watch)
     assert yielded == [0]
     assert watch.notes == ["fold 1 seed 0 failed (Odd: a b); what runs beside it ends first"]
+
+
+def test_processes_end_with_the_one_that_is_killed(tmp_path: Path) -> None:
+    """They would wait for their next fold for ever, with all the memory of an experiment."""
+    plan = {fold: [f"make begun{fold}", "wait go", f"make survived{fold}"] for fold in (0, 1)}
+    parent = multiprocessing.get_context("spawn").Process(target=follow, args=(plan, tmp_path, 2, []))
+    parent.start()
+    for fold in (0, 1):
+        wait_for(tmp_path / f"begun{fold}")
+    parent.kill()
+    parent.join()
+    time.sleep(1)
+    (tmp_path / "go").touch()
+    time.sleep(0.5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["begun0", "begun1", "go"]
 
 
 @pytest.mark.parametrize(("asked", "found"), [(1, 1), (3, 3), (8, 8), (20, 8)])

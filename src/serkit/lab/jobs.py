@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -159,8 +160,17 @@ def threads_each(jobs: int) -> int:
 
 
 def _start(prepare: Callable[[], Experiment], threads: int) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     _experiment[:] = [prepare()]
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that asks it for fits is killed, which cannot tell it; its checkpoints stay."""
+    parent = multiprocessing.parent_process()
+    assert parent
+    parent.join()
+    os._exit(1)
 
 
 def _fit(number: int, seed: int, part: int | None) -> Result:
