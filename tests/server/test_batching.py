@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,7 @@ class SlowSession:
 
     def run(self, names: list[str], feeds: dict[str, Any]) -> list[Any]:
         self.is_asked = True
-        self.may_go.wait(10)
+        self.may_go.wait(60)
         lengths = feeds["lengths"]
         self.batches.append(lengths.tolist())
         if 13 in lengths:
@@ -62,15 +62,20 @@ def ask(recognizer: BatchingRecognizer, length: int) -> Any:
     return recognizer.run(np.ones((1, length), np.float32), np.array([length], np.int64))
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
 def ask_all(recognizer: BatchingRecognizer, session: SlowSession, lengths: list[int]) -> list[Any]:
     """Ask for all while the first of them still runs."""
     with ThreadPoolExecutor(len(lengths)) as threads:
         first = threads.submit(ask, recognizer, lengths[0])
-        while recognizer._waiting:  # until the runner has it
-            pass
+        wait_until(lambda: session.is_asked)
         rest = [threads.submit(ask, recognizer, length) for length in lengths[1:]]
-        while len(recognizer._waiting) < len(rest):
-            pass
+        wait_until(lambda: len(recognizer._waiting) == len(rest))
         session.may_go.set()
         return [one.exception() or one.result()[0][0, 0] for one in (first, *rest)]
 
@@ -134,12 +139,10 @@ def test_a_fault_beside_the_model_ends_no_runner(slow: BatchingRecognizer, sessi
 def test_a_malformed_request_fails_alone(slow: BatchingRecognizer, session: SlowSession) -> None:
     with ThreadPoolExecutor(3) as threads:
         first = threads.submit(ask, slow, 14)
-        while slow._waiting or not session.is_asked:
-            time.sleep(0.001)
+        wait_until(lambda: session.is_asked)
         malformed = threads.submit(slow.run, np.ones(14, np.float32), np.array([14], np.int64))
         last = threads.submit(ask, slow, 14)
-        while len(slow._waiting) < 2:
-            time.sleep(0.001)
+        wait_until(lambda: len(slow._waiting) == 2)
         session.may_go.set()
         assert (first.result(5)[0], last.result(5)[0]) == (14, 14)
         with pytest.raises(InferenceError):
