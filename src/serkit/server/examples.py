@@ -6,11 +6,11 @@ PREDICTION: dict[str, Any] = {
     "file": "loud_fast_high.wav",
     "model": "default-3fold-crnn",
     "emotion": "anger",
-    "probabilities": {"anger": 0.707493, "fear": 0.168529, "disgust": 0.075002},
+    "probabilities": {"anger": 0.537187, "fear": 0.396219, "disgust": 0.02068},
     "duration": 2.0986,
 }
 PREDICTION_CSV = (
-    "file,emotion,duration,anger,disgust,fear,error\nloud_fast_high.wav,anger,2.0986,0.707493,0.075002,0.168529,\n"
+    "file,emotion,duration,anger,disgust,fear,error\nloud_fast_high.wav,anger,2.0986,0.537187,0.020680,0.396219,\n"
 )
 TIMELINE: dict[str, Any] = {
     "name": "talk.wav",
@@ -22,13 +22,13 @@ TIMELINE: dict[str, Any] = {
     "settings": {"window": 3.0, "hop": 1.0, "smooth": 0.0, "channels": "mix"},
     "speech": [{"start": 0.7, "end": 5.06, "channel": 0}],
     "segments": [
-        {"start": 0.7, "end": 2.32, "channel": 0, "emotion": "anger", "probabilities": {"anger": 0.73, "fear": 0.15}}
+        {"start": 0.7, "end": 5.06, "channel": 0, "emotion": "fear", "probabilities": {"fear": 0.65, "anger": 0.29}}
     ],
     "windows": [
-        {"start": 0.32, "end": 3.32, "channel": 0, "emotion": "anger", "probabilities": {"anger": 0.73, "fear": 0.15}}
+        {"start": 0.32, "end": 3.32, "channel": 0, "emotion": "fear", "probabilities": {"fear": 0.59, "anger": 0.32}}
     ],
 }
-TIMELINE_SRT = "1\n00:00:00,700 --> 00:00:02,320\nanger 73 %\n\n"
+TIMELINE_SRT = "1\n00:00:00,700 --> 00:00:05,060\nfear 65 %\n\n"
 PROBLEMS: dict[int, dict[str, Any]] = {
     400: {"code": "bad-form", "detail": "the form cannot be read: Missing boundary in multipart."},
     401: {"code": "no-valid-token", "detail": "this service wants a valid token."},
