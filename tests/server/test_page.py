@@ -30,8 +30,8 @@ Opener = Callable[..., "Page"]
 
 @pytest.fixture(scope="module")
 def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Silence, a loud voice, silence."""
-    voice = serkit.load_audio(EXAMPLES / "loud_fast_high.wav", target_rate=RATE)
+    """Silence, a voice of whose emotion the model is sure, silence."""
+    voice = serkit.load_audio(EXAMPLES / "medium_german.wav", target_rate=RATE)
     sound = np.concatenate([np.zeros(RATE), voice, voice, np.zeros(20 * RATE)])
     path = tmp_path_factory.mktemp("microphone") / "microphone.wav"
     soundfile.write(path, sound, RATE)
