@@ -248,7 +248,8 @@ def _note(kinds: Sequence[str]) -> Html:
 
 
 def _epoch_note(rows: Sequence[dict[str, Any]]) -> Html:
-    return join(*(tag("p", note, class_="note") for note in words.epoch_notes(rows)))
+    note = words.epoch_note(rows)
+    return tag("p", note, class_="note") if note else Html("")
 
 
 def _anchor(title: str) -> str:

@@ -20,7 +20,6 @@ from serkit.lab.runs import (
     VALIDATED,
     Fit,
     Row,
-    is_epoch_chosen,
     measure,
     measure_validation,
     read_fits,
@@ -32,7 +31,6 @@ from serkit.lab.runs import (
 
 _FACTS = (
     "name", "protocol", "is_speaker_independent", "validation", "labels", "corpora", "model", "complete",
-    "validation_uar",
 )  # fmt: skip
 _SIDES = ("train_corpora", "test_corpora")  # facts of a run across corpora alone
 _PRETRAINING = "pretraining"  # fact of a run whose fits begin with a first training
@@ -116,9 +114,7 @@ def read_entry(run: str | os.PathLike[str]) -> Entry:
     if validated and of_validation != classes:
         raise RunError(f"{str(folder / VALIDATED)!r} is damaged (its classes are not those of {TESTED}).")
     fits = read_fits(folder)
-    row |= {"is_validation_pooled": False, "is_epoch_chosen": is_epoch_chosen(fits)}
-    if validated:
-        row |= measure_validation(validated, classes, fits)
+    row |= measure_validation(validated, classes, fits)
     if len(row["seeds"]) > 1:
         row["together"] = _together(rows, validated, classes, fits)
     row |= {"fitted": what_is_fitted(folder)} | _shortened(folder)

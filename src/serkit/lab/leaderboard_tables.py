@@ -32,7 +32,7 @@ def as_markdown(rows: Sequence[dict[str, Any]], headlines: Sequence[bool] = ()) 
     """
     bold = headlines or [False] * len(rows)
     lines = [_cells(row, is_bold=is_bold) for row, is_bold in zip(rows, bold, strict=True)]
-    notes = [*_footnote(row["interval_over"] for row in rows), *_epoch_notes(rows)]
+    notes = [*_footnote(row["interval_over"] for row in rows), *_epoch_note(rows)]
     return "\n".join([_table(_HEAD, lines), *notes])
 
 
@@ -93,7 +93,7 @@ def _together(entries: Sequence[Entry]) -> str:
         return ""
     lines = [words.together_of(entry.row, _STAR) for entry in entries]
     notes = _footnote(entry.row["together"]["interval_over"] for entry in entries)
-    notes += _epoch_notes(entry.row for entry in entries)
+    notes += _epoch_note(entry.row for entry in entries)
     return "\n".join([f"{words.TOGETHER}\n", _table(words.TOGETHER_HEAD, lines), *notes])
 
 
@@ -134,7 +134,7 @@ def _promises(pairs: Sequence[tuple[Entry, Entry]]) -> str:
         for entry, speakers in zip(pair, ("new speakers", "speakers trained on"), strict=True):
             uars = words.validation_of(entry.row), words.number(entry.row["uar"])
             lines.append((words.name_of(entry.row), speakers, *uars, words.promise_gap(entry)))
-    notes = _epoch_notes(entry.row for pair in pairs for entry in pair)
+    notes = _epoch_note(entry.row for pair in pairs for entry in pair)
     return "\n".join([f"{words.PROMISE}\n", _table(head, lines), *notes])
 
 
@@ -166,8 +166,10 @@ def _footnote(kinds: Iterable[str]) -> list[str]:
     return [] if all(kind == "speakers" for kind in kinds) else ["", f"{_STAR} {words.STAR}"]
 
 
-def _epoch_notes(rows: Iterable[dict[str, Any]]) -> list[str]:
-    return [line for note in words.epoch_notes(rows) for line in ("", note)]
+def _epoch_note(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """Explain the mark of a chosen epoch, where there is one."""
+    note = words.epoch_note(rows)
+    return ["", note] if note else []
 
 
 def _cells(row: dict[str, Any], *, is_bold: bool) -> list[str]:

@@ -108,9 +108,9 @@ def validation_of(row: dict[str, Any]) -> str:
     return _marked(row["validation_uar"], ("" if row["is_validation_pooled"] else "~") + _chosen_mark(row))
 
 
-def epoch_notes(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """Return what the mark of a chosen epoch means, where one of these rows has it."""
-    return [f"{CHOSEN} {EPOCH}"] if any(row["validation_uar"] is not None and _chosen_mark(row) for row in rows) else []
+def epoch_note(rows: Iterable[dict[str, Any]]) -> str:
+    """Return what the mark of a chosen epoch means; nothing where none of these rows has it."""
+    return f"{CHOSEN} {EPOCH}" if any(CHOSEN in validation_of(row) for row in rows) else ""
 
 
 def _marked(uar: float | None, marks: str) -> str:
