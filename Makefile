@@ -11,7 +11,7 @@ REQUIREMENTS := pyproject.toml constraints.txt
 .PHONY: help demo test test-all lint bench results default-model emodb-model speech-model clean distclean
 
 help:
-	@echo 'make demo       recognise a clip of examples/ (installs no torch)'
+	@echo 'make demo       recognize a clip of examples/ (installs no torch)'
 	@echo 'make test       run the tests; make test ARGS="-k folds" runs some'
 	@echo 'make test-all   run those that take minutes too'
 	@echo 'make lint       ruff, mypy, import rules'
@@ -59,7 +59,7 @@ default-model: $(VENV)/.dev
 	@$(BIN)/python tests/golden/make.py
 
 speech-model: $(VENV)/.dev
-	@$(BIN)/python -m serkit.lab.speech -o src/serkit/assets/speech.onnx
+	@PYTHONPATH=tools $(BIN)/python -m speech_detector -o src/serkit/assets/speech.onnx
 
 emodb-model: $(VENV)/.dev
 	@rm -rf runs/emodb results/emodb-loso-crnn results/ravdess-unseen-emodb

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from serkit.audio import load_audio
-from serkit.corpora import find_corpus, get_corpus
+from serkit.audio.decode import load_audio
+from serkit.data.corpora import find_corpus, get_corpus
 from serkit.lab.features.prosody import PROSODY, Prosody, ProsodyConfig
 
 RATE = 16_000

@@ -53,7 +53,7 @@ def extract(folder: str, gpu: bool, runs: int) -> dict[str, float]:
     import torch
     from transformers import AutoModel
 
-    from serkit.lab.encoding import frozen_encoder
+    from serkit.lab.encoders.waveform_encoder import frozen_encoder
     from serkit.lab.features import build_front
 
     device = "cuda" if gpu else "cpu"
@@ -87,8 +87,8 @@ def step(folder: str, kind: str, gpu: bool, runs: int) -> dict[str, float]:
 
     from serkit.lab.features import Layout
     from serkit.lab.models import build_body
-    from serkit.lab.recipe import Train
-    from serkit.lab.training import build_optimizer
+    from serkit.lab.recipes.schema import Train
+    from serkit.lab.train.loop import build_optimizer
 
     device = "cuda" if gpu else "cpu"
     torch.manual_seed(0)

@@ -33,12 +33,12 @@ Clips = Sequence[NDArray[np.float32]]
 
 def clips(rate: int) -> Clips:
     """Return 500 waveforms (T,) at a rate."""
-    from serkit.audio import load_audio
+    from serkit.audio.decode import load_audio
 
     folder = os.environ.get("SERKIT_CORPORA")
     rng = np.random.default_rng(0)
     if folder:
-        from serkit.corpora import read_corpora
+        from serkit.data.corpora import read_corpora
 
         manifest = read_corpora(["ravdess"], folder)
         chosen = sorted(rng.choice(len(manifest), CLIPS, replace=False))
@@ -88,14 +88,14 @@ def on_one_thread(action: Callable[[Clips], object], sounds: Clips) -> None:
 
 def store(front: torch.nn.Module, sounds: Clips) -> None:
     """Run a front end over waveforms as the feature store does, which writes each row and forgets it."""
-    from serkit.lab.data import frames_of_many
+    from serkit.lab.train.store import frames_of_many
 
     deque(frames_of_many(front, sounds), maxlen=0)  # type: ignore[arg-type]
 
 
 def batched(front: torch.nn.Module, sounds: Clips) -> list[NDArray[np.float32]]:
     """Run a front end over waveforms as the feature store does: (N, F) of each."""
-    from serkit.lab.data import frames_of_many
+    from serkit.lab.train.store import frames_of_many
 
     return [row for _, row in sorted(frames_of_many(front, sounds), key=lambda pair: pair[0])]  # type: ignore[arg-type]
 

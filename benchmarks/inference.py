@@ -2,7 +2,7 @@
 
 The baseline is the usual starting point of speech emotion recognition: transformers' Wav2Vec2Model in
 its base size, under ``torch.inference_mode``, with random weights, since they do not change the time. serkit is timed
-with all that `Recognizer.predict` does; the baseline without a classifier, which favours the baseline.
+with all that `Recognizer.predict` does; the baseline without a classifier, which favors the baseline.
 The baseline is timed on one thread and on two (or on as many as serkit turns out to use, where that is more), and the
 faster counts: on a busy machine torch's threads wait for each other, and two can take several times as long as one.
 """
@@ -46,7 +46,7 @@ def wav2vec2() -> Callable[[int], object]:
 
 
 def embedded() -> tuple[Callable[[], object], int]:
-    """Return a call that recognises the clip with the embedded model, and how many threads it may use."""
+    """Return a call that recognizes the clip with the embedded model, and how many threads it may use."""
     import serkit
 
     samples = speech_clip()
@@ -54,12 +54,12 @@ def embedded() -> tuple[Callable[[], object], int]:
     others = running_threads()
     recognizer = serkit.load()
 
-    def recognise() -> object:
+    def recognize() -> object:
         return recognizer.predict(samples, sampling_rate=SAMPLING_RATE)
 
-    recognise()  # a session that opens on first use opens here
+    recognize()  # a session that opens on first use opens here
     pool = running_threads() - others
-    return recognise, 1 + pool if TASKS.is_dir() else os.cpu_count() or FEWEST_THREADS
+    return recognize, 1 + pool if TASKS.is_dir() else os.cpu_count() or FEWEST_THREADS
 
 
 def running_threads() -> int:
@@ -69,9 +69,9 @@ def running_threads() -> int:
 
 def main() -> int:
     """Time both and print the verdict; returns the exit code."""
-    recognise, used = embedded()
+    recognize, used = embedded()
     encode, threads = wav2vec2(), max(FEWEST_THREADS, used)
-    actions = [recognise, partial(encode, 1), partial(encode, threads)]
+    actions = [recognize, partial(encode, 1), partial(encode, threads)]
     mine, one, more = median_seconds(actions, runs=RUNS)
     detail(f"serkit, {SECONDS:g} s clip: {mine * 1000:.2f} ms on {used} threads")
     detail(f"wav2vec2-base: {one * 1000:.0f} ms on 1 thread, {more * 1000:.0f} ms on {threads}")

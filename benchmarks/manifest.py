@@ -24,8 +24,8 @@ GOAL_GB = 2.0
 
 def write(file: Path) -> dict[str, float]:
     """Write a manifest of 500 speakers whose rows differ as those of real corpora do."""
+    from serkit.data.manifest import Manifest
     from serkit.labels import EMOTIONS
-    from serkit.manifest import Manifest
     from serkit.types import Utterance
 
     utterances = tuple(
@@ -40,7 +40,7 @@ def write(file: Path) -> dict[str, float]:
             sex="male" if n % 2 else "female",
             language="en",
             sentence=f"archive/{n % 2000}",
-            extra={"label": str(n % 13), "recognised": f"{n % 1000 / 10}"},
+            extra={"label": str(n % 13), "recognized": f"{n % 1000 / 10}"},
         )
         for n in range(ROWS)
     )
@@ -50,8 +50,8 @@ def write(file: Path) -> dict[str, float]:
 
 def read(file: Path) -> dict[str, float]:
     """Read it, keep one speaker in two, and choose a label set."""
+    from serkit.data.manifest import Manifest
     from serkit.labels import get_label_set
-    from serkit.manifest import Manifest
 
     found: list[Manifest] = []
     seconds = {"read": timed(lambda: found.append(Manifest.read(file)))}

@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 import serkit
 from _verdict import at_least, detail
 from serkit import Recognizer, Timeline
-from serkit.audio import load_audio
-from serkit.corpora import read_corpora
-from serkit.lab.export import export
-from serkit.lab.metrics import confusion_matrix, uar
-from serkit.lab.runs import read_json
-from serkit.manifest import Manifest
+from serkit.audio.decode import load_audio
+from serkit.data.corpora import read_corpora
+from serkit.data.manifest import Manifest
+from serkit.lab.export.model_file import export
+from serkit.lab.measure.metrics import confusion_matrix, uar
+from serkit.lab.measure.run_folder import read_json
 
 FRAME = 0.02
 OVERLAP = 0.5  # intersection over union from which on a segment is found

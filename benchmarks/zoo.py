@@ -32,7 +32,7 @@ reads by default (`serkit models list`), trained as its document or its defaults
 1000 clips of 2 s whose features are in the store; models of scikit-learn have none, and the whole fit counts. The
 answer is that of `Recognizer.predict` from a file, features included: the median of {runs}. Weights of trees are their
 thresholds and leaves. Rows that were measured alone (`--models`: `coattention`) may be of another machine. What the
-models recognise is in [RESULTS.md](RESULTS.md), what each is and where it differs from its document in
+models recognize is in [RESULTS.md](RESULTS.md), what each is and where it differs from its document in
 [MODELS.md](MODELS.md).
 
 {table}
@@ -66,8 +66,8 @@ class Measured:
 
 def features_of(front: Any, count: int) -> dict[str, Any]:
     """Return features (N, F) of ``count`` clips of 2 s, each at its own loudness and with its own noise."""
-    from serkit.audio import resample
-    from serkit.lab.data import frames_of_many
+    from serkit.audio.decode import resample
+    from serkit.lab.train.store import frames_of_many
 
     rng, rate = np.random.default_rng(0), front.config.sampling_rate
     speech = resample(np.resize(speech_clip(), 6 * SAMPLING_RATE), SAMPLING_RATE, rate)
@@ -81,8 +81,8 @@ def features_of(front: Any, count: int) -> dict[str, Any]:
 
 def epoch_seconds(body: Any, front: Any, train: Any) -> float:
     """Train a body and return the seconds of an epoch over 1000 clips, or of the whole fit."""
-    from serkit.lab.recipe import Augment
-    from serkit.lab.training import Examples, fit
+    from serkit.lab.recipes.schema import Augment
+    from serkit.lab.train.loop import Examples, fit
 
     count = VECTORS if body.is_fitted_at_once else CLIPS
     rows = features_of(front, count)
@@ -104,11 +104,11 @@ def epoch_seconds(body: Any, front: Any, train: Any) -> float:
 
 def measure(name: str) -> Measured:
     """Train a model a little, write its file, and answer with it."""
-    from serkit.lab.export import _Exported, write_graph
-    from serkit.lab.graphs import count_weights
+    from serkit.lab.export.model_file import _Exported, write_graph
+    from serkit.lab.graphs.assemble import count_weights
     from serkit.lab.models import build_model
-    from serkit.lab.recipe import parse_recipe
-    from serkit.lab.zoo import find_model
+    from serkit.lab.recipes.registry import find_model
+    from serkit.lab.recipes.schema import parse_recipe
     from serkit.runtime.recognizer import Recognizer
 
     recipe = parse_recipe({"name": "zoo", "corpora": ["emodb"], "labels": "emodb", "model": name})
@@ -137,7 +137,7 @@ def card_of(recipe: Any, model: Any) -> Any:
         name="zoo", serkit_version="", classes=tuple("abcdef"), label_set="", label_note="",
         sampling_rate=model.front.config.sampling_rate, inputs=inputs, minimum_duration=0.1, parameters=0, corpora=(),
         languages=(), train_speakers=(), validation_speakers=(), split_digest="", temperature=1.0, validation_uar=None,
-        evidence=(), licence="", is_commercial_use_allowed=True, not_for=(), recipe=recipe.as_mapping(),
+        evidence=(), license="", is_commercial_use_allowed=True, not_for=(), recipe=recipe.as_mapping(),
     )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def table(rows: list[str]) -> Iterator[str]:
 def main() -> int:
     """Measure all models; returns the exit code."""
     from serkit.lab.models import model_names
-    from serkit.lab.zoo import ENSEMBLE
+    from serkit.lab.recipes.registry import ENSEMBLE
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", default="")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 import serkit
-from synthetic import TITLES, write_corpus
+from support.synthetic import TITLES, write_corpus
 
 settings.register_profile("serkit", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("serkit")
@@ -84,7 +84,7 @@ def small_recipe() -> dict[str, Any]:
         "corpora": ["emodb"],
         "labels": "emodb",
         "protocol": {"folds": 2, "validation_speakers": 1},
-        "features": {"name": "logmel", "trim_db": 30, "normalise": "band"},
+        "features": {"name": "logmel", "trim_db": 30, "normalize": "band"},
         "augment": {"speeds": [1.0], "mixup": 0},
         "model": {
             "name": "crnn", "stem": [4, 8], "channels": 16, "dilations": [1, 2], "recurrent": 8, "embedding": 16
@@ -96,8 +96,8 @@ def small_recipe() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def trained_run(small_recipe: dict[str, Any], emodb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of the small recipe, trained on synthetic EmoDB. Read only."""
-    from serkit.lab.evaluation import train
-    from serkit.lab.recipe import parse_recipe
+    from serkit.lab.recipes.schema import parse_recipe
+    from serkit.lab.train.run import train
 
     folder = tmp_path_factory.mktemp("runs") / "emodb-small"
     train(parse_recipe(small_recipe), {"emodb": emodb_dir}, folder)
@@ -107,7 +107,7 @@ def trained_run(small_recipe: dict[str, Any], emodb_dir: Path, tmp_path_factory:
 @pytest.fixture(scope="session")
 def model_file(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model of that run: seven classes, a card without evidence. Read only."""
-    from serkit.lab.export import export
+    from serkit.lab.export.model_file import export
 
     file = tmp_path_factory.mktemp("models") / "emodb-small.onnx"
     export(trained_run, file)

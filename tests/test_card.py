@@ -17,9 +17,9 @@ EVIDENCE = Evidence(
 CARD = Card(
     name="emodb-loso-crnn", serkit_version="0.1.0", classes=("anger", "neutral"), label_set="emodb",
     label_note="the classes of EmoDB", sampling_rate=16_000, inputs=("waveform", "lengths"), minimum_duration=0.1,
-    parameters=1234, corpora=({"name": "emodb", "licence": "CC0-1.0", "speakers": 10},), languages=("de",),
+    parameters=1234, corpora=({"name": "emodb", "license": "CC0-1.0", "speakers": 10},), languages=("de",),
     train_speakers=("emodb/03", "emodb/08"), validation_speakers=("emodb/09",), split_digest="abc", temperature=1.25,
-    validation_uar=None, evidence=(EVIDENCE,), licence="CC0-1.0", is_commercial_use_allowed=True, not_for=NOT_FOR,
+    validation_uar=None, evidence=(EVIDENCE,), license="CC0-1.0", is_commercial_use_allowed=True, not_for=NOT_FOR,
     recipe={"name": "emodb-loso-crnn", "seeds": [0, 1], "model": {"name": "crnn"}},
 )  # fmt: skip
 

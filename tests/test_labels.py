@@ -1,6 +1,6 @@
 import pytest
 
-from serkit.corpora import corpus_names, get_corpus
+from serkit.data.corpora import corpus_names, get_corpus
 from serkit.errors import LabelError, UnknownNameError
 from serkit.labels import EMOTIONS, LABEL_SETS, EmotionMap, LabelSet, check_emotion, common_labels, get_label_set
 from serkit.types import SEX_VALUES

@@ -68,7 +68,7 @@ def test_the_command_is_the_one_that_is_tested(project: dict[str, Any]) -> None:
 
 def test_the_version_stands_in_one_place(project: dict[str, Any]) -> None:
     assert project["project"]["dynamic"] == ["version"]
-    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "serkit.__version__"}
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "serkit.version.__version__"}
 
 
 def test_the_changelog_knows_this_version() -> None:
@@ -81,7 +81,7 @@ def test_everything_in_the_package_that_is_no_code_is_package_data(
     globs = project["tool"]["setuptools"]["package-data"]["serkit"]
     data = [PurePosixPath(f.relative_to(SOURCE)) for f in repository_files if SOURCE in f.parents and f.suffix != ".py"]
     assert PurePosixPath("py.typed") in data
-    assert any(name.match("recipes/*.yaml") for name in data)
+    assert any(name.match("lab/recipes/library/*.yaml") for name in data)
     assert [str(name) for name in data if not any(name.match(glob) for glob in globs)] == []
 
 
@@ -132,13 +132,13 @@ def test_no_module_can_load_a_pickle(file: Path) -> None:
 
 
 @pytest.mark.usefixtures("embedded")
-def test_the_embedded_models_licences_stand_beside_them(project: dict[str, Any]) -> None:
+def test_the_embedded_models_licenses_stand_beside_them(project: dict[str, Any]) -> None:
     text = (SOURCE / "assets" / "LICENSES.md").read_text("utf-8")
     for name in embedded_models():
         card = serkit.load(name).card
         assert f"`{name}.onnx`" in text
         assert all(str(corpus["title"]) in text for corpus in card.corpora)
-        assert card.licence in project["project"]["license"]
+        assert card.license in project["project"]["license"]
 
 
 @pytest.mark.long

@@ -8,9 +8,9 @@ from types import ModuleType
 import pytest
 import soundfile
 
-import bare
 import serkit
-from synthetic import voice
+from support import bare
+from support.synthetic import voice
 
 MODULES = sorted(
     module.name
@@ -19,7 +19,7 @@ MODULES = sorted(
 )
 HEAVY = {
     "torch", "pandas", "librosa", "scipy", "sklearn", "onnx", "accelerate", "safetensors", "pydantic", "yaml",
-    "typer", "rich", "transformers", "matplotlib", "serkit.lab", "serkit.corpora", "serkit.cli",
+    "typer", "rich", "transformers", "matplotlib", "serkit.lab", "serkit.data.corpora", "serkit.cli",
 }  # fmt: skip
 _LOADED = "; print(*sorted(sys.modules), sep='\\n')"
 
@@ -117,8 +117,8 @@ def test_a_plain_installation_predicts_with_the_embedded_model(clip: Path) -> No
 def test_every_public_name_and_every_corpus_works_in_a_plain_installation() -> None:
     code = """
 import serkit
-from serkit.corpora import corpus_names, get_corpus
-import serkit.lab.metrics, serkit.lab.runs, serkit.lab.leaderboard
+from serkit.data.corpora import corpus_names, get_corpus
+import serkit.lab.measure.metrics, serkit.lab.measure.run_folder, serkit.lab.leaderboard
 
 print(*(getattr(serkit, name).__name__ for name in serkit.__all__), *(get_corpus(name).name for name in corpus_names()))
 """
@@ -144,4 +144,10 @@ def test_the_examples_in_a_modules_docstrings_are_right(name: str, request: pyte
 
 def test_some_docstrings_have_examples() -> None:
     with_examples = {name for name in ["serkit", *MODULES] if examples(importlib.import_module(name))}
-    assert {"serkit", "serkit.audio", "serkit.corpora", "serkit.labels", "serkit.runtime.recognizer"} <= with_examples
+    assert {
+        "serkit",
+        "serkit.audio.decode",
+        "serkit.data.corpora",
+        "serkit.labels",
+        "serkit.runtime.recognizer",
+    } <= with_examples

@@ -1,4 +1,4 @@
-"""serkit recognises emotions in speech, and makes and compares the models that do.
+"""serkit recognizes emotions in speech, and makes and compares the models that do.
 
     >>> import serkit
     >>> recognizer = serkit.load()
@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 # ONNX Runtime, from 1.29 on, tells Microsoft of each model that it runs, unless this stands when it is first imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+from serkit.version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from serkit.audio import load_audio
+    from serkit.annotations.timeline import Timeline
+    from serkit.audio.decode import load_audio
     from serkit.card import Card
+    from serkit.data.manifest import Manifest
     from serkit.errors import AudioError, ModelFileError, SerkitError
-    from serkit.manifest import Manifest
     from serkit.runtime.recognizer import Recognizer
     from serkit.runtime.stream import Stream
-    from serkit.timeline import Timeline
     from serkit.types import Prediction, Segment, Speech, StreamEvent, Utterance, Window
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AudioError",
@@ -49,7 +49,7 @@ __all__ = [
 _HOMES = {
     "AudioError": "serkit.errors",
     "Card": "serkit.card",
-    "Manifest": "serkit.manifest",
+    "Manifest": "serkit.data.manifest",
     "ModelFileError": "serkit.errors",
     "Prediction": "serkit.types",
     "Recognizer": "serkit.runtime.recognizer",
@@ -58,10 +58,10 @@ _HOMES = {
     "Speech": "serkit.types",
     "Stream": "serkit.runtime.stream",
     "StreamEvent": "serkit.types",
-    "Timeline": "serkit.timeline",
+    "Timeline": "serkit.annotations.timeline",
     "Utterance": "serkit.types",
     "Window": "serkit.types",
-    "load_audio": "serkit.audio",
+    "load_audio": "serkit.audio.decode",
 }
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from serkit.errors import AudioTooShortError, ModelFileError
 
 METADATA_KEY = "serkit_card"
-FORMAT = 1
+FORMAT = 2
+_RENAMED = {"licence": "license", "quantisation": "quantization", "normalise": "normalize"}
 
 NOT_FOR = (
     "decisions about people, such as hiring, policing, insurance, education or health",
@@ -53,7 +54,7 @@ class Card:
         inputs: Names of the graph's inputs.
         minimum_duration: Seconds; shorter audio is refused.
         parameters: Trained weights.
-        corpora: Name, title, licence, citation and counts of each corpus it was fitted on.
+        corpora: Name, title, license, citation and counts of each corpus it was fitted on.
         languages: ISO 639-1 codes of those corpora.
         train_speakers: Whom it was trained on, all members of an ensemble together.
         validation_speakers: Whom epoch, calibration and choice were fitted on.
@@ -62,7 +63,7 @@ class Card:
         validation_uar: Percent, or None without validation.
         evidence: Measured results.
         weights_digest: SHA-256 of the trained weights' file.
-        licence: That follows from the corpora.
+        license: That follows from the corpora.
         is_commercial_use_allowed: Whether all the corpora allow it.
         is_sharing_allowed: Whether all the corpora allow passing on what is derived from them.
         not_for: Uses that it must not be put to.
@@ -71,7 +72,7 @@ class Card:
             runs them one by one.
         calibration: How far the probabilities could be trusted on validation speakers, and what follows for
             ``uncertain`` and for sets of classes; see ``docs/CALIBRATION.md``. Empty without validation.
-        quantisation: Which weights were made coarser, and what that changed; empty where none were.
+        quantization: Which weights were made coarser, and what that changed; empty where none were.
     """
 
     name: str
@@ -91,7 +92,7 @@ class Card:
     temperature: float
     validation_uar: float | None
     evidence: tuple[Evidence, ...]
-    licence: str
+    license: str
     is_commercial_use_allowed: bool
     not_for: tuple[str, ...]
     recipe: Mapping[str, Any]
@@ -99,7 +100,7 @@ class Card:
     is_sharing_allowed: bool = True
     needs_equal_lengths: bool = False
     calibration: Mapping[str, Any] = field(default_factory=dict)
-    quantisation: Mapping[str, Any] = field(default_factory=dict)
+    quantization: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seen_speakers(self) -> frozenset[str]:
@@ -152,12 +153,21 @@ def read_card(metadata: Mapping[str, str], name: str) -> Card:
             raise ModelFileError(
                 f"{name} has a card of format {number}, and this serkit reads {FORMAT}: upgrade serkit."
             )
+        if number == 1:
+            content = _american(content)
         content["evidence"] = tuple(Evidence(**_tupled(row)) for row in content["evidence"])
         return Card(**_tupled(content))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(f"{name} has a damaged serkit card ({error}).") from error
+
+
+def _american(content: Any) -> Any:
+    """Rename the keys of a card of format 1, which were spelled the British way."""
+    if isinstance(content, dict):
+        return {_RENAMED.get(key, key): _american(value) for key, value in content.items()}
+    return [_american(value) for value in content] if isinstance(content, list) else content
 
 
 def _tupled(row: dict[str, Any]) -> dict[str, Any]:

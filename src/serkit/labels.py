@@ -2,7 +2,7 @@
 
 A corpus file maps its own codes to canonical emotions by an :class:`EmotionMap`. A label set then says which
 classes a model has, which emotions are merged into one, and by that which are left out. Nothing is left out
-in silence: :meth:`serkit.manifest.Manifest.select` counts what a label set drops.
+in silence: :meth:`serkit.data.manifest.Manifest.select` counts what a label set drops.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The data shapes that every part of serkit shares: frozen dataclasses, no behaviour."""
+"""The data shapes that every part of serkit shares: frozen dataclasses, no behavior."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -10,12 +10,12 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from timelines import AWKWARD, CLASSES, segment, timeline, timelines
 
 from serkit.annotations import FORMATS, format_of, render, suffix_of
+from serkit.annotations.timeline import Timeline
 from serkit.errors import UnknownNameError
-from serkit.timeline import Timeline
 from serkit.types import UNCERTAIN, Window
+from support.timelines import AWKWARD, CLASSES, segment, timeline, timelines
 
 few = settings(max_examples=25)  # of each format; a timeline takes its time to draw
 Found = list[tuple[int, int, int, str]]  # start and end in milliseconds, channel, emotion
@@ -286,7 +286,7 @@ def test_awkward_names_break_no_format(channels: int) -> None:
 
 
 def test_vtt_names_the_recording_and_the_model_in_a_note() -> None:
-    assert "\n\nNOTE\nEmotions in call.wav\nRecognised by made\n\n" in render(timeline([segment(0, 1)]), "vtt")
+    assert "\n\nNOTE\nEmotions in call.wav\nRecognized by made\n\n" in render(timeline([segment(0, 1)]), "vtt")
     assert "NOTE" not in render(timeline(name="", model=""), "vtt")
 
 

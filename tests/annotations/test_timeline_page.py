@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from timelines import AWKWARD, CLASSES, long_timeline, segment, timeline
 
-from serkit.annotations import page
-from serkit.annotations.page import LIMITS, write_page
+from serkit.annotations import timeline_page as page
+from serkit.annotations.timeline_page import LIMITS, write_page
 from serkit.errors import AudioIsDirectoryError, AudioNotFoundError
 from serkit.types import UNCERTAIN
+from support.timelines import AWKWARD, CLASSES, long_timeline, segment, timeline
 
 
 class Reader(HTMLParser):
@@ -70,17 +70,17 @@ def test_nothing_in_a_name_becomes_markup() -> None:
 
 def test_a_page_names_the_model_and_its_limits() -> None:
     text = write_page(timeline(model="default"))
-    assert "Recognised by the model default." in text
+    assert "Recognized by the model default." in text
     assert LIMITS in text
-    assert "Recognised" not in write_page(timeline(model=""))
+    assert "Recognized" not in write_page(timeline(model=""))
 
 
-def test_the_script_gets_segments_windows_and_colours() -> None:
+def test_the_script_gets_segments_windows_and_colors() -> None:
     made = timeline([segment(0, 1), segment(1, 2, UNCERTAIN), segment(0.5, 3, "sadness", channel=1)], channels=2)
     data = data_of(write_page(made))
     assert data["segments"] == [[0, 1, 0, 0, 0, 60], [0.5, 3, 1, 2, 2, 60], [1, 2, 0, 3, 1, 41]]
     assert [one["name"] for one in data["emotions"]] == [*CLASSES, UNCERTAIN]
-    assert ["colour" in one for one in data["emotions"]] == [True, True, True, False]
+    assert ["color" in one for one in data["emotions"]] == [True, True, True, False]
     first = data["channels"][0]
     assert (first["starts"], first["ends"]) == ([0, 100], [100, 200])
     assert first["shares"] == [600, 200, 200, 295, 410, 295]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from timelines import AWKWARD, CLASSES, long_timeline, segment, timeline
 
-from serkit.annotations.picture import COLUMNS, draw, make_figure
+from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_picture import COLUMNS, draw, make_figure
 from serkit.errors import DrawingError, MissingExtraError
-from serkit.timeline import Timeline
 from serkit.types import UNCERTAIN
+from support.timelines import AWKWARD, CLASSES, long_timeline, segment, timeline
 
 SHORT = [segment(0.5, 4), segment(4, 4.1, "sadness"), segment(6, 9, UNCERTAIN)]
 

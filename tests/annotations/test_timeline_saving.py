@@ -4,11 +4,11 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from timelines import segment, timeline
 
 from serkit.annotations import FORMATS, check_ending, render, suffix_of
+from serkit.annotations.timeline import Timeline
 from serkit.errors import AudioNotFoundError, UnknownNameError
-from serkit.timeline import Timeline
+from support.timelines import segment, timeline
 
 METHODS = {
     "json": Timeline.to_json, "csv": Timeline.to_csv, "textgrid": Timeline.to_textgrid, "elan": Timeline.to_elan,
@@ -72,11 +72,11 @@ def test_the_fields_of_a_timeline_keep_their_order() -> None:
 def test_writing_needs_no_extra() -> None:
     script = (
         "import sys, numpy as np\n"
-        "from serkit.timeline import Timeline\n"
+        "from serkit.annotations.timeline import Timeline\n"
         "t = Timeline(windows=(), segments=(), speech=(), duration=1.0, sampling_rate=8000, channels=1, classes=(),"
         " peaks=np.zeros((1, 50), 'f4'))\n"
         "from serkit.annotations import FORMATS, render\n"
-        "from serkit.annotations.page import write_page\n"
+        "from serkit.annotations.timeline_page import write_page\n"
         "[render(t, form) for form in FORMATS], write_page(t)\n"
         "print(sorted({'torch', 'pandas', 'matplotlib', 'onnxruntime', 'soundfile'} & sys.modules.keys()))"
     )

@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from calling import Call, Done
 from serkit.cli import main
+from support.calling import Call, Done
 
 
 @pytest.fixture(autouse=True)
@@ -11,7 +11,7 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     for name in ("SERKIT_CORPORA", "FORCE_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
-    # Typer colours its errors where GITHUB_ACTIONS is set, and asks once, when it is imported.
+    # Typer colors its errors where GITHUB_ACTIONS is set, and asks once, when it is imported.
     monkeypatch.setattr("typer.rich_utils.FORCE_TERMINAL", None)
 
 

@@ -14,14 +14,14 @@ import pytest
 import soundfile
 import yaml
 
-import bare
 import serkit
-from calling import Call, Done, assert_one_sentence
-from run_folders import predictions, write_run
-from serkit.corpora import corpus_names, get_corpus
-from serkit.manifest import Manifest
+from serkit.data.corpora import corpus_names, get_corpus
+from serkit.data.manifest import Manifest
 from serkit.runtime.recognizer import Recognizer
-from synthetic import voice
+from support import bare
+from support.calling import Call, Done, assert_one_sentence
+from support.run_folders import predictions, write_run
+from support.synthetic import voice
 
 RATE = 16_000
 SPEECH = voice("anger", "emodb/03", seconds=1.0)
@@ -306,17 +306,17 @@ def listing(call: Call, *command: str) -> list[dict[str, Any]]:
     return rows
 
 
-def test_corpora_are_listed_with_size_and_licence(call: Call) -> None:
+def test_corpora_are_listed_with_size_and_license(call: Call) -> None:
     rows = {row["corpus"]: row for row in listing(call, "corpora", "list")}
     assert tuple(rows) == corpus_names()
     assert rows["emodb"]["utterances"] == 535
     assert rows["ravdess"]["speakers"] == 24
     assert rows["nemo"]["languages"] == ["pl"]
-    assert all(row["licence"] == get_corpus(name).licence for name, row in rows.items())
+    assert all(row["license"] == get_corpus(name).license for name, row in rows.items())
 
 
 def test_features_models_and_recipes_are_listed(call: Call) -> None:
-    from serkit.lab.recipe_files import family_names, recipe_names
+    from serkit.lab.recipes.files import family_names, recipe_names
 
     assert "logmel" in [row["feature"] for row in listing(call, "features", "list")]
     models = listing(call, "models", "list")
@@ -329,9 +329,9 @@ def test_features_models_and_recipes_are_listed(call: Call) -> None:
 
 
 def test_a_recipe_is_shown_with_every_default(call: Call) -> None:
-    from serkit.lab.preparation import resolve_recipe
-    from serkit.lab.recipe import parse_recipe
-    from serkit.lab.recipe_files import load_recipe, recipe_names
+    from serkit.lab.recipes.files import load_recipe, recipe_names
+    from serkit.lab.recipes.schema import parse_recipe
+    from serkit.lab.train.prepare import resolve_recipe
 
     for name in recipe_names()[::7]:
         done = call("recipes", "show", name)
@@ -367,7 +367,7 @@ def recipe_file(small_recipe: dict[str, Any], tmp_path: Path) -> Path:
 def test_a_model_is_trained_exported_shown_and_used(
     call: Call, recipe_file: Path, corpora_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab import export
+    from serkit.lab.export import model_file as export
 
     monkeypatch.setattr(export, "_PARITY_SECONDS", (0.2, 1.0))
     run, model = tmp_path / "run", tmp_path / "emodb-small.onnx"
@@ -465,8 +465,9 @@ def test_an_empty_axis_is_refused(call: Call, recipe_file: Path, tmp_path: Path)
 def test_what_an_ablation_cannot_compare_costs_nothing_of_the_rest(
     call: Call, recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alike: bool
 ) -> None:
-    from serkit.lab import evaluation, runs
-    from serkit.lab.metrics import bootstrap_interval
+    from serkit.lab.measure import run_folder as runs
+    from serkit.lab.measure.metrics import bootstrap_interval
+    from serkit.lab.train import run as evaluation
 
     def ablate(*_: object, **__: object) -> dict[str, Path]:
         skills = {"base": 0.6, "other": 0.3} if alike else {"base": 0.6}
@@ -508,7 +509,7 @@ def test_the_variable_names_the_corpora_even_in_a_path_with_a_space(
 
 
 def test_what_cannot_be_run_is_one_sentence(call: Call, recipe_file: Path, tmp_path: Path, trained_run: Path) -> None:
-    from serkit.lab.recipe_files import recipe_names
+    from serkit.lab.recipes.files import recipe_names
 
     out, known = ("--out", tmp_path / "run"), recipe_names()[0]
     assert_one_sentence(
@@ -560,7 +561,7 @@ def test_a_run_folder_that_is_a_file_is_one_sentence(
 def test_stopping_a_run_says_how_it_goes_on(
     call: Call, recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab import evaluation
+    from serkit.lab.train import run as evaluation
 
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -605,7 +606,7 @@ def test_without_the_lab_extra_its_commands_print_the_exact_pip_command(tmp_path
 
 def _evaluated(folder: Path) -> Path:
     """Write what ``compare`` reads of a run of two speakers."""
-    from serkit.lab.runs import Row, write_metrics, write_predictions
+    from serkit.lab.measure.run_folder import Row, write_metrics, write_predictions
 
     classes = ("anger", "neutral")
     rows = [
@@ -640,14 +641,14 @@ def test_without_the_lab_extra_the_rest_of_the_command_line_works(
 # Models
 
 
-def test_models_list_says_weights_input_document_and_licence(call: Call) -> None:
+def test_models_list_says_weights_input_document_and_license(call: Call) -> None:
     rows = {row["model"]: row for row in json.loads(call("models", "list", "--json").out)}
     assert len(rows) >= 20
     assert rows["vgg16"]["weights"] > 134_000_000
     assert rows["fusionnet"]["features"] == ["notebook162", "statistics", "sex"]
     assert rows["alexnet1d"]["document"] == "A"
     assert rows["svm"]["weights"] is None
-    assert {row["licence"] for row in rows.values()} == {"Apache-2.0"}
+    assert {row["license"] for row in rows.values()} == {"Apache-2.0"}
     assert all(row["about"].endswith(".") for row in rows.values())
     assert "mfcc_cnn" in call("models", "list").out
 
@@ -669,7 +670,7 @@ def test_what_is_no_network_has_no_layers_to_show(call: Call) -> None:
     [
         ({"model": "vgg16", "features": "logmel"}, "vgg16 reads image"),
         (
-            {"model": "fusionnet", "features": "notebook162", "train": {"optimiser": "adam"}},
+            {"model": "fusionnet", "features": "notebook162", "train": {"optimizer": "adam"}},
             "did you mean 'optimizer'?",
         ),
         ({"model": {"name": "fusionnet", "extractor": "conv2d"}}, "fusionnet's conv2d extractor reads logmel"),

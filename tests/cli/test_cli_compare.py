@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from calling import Call, assert_one_sentence
-from run_folders import CLASSES, predictions, write_run
-from serkit.lab import runs
-from serkit.lab.metrics import bootstrap_interval
-from serkit.lab.runs import VALIDATED, write_predictions
+from serkit.lab.measure import run_folder as runs
+from serkit.lab.measure.metrics import bootstrap_interval
+from serkit.lab.measure.run_folder import VALIDATED, write_predictions
+from support.calling import Call, assert_one_sentence
+from support.run_folders import CLASSES, predictions, write_run
 
 
 @pytest.fixture(autouse=True)

@@ -11,11 +11,11 @@ import pytest
 import soundfile
 import yaml
 
-from calling import Call, assert_one_sentence
-from serkit.corpora import corpus_names, get_corpus, recognise
-from serkit.manifest import Manifest
-from serkit.sounds import sound_files
-from synthetic import TITLES, voice, write_corpus
+from serkit.data.corpora import corpus_names, get_corpus, recognize
+from serkit.data.find import sound_files
+from serkit.data.manifest import Manifest
+from support.calling import Call, assert_one_sentence
+from support.synthetic import TITLES, voice, write_corpus
 
 EMOTIONS = ("anger", "neutral", "sadness")
 
@@ -56,7 +56,7 @@ def test_info_says_what_a_card_and_a_user_need(call: Call, name: str) -> None:
     corpus = get_corpus(name)
     done = call("corpora", "info", name)
     assert (done.code, done.err) == (0, "")
-    for words in (str(corpus.utterances), corpus.licence, corpus.citation, corpus.url, *corpus.counts):
+    for words in (str(corpus.utterances), corpus.license, corpus.citation, corpus.url, *corpus.counts):
         assert words in done.out
     facts = json.loads(call("corpora", "info", name, "--json").out)
     assert facts["labels"] == dict(corpus.emotions)
@@ -150,7 +150,7 @@ def test_an_unknown_label_lists_the_known_ones_and_the_options(call: Call, own_d
 def test_a_label_that_is_left_out_is_counted(call: Call, own_dir: Path, tmp_path: Path) -> None:
     done = call("corpora", "manifest", "mine", own_dir, "-o", tmp_path / "m.csv", "--leave-out", "wut")
     assert done.code == 0
-    assert "8 files not read: mine: labelled wut, which is left out as asked" in done.err
+    assert "8 files not read: mine: labeled wut, which is left out as asked" in done.err
 
 
 def test_options_for_own_data_are_refused_for_a_known_corpus(call: Call, emodb_dir: Path, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_an_option_that_says_two_things_is_refused(call: Call, own_dir: Path, tm
 def test_own_data_trains_a_model_and_its_corpus_is_on_the_card(
     call: Call, own_dir: Path, small_recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab import export
+    from serkit.lab.export import model_file as export
 
     monkeypatch.setattr(export, "_PARITY_SECONDS", (0.2, 1.0))
     table = tmp_path / "mine.csv"
@@ -244,7 +244,7 @@ def test_own_data_trains_a_model_and_its_corpus_is_on_the_card(
     assert done.code == 0, done.err
     card = json.loads(call("models", "show", tmp_path / "mine.onnx").out)
     assert card["classes"] == list(EMOTIONS)
-    assert [(c["name"], c["licence"], c["speakers"], c["utterances"]) for c in card["corpora"]] == [
+    assert [(c["name"], c["license"], c["speakers"], c["utterances"]) for c in card["corpora"]] == [
         ("mine", "unknown", 4, 24)
     ]
     assert not card["is_commercial_use_allowed"]
@@ -316,16 +316,16 @@ def test_a_file_that_cannot_be_measured_is_named(call: Call, tmp_path: Path) -> 
     done = call("corpora", "stats", root)
     assert done.code == 1
     assert broken.name in done.err
-    assert recognise(root) == ("emodb", 7)
+    assert recognize(root) == ("emodb", 7)
 
 
-def test_a_licence_must_be_accepted_before_anything_is_fetched(call: Call, tmp_path: Path) -> None:
+def test_a_license_must_be_accepted_before_anything_is_fetched(call: Call, tmp_path: Path) -> None:
     done = call("corpora", "download", "ravdess", tmp_path / "r")
-    assert_one_sentence(done, "CC-BY-NC-SA-4.0", "208 MB", "--accept-licence")
+    assert_one_sentence(done, "CC-BY-NC-SA-4.0", "208 MB", "--accept-license")
     assert not (tmp_path / "r").exists()
 
 
 @pytest.mark.parametrize("name", ["iemocap", "savee", "enterface", "afew"])
 def test_a_corpus_that_must_be_asked_for_says_where(call: Call, tmp_path: Path, name: str) -> None:
-    done = call("corpora", "download", name, tmp_path, "--accept-licence")
+    done = call("corpora", "download", name, tmp_path, "--accept-license")
     assert_one_sentence(done, get_corpus(name).url, "register")

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from calling import Call
-from serkit.lab.calibration import words_of
+from serkit.lab.measure.calibration import words_of
+from support.calling import Call
 
 
 def test_export_tells_the_threshold_and_the_card_shows_it(
     call: Call, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab import export
+    from serkit.lab.export import model_file as export
 
     monkeypatch.setattr(export, "_PARITY_SECONDS", (0.2,))
     done = call("export", trained_run, "-o", tmp_path / "m.onnx", "--error-rate", 40)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from calling import Call, assert_one_sentence
-from run_folders import write_run
-from serkit.lab import runs
-from serkit.lab.metrics import bootstrap_interval
+from serkit.lab.measure import run_folder as runs
+from serkit.lab.measure.metrics import bootstrap_interval
 from serkit.lab.report import scores
+from support.calling import Call, assert_one_sentence
+from support.run_folders import write_run
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from calling import Call
-from serkit.lab.evaluation import train
-from serkit.lab.recipe import parse_recipe
-from tiny_encoders import write_checkpoint
+from serkit.lab.recipes.schema import parse_recipe
+from serkit.lab.train.run import train
+from support.calling import Call
+from support.tiny_encoders import write_checkpoint
 
 pytest.importorskip("transformers", reason="needs serkit[ssl]")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")

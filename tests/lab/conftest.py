@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from serkit.lab import runs
-from serkit.lab.metrics import bootstrap_interval
-from tiny_encoders import write_checkpoint
+from serkit.lab.measure import run_folder as runs
+from serkit.lab.measure.metrics import bootstrap_interval
+from support.tiny_encoders import write_checkpoint
 
 
 @pytest.fixture(scope="module")

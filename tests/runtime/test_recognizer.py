@@ -28,7 +28,7 @@ from serkit.errors import (
 from serkit.runtime import recognizer as module
 from serkit.runtime.recognizer import Recognizer
 from serkit.types import Prediction
-from synthetic import voice
+from support.synthetic import voice
 
 RATE = 16_000
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -79,7 +79,7 @@ def test_what_is_no_speech_is_named_so_unless_an_answer_is_forced(recognizer: Re
     assert answer.probabilities == forced.probabilities
 
 
-def test_the_small_model_has_learnt_enough_to_tell_clips_apart(recognizer: Recognizer) -> None:
+def test_the_small_model_has_learned_enough_to_tell_clips_apart(recognizer: Recognizer) -> None:
     answers = [
         recognizer.predict(voice(emotion, "emodb/03", seconds=1.0), sampling_rate=RATE)
         for emotion in recognizer.card.classes
@@ -330,8 +330,8 @@ def test_an_embedded_model_has_a_card_that_tells_what_it_is(name: str) -> None:
     assert len(card.classes) == len(set(card.classes)) > 3
     assert card.evidence, "serkit export --evidence RUN"
     assert all(evidence.is_speaker_independent for evidence in card.evidence)
-    assert all(corpus["licence"] and corpus["citation"] for corpus in card.corpora)
-    assert card.licence
+    assert all(corpus["license"] and corpus["citation"] for corpus in card.corpora)
+    assert card.license
     assert card.not_for
     assert card.seen_speakers
 
@@ -355,7 +355,7 @@ def test_an_embedded_model_gives_the_stored_answer_for_every_example(name: str) 
 def test_the_model_of_emodb_is_free_for_any_use() -> None:
     card = serkit.load("emodb").card
     assert [corpus["name"] for corpus in card.corpora] == ["emodb"]
-    assert (card.licence, card.is_commercial_use_allowed, card.is_sharing_allowed) == ("CC0-1.0", True, True)
+    assert (card.license, card.is_commercial_use_allowed, card.is_sharing_allowed) == ("CC0-1.0", True, True)
     assert serkit.load().card.name == serkit.load("default").card.name != card.name
 
 

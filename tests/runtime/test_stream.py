@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import serkit
 from serkit import Recognizer
-from serkit.audio import load_audio, resample
+from serkit.audio.decode import load_audio, resample
 from serkit.errors import (
     AudioShapeError,
     InferenceError,
@@ -20,9 +20,9 @@ from serkit.errors import (
     StreamClosedError,
     UnknownNameError,
 )
-from serkit.runtime.placing import SpeechRule
-from serkit.runtime.speech import detector
 from serkit.runtime.stream import Stream
+from serkit.runtime.vad import detector
+from serkit.runtime.windows import SpeechRule
 from serkit.types import FloatArray, StreamEvent
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -355,6 +355,6 @@ def test_a_window_that_the_model_is_too_short_for_is_refused(recognizer: Recogni
 
 
 @pytest.mark.parametrize(("wrong", "error"), [({"sex": "f"}, RecipeError), ({"vad": "no"}, TypeError)])
-def test_a_misspelt_choice_is_refused(recognizer: Recognizer, wrong: dict[str, Any], error: type[Exception]) -> None:
+def test_a_misspelled_choice_is_refused(recognizer: Recognizer, wrong: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         recognizer.stream(sampling_rate=RATE, **wrong)

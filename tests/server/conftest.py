@@ -4,7 +4,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving import OTHER_ORIGIN, TOKEN, Running, running_service
+from support.serving import OTHER_ORIGIN, TOKEN, Running, running_service
 
 
 @pytest.fixture(scope="session")

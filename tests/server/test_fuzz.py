@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 import serkit
-from mutants import mutants, sound_files
-from serving import Running, processes_below, resident_mb
+from support.mutants import mutants, sound_files
+from support.serving import Running, processes_below, resident_mb
 
 CLIP = Path(__file__).parents[2] / "examples" / "loud_fast_high.wav"
 

@@ -20,8 +20,8 @@ from serkit.annotations import FORMATS, render
 from serkit.server import examples
 from serkit.server.app import create_app
 from serkit.server.negotiation import MEDIA_TYPES
-from serkit.server.settings import Settings
-from serving import Running
+from serkit.server.service_settings import Settings
+from support.serving import Running
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CLIP = EXAMPLES / "loud_fast_high.wav"
@@ -174,7 +174,7 @@ def test_cards_and_limits_are_told(client: httpx.Client) -> None:
     found = client.get("/v1/models").json()
     assert found["models"] == [json.loads(json.dumps(serkit.load().card.to_json()))]
     assert found["limits"]["body_bytes"] == 2_000_000
-    assert set(found["colours"]) == set(serkit.load().card.classes)
+    assert set(found["colors"]) == set(serkit.load().card.classes)
     assert {"WAV", "FLAC", "OGG", "MP3"} <= set(found["accepts"])
 
 

@@ -20,9 +20,9 @@ from websockets.sync.client import connect
 
 from serkit.server.limits import RateLimiter, Slots
 from serkit.server.problems import Problem
-from serkit.server.settings import Limits
+from serkit.server.service_settings import Limits
 from serkit.server.uploads import uploaded
-from serving import Running, running_service
+from support.serving import Running, running_service
 
 CLIP = (Path(__file__).parents[2] / "examples" / "loud_fast_high.wav").read_bytes()
 

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 import serkit
-from serving import TOKEN, Running, running_service
+from support.serving import TOKEN, Running, running_service
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -199,7 +199,7 @@ def test_a_wrong_file_is_told_in_words_and_the_page_goes_on(open_page: Opener, t
     assert problem.is_hidden()
 
 
-def test_a_long_upload_shows_how_far_it_is_and_can_be_cancelled(open_page: Opener) -> None:
+def test_a_long_upload_shows_how_far_it_is_and_can_be_canceled(open_page: Opener) -> None:
     page = open_page()
     page.locator("#card dl").wait_for()
     network = page.context.new_cdp_session(page)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from serving import Running
+from support.serving import Running
 
 WITH_BODY = ("/v1/predict", "/v1/timeline")
 PATHS = (*WITH_BODY, "/v1/models", "/v1/stream", "/healthz", "/readyz", "/metrics")

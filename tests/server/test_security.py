@@ -14,8 +14,8 @@ from websockets.sync.client import connect
 
 from serkit.errors import RecipeError
 from serkit.server.security import Guard, SecurityHeaders
-from serkit.server.settings import Limits, Settings, check_origins, digest, read_tokens
-from serving import OTHER_ORIGIN, TOKEN, Running
+from serkit.server.service_settings import Limits, Settings, check_origins, digest, read_tokens
+from support.serving import OTHER_ORIGIN, TOKEN, Running
 
 STREAM = "/v1/stream?sampling_rate=16000"
 

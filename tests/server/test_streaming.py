@@ -1,4 +1,4 @@
-"""Streams over a WebSocket: the events of the recogniser's own stream, and an end that is always explained."""
+"""Streams over a WebSocket: the events of the recognizer's own stream, and an end that is always explained."""
 
 import asyncio
 import itertools
@@ -22,14 +22,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 import serkit
-from raw_websocket import frame, handshake, send_malformed
 from serkit.errors import InferenceError
-from serkit.server.protocol import EventWriter, StreamQuery
 from serkit.server.service import Service
-from serkit.server.settings import Limits, Settings
+from serkit.server.service_settings import Limits, Settings
 from serkit.server.streaming import Session
+from serkit.server.wire_protocol import EventWriter, StreamQuery
 from serkit.types import StreamEvent
-from serving import TOKEN, Running, processes_below, resident_mb, running_service
+from support.raw_websocket import frame, handshake, send_malformed
+from support.serving import TOKEN, Running, processes_below, resident_mb, running_service
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RATE = 16_000

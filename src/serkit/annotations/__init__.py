@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
+from serkit.annotations.timeline import Timeline
 from serkit.errors import AudioNotFoundError, UnknownNameError, nearest
-from serkit.files import write_whole
-from serkit.timeline import Timeline
+from serkit.writing import write_whole
 
 __all__ = ["DRAWINGS", "FORMATS", "check_ending", "format_of", "plot", "render", "save", "suffix_of"]
 
@@ -136,11 +136,11 @@ def plot(timeline: Timeline, path: str | os.PathLike[str], *, audio: str | os.Pa
     if audio is not None and not Path(audio).is_file():
         raise AudioNotFoundError(f"there is no file {os.fspath(audio)!r} to play on the page.")
     if ending == ".html":
-        from serkit.annotations.page import write_page
+        from serkit.annotations.timeline_page import write_page
 
         write_whole(path, write_page(timeline, audio, folder=path.parent))
         return path
-    from serkit.annotations.picture import draw
+    from serkit.annotations.timeline_picture import draw
 
     return draw(timeline, path)
 

@@ -6,8 +6,8 @@ Source:
     Audacity's manual, "Importing and Exporting Labels": https://manual.audacityteam.org/man/importing_and_exporting_labels.html
 """
 
+from serkit.annotations.timeline import Timeline
 from serkit.annotations.wording import channel_name, one_line
-from serkit.timeline import Timeline
 from serkit.types import Segment
 
 

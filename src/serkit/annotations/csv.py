@@ -7,8 +7,8 @@ import csv
 import io
 from collections.abc import Sequence
 
+from serkit.annotations.timeline import Timeline
 from serkit.annotations.wording import storable
-from serkit.timeline import Timeline
 from serkit.types import Segment, Window
 
 

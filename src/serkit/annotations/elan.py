@@ -13,8 +13,8 @@ from pathlib import PurePath
 from xml.etree import ElementTree as ET
 
 from serkit.annotations.spans import spans
+from serkit.annotations.timeline import Timeline
 from serkit.annotations.wording import one_line, tier_name
-from serkit.timeline import Timeline
 from serkit.types import UNCERTAIN
 
 _SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"

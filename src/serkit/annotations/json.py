@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from serkit.annotations.timeline import Timeline
 from serkit.annotations.wording import storable
-from serkit.timeline import Timeline
 from serkit.types import Segment, Speech, Window
 
 

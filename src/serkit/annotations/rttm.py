@@ -1,4 +1,4 @@
-"""RTTM, what diarisation tools read: the emotion stands in the speaker's place. Channels count from 1.
+"""RTTM, what diarization tools read: the emotion stands in the speaker's place. Channels count from 1.
 
 Source:
     NIST, The 2009 Rich Transcription Meeting Recognition Evaluation Plan, appendix A.
@@ -7,8 +7,8 @@ Source:
 from pathlib import PurePath
 
 from serkit.annotations.spans import MILLISECONDS, spans
+from serkit.annotations.timeline import Timeline
 from serkit.annotations.wording import one_line
-from serkit.timeline import Timeline
 
 _NAMELESS = "audio"  # the file of an array
 

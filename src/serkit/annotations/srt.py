@@ -5,8 +5,8 @@ milliseconds, an empty line after each. Of several channels the text names the c
 """
 
 from serkit.annotations.spans import Span, clock, spans
+from serkit.annotations.timeline import Timeline
 from serkit.annotations.wording import caption, channel_name, one_line
-from serkit.timeline import Timeline
 from serkit.types import Segment
 
 

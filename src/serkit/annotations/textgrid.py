@@ -11,8 +11,8 @@ Source:
 from collections.abc import Iterator, Sequence
 
 from serkit.annotations.spans import spans
+from serkit.annotations.timeline import Timeline
 from serkit.annotations.wording import one_line, tier_name
-from serkit.timeline import Timeline
 
 _TICKS = 1_000_000  # in a second
 Intervals = list[tuple[int, int, str]]  # start and end in ticks, text

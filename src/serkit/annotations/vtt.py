@@ -5,8 +5,8 @@ Source:
 """
 
 from serkit.annotations.spans import Span, clock, spans
+from serkit.annotations.timeline import Timeline
 from serkit.annotations.wording import caption, channel_name, one_line
-from serkit.timeline import Timeline
 from serkit.types import Segment
 
 
@@ -18,7 +18,7 @@ def write(timeline: Timeline) -> str:
 
 def _note(timeline: Timeline) -> list[str]:
     said = [f"Emotions in {_escaped(timeline.name)}"] if timeline.name else []
-    said += [f"Recognised by {_escaped(timeline.model)}"] if timeline.model else []
+    said += [f"Recognized by {_escaped(timeline.model)}"] if timeline.model else []
     return ["\n".join(["NOTE", *said])] if said else []
 
 

@@ -1,7 +1,7 @@
 """CSV with one row per window; the columns are those of the segments' table."""
 
 from serkit.annotations.csv import table
-from serkit.timeline import Timeline
+from serkit.annotations.timeline import Timeline
 
 
 def write(timeline: Timeline) -> str:

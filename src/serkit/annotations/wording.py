@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Mapping
 
-from serkit.timeline import Timeline
+from serkit.annotations.timeline import Timeline
 from serkit.types import UNCERTAIN
 
 _BREAKING = {"Cc", "Zl", "Zp"}  # Unicode's control characters, and its separators of lines and paragraphs

@@ -14,7 +14,11 @@ from typing import Annotated, Any
 
 import typer
 
-from serkit.cli import compare, corpora, experiments, listening, models, report, serving, sounds
+from serkit.cli import compare, corpora, models, report
+from serkit.cli import evaluate as experiments
+from serkit.cli import features as sounds
+from serkit.cli import serve as serving
+from serkit.cli import timeline as listening
 from serkit.errors import MissingExtraError, SerkitError
 
 app = typer.Typer(
@@ -78,7 +82,7 @@ def main() -> None:
 @app.callback(invoke_without_command=True)
 def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
-        from serkit import __version__
+        from serkit.version import __version__
 
         typer.echo(__version__)
         raise typer.Exit
@@ -101,9 +105,9 @@ def predict(
         float | None, typer.Option(help="Also the classes among which the right one is that often: 0.8, 0.9 or 0.95.")
     ] = None,
 ) -> None:
-    """Recognise the emotion of each file."""
-    from serkit.output import answers_as_csv, answers_as_json, print_answers
-    from serkit.runtime.deciding import classes_within
+    """Recognize the emotion of each file."""
+    from serkit.annotations.predictions import answers_as_csv, answers_as_json, print_answers
+    from serkit.runtime.decision import classes_within
     from serkit.runtime.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
@@ -134,4 +138,4 @@ def _with_bar(answers: Any, files: Sequence[Path]) -> Any:
     from rich.console import Console
     from rich.progress import track
 
-    return track(answers, "recognising", total=len(files), console=Console(stderr=True), transient=True)
+    return track(answers, "recognizing", total=len(files), console=Console(stderr=True), transient=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from serkit.lab.leaderboard import Board, Entry
+    from serkit.lab.leaderboard import Board, RunEntry
 
 
 class BoardFormat(StrEnum):
@@ -43,8 +43,8 @@ def compare(
 ) -> None:
     """Put runs side by side, recomputed from their predictions, and test whether they differ on the same clips."""
     from serkit.errors import RunError
-    from serkit.files import write_whole
     from serkit.lab import leaderboard
+    from serkit.writing import write_whole
 
     runs = list({run.resolve(): run for run in runs}.values())
     entries = _read(runs)
@@ -63,7 +63,7 @@ def compare(
         raise typer.Exit(1)
 
 
-def _read(runs: list[Path]) -> "list[Entry]":
+def _read(runs: list[Path]) -> "list[RunEntry]":
     """Read runs; of several, those that cannot be read are named and left out."""
     from serkit.errors import RunError
     from serkit.lab.leaderboard import read_entry
@@ -81,7 +81,7 @@ def _read(runs: list[Path]) -> "list[Entry]":
     return found
 
 
-def _render(board: "Board", entries: "list[Entry]", format: BoardFormat) -> str:  # noqa: A002
+def _render(board: "Board", entries: "list[RunEntry]", format: BoardFormat) -> str:  # noqa: A002
     from serkit.lab import leaderboard
 
     if format is BoardFormat.csv:

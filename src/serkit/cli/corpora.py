@@ -11,9 +11,9 @@ import typer
 from serkit.cli.options import JsonOption, pairs, show_rows, show_table
 
 if TYPE_CHECKING:
-    from serkit.corpora import Corpus
-    from serkit.curation.check import Report
-    from serkit.manifest import Manifest
+    from serkit.data.corpora import Corpus
+    from serkit.data.curation.check import Report
+    from serkit.data.manifest import Manifest
 
 app = typer.Typer(help="The corpora that serkit knows, and your own.", no_args_is_help=True)
 
@@ -21,7 +21,7 @@ NameArgument = Annotated[str, typer.Argument(help="A corpus of 'serkit corpora l
 _SHOWN = 5  # files of a problem
 
 
-class Layout(StrEnum):
+class DataFormat(StrEnum):
     """How own data is laid out."""
 
     manifest = "manifest"
@@ -41,20 +41,20 @@ class Form(StrEnum):
 
 @app.command("list")
 def list_corpora(as_json: JsonOption = False) -> None:
-    """List the corpora, with their size and licence."""
-    from serkit.corpora import corpus_names, get_corpus
+    """List the corpora, with their size and license."""
+    from serkit.data.corpora import corpus_names, get_corpus
 
     rows = [_facts(get_corpus(name)) for name in corpus_names()]
-    show_rows(rows, as_json, ("corpus", "utterances", "speakers", "hours", "languages", "classes", "licence"))
+    show_rows(rows, as_json, ("corpus", "utterances", "speakers", "hours", "languages", "classes", "license"))
 
 
 @app.command()
 def info(name: Annotated[str, typer.Argument(help="A corpus.")], as_json: JsonOption = False) -> None:
-    """Say all that is known of a corpus: classes, licence, where to get it, what is odd about it."""
+    """Say all that is known of a corpus: classes, license, where to get it, what is odd about it."""
     import inspect
     import sys
 
-    from serkit.corpora import get_corpus
+    from serkit.data.corpora import get_corpus
 
     corpus = get_corpus(name)
     facts = _facts(corpus) | {
@@ -72,7 +72,7 @@ def info(name: Annotated[str, typer.Argument(help="A corpus.")], as_json: JsonOp
         ("utterances", f"{corpus.utterances} of {corpus.speakers} speakers{hours}, in {', '.join(corpus.languages)}"),
         ("classes", ", ".join(f"{emotion} {count}" for emotion, count in sorted(corpus.counts.items()))),
         ("labels", ", ".join(f"{own} = {emotion}" for own, emotion in corpus.emotions.items())),
-        ("licence", corpus.licence + ("" if corpus.commercial else ", not for commercial use")),
+        ("license", corpus.license + ("" if corpus.commercial else ", not for commercial use")),
         ("citation", corpus.citation),
         ("from", f"{corpus.url} ({get})"),
         ("folder", f"below --data: {', '.join((name, *corpus.folders))}, in any case"),
@@ -87,10 +87,10 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Compare a corpus with its official release, and decode every file; exit code 1 if something is wrong."""
-    from serkit.corpora import corpus_names, get_corpus, read_corpus
-    from serkit.curation.check import check as look
-    from serkit.curation.check import check_manifest
-    from serkit.watch import RichWatch
+    from serkit.data.corpora import corpus_names, get_corpus, read_corpus
+    from serkit.data.curation.check import check as look
+    from serkit.data.curation.check import check_manifest
+    from serkit.progress import RichWatch
 
     manifest = read_corpus(name, folder)
     corpus = get_corpus(name) if name in corpus_names() else None
@@ -114,7 +114,7 @@ def write_manifest(
     output: Annotated[Path, typer.Option("-o", "--output", help="A .csv, .jsonl or .parquet file, or a new folder.")],
     format: Annotated[Form, typer.Option(help="What to write.")] = Form.table,  # noqa: A002
     labels: Annotated[str | None, typer.Option(help="Keep what this label set has a class for.")] = None,
-    kind: Annotated[Layout | None, typer.Option(help="Own data: its layout, else found out.")] = None,
+    kind: Annotated[DataFormat | None, typer.Option(help="Own data: its layout, else found out.")] = None,
     column: Annotated[list[str] | None, typer.Option(help="Own data: FIELD=COLUMN, as in emotion=mood.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="Own data: LABEL=EMOTION, as in wut=anger.")] = None,
     leave_out: Annotated[list[str] | None, typer.Option(help="Own data: a label that is not read.")] = None,
@@ -125,9 +125,9 @@ def write_manifest(
     """Write a corpus's utterances as a table, an audformat database or a Hugging Face audiofolder."""
     from typing import cast
 
-    from serkit.corpora import corpus_names, label_set_of, read_corpus
+    from serkit.data.corpora import corpus_names, label_set_of, read_corpus
+    from serkit.data.formats.own_labels import OwnData
     from serkit.errors import CorpusError
-    from serkit.formats.own import OwnData
 
     told = {
         "--kind": kind, "--column": column, "--label": label, "--leave-out": leave_out, "--speaker": speaker,
@@ -162,14 +162,14 @@ def stats(
     as_json: JsonOption = False,
 ) -> None:
     """Measure corpora: classes, speakers, durations, loudness, pitch by sex."""
-    from serkit.curation.pictures import check_picture, draw
-    from serkit.curation.stats import describe, tables
-    from serkit.manifest import merge
-    from serkit.watch import RichWatch
+    from serkit.data.curation.corpus_figure import check_picture, draw
+    from serkit.data.curation.stats import describe, tables
+    from serkit.data.manifest import merge
+    from serkit.progress import RichWatch
 
     if plot:
         check_picture(plot)
-    manifest = merge(one for source in sources for one in _recognised(source))
+    manifest = merge(one for source in sources for one in _recognized(source))
     _say_what_was_left_out(manifest)
     found = describe(manifest, watch=RichWatch())
     if as_json:
@@ -190,14 +190,14 @@ def stats(
 def download(
     name: Annotated[str, typer.Argument(help="A corpus.")],
     folder: Annotated[Path, typer.Argument(help="Where to put it.")],
-    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="You have read it and keep to it.")] = False,
+    accept_license: Annotated[bool, typer.Option("--accept-license", help="You have read it and keep to it.")] = False,
 ) -> None:
     """Download a corpus that can be had openly; for the others, say where to register."""
-    from serkit.corpora import get_corpus
-    from serkit.curation.download import download as fetch
-    from serkit.watch import RichWatch
+    from serkit.data.corpora import get_corpus
+    from serkit.data.curation.download import download as fetch
+    from serkit.progress import RichWatch
 
-    fetch(get_corpus(name), folder, accept_licence=accept_licence, watch=RichWatch())
+    fetch(get_corpus(name), folder, accept_license=accept_license, watch=RichWatch())
     typer.echo(f"{folder}: next: serkit corpora check {name} {folder}")
 
 
@@ -206,7 +206,7 @@ def _facts(corpus: "Corpus") -> dict[str, Any]:
         "corpus": corpus.name, "title": corpus.title, "utterances": corpus.utterances, "speakers": corpus.speakers,
         "hours": corpus.hours, "languages": list(corpus.languages), "emotions": list(corpus.emotions.classes),
         "classes": len(corpus.emotions.classes),
-        "licence": corpus.licence, "commercial_use": corpus.commercial, "sharing_of_models": corpus.derivatives,
+        "license": corpus.license, "commercial_use": corpus.commercial, "sharing_of_models": corpus.derivatives,
         "download": bool(corpus.remotes), "url": corpus.url,
     }  # fmt: skip
 
@@ -242,8 +242,8 @@ def _show_report(report: "Report") -> None:
 
 
 def _write(manifest: "Manifest", output: Path, form: Form) -> None:
-    from serkit.formats import audformat, audiofolder
-    from serkit.watch import RichWatch
+    from serkit.data.formats import audformat, audiofolder
+    from serkit.progress import RichWatch
 
     if form is Form.table:
         _check_replaceable(output)
@@ -261,8 +261,8 @@ def _say_what_was_left_out(manifest: "Manifest") -> None:
 
 
 def _say_what_was_read(manifest: "Manifest", output: Path) -> None:
-    from serkit.corpora import corpus_of
-    from serkit.formats.own import UNKNOWN
+    from serkit.data.corpora import corpus_of
+    from serkit.data.formats.own_labels import UNKNOWN
 
     unknown = sum(u.speaker.endswith(f"/{UNKNOWN}") for u in manifest)
     if unknown:
@@ -278,9 +278,9 @@ def _say_what_was_read(manifest: "Manifest", output: Path) -> None:
 
 def _check_replaceable(output: Path) -> None:
     """Refuse to replace a table that serkit has not written."""
+    from serkit.data.formats.table import looks_like_manifest
+    from serkit.data.tables import SUFFIXES
     from serkit.errors import ManifestError
-    from serkit.formats.table import looks_like_manifest
-    from serkit.tables import SUFFIXES
 
     if output.is_dir():
         raise ManifestError(f"{str(output)!r} is a folder; name the file to write.")
@@ -288,26 +288,26 @@ def _check_replaceable(output: Path) -> None:
         raise ManifestError(f"{str(output)!r} is there already and is no manifest of serkit's: choose another name.")
 
 
-def _recognised(source: str) -> list["Manifest"]:
+def _recognized(source: str) -> list["Manifest"]:
     """Read NAME=PATH, or a folder whose corpus is found out, or one that holds several corpora; else it is own data."""
-    from serkit.corpora import read_corpus, recognise
+    from serkit.data.corpora import read_corpus, recognize
     from serkit.errors import CorpusError
 
     folder = Path(source)
     name, equals, path = source.partition("=")
     if equals and not folder.exists():
         return [read_corpus(name, Path(path))]
-    if found := recognise(folder):
+    if found := recognize(folder):
         return [read_corpus(found[0], folder)]
     own = re.sub(r"[^a-z0-9]+", "-", folder.resolve().stem.lower()).strip("-") or "own"
     try:
         return [read_corpus(own, folder)]
     except CorpusError:
         inside = sorted(place for place in folder.iterdir() if place.is_dir()) if folder.is_dir() else []
-        several = [read_corpus(known[0], place) for place in inside if (known := recognise(place))]
+        several = [read_corpus(known[0], place) for place in inside if (known := recognize(place))]
         if not several:
             raise
         for place in inside:
-            if not recognise(place):
+            if not recognize(place):
                 typer.echo(f"serkit: left out: no known corpus is in {str(place)!r}", err=True)
         return several

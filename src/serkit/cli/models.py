@@ -34,15 +34,16 @@ def export(
 ) -> None:
     """Write a trained model as one ONNX file with its card."""
     if transformers:
-        from serkit.lab.interchange import save_classifier
+        from serkit.lab.export.transformers_folder import save_classifier
 
         if int8 or evidence:
             raise typer.BadParameter("--transformers writes weights alone: leave --int8 and --evidence out.")
         save_classifier(run, output, seed=seed, fold=fold)
         typer.echo(f"{output}: pipeline('audio-classification', '{output}') loads it")
         return
-    from serkit.lab import calibration, quantising
-    from serkit.lab.export import export as write
+    from serkit.lab.export import quantize as quantizing
+    from serkit.lab.export.model_file import export as write
+    from serkit.lab.measure import calibration
     from serkit.runtime.recognizer import Recognizer
 
     corpora = data_of(data) if int8 and (data or os.environ.get("SERKIT_CORPORA")) else None
@@ -52,7 +53,7 @@ def export(
     )  # fmt: skip
     _say_written(output, difference)
     card = Recognizer.load(output).card
-    for words in (calibration.words_of(card.calibration), quantising.words_of(card.quantisation)):
+    for words in (calibration.words_of(card.calibration), quantizing.words_of(card.quantization)):
         if words:
             typer.echo(words)
 
@@ -65,7 +66,7 @@ def convert_model(
     revision: Annotated[str, typer.Option(help="Of a name on the hub: a branch, tag or commit.")] = "",
 ) -> None:
     """Write a classifier that transformers fine-tuned as a model file, with its own labels."""
-    from serkit.lab.interchange import convert
+    from serkit.lab.export.transformers_folder import convert
 
     _say_written(output, convert(checkpoint, output, revision))
 
@@ -80,12 +81,12 @@ def list_models(
     classes: Annotated[int, typer.Option(min=2, help="Classes that the weights are counted for.")] = 6,
     as_json: JsonOption = False,
 ) -> None:
-    """List the models: trained weights, what each reads, the document it is from, and the licence of its code."""
+    """List the models: trained weights, what each reads, the document it is from, and the license of its code."""
     from serkit.lab.models import model_names
-    from serkit.lab.summary import about
+    from serkit.lab.models.summary import about
 
     rows = [about(name, classes=classes) for name in model_names()]
-    show_rows(rows, as_json, ("model", "weights", "features", "document", "licence", "about"))
+    show_rows(rows, as_json, ("model", "weights", "features", "document", "license", "about"))
 
 
 @models_app.command("show")
@@ -100,8 +101,8 @@ def show_model(
     if model is None or model in embedded_models() or Path(model).suffix == ".onnx" or Path(model).is_file():
         typer.echo(json.dumps(Recognizer.load(model).card.to_json(), indent=1, ensure_ascii=False))
         return
-    from serkit.lab.summary import as_json as as_content
-    from serkit.lab.summary import render, summarise_model
+    from serkit.lab.models.summary import as_json as as_content
+    from serkit.lab.models.summary import render, summarize_model
 
-    parts = summarise_model(model, classes=classes)
+    parts = summarize_model(model, classes=classes)
     typer.echo(json.dumps(as_content(parts), indent=1) if as_json else render(parts))

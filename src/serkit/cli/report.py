@@ -25,7 +25,7 @@ def report(
     figures: Annotated[Path | None, typer.Option(help="A folder for the figures, as files of their own.")] = None,
     format: Annotated[FigureFormat, typer.Option(help="Of these figures.")] = FigureFormat.png,  # noqa: A002
     audio: Annotated[
-        bool, typer.Option("--audio", help="Put players of the most confident errors into the page; mind the licences.")
+        bool, typer.Option("--audio", help="Put players of the most confident errors into the page; mind the licenses.")
     ] = False,
     data: DataOption = None,
 ) -> None:

@@ -11,21 +11,21 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from serkit.audio import AudioSource, load_with_rate, source_name
+from serkit.annotations.timeline import Timeline
+from serkit.audio.decode import AudioSource, load_with_rate, source_name
 from serkit.card import Card, read_card
 from serkit.errors import InferenceError, ModelFileError, SerkitError
-from serkit.runtime.deciding import Threshold, classes_within, make_decider
-from serkit.runtime.placing import SpeechRule
-from serkit.runtime.speech import LOWEST_RATE, has_speech
+from serkit.runtime.decision import Threshold, classes_within, make_decider
 from serkit.runtime.stream import Listening, Stream
-from serkit.timeline import Timeline
+from serkit.runtime.vad import LOWEST_RATE, has_speech
+from serkit.runtime.windows import SpeechRule
 from serkit.types import NO_SPEECH, SEX_VALUES, FloatArray, Prediction, Segment, Sex, Window
 
 if TYPE_CHECKING:
-    from serkit.runtime.timeline import Channels
+    from serkit.runtime.offline import Channels
 
 DEFAULT_MODEL = "default"
-_SPEECH = "speech"  # an asset that recognises no emotions
+_SPEECH = "speech"  # an asset that recognizes no emotions
 
 
 def embedded_models() -> tuple[str, ...]:
@@ -41,7 +41,7 @@ def embedded_models() -> tuple[str, ...]:
 
 
 class Recognizer:
-    """Recognises emotions with one model file.
+    """Recognizes emotions with one model file.
 
     It may be shared between threads.
 
@@ -50,7 +50,7 @@ class Recognizer:
         card: The card of the same file.
 
     Attributes:
-        card: Labels, corpora, protocol and numbers, licence, limits.
+        card: Labels, corpora, protocol and numbers, license, limits.
     """
 
     def __init__(self, session: Any, card: Card) -> None:
@@ -97,14 +97,14 @@ class Recognizer:
         reject: bool = True,
         threshold: Threshold = None,
     ) -> Prediction:
-        """Recognise the emotion of one clip.
+        """Recognize the emotion of one clip.
 
         Args:
             audio: A path, a binary file object, or an array (T,) or (channels, T).
             sampling_rate: Rate of an array in Hz; left out for files.
             sex: Of the speaker; only models whose card lists it among the inputs make use of it.
             reject: Whether the answer may be ``no speech`` or ``uncertain``; if not, it is the most probable class.
-            threshold: What the most probable class must reach, see :func:`serkit.runtime.deciding.make_decider`.
+            threshold: What the most probable class must reach, see :func:`serkit.runtime.decision.make_decider`.
 
         Returns:
             The answer, all probabilities, and the embedding.
@@ -148,8 +148,8 @@ class Recognizer:
         Raises:
             InferenceError: If ONNX Runtime fails, for want of memory, say.
         """
-        is_alike = len(lengths) == 1 or (len(set(lengths.tolist())) == 1 and not self.card.quantisation)
-        if not is_alike and (self.card.needs_equal_lengths or self.card.quantisation):
+        is_alike = len(lengths) == 1 or (len(set(lengths.tolist())) == 1 and not self.card.quantization)
+        if not is_alike and (self.card.needs_equal_lengths or self.card.quantization):
             parts = [
                 self.run(waveform[i : i + 1, :n], lengths[i : i + 1], sex=None if sex is None else sex[i : i + 1])
                 for i, n in enumerate(lengths.tolist())
@@ -173,7 +173,7 @@ class Recognizer:
         threshold: Threshold = None,
         on_error: Literal["raise", "return"] = "raise",
     ) -> Iterator[Prediction | SerkitError]:
-        """Recognise many clips, in order, one in memory at a time.
+        """Recognize many clips, in order, one in memory at a time.
 
         Args:
             audios: As for :meth:`predict`.
@@ -210,7 +210,7 @@ class Recognizer:
         embeddings: bool = False,
         on_progress: Callable[[float], None] = lambda seconds: None,
     ) -> Timeline:
-        """Recognise emotions over time, in a recording of any length, reading it as it goes.
+        """Recognize emotions over time, in a recording of any length, reading it as it goes.
 
         Speech is found first, and windows are placed in it; the last one of a stretch of speech may be shorter.
         Windows in a row that say the same are a segment.
@@ -222,7 +222,7 @@ class Recognizer:
             hop: Seconds from the start of one window to that of the next.
             vad: Whether to look for speech, or the rule by which; False takes all sound for it.
             channels: ``mix``, or ``separate`` where each channel has a speaker of its own.
-            smooth: Seconds of causal smoothing, see :class:`serkit.runtime.narrating.Narrator`; 0 is without.
+            smooth: Seconds of causal smoothing, see :class:`serkit.runtime.events.Narrator`; 0 is without.
             threshold: As for :meth:`predict`; 0 always names a class.
             sex: Of the speaker, for models that make use of it.
             embeddings: Whether windows keep the model's embedding of them.
@@ -237,7 +237,7 @@ class Recognizer:
             >>> serkit.load().timeline(np.zeros(32_000, np.float32), sampling_rate=16_000).segments
             ()
         """
-        from serkit.runtime.timeline import make_timeline
+        from serkit.runtime.offline import make_timeline
 
         listening = _listening(
             vad, window=window, hop=hop, smooth=smooth, threshold=threshold, sex=sex, embeddings=embeddings
@@ -258,7 +258,7 @@ class Recognizer:
         sex: Sex = "unknown",
         embeddings: bool = False,
     ) -> Stream:
-        """Recognise emotions while the sound comes in; the arguments are those of :meth:`timeline`.
+        """Recognize emotions while the sound comes in; the arguments are those of :meth:`timeline`.
 
         Example:
             >>> import numpy as np, serkit
@@ -272,7 +272,7 @@ class Recognizer:
         return Stream(self, sampling_rate=sampling_rate, listening=listening)
 
     def classes_within(self, answer: Prediction | Window | Segment, coverage: float) -> tuple[str, ...]:
-        """Return the classes among which the right one is; see :func:`serkit.runtime.deciding.classes_within`."""
+        """Return the classes among which the right one is; see :func:`serkit.runtime.decision.classes_within`."""
         return classes_within(self.card, answer.probabilities, coverage)
 
 

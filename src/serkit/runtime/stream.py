@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.audio import check_rate, check_samples, mix_down
+from serkit.audio.decode import check_rate, check_samples, mix_down
 from serkit.errors import RecipeError, SamplingRateError, StreamClosedError
-from serkit.runtime.deciding import Decider, Threshold, make_decider
-from serkit.runtime.narrating import Narrator
-from serkit.runtime.placing import SpeechRule
-from serkit.runtime.track import Heard, Item, Track
+from serkit.runtime.channel import Heard, Item, Track
+from serkit.runtime.decision import Decider, Threshold, make_decider
+from serkit.runtime.events import Narrator
+from serkit.runtime.windows import SpeechRule
 from serkit.types import SEX_VALUES, FloatArray, Sex, StreamEvent
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class Listening:
         window: Length of a window.
         hop: From the start of one to that of the next.
         speech: When there is speech; None takes all sound for it.
-        smooth: See :class:`serkit.runtime.narrating.Narrator`.
-        threshold: See :func:`serkit.runtime.deciding.make_decider`.
+        smooth: See :class:`serkit.runtime.events.Narrator`.
+        threshold: See :func:`serkit.runtime.decision.make_decider`.
         sex: Of the speaker, for models that make use of it.
         embeddings: Whether events carry the windows' embeddings.
     """

@@ -11,20 +11,20 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
-import serkit
-from serkit.server.draining import warned_of_the_end
-from serkit.server.metrics import MetricsMiddleware
+from serkit.server.counters import MetricsMiddleware
 from serkit.server.page_files import page_router
 from serkit.server.problems import Problem
 from serkit.server.routes import router
 from serkit.server.security import Guard, SecurityHeaders
 from serkit.server.service import ClientGoneError, Service
-from serkit.server.settings import Settings
+from serkit.server.service_settings import Settings
+from serkit.server.shutdown import warned_of_the_end
+from serkit.version import __version__
 
 _log = logging.getLogger("uvicorn.error")
 _GONE = 499  # nginx's number for a client that did not wait; nobody reads it but the counts
 _ABOUT = (
-    "Recognises emotions in speech. It hears how emotion is acted; not for decisions about people. Errors are problem "
+    "Recognizes emotions in speech. It hears how emotion is acted; not for decisions about people. Errors are problem "
     "details (RFC 9457). Where the service wants a token, send `Authorization: Bearer TOKEN`."
 )
 
@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
             await service.stop()
 
     app = FastAPI(
-        title="serkit", version=serkit.__version__, description=_ABOUT, lifespan=lifespan,
+        title="serkit", version=__version__, description=_ABOUT, lifespan=lifespan,
         docs_url=None, redoc_url=None,  # they would load scripts from elsewhere
         redirect_slashes=False,  # to an address that a Host header makes up
     )  # fmt: skip

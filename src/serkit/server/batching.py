@@ -34,7 +34,7 @@ class _Request:
 
 
 class BatchingRecognizer(Recognizer):
-    """A recogniser for many threads, whose calls of :meth:`run` share runs of the model.
+    """A recognizer for many threads, whose calls of :meth:`run` share runs of the model.
 
     Args:
         session: As of :class:`serkit.Recognizer`.
@@ -71,7 +71,7 @@ class BatchingRecognizer(Recognizer):
         request = _Request(waveform, lengths, sex)
         with self._change:
             if not self._is_open:
-                raise InferenceError("the recogniser has been stopped.")
+                raise InferenceError("the recognizer has been stopped.")
             self._waiting.append(request)
             self._change.notify()
         return request.answer.result()

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from serkit.annotations import FORMATS
+from serkit.server.decoder_process import DRAWING
 from serkit.server.problems import Problem
-from serkit.server.sound_process import DRAWING
 
 MEDIA_TYPES: Mapping[str, str] = {
     "json": "application/json",

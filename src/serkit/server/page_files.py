@@ -5,8 +5,8 @@ from importlib import resources
 
 from fastapi import APIRouter, Request, Response
 
-from serkit.annotations.page_script import SCRIPT
-from serkit.annotations.page_style import STYLE
+from serkit.annotations.timeline_script import SCRIPT
+from serkit.annotations.timeline_style import STYLE
 from serkit.server.problems import Problem
 
 _KINDS = {

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.responses import Response
 
 from serkit.errors import MissingExtraError, SerkitError, UnknownAudioFormatError
-from serkit.server.sound_process import TOO_LONG
+from serkit.server.decoder_process import TOO_LONG
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2  # what is told to whom a busy service sends away

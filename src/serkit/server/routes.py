@@ -8,19 +8,19 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response, WebSocket
 
-from serkit.annotations.sketch import colours_of
+from serkit.annotations.predictions import answer_as_row, answers_as_csv
+from serkit.annotations.timeline_layout import colors_of
 from serkit.errors import SerkitError
-from serkit.output import answer_as_row, answers_as_csv
-from serkit.runtime.deciding import classes_within
+from serkit.runtime.decision import classes_within
 from serkit.runtime.stream import LONGEST_WINDOW, SHORTEST_HOP, SHORTEST_WINDOW
 from serkit.server import examples
-from serkit.server.describing import BODY, GATE, SOUND, Models, PredictionAnswer, State, contents, problems
-from serkit.server.metrics import CONTENT_TYPE
+from serkit.server.counters import CONTENT_TYPE
+from serkit.server.decoder_process import DRAWING
 from serkit.server.negotiation import MEDIA_TYPES, PREDICTION_FORMATS, TIMELINE_FORMATS, bare_type, choose
+from serkit.server.openapi import BODY, GATE, SOUND, Models, PredictionAnswer, State, contents, problems
 from serkit.server.problems import Problem, accepted_formats, of_error
 from serkit.server.security import SUBPROTOCOL, refuse
 from serkit.server.service import Service, unless_gone
-from serkit.server.sound_process import DRAWING
 from serkit.server.streaming import serve_stream
 from serkit.server.uploads import uploaded
 
@@ -40,7 +40,7 @@ def service_of(request: Request | WebSocket) -> Service:
 
 @router.post(
     "/v1/predict",
-    summary="Recognise the emotion of one clip",
+    summary="Recognize the emotion of one clip",
     response_model=PredictionAnswer,
     responses={
         200: {"content": contents(examples.PREDICTION, {"text/csv": examples.PREDICTION_CSV})},
@@ -59,7 +59,7 @@ async def predict(
         float | None, Query(description="Also the classes among which the right one is that often: 0.8, 0.9 or 0.95.")
     ] = None,
 ) -> Response:
-    """Recognise the emotion of one clip.
+    """Recognize the emotion of one clip.
 
     The answer is that of `serkit predict`; `emotion` may be `uncertain` or `no speech`.
     """
@@ -85,7 +85,7 @@ async def predict(
 
 @router.post(
     "/v1/timeline",
-    summary="Recognise emotions over time",
+    summary="Recognize emotions over time",
     response_model=dict[str, Any],
     responses={
         200: {
@@ -118,7 +118,7 @@ async def timeline(
     smooth: Annotated[float, Query(ge=0, le=LONGEST_WINDOW, description="Seconds of causal smoothing.")] = 0.0,
     threshold: Threshold = None,
 ) -> Response:
-    """Recognise emotions over time: where somebody speaks, and how each stretch of it sounds.
+    """Recognize emotions over time: where somebody speaks, and how each stretch of it sounds.
 
     The answer is that of `serkit timeline`, in its formats; `drawing` is what this service's page draws.
     """
@@ -144,7 +144,7 @@ async def timeline(
 
 @router.get("/v1/models", summary="Say which models answer", responses=problems(*GATE))
 async def models(request: Request) -> Models:
-    """Return the cards: labels, corpora, protocol and numbers, licence, what the model must not be used for."""
+    """Return the cards: labels, corpora, protocol and numbers, license, what the model must not be used for."""
     service = service_of(request)
     limits = service.settings.limits
     return Models(
@@ -156,7 +156,7 @@ async def models(request: Request) -> Models:
             "recording_seconds": limits.recording_seconds,
             "session_seconds": limits.session_seconds,
         },
-        colours=colours_of(service.recognizer.card.classes),
+        colors=colors_of(service.recognizer.card.classes),
     )
 
 

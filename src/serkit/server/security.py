@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serkit.server.limits import RateLimiter
 from serkit.server.problems import Problem
-from serkit.server.settings import Settings, address_of, digest
+from serkit.server.service_settings import Settings, address_of, digest
 
 SUBPROTOCOL = "serkit.v1"
 TOKEN_PREFIX = "serkit.token."  # noqa: S105 (no token) - browsers can name no header for a WebSocket

@@ -12,14 +12,14 @@ import numpy as np
 from starlette.requests import Request
 
 from serkit.errors import SerkitError
-from serkit.runtime.speech import detector
+from serkit.runtime.vad import detector
 from serkit.server.batching import BatchingRecognizer
-from serkit.server.framing import Message
+from serkit.server.counters import Metrics
+from serkit.server.decoder_pool import SoundPool, SoundProcessError, SoundStartError, SoundTimeoutError
 from serkit.server.limits import Slots
-from serkit.server.metrics import Metrics
+from serkit.server.pipe_messages import Message
 from serkit.server.problems import Problem, busy, of_error, sound_problem
-from serkit.server.settings import Settings
-from serkit.server.sound_pool import SoundPool, SoundProcessError, SoundStartError, SoundTimeoutError
+from serkit.server.service_settings import Settings
 from serkit.server.uploads import Sent
 from serkit.types import Prediction
 
@@ -69,7 +69,7 @@ class Service:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def predict(self, sent: Sent, **options: Any) -> Prediction:
-        """Recognise a clip; options are those of :meth:`serkit.Recognizer.predict`.
+        """Recognize a clip; options are those of :meth:`serkit.Recognizer.predict`.
 
         Raises:
             Problem: If the clip cannot be used.

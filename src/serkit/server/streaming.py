@@ -18,18 +18,18 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from serkit.errors import InferenceError, SerkitError
 from serkit.runtime.stream import Stream
-from serkit.server.protocol import (
+from serkit.server.service import Service
+from serkit.server.wire_protocol import (
     VERSION,
     EventWriter,
-    ProtocolError,
     Reason,
     StreamQuery,
+    WireProtocolError,
     close_code,
     is_end,
     read_query,
     samples_of,
 )
-from serkit.server.service import Service
 
 LONGEST_MESSAGE = 1 << 20  # bytes; of 16 bits at 48,000 Hz ten seconds
 _PACE = 2  # a stream may last so many times as long as the sound that it may have
@@ -92,7 +92,7 @@ class Session:
                 await self._step(await self._receive())
         except ClosedError as closed:
             return closed
-        except ProtocolError as error:
+        except WireProtocolError as error:
             return ClosedError("error", (error.code, error.message))
         except InferenceError:
             return ClosedError("error", ("model_failed", "the model failed for want of resources."))
@@ -206,7 +206,7 @@ async def serve_stream(socket: WebSocket, service: Service, subprotocol: str | N
     await socket.accept(subprotocol)
     try:
         session = Session(socket, service, read_query(dict(socket.query_params)))
-    except ProtocolError as error:
+    except WireProtocolError as error:
         await _refuse(socket, error.code, error.message)
         return
     except SerkitError as error:  # vad at a rate that leaves nothing of a voice, a window too short for the model

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from serkit.annotations.wording import one_line, storable
 from serkit.server.limits import Slots
 from serkit.server.problems import Problem, accepted_formats
-from serkit.server.settings import Limits
+from serkit.server.service_settings import Limits
 
 FIELD = "file"
 _LONGEST_NAME = 120  # characters, of what is repeated in messages

@@ -9,7 +9,10 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pytest
-from front_claims import (
+
+from serkit.errors import RecipeError
+from serkit.lab.features.chroma import PITCH_CLASSES, Chroma, ChromaConfig, chroma_filters
+from support.front_claims import (
     SIGNALS,
     Array,
     Samples,
@@ -20,10 +23,7 @@ from front_claims import (
     check_padding,
     real_clips,
 )
-
-from serkit.errors import RecipeError
-from serkit.lab.features.chroma import PITCH_CLASSES, Chroma, ChromaConfig, chroma_filters
-from synthetic import tone
+from support.synthetic import tone
 
 TOLERANCE = 1e-5
 FRONT = Chroma(ChromaConfig())

@@ -13,7 +13,13 @@ import librosa
 import numpy as np
 import pytest
 import torch
-from front_claims import (
+from numpy.typing import NDArray
+
+from serkit.errors import RecipeError
+from serkit.lab.features.frames import PARTS, Frames, FramesConfig
+from serkit.lab.features.pitch import Pitch, PitchConfig
+from serkit.lab.signal.contrast import SpectralContrast
+from support.front_claims import (
     RATE,
     SIGNALS,
     Array,
@@ -24,12 +30,6 @@ from front_claims import (
     check_padding,
     real_clips,
 )
-from numpy.typing import NDArray
-
-from serkit.errors import RecipeError
-from serkit.lab.features.contrast import SpectralContrast
-from serkit.lab.features.frames import PARTS, Frames, FramesConfig
-from serkit.lab.features.pitch_track import Pitch, PitchConfig
 
 TOLERANCES = {"zcr": 1e-6, "energy": 1e-3, "rms": 1e-5, "chroma": 1e-5, "mfcc": 2e-2, "contrast": 2e-2}
 MFCC_TOLERANCE_OF_REAL_CLIPS = 2e-3

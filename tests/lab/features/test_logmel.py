@@ -7,7 +7,7 @@ float32 agrees with librosa in float64 within 1e-6 there. What holds for every s
 root of its power, is right to 1e-6 of the loudest one.
 
 A convolution rounds in another order where the shape of its batch is another, hence 5e-5 between a batch and single
-clips. Normalising silence divides what rounding leaves of a deviation by 0.01, the root of the variance's floor.
+clips. Normalizing silence divides what rounding leaves of a deviation by 0.01, the root of the variance's floor.
 """
 
 import warnings
@@ -22,12 +22,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from serkit.audio import load_audio, resample
-from serkit.corpora import find_corpus, get_corpus
+from serkit.audio.decode import load_audio, resample
+from serkit.data.corpora import find_corpus, get_corpus
 from serkit.errors import RecipeError, UnknownNameError
 from serkit.lab.features import LogMel, LogMelConfig, build_feature, feature_names
 from serkit.lab.features.logmel import mel_filters
-from synthetic import tone, voice
+from support.synthetic import tone, voice
 
 RATE = 16_000
 LOG_TOLERANCE = 1e-4
@@ -201,11 +201,11 @@ def test_the_names_of_features_build() -> None:
         assert front.size == front(torch.zeros(1, 1600), torch.tensor([1600]))[0].shape[1]
 
 
-FULL = LogMelConfig(trim_db=30, normalise="band")
+FULL = LogMelConfig(trim_db=30, normalize="band")
 VARIANTS = {
-    f"trim {trim}, normalise {normalise}": LogMelConfig(trim_db=trim, normalise=normalise)
+    f"trim {trim}, normalize {normalize}": LogMelConfig(trim_db=trim, normalize=normalize)
     for trim in (None, 30)
-    for normalise in ("none", "band", "utterance")
+    for normalize in ("none", "band", "utterance")
 }
 every_variant = pytest.mark.parametrize("config", VARIANTS.values(), ids=list(VARIANTS))
 
@@ -305,22 +305,22 @@ def valid_frames(config: LogMelConfig) -> list[NDArray[np.float64]]:
 
 
 @pytest.mark.parametrize("trim_db", [None, 30])
-def test_normalised_by_band_each_band_has_mean_0_and_all_have_deviation_1(trim_db: float | None) -> None:
-    for features in valid_frames(LogMelConfig(trim_db=trim_db, normalise="band")):
+def test_normalized_by_band_each_band_has_mean_0_and_all_have_deviation_1(trim_db: float | None) -> None:
+    for features in valid_frames(LogMelConfig(trim_db=trim_db, normalize="band")):
         np.testing.assert_allclose(features.mean(1), 0, atol=1e-5)
         assert features.std() == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize("trim_db", [None, 30])
-def test_normalised_by_utterance_all_bands_together_have_mean_0_and_deviation_1(trim_db: float | None) -> None:
-    for features in valid_frames(LogMelConfig(trim_db=trim_db, normalise="utterance")):
+def test_normalized_by_utterance_all_bands_together_have_mean_0_and_deviation_1(trim_db: float | None) -> None:
+    for features in valid_frames(LogMelConfig(trim_db=trim_db, normalize="utterance")):
         assert features.mean() == pytest.approx(0, abs=1e-5)
         assert features.std() == pytest.approx(1, abs=1e-3)
         assert np.abs(features.mean(1)).max() > 0.1  # bands keep their differences
 
 
 @pytest.mark.parametrize("gain", [0.5, 2.0, 10.0])
-def test_a_gain_changes_next_to_nothing_of_what_is_trimmed_and_normalised(gain: float) -> None:
+def test_a_gain_changes_next_to_nothing_of_what_is_trimmed_and_normalized(gain: float) -> None:
     speech = with_silence(voice("anger", "emodb/03", seconds=0.6), 1600, 1600, level=0.02)  # well above the floor
     plain, frames = LogMel(FULL)(*batch(speech))
     louder, same = LogMel(FULL)(*batch((gain * speech).astype(np.float32)))
@@ -349,7 +349,7 @@ def test_an_unknown_feature_suggests_the_nearest() -> None:
     [
         ({"band": 64}, r"^features: logmel has no setting 'band'; did you mean 'bands'\? It has sampling_rate, bands,"),
         ({"xyz": 64}, r"^features: logmel has no setting 'xyz'\. It has sampling_rate, bands,"),
-        ({"normalise": "bands"}, r"^features: logmel: normalise: Input should be 'none', 'band' or 'utterance'\.$"),
+        ({"normalize": "bands"}, r"^features: logmel: normalize: Input should be 'none', 'band' or 'utterance'\.$"),
         ({"bands": "many"}, r"^features: logmel: bands: Input should be a valid integer"),
         (
             {"window_ms": 50},
@@ -365,8 +365,8 @@ def test_a_setting_that_cannot_be_is_refused_by_name(settings: dict[str, object]
 def test_a_config_made_in_python_is_checked_too() -> None:
     with pytest.raises(RecipeError, match="longer than n_fft"):
         LogMelConfig(window_ms=50)
-    with pytest.raises(RecipeError, match="normalise is out of range"):
-        LogMelConfig(normalise="all")  # type: ignore[arg-type]
+    with pytest.raises(RecipeError, match="normalize is out of range"):
+        LogMelConfig(normalize="all")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

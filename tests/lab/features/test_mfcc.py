@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 import scipy.fft
 import torch
-from front_claims import (
+
+from serkit.errors import RecipeError
+from serkit.lab.features.mfcc import Mfcc, MfccConfig, cosine_transform
+from support.front_claims import (
     RATE,
     SIGNALS,
     Array,
@@ -25,9 +28,6 @@ from front_claims import (
     check_padding,
     real_clips,
 )
-
-from serkit.errors import RecipeError
-from serkit.lab.features.mfcc import Mfcc, MfccConfig, cosine_transform
 
 TOLERANCE = 2e-3
 TOLERANCE_OF_SYNTHETIC_SIGNALS = 2e-2
@@ -41,8 +41,8 @@ every_config = pytest.mark.parametrize("config", CONFIGS.values(), ids=list(CONF
 VARIANTS = {
     "plain": MfccConfig(),
     "deltas": MfccConfig(deltas=2),
-    "mean": MfccConfig(deltas=1, normalise="mean"),
-    "deviation": MfccConfig(deltas=2, normalise="deviation"),
+    "mean": MfccConfig(deltas=1, normalize="mean"),
+    "deviation": MfccConfig(deltas=2, normalize="deviation"),
 }
 every_variant = pytest.mark.parametrize("config", VARIANTS.values(), ids=list(VARIANTS))
 
@@ -102,12 +102,12 @@ def test_deltas_of_few_frames_repeat_the_first_and_last(frames: int) -> None:
         np.testing.assert_allclose(found[40 * order : 40 * (order + 1)], expected, atol=1e-4, rtol=0)
 
 
-def test_normalised_each_coefficient_and_delta_has_mean_0_and_deviation_1() -> None:
+def test_normalized_each_coefficient_and_delta_has_mean_0_and_deviation_1() -> None:
     plain = alone(Mfcc(MfccConfig(deltas=2)), SIGNALS["speech"])
-    found = alone(Mfcc(MfccConfig(deltas=2, normalise="deviation")), SIGNALS["speech"])
+    found = alone(Mfcc(MfccConfig(deltas=2, normalize="deviation")), SIGNALS["speech"])
     deviation = np.sqrt(plain.var(1, keepdims=True) + 1e-4)
     np.testing.assert_allclose(found, (plain - plain.mean(1, keepdims=True)) / deviation, atol=1e-4)
-    found = alone(Mfcc(MfccConfig(deltas=2, normalise="mean")), SIGNALS["speech"])
+    found = alone(Mfcc(MfccConfig(deltas=2, normalize="mean")), SIGNALS["speech"])
     np.testing.assert_allclose(found, plain - plain.mean(1, keepdims=True), atol=1e-4)
 
 
@@ -146,7 +146,7 @@ def test_size_counts_the_deltas() -> None:
     "settings",
     [
         {"sampling_rate": 0}, {"n_mfcc": 0}, {"n_mfcc": 41, "bands": 40}, {"bands": 0}, {"deltas": 3}, {"top_db": 0},
-        {"n_fft": 513}, {"hop_ms": 0}, {"window_ms": 0}, {"fmin": 9000}, {"fmax": 9000}, {"normalise": "all"},
+        {"n_fft": 513}, {"hop_ms": 0}, {"window_ms": 0}, {"fmin": 9000}, {"fmax": 9000}, {"normalize": "all"},
     ],
 )  # fmt: skip
 def test_a_setting_out_of_range_is_refused(settings: dict[str, float]) -> None:

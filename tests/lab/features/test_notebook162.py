@@ -11,7 +11,10 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pytest
-from front_claims import (
+
+from serkit.errors import RecipeError
+from serkit.lab.features.notebook162 import Notebook162, Notebook162Config
+from support.front_claims import (
     SIGNALS,
     Array,
     Samples,
@@ -22,9 +25,6 @@ from front_claims import (
     check_padding,
     real_clips,
 )
-
-from serkit.errors import RecipeError
-from serkit.lab.features.notebook162 import Notebook162, Notebook162Config
 
 TOLERANCES = {"chroma": 1e-5, "mfcc": 2e-3}
 TOLERANCES_OF_SYNTHETIC_SIGNALS = {"chroma": 1e-4, "mfcc": 2e-2}

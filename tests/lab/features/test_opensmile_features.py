@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from serkit.audio import resample
+from serkit.audio.decode import resample
 from serkit.errors import ExportError, MissingExtraError, RecipeError
 from serkit.lab.features import build_front
 from serkit.lab.features.opensmile_features import OpenSmile, OpenSmileConfig
-from synthetic import voice
+from support.synthetic import voice
 
 RATE = 16_000
 SPEECH = voice("anger", "emodb/03", seconds=1.0)

@@ -11,7 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from front_claims import (
+
+from serkit.audio.decode import load_audio
+from serkit.data.corpora import find_corpus, get_corpus
+from serkit.errors import RecipeError
+from serkit.lab.features.prosody import PROSODY, Prosody, ProsodyConfig
+from support.front_claims import (
     RATE,
     SIGNALS,
     Samples,
@@ -21,11 +26,6 @@ from front_claims import (
     check_export,
     check_padding,
 )
-
-from serkit.audio import load_audio
-from serkit.corpora import find_corpus, get_corpus
-from serkit.errors import RecipeError
-from serkit.lab.features.prosody import PROSODY, Prosody, ProsodyConfig
 
 PADDING_FLOOR = 1e-5  # deviations of what does not vary, and levels of silence
 EXPORT_TOLERANCE = 1e-3
@@ -99,12 +99,12 @@ def pulses(*, jitter: float, shimmer_db: float) -> Samples:
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.01, 0.02, 0.04])
-def test_jitter_is_the_share_by_which_neighbouring_periods_differ(jitter: float) -> None:
+def test_jitter_is_the_share_by_which_neighboring_periods_differ(jitter: float) -> None:
     assert numbers(pulses(jitter=jitter, shimmer_db=0))["jitter_mean"] == pytest.approx(jitter, abs=0.004)
 
 
 @pytest.mark.parametrize("shimmer_db", [0.0, 0.5, 1.0, 2.0])
-def test_shimmer_is_the_difference_of_neighbouring_amplitudes(shimmer_db: float) -> None:
+def test_shimmer_is_the_difference_of_neighboring_amplitudes(shimmer_db: float) -> None:
     found = numbers(pulses(jitter=0, shimmer_db=shimmer_db))["shimmer_db_mean"]
     assert found == pytest.approx(shimmer_db, abs=0.15)
 
@@ -193,7 +193,7 @@ def test_exported_prosody_is_the_same(tmp_path: Path) -> None:
 
 
 def test_another_sampling_rate_gives_much_the_same() -> None:
-    from serkit.audio import resample
+    from serkit.audio.decode import resample
 
     plain = numbers(voiced(150.0))
     other = numbers(resample(voiced(150.0), RATE, 22_050), sampling_rate=22_050, n_fft=2048)

@@ -10,7 +10,10 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pytest
-from front_claims import (
+
+from serkit.errors import RecipeError
+from serkit.lab.features.spectrogram import Spectrogram, SpectrogramConfig
+from support.front_claims import (
     SIGNALS,
     Array,
     Samples,
@@ -21,9 +24,6 @@ from front_claims import (
     check_padding,
     real_clips,
 )
-
-from serkit.errors import RecipeError
-from serkit.lab.features.spectrogram import Spectrogram, SpectrogramConfig
 
 SHARE_OF_THE_LOUDEST = 1e-6
 DB_TOLERANCE = 0.02

@@ -11,7 +11,11 @@ import librosa
 import numpy as np
 import pytest
 import torch
-from front_claims import (
+from torch.nn import functional
+
+from serkit.errors import RecipeError
+from serkit.lab.features.spectrogram_image import SpectrogramImage, SpectrogramImageConfig, stretch
+from support.front_claims import (
     SIGNALS,
     Array,
     Samples,
@@ -22,10 +26,6 @@ from front_claims import (
     check_padding,
     real_clips,
 )
-from torch.nn import functional
-
-from serkit.errors import RecipeError
-from serkit.lab.features.spectrogram_image import SpectrogramImage, SpectrogramImageConfig, stretch
 
 TOLERANCE = 5e-5
 TOLERANCE_OF_PURE_TONES = 1e-3

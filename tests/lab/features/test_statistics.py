@@ -12,7 +12,10 @@ import librosa
 import numpy as np
 import pytest
 import scipy.stats
-from front_claims import (
+
+from serkit.errors import RecipeError
+from serkit.lab.features.statistics import Statistics, StatisticsConfig
+from support.front_claims import (
     SIGNALS,
     Array,
     Samples,
@@ -23,9 +26,6 @@ from front_claims import (
     check_padding,
     real_clips,
 )
-
-from serkit.errors import RecipeError
-from serkit.lab.features.statistics import Statistics, StatisticsConfig
 
 TOLERANCES = {
     "mean": (0, 1e-7), "variance": (1e-5, 1e-12), "skewness": (1e-4, 1e-4), "kurtosis": (1e-4, 1e-4),

@@ -10,7 +10,11 @@ import librosa
 import numpy as np
 import pytest
 import torch
-from front_claims import (
+
+from serkit.errors import RecipeError
+from serkit.lab.features.vector848 import Vector848, Vector848Config
+from serkit.lab.signal.functionals import FUNCTIONALS
+from support.front_claims import (
     RATE,
     SIGNALS,
     Array,
@@ -22,11 +26,7 @@ from front_claims import (
     check_padding,
     real_clips,
 )
-from test_functionals import expected_functionals
-
-from serkit.errors import RecipeError
-from serkit.lab.features.functionals import FUNCTIONALS
-from serkit.lab.features.vector848 import Vector848, Vector848Config
+from support.functionals_oracle import expected_functionals
 
 FRONT = Vector848(Vector848Config())
 SHAPES = ("skewness", "kurtosis")

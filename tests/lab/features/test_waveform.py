@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from front_claims import RATE, SIGNALS, Samples, batch, check_export
 
 from serkit.errors import RecipeError
 from serkit.lab.features import Front, LogMel, LogMelConfig, build_feature
 from serkit.lab.features.waveform import Waveform, WaveformConfig
+from support.front_claims import RATE, SIGNALS, Samples, batch, check_export
 
 VARIANTS = {
     "whole": WaveformConfig(),

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from layouts import CLASSES, count_true_size, vector, vectors
 from torch import nn
 
 from serkit.errors import RecipeError
 from serkit.lab.models.alexnet1d import AlexNet1d, AlexNet1dConfig, SegmentMeans
-from serkit.lab.settings import build_settings
+from serkit.lab.recipes.config import build_settings
+from support.layouts import CLASSES, count_true_size, vector, vectors
 
 
 def test_it_has_five_convolutions_and_three_dense_layers() -> None:

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 import torch
-from layouts import CLASSES, copy_weights, count_true_size, count_weights, frames, utterances, vector, vectors
 from torch import nn
 
 from serkit.errors import RecipeError
-from serkit.lab.features.masking import frame_mask
 from serkit.lab.models.attention import AdditivePooling, Attention, AttentionConfig
-from serkit.lab.settings import build_settings
+from serkit.lab.recipes.config import build_settings
+from serkit.lab.signal.masking import frame_mask
+from support.layouts import CLASSES, copy_weights, count_true_size, count_weights, frames, utterances, vector, vectors
 
 
 def test_pooling_gives_masked_steps_no_weight_and_the_others_all_of_it() -> None:

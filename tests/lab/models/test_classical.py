@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from layouts import frames, vector
 from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.base import clone
@@ -23,6 +22,7 @@ from serkit.lab.models import build_body, get_config
 from serkit.lab.models import scikit as module
 from serkit.lab.models.classical import Classical, Logistic, LogisticConfig, Mlp, MlpConfig, Svm, SvmConfig
 from serkit.lab.models.scikit import speaker_folds
+from support.layouts import frames, vector
 
 NAMES = ("svm", "logistic", "mlp", "random_forest", "gradient_boosting")
 SIZE, CLASSES = 12, 4
@@ -35,9 +35,9 @@ class Corpus:
     def __init__(self, *, classes: tuple[int, ...] = (0, 1, 2, 3), seed: int = 0, count: int = 96) -> None:
         rng = np.random.default_rng(seed)
         truth = np.array(classes)[np.arange(count) % len(classes)]
-        centres = np.random.default_rng(7).normal(0, 1.5, (CLASSES, SIZE))
+        centers = np.random.default_rng(7).normal(0, 1.5, (CLASSES, SIZE))
         levels = np.logspace(-2, 3, SIZE)
-        self.features = ((centres[truth] + rng.standard_normal((count, SIZE)) + 5) * levels).astype(np.float32)
+        self.features = ((centers[truth] + rng.standard_normal((count, SIZE)) + 5) * levels).astype(np.float32)
         names = [f"{i:03d}" for i in range(count)]
         self.rows = {name: self.features[i : i + 1] for i, name in enumerate(names)}
         self.targets = {name: int(truth[i]) for i, name in enumerate(names)}
@@ -91,7 +91,7 @@ def test_probabilities_are_those_of_scikit_learn(name: str, class_weights: bool)
 
 
 @every_model
-def test_the_embedding_is_the_standardised_features(name: str) -> None:
+def test_the_embedding_is_the_standardized_features(name: str) -> None:
     body = fitted(name)
     _, embedding = answer(body, OTHERS.features)
     expected = StandardScaler().fit(CORPUS.features.astype(np.float64)).transform(OTHERS.features)
@@ -227,7 +227,7 @@ def test_a_graph_that_does_not_answer_as_scikit_learn_is_refused(monkeypatch: py
         answer(body, OTHERS.features)
 
 
-def test_a_number_that_never_changes_is_only_centred() -> None:
+def test_a_number_that_never_changes_is_only_centered() -> None:
     rows = {name: np.concatenate([row, [[7.0]]], 1).astype(np.float32) for name, row in CORPUS.rows.items()}
     body = Logistic(vector(SIZE + 1), CLASSES, LogisticConfig.tiny())
     body.fit_on(rows, CORPUS.targets, CORPUS.speakers, class_weights=False, seed=0)

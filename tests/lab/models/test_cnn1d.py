@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from layouts import CLASSES, count_true_size, frames, settle, utterances, vector, vectors
 from torch import nn
 
 from serkit.errors import RecipeError
 from serkit.lab.models.cnn1d import Cnn1d, Cnn1dConfig
-from serkit.lab.settings import build_settings
+from serkit.lab.recipes.config import build_settings
+from support.layouts import CLASSES, count_true_size, frames, settle, utterances, vector, vectors
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 21, 40])

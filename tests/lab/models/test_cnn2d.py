@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from layouts import CLASSES, count_true_size, frames, utterances
 from torch import nn
 
 from serkit.errors import RecipeError
 from serkit.lab.models.cnn2d import Cnn2d, Cnn2dConfig
-from serkit.lab.settings import build_settings
+from serkit.lab.recipes.config import build_settings
+from support.layouts import CLASSES, count_true_size, frames, utterances
 
 
 def plain_layers(body: Cnn2d, features: torch.Tensor) -> torch.Tensor:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from layouts import CLASSES, count_true_size, frames, settle, utterances
 from torch import nn
 
 from serkit.errors import RecipeError
 from serkit.lab.models.cnn_lstm import CnnLstm, CnnLstmConfig
-from serkit.lab.settings import build_settings
+from serkit.lab.recipes.config import build_settings
+from support.layouts import CLASSES, count_true_size, frames, settle, utterances
 
 TINY = CnnLstmConfig.tiny()
 

@@ -8,22 +8,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from layouts import CLASSES, count_weights, frames, settle, utterances
 from torch import Tensor, nn
 
 from serkit.card import Card
 from serkit.errors import RecipeError
-from serkit.lab.export import TOLERANCE, _Exported, write_graph
+from serkit.lab.export.model_file import TOLERANCE, _Exported, write_graph
 from serkit.lab.features import Layout, build_front
-from serkit.lab.models import Body, Model, Output, build_body, coattention_streams
-from serkit.lab.models.alexnet2d import AlexNet2d
+from serkit.lab.models import Body, Model, Output, build_body
+from serkit.lab.models.blocks import coattention_streams
+from serkit.lab.models.blocks.alexnet2d import AlexNet2d
+from serkit.lab.models.blocks.coattention_streams import PretrainedFrames, StreamMasks
+from serkit.lab.models.blocks.vit import VisionTransformer
 from serkit.lab.models.coattention import CoAttention, CoAttentionConfig, CoAttentivePooling, cut_into_segments
-from serkit.lab.models.coattention_streams import Masks, PretrainedFrames
-from serkit.lab.models.vit import VisionTransformer
-from serkit.lab.settings import build_settings
-from serkit.lab.zoo import find_model
+from serkit.lab.recipes.config import build_settings
+from serkit.lab.recipes.registry import find_model
 from serkit.runtime.recognizer import Recognizer
-from tiny_encoders import write_checkpoint
+from support.layouts import CLASSES, count_weights, frames, settle, utterances
+from support.tiny_encoders import write_checkpoint
 
 RATE = 16_000
 WAVEFORM = Layout("frames", (("waveform", 1),), None, 16_000)
@@ -43,7 +44,7 @@ each_part = pytest.mark.parametrize("settings", PARTS.values(), ids=list(PARTS))
 CARD = Card(
     name="toy", serkit_version="0", classes=tuple("abcdef"), label_set="", label_note="", sampling_rate=RATE,
     inputs=("waveform", "lengths"), minimum_duration=0.1, parameters=0, corpora=(), languages=(), train_speakers=(),
-    validation_speakers=(), split_digest="", temperature=1.0, validation_uar=None, evidence=(), licence="",
+    validation_speakers=(), split_digest="", temperature=1.0, validation_uar=None, evidence=(), license="",
     is_commercial_use_allowed=True, not_for=(), recipe={},
 )  # fmt: skip
 
@@ -232,7 +233,7 @@ def test_the_same_seed_drops_and_masks_the_same_and_another_seed_something_else(
 
 def test_masks_are_stripes_in_training_and_nothing_otherwise() -> None:
     torch.manual_seed(0)
-    masks, x, lengths = Masks(1), torch.ones(50, 24, 100), torch.full((50,), 60)
+    masks, x, lengths = StreamMasks(1), torch.ones(50, 24, 100), torch.full((50,), 60)
     for found in masks(x, lengths):
         silent_rows, silent_frames = (found == 0).all(1).sum(), (found == 0).all(0).sum()
         assert silent_rows <= 3

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 import torch
-from layouts import CLASSES, count_true_size, frames, utterances
 from torch import nn
 
 from serkit.errors import RecipeError
-from serkit.lab.features.masking import frame_mask
 from serkit.lab.models.conformer import Conformer, ConformerConfig
-from serkit.lab.settings import build_settings
+from serkit.lab.recipes.config import build_settings
+from serkit.lab.signal.masking import frame_mask
+from support.layouts import CLASSES, count_true_size, frames, utterances
 
 TINY = ConformerConfig.tiny()
 

@@ -2,14 +2,14 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-import layouts
 import pytest
 import torch
 
 from serkit.errors import RecipeError
-from serkit.lab.features.masking import frame_mask
 from serkit.lab.models import build_body
 from serkit.lab.models.crnn import AttentiveStatistics, Crnn, CrnnConfig
+from serkit.lab.signal.masking import frame_mask
+from support import layouts
 
 SIZE, CLASSES = 24, 5
 LARGEST = 3_000_000  # weights: what "small" means on the card of a model that everybody downloads

@@ -11,16 +11,16 @@ import torch
 from torch import nn
 
 from serkit.errors import RecipeError
-from serkit.lab.evaluation import evaluate, train
-from serkit.lab.export import export
+from serkit.lab.export.model_file import export
 from serkit.lab.features import Layout
 from serkit.lab.models import build_body
 from serkit.lab.models.coattention import CoAttentionConfig
-from serkit.lab.models.ssl import Ssl, SslConfig
-from serkit.lab.recipe import Recipe, Train, parse_recipe
-from serkit.lab.training import build_optimizer
+from serkit.lab.models.fine_tuned_encoder import FineTunedEncoder, FineTunedEncoderConfig
+from serkit.lab.recipes.schema import Recipe, Train, parse_recipe
+from serkit.lab.train.loop import build_optimizer
+from serkit.lab.train.run import evaluate, train
 from serkit.runtime.recognizer import Recognizer
-from tiny_encoders import FAMILIES
+from support.tiny_encoders import FAMILIES
 
 pytest.importorskip("transformers", reason="needs serkit[ssl]")
 pytest.importorskip("peft", reason="needs serkit[ssl]")
@@ -33,10 +33,10 @@ LAYOUT = Layout("frames", (("waveform", 1),))
 Make = Callable[..., Path]
 
 
-def built(folder: Path, *, seed: int = 0, **settings: Any) -> Ssl:
+def built(folder: Path, *, seed: int = 0, **settings: Any) -> FineTunedEncoder:
     torch.manual_seed(seed)
     body = build_body("ssl", {"model": str(folder), "embedding": 16, **settings}, layout=LAYOUT, classes=CLASSES)
-    assert isinstance(body, Ssl)
+    assert isinstance(body, FineTunedEncoder)
     return body
 
 
@@ -49,7 +49,7 @@ def clips(*seconds: float) -> tuple[torch.Tensor, torch.Tensor]:
     return padded, torch.tensor(lengths)
 
 
-def changed_by_training(body: Ssl, steps: int = 3) -> set[str]:
+def changed_by_training(body: FineTunedEncoder, steps: int = 3) -> set[str]:
     """Train on three clips and return the names of all weights and statistics that are others now."""
     before = {name: value.detach().clone() for name, value in body.state_dict().items()}
     features, lengths = clips(0.3, 0.5, 0.4)
@@ -247,7 +247,7 @@ def test_settings_that_cannot_be_are_refused(make: Make, wrong: dict[str, Any]) 
 )  # fmt: skip
 def test_settings_that_a_tuning_would_ignore_are_refused(tuning: str, useless: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match=f"^{next(iter(useless))} is for tuning .*, and this one is {tuning}.$"):
-        SslConfig(**useless, tuning=tuning)
+        FineTunedEncoderConfig(**useless, tuning=tuning)
 
 
 # In a recipe, and in a file
@@ -264,7 +264,7 @@ def recipe_of(folder: Path, **settings: Any) -> Recipe:
     )  # fmt: skip
 
 
-def test_fine_tuning_learns_what_can_be_learnt(make: Make, emodb_dir: Path, tmp_path: Path) -> None:
+def test_fine_tuning_learns_what_can_be_learned(make: Make, emodb_dir: Path, tmp_path: Path) -> None:
     """The synthetic corpus has one tone for each emotion: 95 % of speakers never heard is the least."""
     recipe = recipe_of(make("hubert", norm="layer"), trains_convolutions=True)
     longer = recipe.model_copy(update={"train": recipe.train.model_copy(update={"epochs": 30, "lr": 1e-2})})

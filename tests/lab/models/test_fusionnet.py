@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from layouts import CLASSES, count_weights
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -15,7 +14,8 @@ from serkit.errors import RecipeError
 from serkit.lab.features import Layout
 from serkit.lab.models.fusionnet import FusionNet, FusionNetConfig
 from serkit.lab.models.vgg16 import convolutions
-from serkit.lab.settings import build_settings
+from serkit.lab.recipes.config import build_settings
+from support.layouts import CLASSES, count_weights
 
 DOCUMENT = Layout("vector", (("notebook162", 162), ("statistics", 6), ("sex", 1)), 1)
 EVERYTHING = Layout("frames", (("notebook162", 162), ("logmel", 24), ("statistics", 6), ("sex", 1)))

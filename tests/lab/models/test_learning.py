@@ -1,16 +1,16 @@
-"""Every model learns a separable corpus through the one fit, the same by the same seed, and keeps what it learnt."""
+"""Every model learns a separable corpus through the one fit, the same by the same seed, and keeps what it learned."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tiny import CLASSES, UNITS, layout_of, tiny_body
 
 from serkit.lab.models import Body, model_names
-from serkit.lab.recipe import Augment, Train
-from serkit.lab.training import Examples, fit, predict_logits
-from serkit.lab.zoo import ENSEMBLE
+from serkit.lab.recipes.registry import ENSEMBLE
+from serkit.lab.recipes.schema import Augment, Train
+from serkit.lab.train.loop import Examples, fit, predict_logits
+from support.tiny import CLASSES, UNITS, layout_of, tiny_body
 
 QUIET = Augment(speeds=(1.0,), band_masks=0, frame_masks=0, mixup=0)
 TRAIN = Train(epochs=8, batch_size=20, lr=0.01, label_smoothing=0, keep="last", scheduler="one_cycle")

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from layouts import CLASSES, count_true_size, frames, utterances
 from torch import nn
 
 from serkit.errors import RecipeError
 from serkit.lab.models.mfcc_cnn import MfccCnn, MfccCnnConfig
-from serkit.lab.settings import build_settings
+from serkit.lab.recipes.config import build_settings
+from support.layouts import CLASSES, count_true_size, frames, utterances
 
 
 def test_it_has_five_layers_a_dense_and_an_output_layer() -> None:

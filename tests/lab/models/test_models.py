@@ -9,15 +9,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
-from tiny import CLASSES, NETWORKS, SIDE, UNITS, layout_of, tiny_body, tiny_settings
 from torch import nn
 
 from serkit.errors import RecipeError, UnknownNameError
 from serkit.lab.features import Layout
 from serkit.lab.models import Body, Model, Output, build_body, build_model, get_config
-from serkit.lab.recipe import Train
-from serkit.lab.training import build_optimizer
-from serkit.lab.zoo import find_model
+from serkit.lab.recipes.registry import find_model
+from serkit.lab.recipes.schema import Train
+from serkit.lab.train.loop import build_optimizer
+from support.tiny import CLASSES, NETWORKS, SIDE, UNITS, layout_of, tiny_body, tiny_settings
 
 TOLERANCE = 1e-5  # float32 sums in another order
 every_model = pytest.mark.parametrize("name", NETWORKS)
@@ -87,7 +87,7 @@ def test_every_weight_of_a_stage_gets_a_finite_gradient_and_no_other_does(name: 
                 continue
             assert parameter.grad is not None, weight
             assert torch.isfinite(parameter.grad).all(), weight
-            if not weight.endswith("bias"):  # of some a normalisation takes away what they add
+            if not weight.endswith("bias"):  # of some a normalization takes away what they add
                 assert parameter.grad.any(), weight
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from layouts import CLASSES, count_true_size, vector, vectors
 from torch import nn
 
 from serkit.errors import RecipeError
 from serkit.lab.models.resnet1d import ResidualBlock, ResNet1d, ResNet1dConfig
-from serkit.lab.settings import build_settings
+from serkit.lab.recipes.config import build_settings
+from support.layouts import CLASSES, count_true_size, vector, vectors
 
 
 def test_it_has_eighteen_layers_and_three_ways_around_them_that_convolve() -> None:

@@ -2,20 +2,20 @@
 
 import pytest
 import torch
-from layouts import CLASSES, frames, utterances, vector, vectors
 
 from serkit.errors import RecipeError
 from serkit.lab.features import Layout
 from serkit.lab.models.alexnet1d import AlexNet1d, AlexNet1dConfig
 from serkit.lab.models.attention import Attention, AttentionConfig
+from serkit.lab.models.bidirectional import Bidirectional, BidirectionalConfig
+from serkit.lab.models.blocks.scaling import fit_scalings
 from serkit.lab.models.cnn1d import Cnn1d, Cnn1dConfig
 from serkit.lab.models.cnn2d import Cnn2d, Cnn2dConfig
+from serkit.lab.models.contract import Body
 from serkit.lab.models.mfcc_cnn import MfccCnn, MfccCnnConfig
-from serkit.lab.models.model import Body
-from serkit.lab.models.recurrent import Bidirectional, BidirectionalConfig
 from serkit.lab.models.resnet1d import ResNet1d, ResNet1dConfig
-from serkit.lab.models.scaling import fit_scalings
 from serkit.lab.models.transformer import Transformer, TransformerConfig
+from support.layouts import CLASSES, frames, utterances, vector, vectors
 
 SIZE = 16
 CONFIGS = {

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 import torch
-from layouts import CLASSES, copy_weights, count_true_size, count_weights, frames, utterances, vector, vectors
 from torch import nn
 
 from serkit.errors import RecipeError
-from serkit.lab.features.masking import frame_mask
 from serkit.lab.models.transformer import EncoderBlock, Transformer, TransformerConfig
-from serkit.lab.settings import build_settings
+from serkit.lab.recipes.config import build_settings
+from serkit.lab.signal.masking import frame_mask
+from support.layouts import CLASSES, copy_weights, count_true_size, count_weights, frames, utterances, vector, vectors
 
 
 def torchs_twin(block: EncoderBlock, config: TransformerConfig) -> nn.TransformerEncoderLayer:

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from layouts import CLASSES, count_weights
 from safetensors.torch import save_file
 from torch import Tensor
 
 from serkit.errors import RecipeError
 from serkit.lab.features import Layout
 from serkit.lab.models.vgg16 import Vgg16, Vgg16Config
-from serkit.lab.settings import build_settings
+from serkit.lab.recipes.config import build_settings
+from support.layouts import CLASSES, count_weights
 
 TINY = Vgg16Config.tiny()
 TORCHVISION = {  # its tensors at 1000 classes
@@ -66,7 +66,7 @@ def test_a_picture_that_cannot_be_halved_five_times_is_refused(rows: int, column
         Vgg16(picture(rows, columns), CLASSES, TINY)
 
 
-def test_a_picture_becomes_three_channels_normalised_as_imagenets() -> None:
+def test_a_picture_becomes_three_channels_normalized_as_imagenets() -> None:
     body, seen = tiny().eval(), list[Tensor]()
     body.features.register_forward_pre_hook(lambda layer, given: seen.append(given[0]))
     body(torch.full((1, 32, 32), 0.5), torch.tensor([32]))

@@ -6,9 +6,9 @@ is for training audio alone.
 
 from serkit.lab.augment.augmentation import Augmentation, random_of
 from serkit.lab.augment.chain import Chain, augmentation_names, build_augmentation, build_chain
-from serkit.lab.augment.pictures import show_variants
-from serkit.lab.augment.spectrogram import Mixed, mask_spectrogram, mixup
-from serkit.lab.augment.utterances import AugmentedUtterance, AugmentedUtterances
+from serkit.lab.augment.dataset import AugmentedUtterance, AugmentedUtterances
+from serkit.lab.augment.spec_augment import Mixed, mask_spectrogram, mixup
+from serkit.lab.augment.variants import show_variants
 
 __all__ = [
     "Augmentation",

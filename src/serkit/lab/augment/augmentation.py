@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import BeforeValidator
 
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
 from serkit.types import FloatArray
 
 Drawn = Mapping[str, Any]

@@ -13,13 +13,13 @@ from serkit.lab.augment.filters import Gain, LowPass, Telephone
 from serkit.lab.augment.library import Audiomentations
 from serkit.lab.augment.mixing import Background, Noise
 from serkit.lab.augment.reverberation import Reverberation
-from serkit.lab.augment.tempo import Pitch, Shift, Speed, Stretch
+from serkit.lab.augment.tempo import PitchShift, Shift, Speed, Stretch
 from serkit.lab.augment.vocoder import shift_pitch
-from serkit.lab.settings import build_settings
+from serkit.lab.recipes.config import build_settings
 from serkit.types import FloatArray
 
 _KINDS: tuple[type[Augmentation], ...] = (
-    Noise, Shift, Stretch, Pitch, LowPass, Gain, Speed, Telephone, Background, Reverberation, Audiomentations
+    Noise, Shift, Stretch, PitchShift, LowPass, Gain, Speed, Telephone, Background, Reverberation, Audiomentations
 )  # fmt: skip
 _AUGMENTATIONS = {kind.name: kind for kind in _KINDS}
 
@@ -58,9 +58,10 @@ class Chain:
         while changes:
             part, numbers = changes.popleft()
             match (part, changes[0][0] if changes else None):
-                case (Stretch(n_fft=n_fft), Pitch(n_fft=other)) | (Pitch(n_fft=n_fft), Stretch(n_fft=other)) if (
-                    n_fft == other
-                ):
+                case (Stretch(n_fft=n_fft), PitchShift(n_fft=other)) | (
+                    PitchShift(n_fft=n_fft),
+                    Stretch(n_fft=other),
+                ) if n_fft == other:
                     both = {**numbers, **changes.popleft()[1]}
                     changed = shift_pitch(
                         changed, both["semitones"], sampling_rate=sampling_rate, rate=both["rate"], n_fft=n_fft

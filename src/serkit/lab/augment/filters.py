@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 
 from serkit.lab.augment.augmentation import Augmentation, Drawn, Range, draw_ratio, is_range
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
 from serkit.types import FloatArray
 
 _MARGIN_S = 0.1  # of silence, so that what a filter rings does not come in at the other end

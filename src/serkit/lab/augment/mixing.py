@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from serkit.audio import load_audio
+from serkit.audio.decode import load_audio
+from serkit.data.find import sound_files
 from serkit.errors import CorpusError, RecipeError
 from serkit.lab.augment.augmentation import Augmentation, Drawn, Range, draw_seed, is_range
-from serkit.lab.settings import require
-from serkit.sounds import sound_files
+from serkit.lab.recipes.config import require
 from serkit.types import FloatArray
 
 _SILENT = 1e-20  # mean square, -200 dBFS: no gain makes sound of it

@@ -8,7 +8,7 @@ import numpy as np
 
 from serkit.lab.augment.augmentation import Augmentation, Drawn, Range, draw_ratio, draw_seed, is_range
 from serkit.lab.augment.filters import fast_size
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
 from serkit.types import FloatArray
 
 _FIRST_S = 0.002  # no wall is nearer than a third of a metre

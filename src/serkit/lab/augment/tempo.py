@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from serkit.audio import resample
+from serkit.audio.decode import resample
 from serkit.errors import NoSamplesError
 from serkit.lab.augment.augmentation import Augmentation, Drawn, Range, draw_ratio, is_range
 from serkit.lab.augment.vocoder import shift_pitch, time_stretch
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
 from serkit.types import FloatArray
 
 
@@ -80,7 +80,7 @@ class Stretch(Augmentation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pitch(Augmentation):
+class PitchShift(Augmentation):
     """Speak higher or lower at the same pace; the length stays.
 
     Attributes:

@@ -13,7 +13,7 @@ from serkit.errors import RecipeError, unknown_name
 from serkit.lab.features.composite import SEX, Composite, CompositeConfig
 from serkit.lab.features.front import Front, FrontConfig, Layout
 from serkit.lab.features.logmel import LogMel, LogMelConfig
-from serkit.lab.settings import build_settings
+from serkit.lab.recipes.config import build_settings
 
 __all__ = [
     "Front", "Layout", "LogMel", "LogMelConfig", "build_feature", "build_front", "feature_names", "resolve_feature",
@@ -26,7 +26,7 @@ _FEATURES = {
     "logmel": ("logmel", "LogMel"),
     "mfcc": ("mfcc", "Mfcc"),
     "notebook162": ("notebook162", "Notebook162"),
-    "pitch": ("pitch_track", "Pitch"),
+    "pitch": ("pitch", "Pitch"),
     "prosody": ("prosody", "Prosody"),
     "spectrogram": ("spectrogram", "Spectrogram"),
     "spectrogram_image": ("spectrogram_image", "SpectrogramImage"),
@@ -37,7 +37,7 @@ _FEATURES = {
 
 _PROGRAMS = {"egemaps": "eGeMAPSv02", "compare2016": "ComParE_2016"}  # openSMILE's, which no model file can hold
 
-_PRETRAINED = {"ssl": ("ssl", "Ssl")}  # what cannot be built without saying which encoder
+_PRETRAINED = {"ssl": ("frozen_encoder", "FrozenEncoder")}  # what cannot be built without saying which encoder
 
 Named = Mapping[str, Any]  # a front end's name and those settings that differ from its defaults
 

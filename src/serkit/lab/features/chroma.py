@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from serkit.lab.features.front import Front
-from serkit.lab.features.masking import frame_mask
-from serkit.lab.features.power import map_power, mute_padding
-from serkit.lab.features.spectrum import FrameConfig, Stft
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.power import map_power, mute_padding
+from serkit.lab.signal.spectrum import FrameConfig, Stft
 
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _TINY = float(np.finfo(np.float32).tiny)  # below this librosa leaves a frame as it is
@@ -55,10 +55,10 @@ class Chroma(Front):
         """Compute the features; see :class:`Front`."""
         waveform = mute_padding(waveform, lengths)
         chroma, frames = map_power(self.stft, waveform, lengths, lambda power: torch.matmul(power, self.filters.T))
-        return normalise_peaks(chroma) * frame_mask(frames, chroma.shape[2])[:, None, :], frames
+        return normalize_peaks(chroma) * frame_mask(frames, chroma.shape[2])[:, None, :], frames
 
 
-def normalise_peaks(chroma: Tensor) -> Tensor:
+def normalize_peaks(chroma: Tensor) -> Tensor:
     """Divide each frame of (B, F, N) by its largest value; silence stays zero."""
     peak = chroma.amax(1, keepdim=True)
     return chroma / torch.where(peak < _TINY, 1.0, peak)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from serkit.errors import RecipeError
 from serkit.lab.features.front import Front, Kind, Layout
-from serkit.lab.features.masking import frame_mask
+from serkit.lab.signal.masking import frame_mask
 from serkit.types import FloatArray
 
 SEX = "sex"  # in a recipe's list of features

@@ -6,17 +6,17 @@ import torch
 from torch import Tensor
 
 from serkit.errors import RecipeError
-from serkit.lab.features.chroma import PITCH_CLASSES, chroma_filters, normalise_peaks
-from serkit.lab.features.contrast import SpectralContrast
+from serkit.lab.features.chroma import PITCH_CLASSES, chroma_filters, normalize_peaks
 from serkit.lab.features.front import Front
 from serkit.lab.features.logmel import mel_filters
-from serkit.lab.features.masking import frame_mask
 from serkit.lab.features.mfcc import cosine_transform
 from serkit.lab.features.notebook162 import frame_rms, zero_crossing_rate
-from serkit.lab.features.pitch_track import PitchConfig, PitchTrack
-from serkit.lab.features.power import Bands, decibels, map_power, mute_padding
-from serkit.lab.features.spectrum import Stft
-from serkit.lab.settings import require
+from serkit.lab.features.pitch import PitchConfig, PitchTrack
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.contrast import SpectralContrast
+from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.power import Bands, decibels, map_power, mute_padding
+from serkit.lab.signal.spectrum import Stft
 
 PARTS = {
     "zcr": 1, "energy": 1, "rms": 1, "chroma": len(PITCH_CLASSES), "mfcc": 20, "f0": 1, "voicing": 1, "contrast": 7
@@ -73,8 +73,8 @@ class Frames(Front):
     rms        1   root mean square
     chroma     12  pitch classes, as :class:`serkit.lab.features.chroma.Chroma`
     mfcc       20  of 128 mel bands, as :class:`serkit.lab.features.mfcc.Mfcc`
-    f0         1   Hz, 0 where unvoiced, as :class:`serkit.lab.features.pitch_track.Pitch`
-    voicing    1   how alike neighbouring periods are, 0 to 1
+    f0         1   Hz, 0 where unvoiced, as :class:`serkit.lab.features.pitch.Pitch`
+    voicing    1   how alike neighboring periods are, 0 to 1
     contrast   7   dB between peaks and valleys of each octave
     =========  ==  ================================================================
 
@@ -139,7 +139,7 @@ class Frames(Front):
         if "mfcc" in self.config.parts:
             found["mfcc"] = torch.matmul(self.dct, decibels(raw.pop(), mask, top_db=_TOP_DB))
         if "chroma" in self.config.parts:
-            found["chroma"] = normalise_peaks(raw.pop())
+            found["chroma"] = normalize_peaks(raw.pop())
         return found
 
     def _keep(self, power: Tensor) -> Tensor:

@@ -2,10 +2,10 @@
 
 A short-time Fourier transform is a strided convolution with windowed cosines and sines. As such it
 matches librosa to float32 precision and runs about ten times faster in ONNX Runtime than an exported
-``torch.stft``. The kernels are as long as the window, not the transform: zeros around a centred window
+``torch.stft``. The kernels are as long as the window, not the transform: zeros around a centered window
 turn phases alone, and the power spectrum has none. Outside an export the same frames go through
-:mod:`serkit.lab.features.power`, on a processor four times faster, and many clips at once through
-:mod:`serkit.lab.features.joined`; tests hold all three together.
+:mod:`serkit.lab.signal.power`, on a processor four times faster, and many clips at once through
+:mod:`serkit.lab.signal.joined`; tests hold all three together.
 """
 
 import math
@@ -20,11 +20,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from serkit.lab.features.front import Front
-from serkit.lab.features.joined import join, map_magnitudes, mean_over_frames
-from serkit.lab.features.masking import frame_mask, masked_mean_and_deviation, trim_silence
-from serkit.lab.features.power import Bands, map_power, mute_padding
-from serkit.lab.features.spectrum import Stft, check_window, is_exporting
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.joined import join, map_magnitudes, mean_over_frames
+from serkit.lab.signal.masking import frame_mask, masked_mean_and_deviation, trim_silence
+from serkit.lab.signal.power import Bands, map_power, mute_padding
+from serkit.lab.signal.spectrum import Stft, check_window, is_exporting
 from serkit.types import FloatArray
 
 _VARIANCE_FLOOR = 1e-4  # added where a deviation is divided by: silence stays finite
@@ -44,7 +44,7 @@ class LogMelConfig:
         fmax: Highest frequency in Hz, or None for half the sampling rate.
         floor: Power that is added before the logarithm.
         trim_db: Leading and trailing frames this far below the loudest are cut; None keeps all.
-        normalise: ``band``: each band to mean 0, all to deviation 1; ``utterance``: one mean and one
+        normalize: ``band``: each band to mean 0, all to deviation 1; ``utterance``: one mean and one
             deviation for all bands; ``none``. Always over the utterance's own valid frames.
     """
 
@@ -57,7 +57,7 @@ class LogMelConfig:
     fmax: float | None = None
     floor: float = 1e-6
     trim_db: float | None = None
-    normalise: Literal["none", "band", "utterance"] = "none"
+    normalize: Literal["none", "band", "utterance"] = "none"
 
     def __post_init__(self) -> None:
         check_window(self.window_ms, self.sampling_rate, self.n_fft)
@@ -72,14 +72,14 @@ class LogMelConfig:
             fmax=fmax <= self.sampling_rate / 2,
             floor=self.floor > 0,
             trim_db=self.trim_db is None or self.trim_db > 0,
-            normalise=self.normalise in ("none", "band", "utterance"),
+            normalize=self.normalize in ("none", "band", "utterance"),
         )
 
 
 class LogMel(Front):
-    """Log-mel spectrogram, optionally trimmed and normalised.
+    """Log-mel spectrogram, optionally trimmed and normalized.
 
-    Waveform (B, T) to frames (B, F, N), N = 1 + T // hop. Untrimmed and not normalised it equals
+    Waveform (B, T) to frames (B, F, N), N = 1 + T // hop. Untrimmed and not normalized it equals
     ``librosa.feature.melspectrogram(center=True, pad_mode="constant", htk=False, norm="slaney")``
     followed by ``log(x + floor)``.
     """
@@ -113,8 +113,8 @@ class LogMel(Front):
         if self.config.trim_db is not None:
             logmel, frames = trim_silence(logmel, frames, level_of(logmel), nepers(self.config.trim_db))
         mask = frame_mask(frames, logmel.shape[-1])[:, None, :].to(logmel.dtype)
-        if self.config.normalise != "none":
-            if self.config.normalise == "band":
+        if self.config.normalize != "none":
+            if self.config.normalize == "band":
                 logmel = logmel - masked_mean_and_deviation(logmel, mask, (2,), _VARIANCE_FLOOR)[0]
                 deviation = masked_mean_and_deviation(logmel, mask, (1, 2), _VARIANCE_FLOOR)[1]
             else:
@@ -130,7 +130,7 @@ class LogMel(Front):
         rows = [logmel[span] for span in joined.spans]
         if self.config.trim_db is not None:
             rows = [self._trim(row) for row in rows]
-        return rows if self.config.normalise == "none" else [self._normalise(row) for row in rows]
+        return rows if self.config.normalize == "none" else [self._normalize(row) for row in rows]
 
     def _logmel_of_magnitudes(self, magnitudes: FloatArray) -> Tensor:
         bands = self.bands(torch.from_numpy(np.square(magnitudes, out=magnitudes)))
@@ -146,19 +146,19 @@ class LogMel(Front):
         active = np.flatnonzero(power >= power.max() * np.float32(10 ** (-self.config.trim_db / 10)))
         return logmel[active[0] : active[-1] + 1]
 
-    def _normalise(self, logmel: FloatArray) -> FloatArray:
+    def _normalize(self, logmel: FloatArray) -> FloatArray:
         """Shift and scale (N, F) as :meth:`forward` does."""
-        centred = logmel - (mean_over_frames(logmel) if self.config.normalise == "band" else logmel.mean())
-        variance = np.square(centred).mean()
-        return centred / np.sqrt(variance + np.float32(_VARIANCE_FLOOR))  # type: ignore[no-any-return]
+        centered = logmel - (mean_over_frames(logmel) if self.config.normalize == "band" else logmel.mean())
+        variance = np.square(centered).mean()
+        return centered / np.sqrt(variance + np.float32(_VARIANCE_FLOOR))  # type: ignore[no-any-return]
 
     def logmel(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the plain log-mel (B, F, N), neither trimmed nor normalised, and valid lengths (B,)."""
+        """Return the plain log-mel (B, F, N), neither trimmed nor normalized, and valid lengths (B,)."""
         waveform = mute_padding(waveform, lengths)
         if not is_exporting():
             bands, frames = map_power(self.stft, waveform, lengths, self.bands)
             return (bands + self.config.floor).log(), frames
-        before = self.config.n_fft // 2 - (self.config.n_fft - self.window) // 2  # where a centred window begins
+        before = self.config.n_fft // 2 - (self.config.n_fft - self.window) // 2  # where a centered window begins
         padded = functional.pad(waveform[:, None, :], (before, self.window - before))
         spectrum = functional.conv1d(padded, self.kernels, stride=self.hop)  # (B, 2K, N)
         real, imaginary = spectrum.chunk(2, dim=1)
@@ -194,8 +194,8 @@ def mel_filters(
     """
     edges = _mel_to_hz(np.linspace(_hz_to_mel(fmin), _hz_to_mel(fmax or sampling_rate / 2), bands + 2))
     bins = np.linspace(0, sampling_rate / 2, n_fft // 2 + 1)
-    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    rising, falling = (bins - low) / (centre - low), (high - bins) / (high - centre)
+    low, center, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising, falling = (bins - low) / (center - low), (high - bins) / (high - center)
     triangles = np.maximum(0.0, np.minimum(rising, falling))
     return (triangles * 2.0 / (high - low)).astype(np.float32)
 

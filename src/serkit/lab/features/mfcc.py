@@ -1,4 +1,4 @@
-"""Mel-frequency cepstral coefficients, with deltas and cepstral normalisation."""
+"""Mel-frequency cepstral coefficients, with deltas and cepstral normalization."""
 
 import math
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from torch import Tensor
 
 from serkit.lab.features.front import Front
 from serkit.lab.features.logmel import mel_filters
-from serkit.lab.features.masking import frame_mask, masked_mean_and_deviation
-from serkit.lab.features.power import Bands, decibels, loudest, map_power, mute_padding
-from serkit.lab.features.spectrum import Stft, check_window
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.masking import frame_mask, masked_mean_and_deviation
+from serkit.lab.signal.power import Bands, decibels, loudest, map_power, mute_padding
+from serkit.lab.signal.spectrum import Stft, check_window
 
 _WIDTH = 9  # frames that a slope is fitted to
 _DEVIATION_FLOOR = 1e-4  # of a variance: a constant coefficient becomes 0
@@ -35,7 +35,7 @@ class MfccConfig:
         fmax: Highest frequency in Hz, or None for half the sampling rate.
         top_db: Bands this far below the utterance's loudest are raised to that.
         deltas: 1 appends the first derivative by frames, 2 the second one too.
-        normalise: ``mean``: each coefficient to mean 0 over the utterance's own frames; ``deviation``: to deviation 1
+        normalize: ``mean``: each coefficient to mean 0 over the utterance's own frames; ``deviation``: to deviation 1
             as well; ``none``.
     """
 
@@ -49,7 +49,7 @@ class MfccConfig:
     fmax: float | None = None
     top_db: float = 80.0
     deltas: int = 0
-    normalise: Literal["none", "mean", "deviation"] = "none"
+    normalize: Literal["none", "mean", "deviation"] = "none"
 
     def __post_init__(self) -> None:
         check_window(self.window_ms, self.sampling_rate, self.n_fft)
@@ -66,14 +66,14 @@ class MfccConfig:
             fmax=fmax <= self.sampling_rate / 2,
             top_db=self.top_db > 0,
             deltas=self.deltas in (0, 1, 2),
-            normalise=self.normalise in ("none", "mean", "deviation"),
+            normalize=self.normalize in ("none", "mean", "deviation"),
         )
 
 
 class Mfcc(Front):
     """Cepstral coefficients of a mel spectrogram in dB.
 
-    Without normalisation it equals ``librosa.feature.mfcc`` and ``librosa.feature.delta(width=9)`` of the same
+    Without normalization it equals ``librosa.feature.mfcc`` and ``librosa.feature.delta(width=9)`` of the same
     settings. Deviation: an utterance of fewer than nine frames, where librosa refuses its default of
     ``mode="interp"``, gets the deltas of ``mode="nearest"``.
 
@@ -105,11 +105,11 @@ class Mfcc(Front):
         if self.config.deltas:
             orders = range(self.config.deltas)
             mfcc = torch.cat([mfcc, *(delta(mfcc, frames, self.slopes[order]) for order in orders)], dim=1)
-        if self.config.normalise != "none":
+        if self.config.normalize != "none":
             mfcc = mfcc - mfcc[:, :, :1]  # what never changes becomes exactly 0, not what rounding leaves of it
             mean, deviation = masked_mean_and_deviation(mfcc, mask.to(mfcc.dtype), (2,), _DEVIATION_FLOOR)
             mfcc = mfcc - mean
-            if self.config.normalise == "deviation":
+            if self.config.normalize == "deviation":
                 mfcc = mfcc / deviation
         return mfcc * mask, frames
 
@@ -143,12 +143,12 @@ def delta(features: Tensor, frames: Tensor, slope: Tensor) -> Tensor:
     """Differentiate along time by a polynomial fitted to the frames around each.
 
     A polynomial of the derivative's own degree has one derivative everywhere: near an utterance's ends it is that of
-    the outermost frame which has enough neighbours. Where there is none, the first and last frame are repeated.
+    the outermost frame which has enough neighbors. Where there is none, the first and last frame are repeated.
 
     Args:
         features: Shape (B, F, N); what lies behind an utterance's end has no influence.
         frames: Valid frames, shape (B,).
-        slope: Weights of the frames from the first to the last neighbour, of odd size.
+        slope: Weights of the frames from the first to the last neighbor, of odd size.
 
     Returns:
         Shape (B, F, N), per frame.
@@ -157,10 +157,10 @@ def delta(features: Tensor, frames: Tensor, slope: Tensor) -> Tensor:
     last = frames[:, None] - 1  # (B, 1)
     position = torch.arange(features.shape[2], device=features.device)[None, :]
     inner = torch.minimum(position.clamp(min=half), last - half)
-    centre = torch.where(last >= 2 * half, inner, position)  # (B, N)
+    center = torch.where(last >= 2 * half, inner, position)  # (B, N)
     total = torch.zeros_like(features)
     for offset in range(-half, half + 1):
-        index = torch.minimum((centre + offset).clamp(min=0), last)[:, None, :].expand_as(features)
+        index = torch.minimum((center + offset).clamp(min=0), last)[:, None, :].expand_as(features)
         total = total + slope[offset + half] * features.gather(2, index)
     return total
 

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from serkit.lab.features.chroma import PITCH_CLASSES, chroma_filters, normalise_peaks
+from serkit.lab.features.chroma import PITCH_CLASSES, chroma_filters, normalize_peaks
 from serkit.lab.features.front import Front, Kind
-from serkit.lab.features.functionals import masked_mean
-from serkit.lab.features.joined import Joined, join, map_magnitudes, mean_over_frames
 from serkit.lab.features.logmel import mel_filters
-from serkit.lab.features.masking import frame_mask
 from serkit.lab.features.mfcc import cosine_transform
-from serkit.lab.features.power import Bands, decibels, map_power
-from serkit.lab.features.spectrum import FrameConfig, Stft
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.functionals import masked_mean
+from serkit.lab.signal.joined import Joined, join, map_magnitudes, mean_over_frames
+from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.power import Bands, decibels, map_power
+from serkit.lab.signal.spectrum import FrameConfig, Stft
 from serkit.types import FloatArray
 
 _BANDS = 128
@@ -91,7 +91,7 @@ class Notebook162(Front):
         rate = zero_crossing_rate(waveform, valid, n_fft=self.config.n_fft, hop=self.config.hop)
         rms = frame_rms(waveform, n_fft=self.config.n_fft, hop=self.config.hop)
         level = decibels(mel, mask, top_db=_TOP_DB, floor=_FLOOR)
-        means = masked_mean(torch.cat([rate, normalise_peaks(chroma), level, rms, mel], dim=1), mask)  # (B, 270)
+        means = masked_mean(torch.cat([rate, normalize_peaks(chroma), level, rms, mel], dim=1), mask)  # (B, 270)
         before, level, behind = torch.split(means, [1 + len(PITCH_CLASSES), _BANDS, 1 + _BANDS], dim=1)
         mfcc = torch.matmul(level, self.dct.T)  # the mean of a linear transform is that of the mean
         return torch.cat([before, mfcc, behind], dim=1)[:, :, None], torch.ones_like(lengths)
@@ -100,7 +100,7 @@ class Notebook162(Front):
         """Compute the features of several waveforms; see :class:`Front`."""
         joined = join(waveforms, n_fft=self.config.n_fft, hop=self.config.hop)
         bands = map_magnitudes(self.stft, joined, self._bands_of_magnitudes)  # (N, 140) of all
-        mel, chroma = bands[:, :_BANDS], normalise_peaks(torch.from_numpy(bands[:, _BANDS:])).numpy()
+        mel, chroma = bands[:, :_BANDS], normalize_peaks(torch.from_numpy(bands[:, _BANDS:])).numpy()
         level = np.log(np.maximum(mel, np.float32(_FLOOR)))
         level *= np.float32(10 / np.log(10))
         means = []
@@ -148,7 +148,7 @@ class Notebook162(Front):
 
 
 def zero_crossing_rate(waveform: Tensor, valid: Tensor, *, n_fft: int, hop: int) -> Tensor:
-    """Return the share of a centred frame's samples that cross zero, as librosa's, shape (B, 1, N).
+    """Return the share of a centered frame's samples that cross zero, as librosa's, shape (B, 1, N).
 
     Args:
         waveform: Shape (B, T).
@@ -159,13 +159,13 @@ def zero_crossing_rate(waveform: Tensor, valid: Tensor, *, n_fft: int, hop: int)
     negative = waveform < -_SILENT
     # what librosa repeats of the first and last sample crosses nothing
     crosses = functional.pad((negative[:, 1:] ^ negative[:, :-1]) & valid[:, 1:], (1, 0))  # (B, T), bool
-    # a frame's own first sample crosses nothing either; it stands half a frame before the centre
+    # a frame's own first sample crosses nothing either; it stands half a frame before the center
     first = functional.pad(crosses, (n_fft // 2, 0))[:, : waveform.shape[1] + 1 : hop]
     return frame_mean(crosses, n_fft=n_fft, hop=hop) - first[:, None, :].to(waveform.dtype) / n_fft
 
 
 def frame_rms(waveform: Tensor, *, n_fft: int, hop: int) -> Tensor:
-    """Return the root mean square of centred frames, as ``librosa.feature.rms``, shape (B, 1, N).
+    """Return the root mean square of centered frames, as ``librosa.feature.rms``, shape (B, 1, N).
 
     Args:
         waveform: Shape (B, T), zero behind each utterance's end.
@@ -176,7 +176,7 @@ def frame_rms(waveform: Tensor, *, n_fft: int, hop: int) -> Tensor:
 
 
 def frame_mean(values: Tensor, *, n_fft: int, hop: int) -> Tensor:
-    """Average (B, T) over centred frames, zeros around it, to (B, 1, N)."""
+    """Average (B, T) over centered frames, zeros around it, to (B, 1, N)."""
     shared = gcd(n_fft, hop)  # frames overlap: what they share is summed once
     padded = functional.pad(values, (n_fft // 2, n_fft // 2))
     count = padded.shape[1] // shared
@@ -185,6 +185,6 @@ def frame_mean(values: Tensor, *, n_fft: int, hop: int) -> Tensor:
 
 
 def _sums(values: NDArray[Any], size: int, step: int) -> NDArray[Any]:
-    """Add up ``size`` neighbours, at every ``step``, of (P,)."""
+    """Add up ``size`` neighbors, at every ``step``, of (P,)."""
     total: NDArray[Any] = np.lib.stride_tricks.sliding_window_view(values, size)[::step].sum(1)
     return total

@@ -1,7 +1,7 @@
 """openSMILE's own functionals, for classical models and for comparison.
 
 openSMILE is a program and not a graph: these features cannot stand in an exported model, and the package comes under
-audEERING's licence for research and education, which forbids commercial use. Nothing of serkit needs it.
+audEERING's license for research and education, which forbids commercial use. Nothing of serkit needs it.
 """
 
 import warnings
@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from serkit.audio import load_audio
+from serkit.audio.decode import load_audio
 from serkit.errors import ExportError, MissingExtraError
 from serkit.lab.features.front import Front, Kind
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
 from serkit.types import FloatArray
 
 SETS = ("eGeMAPSv02", "ComParE_2016")
@@ -45,8 +45,8 @@ class OpenSmileConfig:
 class OpenSmile(Front):
     """Functionals of one of openSMILE's sets, one utterance at a time; a model on them cannot become a file.
 
-    Licence: the opensmile package is free for private use, research and education alone, and not for commercial use;
-    so is what is trained on it, as its licence has it.
+    License: the opensmile package is free for private use, research and education alone, and not for commercial use;
+    so is what is trained on it, as its license has it.
 
     Source: F. Eyben et al., openSMILE: the Munich versatile and fast open-source audio feature extractor, ACM
         Multimedia 2010.

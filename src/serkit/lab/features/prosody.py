@@ -1,6 +1,6 @@
 """How something is said, in 90 numbers: pitch, loudness, voice quality, spectrum and rhythm over an utterance.
 
-They follow the extended Geneva set (eGeMAPS), measured by this project's own means, so that they carry no licence but
+They follow the extended Geneva set (eGeMAPS), measured by this project's own means, so that they carry no license but
 its own, stand in an exported graph, and take a fraction of the time. docs/FEATURES.md says how close each comes to
 openSMILE's.
 """
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from serkit.lab.features.contour import Slopes, compact, mean_and_deviation, runs, slopes, smooth
-from serkit.lab.features.formants import Formants
 from serkit.lab.features.front import Front
-from serkit.lab.features.functionals import percentiles
-from serkit.lab.features.masking import frame_mask
-from serkit.lab.features.pitch_track import PitchConfig, PitchTrack, Voice
-from serkit.lab.features.power import map_power, mute_padding
-from serkit.lab.features.spectral_shape import SHAPES, SpectralShape, spectral_flux
-from serkit.lab.features.spectrum import Stft
-from serkit.lab.features.voice_quality import harmonic_levels, harmonics_to_noise, measure_steadiness
-from serkit.lab.settings import require
+from serkit.lab.features.pitch import PitchConfig, PitchTrack, Voice
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.contour import Slopes, compact, mean_and_deviation, runs, slopes, smooth
+from serkit.lab.signal.formants import Formants
+from serkit.lab.signal.functionals import percentiles
+from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.power import map_power, mute_padding
+from serkit.lab.signal.spectral_shape import SHAPES, SpectralShape, spectral_flux
+from serkit.lab.signal.spectrum import Stft
+from serkit.lab.signal.voice_quality import harmonic_levels, harmonics_to_noise, measure_steadiness
 
 _SEMITONES_FROM_HZ = 27.5
 _SHARES = (0.2, 0.5, 0.8)

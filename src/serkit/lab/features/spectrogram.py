@@ -6,10 +6,10 @@ from typing import Literal
 from torch import Tensor
 
 from serkit.lab.features.front import Front
-from serkit.lab.features.masking import frame_mask
-from serkit.lab.features.power import decibels, loudest, map_power, mute_padding
-from serkit.lab.features.spectrum import Stft, check_window
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.power import decibels, loudest, map_power, mute_padding
+from serkit.lab.signal.spectrum import Stft, check_window
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from serkit.lab.features.front import Front, Kind
 from serkit.lab.features.logmel import mel_filters
-from serkit.lab.features.masking import frame_mask
-from serkit.lab.features.power import Bands, decibels, loudest, map_power, mute_padding
-from serkit.lab.features.spectrum import Stft, check_window, is_exporting
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.power import Bands, decibels, loudest, map_power, mute_padding
+from serkit.lab.signal.spectrum import Stft, check_window, is_exporting
 
 _DEVIATION_FLOOR = 1e-4  # of a variance: an even picture becomes 0
 
@@ -127,9 +127,9 @@ def stretch(frames: Tensor, size: int, columns: int) -> Tensor:
         columns: To which the valid frames are stretched or shrunk.
     """
     per_column = (frames.to(torch.float32) / columns)[:, None, None]
-    centre = (torch.arange(columns, device=frames.device) + 0.5)[None, None, :] * per_column
+    center = (torch.arange(columns, device=frames.device) + 0.5)[None, None, :] * per_column
     place = (torch.arange(size, device=frames.device) + 0.5)[None, :, None]
-    weight = (1 - (place - centre).abs() / per_column.clamp(min=1.0)).clamp(min=0.0)
+    weight = (1 - (place - center).abs() / per_column.clamp(min=1.0)).clamp(min=0.0)
     weight = weight * frame_mask(frames, size)[:, :, None]
     return weight / weight.sum(1, keepdim=True)
 
@@ -137,7 +137,7 @@ def stretch(frames: Tensor, size: int, columns: int) -> Tensor:
 def _interpolation(source: int, target: int) -> NDArray[np.float64]:
     """Return the matrix (target, source) that interpolates as :func:`stretch` does, of a size known beforehand."""
     per_row = source / target
-    centre = (np.arange(target) + 0.5)[:, None] * per_row
-    weight = np.maximum(1 - np.abs(np.arange(source)[None, :] + 0.5 - centre) / max(per_row, 1.0), 0.0)
+    center = (np.arange(target) + 0.5)[:, None] * per_row
+    weight = np.maximum(1 - np.abs(np.arange(source)[None, :] + 0.5 - center) / max(per_row, 1.0), 0.0)
     matrix: NDArray[np.float64] = weight / weight.sum(1, keepdims=True)
     return matrix

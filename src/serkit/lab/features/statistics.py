@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from serkit.lab.features.front import Front, Kind
-from serkit.lab.features.functionals import masked_mean, moments
-from serkit.lab.features.masking import frame_mask
-from serkit.lab.features.power import map_power, mute_padding
-from serkit.lab.features.spectrum import FrameConfig, Stft
+from serkit.lab.signal.functionals import masked_mean, moments
+from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.power import map_power, mute_padding
+from serkit.lab.signal.spectrum import FrameConfig, Stft
 
 _TINY = torch.finfo(torch.float32).tiny  # below this librosa takes a frame for silent
 

@@ -6,15 +6,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from serkit.lab.features.chroma import PITCH_CLASSES, chroma_filters, normalise_peaks
+from serkit.lab.features.chroma import PITCH_CLASSES, chroma_filters, normalize_peaks
 from serkit.lab.features.front import Front, Kind
-from serkit.lab.features.functionals import FUNCTIONALS, functionals
 from serkit.lab.features.logmel import mel_filters
-from serkit.lab.features.masking import frame_mask
 from serkit.lab.features.mfcc import cepstrum, cosine_transform
 from serkit.lab.features.notebook162 import frame_rms
-from serkit.lab.features.power import Bands, decibels, map_power, mute_padding
-from serkit.lab.features.spectrum import FrameConfig, Stft
+from serkit.lab.signal.functionals import FUNCTIONALS, functionals
+from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.power import Bands, decibels, map_power, mute_padding
+from serkit.lab.signal.spectrum import FrameConfig, Stft
 
 _BANDS = 128
 _COEFFICIENTS = 40
@@ -69,7 +69,7 @@ class Vector848(Front):
         mask = frame_mask(frames, bands.shape[2])[:, None, :]
         mfcc = cepstrum(decibels(mel, mask, top_db=80.0), mask, self.dct)
         rms = frame_rms(waveform, n_fft=self.config.n_fft, hop=self.config.hop)
-        return torch.cat([mfcc, normalise_peaks(chroma), rms], dim=1), frames
+        return torch.cat([mfcc, normalize_peaks(chroma), rms], dim=1), frames
 
     def _bands(self, power: Tensor) -> Tensor:
         """Turn (..., N, K) into mel and chroma bands (..., N, 140)."""

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from serkit.lab.features.front import Front
 from serkit.lab.features.logmel import LogMel, LogMelConfig, level_of, nepers
-from serkit.lab.features.masking import cut, sounding
-from serkit.lab.features.power import mute_padding
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.masking import cut, sounding
+from serkit.lab.signal.power import mute_padding
 
 _WINDOW_MS = 25.0
 

@@ -1,13 +1,13 @@
-"""Models by name, built from a recipe; one family per file, listed in :mod:`serkit.lab.zoo`."""
+"""Models by name, built from a recipe; one family per file, listed in :mod:`serkit.lab.recipes.registry`."""
 
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 from serkit.lab.features import Layout, Named, build_front
-from serkit.lab.models.model import Body, BodyConfig, Model, Output
-from serkit.lab.settings import build_settings
-from serkit.lab.zoo import find_model, model_names
+from serkit.lab.models.contract import Body, BodyConfig, Model, Output
+from serkit.lab.recipes.config import build_settings
+from serkit.lab.recipes.registry import find_model, model_names
 
 __all__ = [
     "Body", "BodyConfig", "Model", "Output", "build_body", "build_model", "get_class", "get_config", "model_names",

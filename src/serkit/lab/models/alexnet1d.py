@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from serkit.lab.features import Layout
-from serkit.lab.models.head import Head
-from serkit.lab.models.model import Body, BodyConfig, Output
-from serkit.lab.models.scaling import Scaling
-from serkit.lab.models.starting import start_as_he
-from serkit.lab.models.steps import Steps
-from serkit.lab.settings import require
+from serkit.lab.models.blocks.head import Head
+from serkit.lab.models.blocks.initialization import start_as_he
+from serkit.lab.models.blocks.scaling import Scaling
+from serkit.lab.models.blocks.steps import Steps
+from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.recipes.config import require
 
 _KERNELS = (11, 5, 3, 3, 3)
 _FIRST_STRIDE = 4
@@ -50,13 +50,13 @@ class AlexNet1dConfig(BodyConfig):
 class AlexNet1d(Body):
     """Five convolutions and three dense layers over the numbers of a vector, in their order, as one channel.
 
-    The layout is AlexNet's of one tower, without local response normalisation: A. Krizhevsky et al., ImageNet
+    The layout is AlexNet's of one tower, without local response normalization: A. Krizhevsky et al., ImageNet
     classification with deep convolutional neural networks, NIPS 2012; A. Krizhevsky, One weird trick for parallelizing
     convolutional neural networks, 2014; channels as in torchvision.
 
     Document A rebuilds AlexNet with 1-D convolutions over its vector of 848 numbers. It does not say of which kernels,
     channels and units; ours: AlexNet's own, a kernel of k x k becoming one of k. Nor does it say how numbers of all
-    scales are made alike; ours: :class:`~serkit.lab.models.scaling.Scaling`. Convolutions and pooling pad by half a
+    scales are made alike; ours: :class:`.Scaling`. Convolutions and pooling pad by half a
     kernel, so that a vector of any size will do, and what is left is averaged to six segments, as in torchvision.
     Hidden layers start as He's, not as Gaussians of deviation 0.01.
     """

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from serkit.lab.features import Layout
-from serkit.lab.features.masking import frame_mask
-from serkit.lab.models.head import Head
-from serkit.lab.models.model import Body, BodyConfig, Output
-from serkit.lab.models.scaling import Scaling
-from serkit.lab.models.self_attention import Positions, SelfAttention
-from serkit.lab.models.steps import Steps
-from serkit.lab.settings import require
+from serkit.lab.models.blocks.head import Head
+from serkit.lab.models.blocks.scaling import Scaling
+from serkit.lab.models.blocks.self_attention import Positions, SelfAttention
+from serkit.lab.models.blocks.steps import Steps
+from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.masking import frame_mask
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Attention(Body):
     align and translate, ICLR 2015.
 
     Document A has a self-attention network over its vector of 848 numbers and does not say of which layers; ours: all
-    of the above, a step for each number, and :class:`~serkit.lab.models.scaling.Scaling`. Attention takes steps in any
+    of the above, a step for each number, and :class:`.Scaling`. Attention takes steps in any
     order, while which number is which is all that a vector says: sinusoidal positions are added to the steps. That it
     reads frames too is ours.
     """

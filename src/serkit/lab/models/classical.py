@@ -12,9 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
-from serkit.lab.models.model import BodyConfig
+from serkit.lab.models.contract import BodyConfig
 from serkit.lab.models.scikit import Classical
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
 
 __all__ = [
     "Classical", "GradientBoosting", "GradientBoostingConfig", "Logistic", "LogisticConfig", "Mlp", "MlpConfig",

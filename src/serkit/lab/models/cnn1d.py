@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from serkit.lab.features import Layout
-from serkit.lab.features.masking import frame_mask
-from serkit.lab.models.head import Head
-from serkit.lab.models.model import Body, BodyConfig, Output
-from serkit.lab.models.scaling import Scaling
-from serkit.lab.models.steps import Steps
-from serkit.lab.settings import require
+from serkit.lab.models.blocks.head import Head
+from serkit.lab.models.blocks.scaling import Scaling
+from serkit.lab.models.blocks.steps import Steps
+from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.masking import frame_mask
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Cnn1d(Body):
     Document C has a 1-D CNN over zero-crossing rate, energy, RMS, chroma and MFCC. It does not say how many layers and
     units there are; ours: the defaults. Nor does it say how utterances of unlike length meet in a dense layer; ours:
     mean and maximum over the valid frames. Numbers of all scales are made alike by
-    :class:`~serkit.lab.models.scaling.Scaling`. A vector is read as a sequence of one channel, which is ours.
+    :class:`~serkit.lab.models.blocks.scaling.Scaling`. A vector is read as a sequence of one channel, which is ours.
     """
 
     reads = ("frames", "vector")

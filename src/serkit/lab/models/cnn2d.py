@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from serkit.lab.features import Layout
-from serkit.lab.features.masking import frame_mask
-from serkit.lab.models.fixed_length import cut_or_pad
-from serkit.lab.models.head import Head
-from serkit.lab.models.model import Body, BodyConfig, Output
-from serkit.lab.models.scaling import Scaling
-from serkit.lab.models.starting import start_as_glorot
-from serkit.lab.settings import require
+from serkit.lab.models.blocks.fixed_length import cut_or_pad
+from serkit.lab.models.blocks.head import Head
+from serkit.lab.models.blocks.initialization import start_as_glorot
+from serkit.lab.models.blocks.scaling import Scaling
+from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.masking import frame_mask
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Cnn2d(Body):
 
     Document C has a 2-D CNN over a mel spectrogram of 128 bands with frequency masks, which are augmentation, and
     pictures of one size. It does not say how many layers and units there are and how long a picture is; ours: the
-    defaults, 3 s where frames are 10 ms apart. Bands are made alike by :class:`~serkit.lab.models.scaling.Scaling`,
+    defaults, 3 s where frames are 10 ms apart. Bands are made alike by :class:`.Scaling`,
     and weights start as Glorot's, which are ours too. Its l1 and l1_l2 penalties are settings of training.
     """
 

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from serkit.lab.features import Layout
-from serkit.lab.features.masking import frame_mask
-from serkit.lab.models.head import Head
-from serkit.lab.models.model import Body, BodyConfig, Output
-from serkit.lab.models.recurrence import Recurrent
-from serkit.lab.models.scaling import Scaling
-from serkit.lab.settings import require
+from serkit.lab.models.blocks.head import Head
+from serkit.lab.models.blocks.recurrence import Recurrent
+from serkit.lab.models.blocks.scaling import Scaling
+from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.masking import frame_mask
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class CnnLstm(Body):
 
     Deviations: every block pools by 2 x 2 rounding up, where the paper's later ones pool by 4 x 4, so that a short
     utterance leaves frames to read; the LSTM has 128 units instead of 256, and a dense layer and dropout stand before
-    the classifier. The input is standardised by the training utterances. The backward LSTM is not in the paper.
+    the classifier. The input is standardized by the training utterances. The backward LSTM is not in the paper.
     """
 
     def __init__(self, layout: Layout, classes: int, config: CnnLstmConfig) -> None:
         super().__init__(layout, classes, config)
         self.scale = Scaling(layout.size)
-        self.blocks = nn.ModuleList(_Block(a, b) for a, b in pairwise((1, *config.channels)))
+        self.blocks = nn.ModuleList(_CnnLstmBlock(a, b) for a, b in pairwise((1, *config.channels)))
         bands = layout.size
         for _ in config.channels:
             bands = (bands + 1) // 2
@@ -87,7 +87,7 @@ class CnnLstm(Body):
         return output
 
 
-class _Block(nn.Module):
+class _CnnLstmBlock(nn.Module):
     """Convolution, batch norm, ELU, max-pool: (B, C, F, N) to (B, C', F / 2, N / 2), both rounded up."""
 
     def __init__(self, inputs: int, outputs: int) -> None:

@@ -9,15 +9,15 @@ from torch.nn import functional
 
 from serkit.errors import RecipeError
 from serkit.lab.features import Layout
-from serkit.lab.features.masking import frame_mask
-from serkit.lab.features.spectrum import is_exporting
-from serkit.lab.models.alexnet2d import CHANNELS, SMALLEST, AlexNet2d
-from serkit.lab.models.coattention_streams import Cepstra, OwnFrames, Picture, PretrainedFrames
+from serkit.lab.models.blocks.alexnet2d import CHANNELS, SMALLEST, AlexNet2d
+from serkit.lab.models.blocks.coattention_streams import Cepstra, OwnFrames, Picture, PretrainedFrames
+from serkit.lab.models.blocks.head import Head
+from serkit.lab.models.blocks.vit import VisionTransformer
+from serkit.lab.models.contract import Body, BodyConfig, Output
 from serkit.lab.models.crnn import CrnnConfig
-from serkit.lab.models.head import Head
-from serkit.lab.models.model import Body, BodyConfig, Output
-from serkit.lab.models.vit import VisionTransformer
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.spectrum import is_exporting
 
 _DEVIATION_FLOOR = 1e-5  # of a variance
 _SHARPNESS = 4.0  # at the start: cosines from -0.3 to 0.3 give weights from 1 to 11
@@ -154,7 +154,7 @@ class CoAttention(Body):
     - Without ``encoder`` the frames come from convolutions trained from scratch, where the paper has wav2vec 2.0.
       That one stays as it is unless ``encoder_rate`` says otherwise; the paper trains it on.
     - AlexNet and the transformer start from scratch, where the paper's AlexNet has seen ImageNet, and see one channel;
-      see :class:`~serkit.lab.models.alexnet2d.AlexNet2d`. In training, stripes of all that is heard are masked.
+      see :class:`~serkit.lab.models.blocks.alexnet2d.AlexNet2d`. In training, stripes of all that is heard are masked.
     - With ``parts_loss`` each part's vector is also asked for the emotion in training. Parts learn at different rates,
       and the one that is first keeps the others from learning (W. Wang et al., What makes training multi-modal
       classification networks hard?, CVPR 2020).
@@ -269,11 +269,11 @@ class CoAttention(Body):
 class CoAttentivePooling(nn.Module):
     """Mean and deviation of frames (M, D, N) under weights that a context (M, C) gives them, (M, 2D).
 
-    A weight is the softmax of the cosine of query and key, times a number that is learnt: with their plain product one
+    A weight is the softmax of the cosine of query and key, times a number that is learned: with their plain product one
     frame soon takes all the weight, and the encoder learns no more.
 
     Args:
-        context: C; 0 for a query that is learnt and the same for all.
+        context: C; 0 for a query that is learned and the same for all.
         size: D.
         width: Of queries and keys.
     """

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from serkit.lab.features import Layout
-from serkit.lab.features.masking import frame_mask
+from serkit.lab.models.blocks.head import Head
+from serkit.lab.models.blocks.scaling import Scaling
+from serkit.lab.models.blocks.self_attention import Positions, SelfAttention
+from serkit.lab.models.contract import Body, BodyConfig, Output
 from serkit.lab.models.crnn import AttentiveStatistics
-from serkit.lab.models.head import Head
-from serkit.lab.models.model import Body, BodyConfig, Output
-from serkit.lab.models.scaling import Scaling
-from serkit.lab.models.self_attention import Positions, SelfAttention
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.masking import frame_mask
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Conformer(Body):
     self-attention, convolution, the other half, layer norm. Attentive statistics pooling as in
     :class:`~serkit.lab.models.crnn.Crnn` makes an utterance of its steps; padding changes nothing.
 
-    Deviations: the paper recognises words, with 10 to 119 million weights; this is for small acted corpora, with 1.7
+    Deviations: the paper recognizes words, with 10 to 119 million weights; this is for small acted corpora, with 1.7
     million, narrower and shallower, and a kernel of 15 instead of 32. Positions are absolute sines, added once,
     instead of relative ones in each attention; the convolutions see relative positions anyway. Document D names no
     sizes.
@@ -84,7 +84,7 @@ class Conformer(Body):
         self.project = nn.Linear(config.stem * ((layout.size + 3) // 4), width)
         self.positions = Positions(width)
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(_ConformerBlock(config) for _ in range(config.blocks))
         self.pool = AttentiveStatistics(width)
         self.head = Head(2 * width, config.embedding, classes, dropout=config.dropout, activation=nn.SiLU())
         self.embedding_size = config.embedding
@@ -105,7 +105,7 @@ class Conformer(Body):
         return output
 
 
-class _Block(nn.Module):
+class _ConformerBlock(nn.Module):
     """One Conformer block: steps (B, N, D) and which of them are valid (B, N) to (B, N, D)."""
 
     def __init__(self, config: ConformerConfig) -> None:

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from serkit.lab.features import Layout
-from serkit.lab.features.masking import frame_mask
-from serkit.lab.models.model import Body, BodyConfig, Output
-from serkit.lab.models.recurrence import Recurrent
-from serkit.lab.settings import require
+from serkit.lab.models.blocks.recurrence import Recurrent
+from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.masking import frame_mask
 
 
 @dataclass(frozen=True)

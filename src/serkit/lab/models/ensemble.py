@@ -1,16 +1,16 @@
 """Several models that answer together: over seeds, inner folds, or different models.
 
 An ensemble has no weights of its own. Its members are trained one by one, each a whole model with its own features,
-training and calibration; see :mod:`serkit.lab.evaluation`.
+training and calibration; see :mod:`serkit.lab.train.run`.
 """
 
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 from serkit.errors import RecipeError
-from serkit.lab.models.model import BodyConfig
-from serkit.lab.recipe_options import MEMBER_KEYS
-from serkit.lab.settings import require
+from serkit.lab.models.contract import BodyConfig
+from serkit.lab.recipes.config import require
+from serkit.lab.recipes.parts import MEMBER_KEYS
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from serkit.errors import RecipeError
 from serkit.lab.features import Layout
-from serkit.lab.models.deep_extractors import Conv1dExtractor, Conv2dExtractor, ImageExtractor
-from serkit.lab.models.model import Body, BodyConfig, Output
-from serkit.lab.models.recurrence import Recurrent
-from serkit.lab.models.scaling import Scaling
+from serkit.lab.models.blocks.deep_extractors import Conv1dExtractor, Conv2dExtractor, ImageExtractor
+from serkit.lab.models.blocks.recurrence import Recurrent
+from serkit.lab.models.blocks.scaling import Scaling
+from serkit.lab.models.contract import Body, BodyConfig, Output
 from serkit.lab.models.vgg16 import CHANNELS, CONVOLUTIONS, SHRINKAGE
-from serkit.lab.settings import require
+from serkit.lab.recipes.config import require
 
 _READS = {"conv1d": "notebook162", "conv2d": "logmel", "image": "logmel"}  # extractor to feature
 _JOINED = ("statistics", "sex")
@@ -112,7 +112,7 @@ class FusionNet(Body):
     which tell the answer or the speaker and have no place here. The document gives its Conv2D extractor no sizes: ours
     are three convolutions of 3 x 3, each with a max-pool by 2, and a mean over frames, so that any duration will do. It
     gives the LSTM none either, and the picture branch is its outlook: ``logmel`` stretched to a picture for the
-    convolutions of VGG16, as one more extractor. All inputs are standardised by the training utterances.
+    convolutions of VGG16, as one more extractor. All inputs are standardized by the training utterances.
     """
 
     reads = ("vector", "frames")
@@ -176,7 +176,7 @@ class FusionNet(Body):
         return {
             "classifier": f"Document B's has 700 weights at 6 classes, which takes 41 inputs; this one has "
             f"{self.embedding_size}. The document's 32 deep numbers, 6 statistics and the sex are 39, for 676 weights: "
-            "its other two are likely the label, the actor or the row number, which must not be learnt from."
+            "its other two are likely the label, the actor or the row number, which must not be learned from."
         }
 
 

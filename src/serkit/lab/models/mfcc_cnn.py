@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from serkit.lab.features import Layout
-from serkit.lab.models.fixed_length import cut_or_pad
-from serkit.lab.models.head import Head
-from serkit.lab.models.model import Body, BodyConfig, Output
-from serkit.lab.models.scaling import Scaling
-from serkit.lab.models.starting import start_as_glorot
-from serkit.lab.settings import require
+from serkit.lab.models.blocks.fixed_length import cut_or_pad
+from serkit.lab.models.blocks.head import Head
+from serkit.lab.models.blocks.initialization import start_as_glorot
+from serkit.lab.models.blocks.scaling import Scaling
+from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.recipes.config import require
 
 _LAYERS = 5
 
@@ -57,7 +57,7 @@ class MfccCnn(Body):
     Document D has these layers over MFCC of one length. It does not say of which kernels, channels, pools and units,
     and how long its pictures are; ours: the defaults, pools of 2 x 2, and 3 s where frames are 10 ms apart, of which
     the last ones are left out or zeros fill up what is missing. The dense layer's activation is ELU too, coefficients
-    are made alike by :class:`~serkit.lab.models.scaling.Scaling`, and weights start as Glorot's: all three ours.
+    are made alike by :class:`~serkit.lab.models.blocks.scaling.Scaling`, and weights start as Glorot's: all three ours.
     """
 
     reads = ("frames",)

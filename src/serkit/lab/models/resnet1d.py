@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from serkit.lab.features import Layout
-from serkit.lab.models.model import Body, BodyConfig, Output
-from serkit.lab.models.scaling import Scaling
-from serkit.lab.models.starting import start_as_he
-from serkit.lab.models.steps import Steps
-from serkit.lab.settings import require
+from serkit.lab.models.blocks.initialization import start_as_he
+from serkit.lab.models.blocks.scaling import Scaling
+from serkit.lab.models.blocks.steps import Steps
+from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.recipes.config import require
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class ResNet1d(Body):
 
     Document A rebuilds ResNet with 1-D convolutions over its vector of 848 numbers. It does not say of how many
     layers; ours: the paper's smallest, a kernel of k x k becoming one of k. Nor does it say how numbers of all scales
-    are made alike; ours: :class:`~serkit.lab.models.scaling.Scaling`.
+    are made alike; ours: :class:`~serkit.lab.models.blocks.scaling.Scaling`.
     """
 
     reads = ("vector",)

@@ -27,13 +27,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
 from serkit.errors import ExportError, ModelFileError, RecipeError, TrainingError
-from serkit.files import whole_file
-from serkit.lab.graphs import behind_embedding, build_head
-from serkit.lab.merging import ML_DOMAIN, ML_OPSET, OPSET
-from serkit.lab.models.model import Body, Output
-from serkit.lab.models.scaling import Scaling
-from serkit.lab.voting import FLOOR
+from serkit.lab.graphs.assemble import behind_embedding, build_head
+from serkit.lab.graphs.merge import ML_DOMAIN, ML_OPSET, OPSET
+from serkit.lab.measure.voting import FLOOR
+from serkit.lab.models.blocks.scaling import Scaling
+from serkit.lab.models.contract import Body, Output
 from serkit.types import FloatArray
+from serkit.writing import whole_file
 
 FOLDS = 5  # of the training side, each of whole speakers, that calibration holds out
 TOLERANCE = 1e-4
@@ -43,9 +43,9 @@ _TEMPERATURES = np.logspace(-2, 2, 401)
 
 
 class Classical(Body):
-    """A classifier of scikit-learn behind a standardisation, in one ONNX graph.
+    """A classifier of scikit-learn behind a standardization, in one ONNX graph.
 
-    The embedding is the standardised features, and the logits are the logarithm of the probabilities, which are not
+    The embedding is the standardized features, and the logits are the logarithm of the probabilities, which are not
     let below 1e-7. Mean and deviation are rounded to float32 before the classifier is fitted, and the thresholds of
     trees to the float32 below, which changes none of their answers: so the graph falls on the same side of each.
 
@@ -122,7 +122,7 @@ class Classical(Body):
         return onnx.load_from_string(self._content)
 
     def classify(self, embedding: FloatArray) -> FloatArray:
-        """Return the probabilities (n, C) of features that are standardised already, (n, F)."""
+        """Return the probabilities (n, C) of features that are standardized already, (n, F)."""
         session = _session_of(behind_embedding(self.graph).SerializeToString())
         probabilities: FloatArray = session.run(["probabilities"], {"embedding": embedding})[0]
         return probabilities
@@ -264,7 +264,7 @@ class _Scaling:
         return cls(scaling.mean.numpy(), scaling.deviation.numpy())
 
     def apply(self, features: FloatArray) -> NDArray[np.float64]:
-        """Standardise in float32, as the graph does; scikit-learn goes on in float64."""
+        """Standardize in float32, as the graph does; scikit-learn goes on in float64."""
         scaled: NDArray[np.float64] = ((features - self.mean) / self.deviation).astype(np.float64)
         return scaled
 

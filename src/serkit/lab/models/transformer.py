@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from serkit.lab.features import Layout
-from serkit.lab.features.masking import frame_mask
-from serkit.lab.models.head import Head
-from serkit.lab.models.model import Body, BodyConfig, Output
-from serkit.lab.models.scaling import Scaling
-from serkit.lab.models.self_attention import Positions, SelfAttention
-from serkit.lab.models.steps import Steps
-from serkit.lab.settings import require
+from serkit.lab.models.blocks.head import Head
+from serkit.lab.models.blocks.scaling import Scaling
+from serkit.lab.models.blocks.self_attention import Positions, SelfAttention
+from serkit.lab.models.blocks.steps import Steps
+from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.recipes.config import require
+from serkit.lab.signal.masking import frame_mask
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class TransformerConfig(BodyConfig):
 class Transformer(Body):
     """Sinusoidal positions, blocks of self-attention and dense layers, and the mean over the steps.
 
-    The encoder of A. Vaswani et al., Attention is all you need, NeurIPS 2017, where each block normalises what it
+    The encoder of A. Vaswani et al., Attention is all you need, NeurIPS 2017, where each block normalizes what it
     reads and not what it adds up, so that it needs no warm-up: R. Xiong et al., On layer normalization in the
     transformer architecture, ICML 2020.
 
     Document A considered a transformer for its vector of 848 numbers and gives none; all of it is ours, with a step
-    for each number and :class:`~serkit.lab.models.scaling.Scaling` before them. That it reads frames too is ours.
+    for each number and :class:`.Scaling` before them. That it reads frames too is ours.
     """
 
     reads = ("vector", "frames")

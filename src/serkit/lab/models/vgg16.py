@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from serkit.errors import RecipeError
 from serkit.lab.features import Layout
-from serkit.lab.models.model import Body, BodyConfig, Output
-from serkit.lab.models.starting import start_as_he
-from serkit.lab.settings import require
+from serkit.lab.models.blocks.initialization import start_as_he
+from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.recipes.config import require
 
 CONVOLUTIONS = (2, 2, 3, 3, 3)  # of each block; a block halves both sides
 CHANNELS = (64, 128, 256, 512, 512)
@@ -68,11 +68,11 @@ class Vgg16Config(BodyConfig):
 class Vgg16(Body):
     """VGG16 on spectrogram pictures, 13 convolutions and 3 dense layers, as document B uses it.
 
-    Pictures (B, rows, columns) of values from 0 to 1 are repeated to three channels and normalised as ImageNet's are.
+    Pictures (B, rows, columns) of values from 0 to 1 are repeated to three channels and normalized as ImageNet's are.
     The document's pictures of 224 x 224 give the 138,357,544 weights of the paper at 1000 classes. Tensors are named
     as torchvision's, so its weights fit.
 
-    Deviations: the document hands over coloured plots and does not say of which colours; here all three channels are
+    Deviations: the document hands over colored plots and does not say of which colors; here all three channels are
     the spectrogram itself. Other sides than 224 resize the dense head, where torchvision would pool to 7 x 7. From
     scratch the dense layers too are drawn by He's rule, where torchvision gives them a deviation of 0.01.
     """

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from serkit.corpora import Data
-from serkit.files import write_whole
+from serkit.data.corpora import Data
+from serkit.writing import write_whole
 
 __all__ = ["write_figures", "write_report"]
 
@@ -24,8 +24,8 @@ def write_report(
     Args:
         folder: The run.
         out: The file; ``report.html`` in the run folder by default.
-        data: Where the corpora lie, as :func:`serkit.corpora.read_corpora` takes it. Where it is given, the page
-            holds the audio of the most confident errors, and the corpora's licences apply to it.
+        data: Where the corpora lie, as :func:`serkit.data.corpora.read_corpora` takes it. Where it is given, the page
+            holds the audio of the most confident errors, and the corpora's licenses apply to it.
 
     Returns:
         The file.
@@ -35,8 +35,8 @@ def write_report(
         CorpusError: If a corpus is not in ``data``.
         MissingExtraError: If matplotlib is not installed.
     """
-    from serkit.curation.pictures import check_picture
-    from serkit.lab.report.page import as_page
+    from serkit.data.curation.corpus_figure import check_picture
+    from serkit.lab.report.document import as_page
     from serkit.lab.report.reading import read_run
 
     folder = Path(folder)
@@ -68,9 +68,9 @@ def write_figures(
         DrawingError: If the format is not known.
         MissingExtraError: If matplotlib is not installed.
     """
-    from serkit.curation.pictures import check_picture
+    from serkit.data.curation.corpus_figure import check_picture
     from serkit.errors import DrawingError
-    from serkit.lab.report.drawing import write_figure
+    from serkit.lab.pages.drawing import write_figure
     from serkit.lab.report.figures import figures_of
     from serkit.lab.report.reading import read_run
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.lab.calibration import ERROR_RATE, MIN_COVERAGE
-from serkit.lab.report.drawing import NORMAL, NOTHING, PALETTE, SMALL, WIDTH_IN, Maker, finish, new_figure
+from serkit.lab.measure.calibration import ERROR_RATE, MIN_COVERAGE
+from serkit.lab.pages.drawing import NORMAL, NOTHING, PALETTE, SMALL, WIDTH_IN, Maker, finish, new_figure
 from serkit.lab.report.reading import History, Run
 from serkit.lab.report.scores import (
     GroupScore,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Measure = Literal["loss", "accuracy", "uar"]
 _MEASURES: tuple[Measure, ...] = ("loss", "accuracy", "uar")
 _AXES = {"loss": "loss", "accuracy": "accuracy, %", "uar": "UAR, %"}
-_SIDES = {"train": "second", "validation": "first"}  # side of the split to its colour
+_SIDES = {"train": "second", "validation": "first"}  # side of the split to its color
 _SIDE_NAMES = {"train": "training", "validation": "validation"}
 FEW = 10  # answers: a bar of fewer is drawn pale
 _LANES = 5  # over which the marks of a strip are spread, so that near ones do not cover each other
@@ -71,9 +71,9 @@ def draw_confusion(matrix: NDArray[np.float64], classes: Sequence[str], *, is_sh
     for row in range(size):
         for column in range(size):
             share = float(shares[row, column])
-            colour = PALETTE["right" if row == column else "wrong"]
+            color = PALETTE["right" if row == column else "wrong"]
             alpha = 0.9 * share if row == column else 0.9 * share**0.6  # so that rare errors show
-            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, alpha=alpha, linewidth=0))
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=color, alpha=alpha, linewidth=0))
             text = (f"{100 * share:.0f}" if totals[row, 0] else NOTHING) if is_share else _count(matrix[row, column])
             is_nothing = not matrix[row, column]
             weight = "bold" if row == column else "normal"
@@ -97,11 +97,11 @@ def draw_curves(histories: Sequence[History], measure: Measure) -> "Figure":
     figure = new_figure(2.9)
     axes = figure.add_subplot()
     curves = _curves(histories, measure)
-    for side, colour in _SIDES.items():
+    for side, color in _SIDES.items():
         own = [(history, values) for name, history, values in curves if name == side]
         if not own:
             continue
-        style: dict[str, Any] = {"color": PALETTE[colour]}
+        style: dict[str, Any] = {"color": PALETTE[color]}
         for history, values in own:
             epochs = np.arange(1, len(values) + 1)
             axes.plot(epochs, values, linewidth=0.7, alpha=0.4, **style)
@@ -155,9 +155,9 @@ def draw_reliability(run: Run) -> "Figure":
     bins = reliability(run.answers)
     figure = new_figure(3.9)
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (3, 1)})
-    width, centres = 100 * (bins.edges[1] - bins.edges[0]), 100 * (bins.edges[:-1] + bins.edges[1:]) / 2
+    width, centers = 100 * (bins.edges[1] - bins.edges[0]), 100 * (bins.edges[:-1] + bins.edges[1:]) / 2
     filled = bins.share > 0
-    places, right, sure = centres[filled], 100 * bins.accuracy[filled], 100 * bins.confidence[filled]
+    places, right, sure = centers[filled], 100 * bins.accuracy[filled], 100 * bins.confidence[filled]
     is_few = bins.share[filled] * run.answers.predicted.size < FEW
     upper.bar(places, right, 0.92 * width, color=[(PALETTE["right"], 0.35 if few else 1.0) for few in is_few])
     upper.plot([0, 100], [0, 100], "--", color=PALETTE["muted"], linewidth=1, label="as sure as right")
@@ -165,7 +165,7 @@ def draw_reliability(run: Run) -> "Figure":
     _draw_before(upper, run)
     finish(upper, x="", y="right answers, %")
     upper.set_ylim(0, 103)
-    lower.bar(centres, 100 * bins.share, 0.92 * width, color=PALETTE["muted"])
+    lower.bar(centers, 100 * bins.share, 0.92 * width, color=PALETTE["muted"])
     finish(lower, x="confidence, %", y="answers, %")
     lower.set_xlim(0, 100)
     figure.legend(loc="outside upper left", ncols=2, frameon=False, columnspacing=1.0, handletextpad=0.5)

@@ -5,10 +5,10 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from serkit.audio import load_audio
-from serkit.corpora import Data, corpus_of, read_corpora
+from serkit.audio.decode import load_audio
+from serkit.data.corpora import Data, corpus_of, read_corpora
 from serkit.errors import AudioError
-from serkit.lab.runs import Row
+from serkit.lab.measure.run_folder import Row
 from serkit.types import FloatArray
 
 SAMPLING_RATE = 16_000
@@ -22,12 +22,12 @@ class Sounds:
     Attributes:
         sources: Utterance to the ``data:`` address of its audio.
         missing: How many were not found, or could not be decoded.
-        licences: Title and licence of each corpus that one is of.
+        licenses: Title and license of each corpus that one is of.
     """
 
     sources: dict[str, str]
     missing: int
-    licences: tuple[tuple[str, str], ...]
+    licenses: tuple[tuple[str, str], ...]
 
 
 def embed(rows: Sequence[Row], corpora: Iterable[str], data: Data) -> Sounds:
@@ -36,7 +36,7 @@ def embed(rows: Sequence[Row], corpora: Iterable[str], data: Data) -> Sounds:
     Args:
         rows: Of the utterances.
         corpora: Of the run.
-        data: Where they lie, see :func:`serkit.corpora.read_corpora`.
+        data: Where they lie, see :func:`serkit.data.corpora.read_corpora`.
 
     Raises:
         CorpusError: If a corpus is not there.
@@ -54,8 +54,8 @@ def embed(rows: Sequence[Row], corpora: Iterable[str], data: Data) -> Sounds:
         if len(samples):
             sources[u.id] = _as_address(samples[: MAX_SECONDS * SAMPLING_RATE])
     found = sorted({row.corpus for row in rows if row.utterance in sources})
-    licences = tuple((corpus_of(name).title, corpus_of(name).licence) for name in found)
-    return Sounds(sources, len(wanted - sources.keys()), licences)
+    licenses = tuple((corpus_of(name).title, corpus_of(name).license) for name in found)
+    return Sounds(sources, len(wanted - sources.keys()), licenses)
 
 
 def _as_address(samples: FloatArray) -> str:

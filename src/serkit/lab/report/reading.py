@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from serkit.errors import RunError
 from serkit.lab.leaderboard import recompute
-from serkit.lab.runs import VALIDATED, Fit, Row, read_fits, read_json, read_predictions, whole_seeds
+from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_fits, read_json, read_predictions, whole_seeds
 
 
 @dataclass(frozen=True)
-class Answers:
+class AnswerArrays:
     """Predictions of the seeds that are whole, as arrays.
 
     Attributes:
@@ -98,7 +98,7 @@ class Run:
 
     Attributes:
         facts: What ``metrics.json`` knows beforehand: name, protocol, labels and the like.
-        numbers: Measured anew from the predictions, in percent; see :func:`serkit.lab.runs.measure`.
+        numbers: Measured anew from the predictions, in percent; see :func:`serkit.lab.measure.run_folder.measure`.
         answers: The predictions.
         validated: Answers on validation utterances; none where the run did not keep them.
         left_out: Seeds that have not predicted every utterance yet.
@@ -110,7 +110,7 @@ class Run:
 
     facts: Mapping[str, Any]
     numbers: Mapping[str, Any]
-    answers: Answers
+    answers: AnswerArrays
     validated: tuple[Row, ...]
     left_out: tuple[int, ...]
     divisions: tuple[Division, ...]
@@ -162,13 +162,13 @@ def _read_mapping(folder: Path, name: str) -> dict[str, Any]:
     return content
 
 
-def _answers(rows: Sequence[Row], classes: tuple[str, ...]) -> tuple[Answers, tuple[int, ...]]:
-    """Put the predictions of the seeds that :func:`serkit.lab.runs.measure` takes into arrays."""
+def _answers(rows: Sequence[Row], classes: tuple[str, ...]) -> tuple[AnswerArrays, tuple[int, ...]]:
+    """Put the predictions of the seeds that :func:`serkit.lab.measure.run_folder.measure` takes into arrays."""
     whole = whole_seeds(rows)
     by_seed = tuple(map(tuple, whole.values()))
     index = {name: i for i, name in enumerate(classes)}
     probabilities = np.array([[r.probabilities for r in one] for one in by_seed])
-    answers = Answers(
+    answers = AnswerArrays(
         classes,
         tuple(whole),
         by_seed[0],

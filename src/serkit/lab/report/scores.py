@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.lab.calibration import RiskCoverage, recovered, risk_coverage
-from serkit.lab.calibration_transfer import Transfer, known_temperatures, measure_transfer
-from serkit.lab.metrics import (
+from serkit.lab.measure.calibration import RiskCoverage, recovered, risk_coverage
+from serkit.lab.measure.calibration_transfer import Transfer, known_temperatures, measure_transfer
+from serkit.lab.measure.metrics import (
     Counts,
     Interval,
     bootstrap_interval,
@@ -20,8 +20,8 @@ from serkit.lab.metrics import (
     uar,
     weighted_accuracy,
 )
-from serkit.lab.report.reading import Answers, Run
-from serkit.lab.runs import Row
+from serkit.lab.measure.run_folder import Row
+from serkit.lab.report.reading import AnswerArrays, Run
 
 BINS = 15  # of confidence, as the expected calibration error has
 
@@ -77,18 +77,18 @@ class Reliability:
     share: NDArray[np.float64]
 
 
-def mean_confusion(answers: Answers) -> NDArray[np.float64]:
+def mean_confusion(answers: AnswerArrays) -> NDArray[np.float64]:
     """Return the counts, mean over seeds, shape (C, C), rows the reference."""
     return np.asarray(np.mean(_matrices(answers, slice(None)), axis=0), np.float64)
 
 
-def interval(answers: Answers, metric: Callable[[Counts], float]) -> Interval:
+def interval(answers: AnswerArrays, metric: Callable[[Counts], float]) -> Interval:
     """Return the 95 % interval of a metric, 0 to 1."""
     classes = len(answers.classes)
     return bootstrap_interval(answers.true, answers.predicted, answers.each("speaker"), classes, metric=metric)
 
 
-def per_class(answers: Answers) -> tuple[list[ClassScore], ClassScore, ClassScore]:
+def per_class(answers: AnswerArrays) -> tuple[list[ClassScore], ClassScore, ClassScore]:
     """Return a row for each class that the reference has, and their macro and weighted averages."""
     matrices = np.array(_matrices(answers, slice(None)), np.float64)  # (S, C, C)
     right = np.einsum("sii->si", matrices)
@@ -108,7 +108,7 @@ def per_class(answers: Answers) -> tuple[list[ClassScore], ClassScore, ClassScor
     return scores, macro, _average("weighted average", columns @ shares, int(counts.sum()))
 
 
-def per_group(answers: Answers, name: str) -> list[GroupScore]:
+def per_group(answers: AnswerArrays, name: str) -> list[GroupScore]:
     """Return a row for each ``speaker`` or ``fold``, in the order of their names or numbers."""
     values, corpora, speakers = answers.each(name), answers.each("corpus"), answers.each("speaker")
     found = []
@@ -133,7 +133,7 @@ def most_frequent_confusion(matrix: NDArray[np.float64], classes: Sequence[str])
     return (classes[true], classes[predicted], count) if count else None
 
 
-def reliability(answers: Answers) -> Reliability:
+def reliability(answers: AnswerArrays) -> Reliability:
     """Return confidence and accuracy by bins of confidence, the answers of all seeds together."""
     confidence = answers.probabilities.max(2).ravel()
     right = (answers.probabilities.argmax(2) == answers.true).ravel()
@@ -148,12 +148,12 @@ def reliability(answers: Answers) -> Reliability:
     )
 
 
-def brier_of(answers: Answers) -> float:
+def brier_of(answers: AnswerArrays) -> float:
     """Return the Brier score, mean over seeds."""
     return float(np.mean([brier_score(one, answers.true) for one in answers.probabilities]))
 
 
-def before_temperature(run: Run) -> Answers | None:
+def before_temperature(run: Run) -> AnswerArrays | None:
     """Return the answers without each fit's temperature; None where they are not known, or no other."""
     temperatures, answers = known_temperatures(run.fits), run.answers
     keys = [[(row.fold, row.seed) for row in rows] for rows in answers.by_seed]
@@ -167,7 +167,7 @@ def before_temperature(run: Run) -> Answers | None:
     return None if found is None else replace(answers, probabilities=found.reshape(answers.probabilities.shape))
 
 
-def error_curve(answers: Answers) -> RiskCoverage:
+def error_curve(answers: AnswerArrays) -> RiskCoverage:
     """Return errors against the share of answers that stand, those of all seeds together."""
     return risk_coverage(answers.probabilities.max(2).ravel(), (answers.predicted == answers.true).ravel())
 
@@ -178,7 +178,7 @@ def transfer_of(run: Run) -> Transfer:
     return measure_transfer(tested, run.validated, run.answers.classes, known_temperatures(run.fits))
 
 
-def confident_errors(answers: Answers, count: int) -> list[Row]:
+def confident_errors(answers: AnswerArrays, count: int) -> list[Row]:
     """Return the wrong answers that the model was surest of, each utterance once, the surest first."""
     wrong = [row for rows in answers.by_seed for row in rows if row.true != row.predicted]
     found: dict[str, Row] = {}
@@ -187,7 +187,7 @@ def confident_errors(answers: Answers, count: int) -> list[Row]:
     return list(found.values())[:count]
 
 
-def drawn_answers(answers: Answers, count: int, *, seed: int = 0) -> list[Row]:
+def drawn_answers(answers: AnswerArrays, count: int, *, seed: int = 0) -> list[Row]:
     """Return some answers of the first seed, drawn by a seed of its own, sorted by utterance."""
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(answers.rows), min(count, len(answers.rows)), replace=False)
@@ -199,6 +199,6 @@ def _average(name: str, values: NDArray[np.float64], support: int) -> ClassScore
     return ClassScore(name, precision, recall, f1, support)
 
 
-def _matrices(answers: Answers, which: NDArray[np.bool_] | slice) -> list[Counts]:
+def _matrices(answers: AnswerArrays, which: NDArray[np.bool_] | slice) -> list[Counts]:
     true, classes = answers.true[which], len(answers.classes)
     return [confusion_matrix(true, row[which], classes) for row in answers.predicted]

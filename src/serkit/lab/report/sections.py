@@ -5,14 +5,15 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from serkit.corpora import corpus_of
-from serkit.lab.calibration import ERROR_RATE
-from serkit.lab.calibration_transfer import Transfer
-from serkit.lab.report.drawing import NOTHING, Maker
+from serkit.data.corpora import corpus_of
+from serkit.lab.measure.calibration import ERROR_RATE
+from serkit.lab.measure.calibration_transfer import Transfer
+from serkit.lab.measure.run_folder import Row, epochs_of, is_epoch_chosen
+from serkit.lab.pages.drawing import NOTHING, Maker
+from serkit.lab.pages.markup import Html, Tone, bar, figure, join, percent, table, tag
 from serkit.lab.report.figures import FEW, drawn_measures
-from serkit.lab.report.markup import Html, Tone, bar, figure, join, percent, table, tag
 from serkit.lab.report.players import MAX_SECONDS, Sounds
-from serkit.lab.report.protocol import NOT_RECORDED
+from serkit.lab.report.provenance import NOT_RECORDED
 from serkit.lab.report.reading import History, Run
 from serkit.lab.report.scores import (
     ClassScore,
@@ -28,7 +29,6 @@ from serkit.lab.report.scores import (
     per_group,
     transfer_of,
 )
-from serkit.lab.runs import Row, epochs_of, is_epoch_chosen
 
 ERRORS = 10  # shown
 DRAWN = 20  # answers shown
@@ -78,7 +78,7 @@ def words(run: Run) -> Html:
     """Say which class is best, which is worst, and what is confused most."""
     scores, _, _ = per_class(run.answers)
     best, worst = max(scores, key=lambda s: s.recall), min(scores, key=lambda s: s.recall)
-    text = f"Best recognised is {best.name} (recall {percent(best.recall)} %)"
+    text = f"Best recognized is {best.name} (recall {percent(best.recall)} %)"
     if worst is not best:
         text += f", worst {worst.name} ({percent(worst.recall)} %)"
     matrix = mean_confusion(run.answers)
@@ -215,13 +215,13 @@ def errors(run: Run, sounds: Sounds | None) -> Html:
     return join(content, tag("p", note, class_="note"))
 
 
-def licence_remarks(sounds: Sounds) -> list[tuple[Tone, object]]:
+def license_remarks(sounds: Sounds) -> list[tuple[Tone, object]]:
     """Return what a page with audio must say."""
     return [
-        ("plain", f"Contains audio of {title}, licence {licence}.")
-        if licence == _PUBLIC_DOMAIN
-        else ("bad", f"Contains audio of {title}, licence {licence}: do not pass on.")
-        for title, licence in sounds.licences
+        ("plain", f"Contains audio of {title}, license {license}.")
+        if terms == _PUBLIC_DOMAIN
+        else ("bad", f"Contains audio of {title}, license {terms}: do not pass on.")
+        for title, terms in sounds.licenses
     ]
 
 

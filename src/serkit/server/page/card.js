@@ -24,7 +24,7 @@ export function showCard(card, into) {
       ? ` (below ${percent(threshold)})` : ""}, "no speech" where nobody is heard`,
     "Trained on": `acted speech: ${list(card.corpora.map((corpus) => corpus.title))}, ${speakers} speakers`,
     Languages: list(card.languages.map((code) => LANGUAGES.of(code))),
-    Licence: `${card.licence}${card.is_commercial_use_allowed ? "" : ", so not for commercial use"}`,
+    License: `${card.license}${card.is_commercial_use_allowed ? "" : ", so not for commercial use"}`,
     Model: `${card.name}, ${whole(card.parameters)} weights`,
   };
   const chance = Math.round(100 / card.classes.length);

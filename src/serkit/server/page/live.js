@@ -9,9 +9,9 @@ const QUIETEST = -60;  // dB of full scale
 const QUIET_WORDS = [[-50, "silent"], [-35, "quiet"], [-12, "good"], [1, "loud"]];
 
 export class Live {
-  constructor(colours) {
-    this.colours = colours;
-    this.classes = Object.keys(colours);
+  constructor(colors) {
+    this.colors = colors;
+    this.classes = Object.keys(colors);
     this.rows = new Map(this.classes.map((name) => [name, this.row(name)]));
     $("live-meters").replaceChildren(...this.classes.map((name) => this.rows.get(name).item));
     new ResizeObserver(() => this.draw()).observe($("bands"));
@@ -21,7 +21,7 @@ export class Live {
 
   row(name) {
     const bar = element("b"), share = element("span");
-    bar.style.background = this.colours[name];
+    bar.style.background = this.colors[name];
     const item = element("li", { children: [element("span", { text: name }), element("i", { children: [bar] }), share] });
     return { item, bar, share };
   }
@@ -89,9 +89,9 @@ export class Live {
   }
 
   utterance(event) {
-    const [name, more] = wording(event), colour = this.colours[event.emotion];
-    const swatch = element("span", { class: colour ? "swatch" : "swatch hatched" });
-    if (colour) swatch.style.background = colour;
+    const [name, more] = wording(event), color = this.colors[event.emotion];
+    const swatch = element("span", { class: color ? "swatch" : "swatch hatched" });
+    if (color) swatch.style.background = color;
     $("utterances").prepend(element("li", { children: [
       element("time", { text: `${clock(event.start)} \u2013 ${clock(event.end)}` }),
       element("b", { children: [swatch, name] }), element("span", { text: more }),
@@ -131,7 +131,7 @@ export class Live {
     let base = low;
     shares.forEach((share, place) => {
       const height = share * (low - top);
-      pen.fillStyle = this.colours[this.classes[place]];
+      pen.fillStyle = this.colors[this.classes[place]];
       pen.fillRect(left, base - height, right - left + .5, height);
       base -= height;
     });

@@ -34,7 +34,7 @@ async function load() {
   $("door").hidden = true;
   setBusy(false);
   tell("live-problem", null);
-  live = new Live(service.colours);
+  live = new Live(service.colors);
   const { body_bytes: bytes, recording_seconds: seconds } = service.limits;
   $("formats").textContent = `${service.accepts.join(", ")}; up to ${Math.floor(bytes / 1e6)} MB and `
     + `${seconds >= 120 ? `${Math.floor(seconds / 60)} minutes` : `${seconds} seconds`}.`;

@@ -55,7 +55,7 @@ export function upload(path, file, name, { signal, onProgress, onSent }) {
       else reject(problemOf(request.status, request.responseText));
     });
     request.addEventListener("error", () => reject(new Problem(LOST)));
-    request.addEventListener("abort", () => reject(new DOMException("Cancelled", "AbortError")));
+    request.addEventListener("abort", () => reject(new DOMException("Canceled", "AbortError")));
     signal.addEventListener("abort", () => request.abort());
     request.send(form);
   });

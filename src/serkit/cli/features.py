@@ -1,0 +1,137 @@
+"""``serkit features`` and ``serkit augment``: what networks read of a sound, and what may be done to it before."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from serkit.cli.options import DataOption, JsonOption, data_of, show_rows
+
+if TYPE_CHECKING:
+    from serkit.data.manifest import Manifest
+
+Progress = Callable[[int], None]
+Rows = Mapping[str, Any]  # utterance id to (N, F)
+features_app = typer.Typer(help="Front ends.", no_args_is_help=True)
+
+
+@features_app.command("list")
+def list_features(as_json: JsonOption = False) -> None:
+    """List the front ends."""
+    from serkit.lab.features import build_feature, feature_names
+
+    rows = []
+    for name in feature_names():
+        front = build_feature(name, {})
+        about = (type(front).__doc__ or "").strip().splitlines()[0]
+        rows.append(
+            {
+                "feature": name, "kind": front.kind, "size": front.size, "sampling_rate": front.config.sampling_rate,
+                "about": about,
+            }
+        )  # fmt: skip
+    show_rows(rows, as_json, ("feature", "kind", "size", "sampling_rate", "about"))
+
+
+@features_app.command()
+def extract(
+    corpora: Annotated[list[str], typer.Argument(help="Corpora, or names of your own data given by --data.")],
+    feature: Annotated[
+        list[str],
+        typer.Option(
+            help="A front end, several stand side by side; egemaps or compare2016 of openSMILE; ssl:NAME, the mean of "
+            "a pretrained encoder's frames, by its name on a hub or its folder."
+        ),
+    ],
+    data: DataOption = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write them too: .csv or .parquet for vectors, else .npz.")
+    ] = None,
+) -> None:
+    """Compute features into the store that trainings read; where it is interrupted, the same command goes on."""
+    from serkit.data.corpora import read_corpora
+    from serkit.lab.features import build_front
+    from serkit.lab.features.opensmile_features import OpenSmile
+    from serkit.lab.train.store import cache_dir, open_store
+    from serkit.progress import RichWatch
+
+    watch = RichWatch()
+    front = build_front([_named(name) for name in feature])
+    names: tuple[str, ...] = ()
+    if front.kind == "vector":
+        names = front.names if isinstance(front, OpenSmile) else tuple(f"f{i}" for i in range(front.size))
+    _check_output(output, is_vector=bool(names))
+    manifest = read_corpora(corpora, data_of(data))
+    with watch.bar("decoding", len(manifest)) as advance:
+        store = open_store(manifest, front.config.sampling_rate, lambda done: advance(done, ""))
+    with watch.bar("+".join(feature), len(manifest)) as advance:
+        rows = store.features(front, 1.0, lambda done: advance(done, ""))
+    if output:
+        _write(manifest, rows, names, output)
+    size = next(iter(rows.values())).shape[1]
+    where = output or cache_dir() / "features"
+    typer.echo(f"{where}: {'+'.join(feature)}, {size} numbers, of {len(manifest)} utterances")
+
+
+def augment(
+    file: Annotated[Path, typer.Argument(help="A sound file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A folder for the variants and their picture.")],
+    name: Annotated[list[str] | None, typer.Option("--name", help="An augmentation; by default every one.")] = None,
+    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+) -> None:
+    """Write a sound as each augmentation changes it, and a picture of their spectrograms."""
+    from serkit.audio.decode import load_audio, probe
+    from serkit.lab.augment import augmentation_names, show_variants
+
+    rate = probe(file).sampling_rate
+    samples = load_audio(file, target_rate=rate)
+    names = name or [one for one in augmentation_names() if _needs_nothing(one)]
+    for path in show_variants(samples, rate, names, out, seed):
+        typer.echo(path)
+
+
+def _needs_nothing(name: str) -> bool:
+    """Whether an augmentation can do with its defaults, and without a folder or another library."""
+    from serkit.errors import SerkitError
+    from serkit.lab.augment import build_augmentation
+
+    try:
+        build_augmentation(name).check()
+    except SerkitError:
+        return False
+    return True
+
+
+def _named(feature: str) -> dict[str, str]:
+    """Return a feature as a recipe has it; ``ssl:NAME`` says which encoder."""
+    name, _, model = feature.partition(":")
+    return {"name": name, "model": model, "pooling": "mean"} if name == "ssl" else {"name": feature}
+
+
+def _check_output(output: Path | None, *, is_vector: bool) -> None:
+    from serkit.errors import RecipeError
+
+    endings = (".csv", ".parquet", ".npz") if is_vector else (".npz",)
+    if output and output.suffix not in endings:
+        what = "a vector" if is_vector else "frames or pictures"
+        raise RecipeError(f"cannot write {what} to {output.name!r}: the name must end in {', '.join(endings)}.")
+
+
+def _write(manifest: "Manifest", rows: Rows, names: tuple[str, ...], output: Path) -> None:
+    import numpy as np
+
+    from serkit.data.tables import write_rows
+    from serkit.writing import whole_file
+
+    if output.suffix == ".npz":
+        with whole_file(output) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **{u.id: rows[u.id] for u in manifest})
+            file.close()
+        return
+    facts = ("id", "corpus", "speaker", "sex", "emotion")
+    table = (
+        {fact: getattr(u, fact) for fact in facts} | dict(zip(names, rows[u.id][0].tolist(), strict=True))
+        for u in manifest
+    )
+    write_rows(output, (*facts, *names), table, numbers=names)

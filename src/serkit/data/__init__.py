@@ -1,0 +1,1 @@
+"""Labeled speech on disk: manifests, tables, corpora, other tools' formats, and checks."""

@@ -1,0 +1,225 @@
+"""The corpora that serkit knows, one file each, looked up by name.
+
+A new corpus is a new file here with a ``CORPUS``, and its name in ``_NAMES``.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from serkit.data.corpora.adapter import OTHER_FORM, Corpus
+from serkit.data.manifest import Manifest, merge
+from serkit.data.tables import SUFFIXES
+from serkit.errors import CorpusError, LabelError, ManifestError, UnknownNameError, nearest, unknown_name
+from serkit.labels import COMMON, LabelSet, check_emotion, common_labels, get_label_set
+
+if TYPE_CHECKING:
+    from serkit.data.corpora.own_data import Kind
+    from serkit.data.formats.own_labels import OwnData
+
+__all__ = [
+    "Corpus", "corpus_names", "corpus_of", "find_corpus", "get_corpus", "label_set_of", "read_corpora", "read_corpus",
+    "recognize",
+]  # fmt: skip
+
+_NAMES = (
+    "afew", "crema-d", "emodb", "enterface", "iemocap", "kaggle-ser-en",
+    "nemo", "ravdess", "ravdess-song", "savee", "tess",
+)  # fmt: skip
+
+Data = str | os.PathLike[str] | Mapping[str, Path]
+
+
+def corpus_names() -> tuple[str, ...]:
+    """Return the names of all known corpora."""
+    return _NAMES
+
+
+def get_corpus(name: str) -> Corpus:
+    """Return a corpus by name.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+
+    Example:
+        >>> get_corpus("emodb").speakers
+        10
+    """
+    if name not in _NAMES:
+        raise unknown_name("corpus", name, _NAMES, "serkit corpora list")
+    corpus = import_module(f"serkit.data.corpora.{name.replace('-', '_')}").CORPUS
+    assert isinstance(corpus, Corpus)
+    return corpus
+
+
+def corpus_of(name: str) -> Corpus:
+    """Return a known corpus, or what stands for the user's own of that name."""
+    if name in _NAMES:
+        return get_corpus(name)
+    from serkit.data.corpora.own_data import own_corpus
+
+    return own_corpus(name)
+
+
+def recognize(folder: Path) -> tuple[str, int] | None:
+    """Find out which corpus a folder holds: the one that reads most of its files, and how many; or None."""
+    found = []
+    for name in _NAMES:
+        try:
+            manifest, left_out = get_corpus(name).survey(folder)
+        except (CorpusError, LabelError):
+            continue
+        strangers = sum(item.reason == OTHER_FORM for item in left_out)
+        if len(manifest) > strangers:
+            found.append((len(manifest), name))
+    count, name = max(found, default=(0, ""))
+    return (name, count) if count else None
+
+
+def find_corpus(name: str, data: Data) -> Path:
+    """Find the folder of a corpus, or the table or folder of the user's own.
+
+    Args:
+        name: Registry name, or that of own data.
+        data: A folder that holds one folder per corpus (any case), or corpus names to folders or tables.
+
+    Raises:
+        CorpusError: If it is not there.
+        UnknownNameError: If it is neither known nor given.
+    """
+    if isinstance(data, Mapping):
+        if name in data:
+            return Path(data[name])
+        corpus = _get_or_give(name)
+        raise CorpusError(f"no folder given for {corpus.title}: pass --data {name}=DIR; {corpus.source}.")
+    folder = Path(data)
+    if not folder.is_dir():
+        raise CorpusError(f"no data folder {str(folder)!r}.")
+    there = {candidate.name.lower(): candidate for candidate in sorted(folder.iterdir(), reverse=True)}
+    names = _folder_names(name)
+    for alias in names:
+        if alias in there and (there[alias].is_dir() or name not in _NAMES):
+            return there[alias]
+    corpus = _get_or_give(name)
+    raise CorpusError(
+        f"no folder for {corpus.title} in {str(folder)!r} (looked for {', '.join(sorted(names))}, in any case); "
+        f"{corpus.source}."
+    )
+
+
+def read_corpus(name: str, source: Path, *, own: "OwnData | None" = None, kind: "Kind | None" = None) -> Manifest:
+    """Read one corpus.
+
+    Args:
+        name: Registry name, or that of own data.
+        source: Its folder; or a manifest that :meth:`Manifest.write` wrote; or, for own data, what
+            :func:`serkit.data.corpora.own_data.read_own` reads.
+        own: What own data calls things.
+        kind: How own data is laid out; found out by default.
+
+    Raises:
+        CorpusError: If it is not there; where the folder holds another corpus, the message names it.
+        LabelError: If a label is unknown.
+    """
+    if name not in _NAMES:
+        from serkit.data.corpora.own_data import read_own
+        from serkit.data.formats.own_labels import OwnData
+
+        try:
+            return _only(name, (name,), read_own(source, own or OwnData(name=name), kind=kind), source)
+        except CorpusError as error:
+            hint = nearest(name, _NAMES, cutoff=0.75)
+            raise CorpusError(f"{error} There is no corpus {name!r}{hint}" if hint else str(error)) from None
+        except (LabelError, ManifestError) as error:
+            if own:
+                raise
+            raise type(error)(
+                f"{error} ('serkit corpora manifest' takes such options; use the table it writes.)"
+            ) from None
+    corpus = get_corpus(name)
+    if source.is_file() and source.suffix.lower() in SUFFIXES:
+        return _only(name, corpus.parts or (name,), Manifest.read(source), source)
+    try:
+        return corpus.manifest(source)
+    except CorpusError as error:
+        if source.is_dir() and (other := recognize(source)) and other[0] != name:
+            title = get_corpus(other[0]).title
+            raise CorpusError(f"{str(error).rstrip('.')}; {other[1]} have that of {title} ({other[0]}).") from None
+        raise
+
+
+def _only(name: str, parts: Sequence[str], manifest: Manifest, source: Path) -> Manifest:
+    """Take a corpus's utterances out of a manifest, and see that its files are where it says.
+
+    Raises:
+        ManifestError: If it is a manifest of other corpora, or none of its files is there.
+    """
+    kept = manifest.filter(lambda u: u.corpus in parts)
+    if not len(kept):
+        there = ", ".join(manifest.corpora)
+        raise ManifestError(f"{str(source)!r} is a manifest of {there}, not of {name}: give it under that name.")
+    if not any(kept.audio_path(u).exists() for u in kept):
+        first = kept.utterances[0].path
+        raise ManifestError(
+            f"none of the {len(kept)} files of {str(source)!r} is there, the first is {first!r}: was it moved? "
+            "A manifest's paths are relative to its own folder."
+        )
+    strangers = len(manifest) - len(kept)
+    reasons = {f"{name}: of another corpus in the same manifest": strangers} if strangers else {}
+    return replace(kept, left_out=dict(manifest.left_out) | reasons)
+
+
+def read_corpora(names: Iterable[str], data: Data) -> Manifest:
+    """Read several corpora into one manifest.
+
+    Raises:
+        CorpusError: If one is missing: found out before any is read.
+        UnknownNameError: If one is neither known nor given in ``data``.
+        ManifestError: If two hold the same utterances.
+    """
+    folders = {name: find_corpus(name, data) for name in names}
+    return merge(read_corpus(name, folder) for name, folder in folders.items())
+
+
+def label_set_of(labels: str | Sequence[str], corpora: Iterable[str]) -> LabelSet:
+    """Return the label set of an experiment.
+
+    Args:
+        labels: A named set; ``common``, for the emotions that all its corpora have; or the classes themselves.
+        corpora: The experiment's.
+
+    Raises:
+        UnknownNameError: If there is no set of that name.
+        LabelError: If a class is not canonical or stands twice, or there are fewer than two.
+    """
+    if not isinstance(labels, str):
+        classes = tuple(check_emotion(name) for name in labels)
+        if len(set(classes)) < max(2, len(classes)):
+            raise LabelError(f"labels must name two classes or more, each once, not {', '.join(classes) or 'none'}.")
+        return LabelSet("own", classes, "the classes that the recipe names")
+    if labels != COMMON:
+        return get_label_set(labels)
+    own = [name for name in corpora if name not in _NAMES]
+    if own:
+        raise LabelError(
+            f"what {own[0]!r} has in common is not known beforehand: name the classes, labels: [anger, ...]."
+        )
+    return common_labels({name: get_corpus(name).emotions.classes for name in corpora})
+
+
+def _get_or_give(name: str) -> Corpus:
+    try:
+        return get_corpus(name)
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{error} Data of your own is given as --data {name}=PATH.") from None
+
+
+def _folder_names(name: str) -> tuple[str, ...]:
+    """Return what a corpus's folder may be called, lower case, the likeliest first."""
+    if name not in _NAMES:
+        return (name, *(f"{name}{suffix}" for suffix in SUFFIXES))
+    corpus = get_corpus(name)
+    return tuple(dict.fromkeys(alias.lower() for alias in (name, corpus.title, *corpus.folders)))

@@ -1,0 +1,85 @@
+"""AFEW 4.0: clips of films, in seven emotions, of a training and a validation part with different actors.
+
+The corpus is video, ``Train/Angry/000046280.avi``: its sound, speech with music and noise under it, needs the
+``[media]`` extra. Who speaks is not in the release. What is known is that no actor is in two parts, so each part
+counts as one speaker: every speaker-independent protocol then keeps the published division, and none can divide
+a part. The labels of the test part are not public.
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+
+from serkit.data.corpora.adapter import Corpus, Reading, read_names
+from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from serkit.labels import EmotionMap
+from serkit.types import Utterance
+
+_EMOTIONS = EmotionMap(
+    "AFEW",
+    1,
+    {
+        "Angry": "anger",
+        "Disgust": "disgust",
+        "Fear": "fear",
+        "Happy": "happiness",
+        "Neutral": "neutral",
+        "Sad": "sadness",
+        "Surprise": "surprise",
+    },
+)
+_LABELS = {label.lower(): label for label in _EMOTIONS}
+_NAME = re.compile(r"\d{6,}(?:_\d+)?")
+_PARTS = {"train": "train", "val": "validation", "test": "test"}
+
+
+def _part(path: PurePosixPath) -> str:
+    for folder in path.parts[:-1]:
+        for start, part in _PARTS.items():
+            if folder.lower().startswith(start):
+                return part
+    return "unknown"
+
+
+def _parse(path: PurePosixPath) -> Utterance | str | None:
+    if _NAME.fullmatch(path.stem) is None:
+        return None
+    part, folder = _part(path), path.parent.name
+    if part == "test" and folder.lower() not in _LABELS:
+        return "of the test part, whose labels are not public"
+    if part == "unknown" and (folder.lower() not in _LABELS or path.suffix.lower() not in VIDEO_SUFFIXES):
+        return None  # numbered sounds in folders of emotions are somebody else's
+    label = _LABELS.get(folder.lower(), folder)
+    return Utterance(
+        id=f"afew/{part}_{label.lower()}_{path.stem}",
+        path="",
+        corpus="afew",
+        speaker=f"afew/{part}",
+        language="en",
+        emotion=_EMOTIONS[label],
+        split=part,
+        extra={"label": label},
+    )
+
+
+def _read(root: Path) -> Reading:
+    return read_names(root, _parse, AUDIO_SUFFIXES + VIDEO_SUFFIXES)
+
+
+CORPUS = Corpus(
+    name="afew",
+    title="AFEW",
+    languages=("en",),
+    emotions=_EMOTIONS,
+    counts={
+        "anger": 156, "disgust": 106, "fear": 113, "happiness": 171, "neutral": 167, "sadness": 145, "surprise": 103
+    },
+    speakers=2,
+    hours=None,
+    license="LicenseRef-AFEW-research",
+    commercial=False,
+    derivatives=True,
+    citation="Dhall et al., Collecting Large, Richly Annotated Facial-Expression Databases from Movies, 2012",
+    url="https://cs.anu.edu.au/few/AFEW.html",
+    read=_read,
+    folders=("AFEW4.0", "AFEW_4.0"),
+)  # fmt: skip

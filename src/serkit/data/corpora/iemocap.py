@@ -1,0 +1,120 @@
+"""IEMOCAP: ten American actors in five sessions of two, in scripted scenes and improvised ones.
+
+A label is what most listeners heard, from ``Session*/dialog/EmoEvaluation/*.txt``; turns without a majority (``xxx``)
+are left out and counted, which leaves 7532 of 10,039 turns of about 12 hours. The speaker is the session and the
+letter of the TURN: ``Ses01F_impro01_M003`` is spoken by the man of session 1. The letter in front says who wore the
+motion capture markers, and taking it for the speaker puts the same voice on both sides of a split. The usual four
+classes are the label set ``iemocap4``, which counts excitement as happiness.
+
+Document E used a preprocessed variant with spectrograms and MFCC whose format is not public: here they are computed
+again from the sound.
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+
+from serkit.data.corpora.adapter import Corpus, Reading, read_bytes, read_names
+from serkit.data.find import files_below, sound_files
+from serkit.errors import CorpusError
+from serkit.labels import EmotionMap
+from serkit.types import LeftOut, Utterance
+
+_EMOTIONS = EmotionMap(
+    "IEMOCAP",
+    1,
+    {
+        "ang": "anger",
+        "dis": "disgust",
+        "exc": "excitement",
+        "fea": "fear",
+        "fru": "frustration",
+        "hap": "happiness",
+        "neu": "neutral",
+        "oth": "other",
+        "sad": "sadness",
+        "sur": "surprise",
+    },
+)
+_NO_MAJORITY = "xxx"
+_TURN = re.compile(r"(Ses0([1-5]))[FM]_((?:impro|script)\w*?)_([FM])(\d{3})", re.IGNORECASE)
+_DIALOGUE = re.compile(r"Ses0[1-5][FM]_(?:impro|script)\w*", re.IGNORECASE)
+_NUMBER = r"(-?\d+\.?\d*)"
+_LINE = re.compile(
+    rf"\[\s*{_NUMBER}\s*-\s*{_NUMBER}\s*\]\s+(\w+)\s+(\w+)\s+\[\s*{_NUMBER}\s*,\s*{_NUMBER}\s*,\s*{_NUMBER}\s*\]"
+)
+
+
+def _labels(root: Path) -> dict[str, tuple[str, dict[str, str]]]:
+    """Read every evaluation text: turn to its label, and valence, activation and dominance from 1 to 5."""
+    labels: dict[str, tuple[str, dict[str, str]]] = {}
+    for text in files_below(root, lambda name: name.lower().endswith(".txt")):
+        if text.parent.name.lower() != "emoevaluation":  # the folders in it hold what single listeners said
+            continue
+        for line in read_bytes(root / text, title="IEMOCAP").decode("latin-1").splitlines():
+            if match := _LINE.match(line):
+                _, _, turn, label, valence, activation, dominance = match.groups()
+                labels[turn] = (label, {"valence": valence, "activation": activation, "dominance": dominance})
+    return labels
+
+
+def _utterance(turn: str, label: str, dimensions: dict[str, str]) -> Utterance | None:
+    match = _TURN.fullmatch(turn)
+    if match is None:
+        return None
+    session, number, scene, letter = match[1].capitalize(), match[2], match[3].lower(), match[4].upper()
+    return Utterance(
+        id=f"iemocap/{turn}",
+        path="",
+        corpus="iemocap",
+        speaker=f"iemocap/{session}{letter}",
+        sex="male" if letter == "M" else "female",
+        language="en",
+        emotion=_EMOTIONS[label],
+        session=number,
+        extra={"label": label, "scene": scene, "style": "improvised" if scene.startswith("impro") else "scripted"}
+        | dimensions,
+    )
+
+
+def _read(root: Path) -> Reading:
+    labels = {turn.lower(): (turn, *found) for turn, found in _labels(root).items()}
+    files = {path: path.stem.lower() for path in sound_files(root)}
+    if not labels and any(_TURN.fullmatch(path.stem) for path in files):
+        raise CorpusError(
+            f"{str(root)!r} has IEMOCAP's sound but not its labels: they stand in Session*/dialog/EmoEvaluation/*.txt."
+        )
+
+    def parse(path: PurePosixPath) -> Utterance | str | None:
+        if path.stem.lower() in labels:
+            turn, label, dimensions = labels[path.stem.lower()]
+            if label == _NO_MAJORITY:
+                return "a turn on whose emotion its listeners did not agree (xxx)"
+            return _utterance(turn, label, dimensions)
+        if _TURN.fullmatch(path.stem):
+            return "a turn without a line in EmoEvaluation"
+        return "the sound of a whole dialogue" if _DIALOGUE.fullmatch(path.stem) else None
+
+    yield from read_names(root, parse)
+    silent = sorted(labels.keys() - files.values())
+    yield from (LeftOut(labels[turn][0], "a turn in EmoEvaluation whose sound file is missing") for turn in silent)
+
+
+CORPUS = Corpus(
+    name="iemocap",
+    title="IEMOCAP",
+    languages=("en",),
+    emotions=_EMOTIONS,
+    counts={
+        "anger": 1103, "disgust": 2, "excitement": 1041, "fear": 40, "frustration": 1849,
+        "happiness": 595, "neutral": 1708, "other": 3, "sadness": 1084, "surprise": 107,
+    },
+    speakers=10,
+    hours=None,
+    license="LicenseRef-IEMOCAP-research",
+    commercial=False,
+    derivatives=True,
+    citation="Busso et al., IEMOCAP: Interactive Emotional Dyadic Motion Capture Database, LREC 2008",
+    url="https://sail.usc.edu/iemocap/",
+    read=_read,
+    folders=("IEMOCAP_full_release",),
+)  # fmt: skip

@@ -1,0 +1,299 @@
+"""Is a corpus on disk what its authors released? Names against the official list, and every file decoded.
+
+A problem is something that would make numbers on this copy differ from others' numbers: files that are missing, not
+official, broken, silent, or there twice under two names. What the official release itself is strange in is
+found too, and marked as known.
+"""
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from serkit.audio.decode import read_file
+from serkit.data.corpora.adapter import LFS_POINTER, OTHER_FORM, SECOND_FILE, Corpus
+from serkit.data.manifest import Manifest
+from serkit.data.names import doubtful_names
+from serkit.errors import AudioError, CorpusError, MissingExtraError
+from serkit.progress import Watch
+from serkit.types import LeftOut, Utterance
+
+NEAR_SILENT_DB = -60.0  # peak re full scale; the quietest clip of RAVDESS peaks at -47
+_TOLERATED_S = 0.05  # tables round
+Severity = Literal["problem", "known", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One kind of thing that is wrong, with all files that it is wrong with.
+
+    Attributes:
+        kind: ``missing``, ``extra``, ``count``, ``second file``, ``left out``, ``undecodable``, ``identical audio``,
+            ``near-silent``, ``beyond the end``, ``doubtful speakers``, ``sampling rates`` or ``official``.
+        severity: ``problem``; ``known`` where the official release is so itself; ``note`` for what is as it should be.
+        message: One sentence.
+        files: Paths below the root, or ids of utterances where there is no file, or the speakers' names.
+    """
+
+    kind: str
+    severity: Severity
+    message: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What :func:`check` found.
+
+    Attributes:
+        corpus: Its name.
+        utterances: How many there are.
+        speakers: How many there are.
+        emotions: Canonical emotion to utterances.
+        problems: The worst first.
+        by_speaker: Speaker to emotion to utterances.
+        official: The official numbers of utterances, speakers and emotions, and where the list of the release is known
+            ``by_speaker`` like our own; empty for own data.
+        sampling_rates: Hz to files.
+        seconds: Of sound in all.
+    """
+
+    corpus: str
+    utterances: int
+    speakers: int
+    emotions: Mapping[str, int]
+    problems: tuple[Finding, ...]
+    by_speaker: Mapping[str, Mapping[str, int]]
+    official: Mapping[str, Any]
+    sampling_rates: Mapping[int, int]
+    seconds: float
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether nothing is wrong but what is officially so."""
+        return all(problem.severity != "problem" for problem in self.problems)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON-ready values."""
+        return asdict(self) | {"passed": self.is_passed}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """What decoding a file tells: its rate, length, peak, and the digest of its samples; or the error."""
+
+    rate: int = 0
+    seconds: float = 0.0
+    peak: float = 1.0
+    digest: str = ""
+    error: str = ""
+
+
+def check(corpus: Corpus, root: str | os.PathLike[str], *, watch: Watch | None = None) -> Report:
+    """Check a known corpus against its official release, and decode every file.
+
+    Args:
+        corpus: What the folder should hold.
+        root: The folder.
+        watch: Shows progress.
+
+    Raises:
+        CorpusError: If the folder is missing or cannot be listed, or holds no utterance of the corpus.
+        LabelError: If a file has the corpus's form and a label that it does not know.
+        MissingExtraError: If it is video and PyAV is not installed.
+    """
+    manifest, left_out = corpus.survey(root)
+    if not len(manifest):
+        corpus.manifest(root)  # says why
+    found = [*_against_official(corpus, manifest), *_left_out(left_out), *_oddities(corpus, manifest)]
+    sounds = _listen(manifest, watch or Watch())
+    found += _in_sound(manifest, sounds, corpus.oddities)
+    return _report(manifest, found, sounds, name=corpus.name, official=_official(corpus))
+
+
+def check_manifest(
+    name: str, manifest: Manifest, *, corpus: Corpus | None = None, watch: Watch | None = None
+) -> Report:
+    """Check what a manifest lists, and decode every file; see :func:`check`.
+
+    Args:
+        name: Of the corpus, or of own data.
+        manifest: What there is.
+        corpus: To compare with its official release, where it is a known one.
+        watch: Shows progress.
+    """
+    found = [
+        Finding("left out", "note", f"{count} files not read: {reason}", ())
+        for reason, count in manifest.left_out.items()
+    ]
+    found += _doubtful_speakers(manifest)
+    sounds = _listen(manifest, watch or Watch())
+    if corpus is None:
+        return _report(manifest, [*found, *_in_sound(manifest, sounds, {})], sounds, name=name, official={})
+    found += [*_against_official(corpus, manifest), *_oddities(corpus, manifest)]
+    found += _in_sound(manifest, sounds, corpus.oddities)
+    return _report(manifest, found, sounds, name=name, official=_official(corpus))
+
+
+def _official(corpus: Corpus) -> dict[str, Any]:
+    if not corpus.counts:
+        return {}
+    facts = {"utterances": corpus.utterances, "speakers": corpus.speakers, "emotions": dict(corpus.counts)}
+    return facts | ({"by_speaker": _by_speaker(corpus.official())} if corpus.official else {})
+
+
+def _report(
+    manifest: Manifest,
+    found: Sequence[Finding],
+    sounds: Mapping[str, _Sound],
+    *,
+    name: str,
+    official: Mapping[str, Any],
+) -> Report:
+    order = ("problem", "known", "note")
+    heard = [sound for sound in sounds.values() if not sound.error]
+    return Report(
+        corpus=name,
+        utterances=len(manifest),
+        speakers=len(manifest.speakers),
+        emotions=dict(sorted(Counter(u.emotion for u in manifest).items())),
+        problems=tuple(sorted(found, key=lambda p: order.index(p.severity))),
+        by_speaker=_by_speaker(manifest),
+        official=official,
+        sampling_rates=dict(sorted(Counter(sound.rate for sound in heard).items())),
+        seconds=round(sum(_seconds_of(u, sounds[u.path]) for u in manifest), 3),
+    )
+
+
+def _by_speaker(utterances: Iterable[Utterance]) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for u in utterances:
+        counts[u.speaker][u.emotion] += 1
+    return {speaker: dict(sorted(counts[speaker].items())) for speaker in sorted(counts)}
+
+
+def _against_official(corpus: Corpus, utterances: Manifest) -> Iterable[Finding]:
+    """Compare with the official list, or where there is none with the official counts."""
+    if corpus.official is None:
+        found = Counter(u.emotion for u in utterances)
+        wrong = {e: (found[e], n) for e, n in corpus.counts.items() if found[e] != n}
+        if wrong:
+            text = ", ".join(f"{emotion} {here} of {there}" for emotion, (here, there) in wrong.items())
+            yield Finding("count", "problem", f"the numbers differ from the official ones: {text}", ())
+        return
+    official = {u.id: u for u in corpus.official()}
+    here = {u.id: u for u in utterances}
+    missing = sorted(official.keys() - here.keys())
+    if missing:
+        speakers = {official[name].speaker for name in missing} - {u.speaker for u in utterances}
+        whole = f", among them all of {len(speakers)} speakers" if speakers else ""
+        message = f"{len(missing)} of {len(official)} utterances are missing{whole}"
+        yield Finding("missing", "problem", message, tuple(missing))
+    extra = tuple(here[name].path for name in sorted(here.keys() - official.keys()))
+    if extra:
+        yield Finding("extra", "problem", f"{len(extra)} utterances are not in the official release", extra)
+
+
+def _left_out(left_out: Sequence[LeftOut]) -> Iterable[Finding]:
+    kinds: dict[str, tuple[str, Severity]] = {
+        OTHER_FORM: ("extra", "problem"),
+        SECOND_FILE: ("second file", "problem"),
+        LFS_POINTER: ("undecodable", "problem"),
+    }
+    files: dict[str, list[str]] = defaultdict(list)
+    for item in left_out:
+        files[item.reason].append(item.path)
+    for reason, paths in files.items():
+        kind, severity = kinds.get(reason, ("left out", "problem" if "missing" in reason else "note"))
+        yield Finding(kind, severity, f"{len(paths)} files not read: {reason}", tuple(paths))
+
+
+def _oddities(corpus: Corpus, utterances: Manifest) -> Iterable[Finding]:
+    files = {u.id: (u.path,) for u in utterances} | {u.speaker: () for u in utterances}
+    for name, what in corpus.oddities.items():
+        if name in files:
+            yield Finding("official", "known", f"{name} is {what}", files[name])
+
+
+def _doubtful_speakers(manifest: Manifest) -> Iterable[Finding]:
+    """Find names of speakers that may be one speaker's."""
+    if groups := doubtful_names(manifest.speakers):
+        each = "; ".join(" and ".join(map(repr, group)) for group in groups[:3])
+        message = (
+            f"{sum(map(len, groups))} speakers differ by case or surrounding spaces alone "
+            f"({each}{'; ...' if groups[3:] else ''}): give one person one name, or two people names that differ more"
+        )
+        yield Finding("doubtful speakers", "problem", message, tuple(name for group in groups for name in group))
+
+
+def _in_sound(manifest: Manifest, sounds: Mapping[str, _Sound], oddities: Mapping[str, str]) -> Iterable[Finding]:
+    ids: dict[str, str] = {u.path: u.id for u in manifest}
+
+    def severity(paths: Iterable[str]) -> Severity:
+        return "known" if all(ids[path] in oddities for path in paths) else "problem"
+
+    if errors := {path: sound.error.rstrip(".") for path, sound in sounds.items() if sound.error}:
+        first = next(iter(errors.values()))
+        message = f"{len(errors)} files cannot be decoded; the first: {first}" if len(errors) > 1 else first
+        yield Finding("undecodable", "problem", message, tuple(errors))
+    same: dict[str, list[str]] = defaultdict(list)
+    for path, sound in sounds.items():
+        if sound.digest:
+            same[sound.digest].append(path)
+    for paths in same.values():
+        if len(paths) > 1:
+            message = f"{len(paths)} files hold the same samples: {', '.join(paths[:3])}{', ...' if paths[3:] else ''}"
+            reasons = {oddities.get(ids[path]) for path in paths}
+            is_known = len(reasons) == 1 and None not in reasons  # one for all, that is
+            yield Finding("identical audio", "known" if is_known else "problem", message, tuple(paths))
+    silent = [path for path, sound in sounds.items() if 20 * np.log10(max(sound.peak, 1e-12)) < NEAR_SILENT_DB]
+    for group in (known := [p for p in silent if severity([p]) == "known"]), [p for p in silent if p not in set(known)]:
+        if group:
+            message = f"{len(group)} files are all but silent (peak below {NEAR_SILENT_DB:g} dBFS)"
+            yield Finding("near-silent", severity(group), message, tuple(group))
+    over = tuple(u.id for u in manifest if (end := u.end or u.start) and _is_beyond(end, sounds[u.path]))
+    if over:
+        message = f"{len(over)} utterances end beyond the end of their file"
+        yield Finding("beyond the end", "problem", message, over)
+    rates = Counter(sound.rate for sound in sounds.values() if sound.rate)
+    if len(rates) > 1:
+        usual = rates.most_common(1)[0][0]
+        odd = tuple(path for path, sound in sounds.items() if sound.rate not in (0, usual))
+        each = ", ".join(f"{rate} Hz ({count} files)" for rate, count in rates.most_common())
+        yield Finding("sampling rates", "note", f"sampling rates differ: {each}", odd)
+
+
+def _is_beyond(end: float, sound: _Sound) -> bool:
+    return not sound.error and end > sound.seconds + _TOLERATED_S
+
+
+def _seconds_of(u: Utterance, sound: _Sound) -> float:
+    return max(0.0, min(sound.seconds, sound.seconds if u.end is None else u.end) - u.start)
+
+
+def _listen(manifest: Manifest, watch: Watch) -> dict[str, _Sound]:
+    """Decode every file once: path to what it tells."""
+    files = {u.path: manifest.audio_path(u) for u in manifest}
+    with watch.bar("listening", len(files)) as advance, ThreadPoolExecutor(os.cpu_count()) as pool:
+        sounds = {}
+        for done, (path, sound) in enumerate(zip(files, pool.map(_hear, files.values()), strict=True), 1):
+            sounds[path] = sound
+            advance(done, "")
+    return sounds
+
+
+def _hear(file: Path) -> _Sound:
+    try:
+        samples, rate = read_file(file)  # (channels, T)
+    except MissingExtraError:
+        raise
+    except (AudioError, CorpusError) as error:
+        return _Sound(error=str(error))
+    digest = hashlib.blake2b(samples.tobytes(), digest_size=16, salt=str(rate).encode()[:16]).hexdigest()
+    return _Sound(rate, samples.shape[1] / rate, float(np.abs(samples).max()), digest)

@@ -1,0 +1,109 @@
+"""Zip archives from strangers: every member is looked at before anything is written."""
+
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from serkit.data.curation.transfer import as_size, disk_error
+from serkit.errors import CorpusError
+
+_MOST_GROWTH = 20  # times the archive; zipped speech grows by about 2, and zeros by 1000
+_SMALL_BYTES = 10**8  # below it growth is no danger: an archive of short texts may grow more
+_DRIVE = re.compile(r"[A-Za-z]:")
+_MAC_FOLDER = "__MACOSX"  # what macOS adds to an archive
+
+
+def unpack(archive: Path, folder: Path, members: Sequence[str] = ()) -> None:
+    """Unpack a zip into a folder that is not there yet; a folder in it that holds all the rest is left out.
+
+    Args:
+        archive: The zip.
+        folder: Made by this; where anything fails it is taken away again.
+        members: Patterns of what to unpack, without the left-out folder (``AudioWAV/*.wav``); empty for everything.
+
+    Raises:
+        CorpusError: If the zip is damaged, grows beyond all measure, or holds a member that would be written
+            elsewhere, a link, or two members of one name; or if the disk is full.
+    """
+    total = 0
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            chosen = dict(_choose(opened, archive, members))
+            total = sum(info.file_size for info in chosen.values())
+            _refuse_without_room(archive, total)
+            folder.mkdir(parents=True)
+            try:
+                for path, info in chosen.items():
+                    place = folder / path
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    with opened.open(info) as source, place.open("wb") as file:
+                        shutil.copyfileobj(source, file, 1 << 20)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        archive.unlink(missing_ok=True)
+        raise CorpusError(
+            f"{archive.name} is no zip, or a damaged one ({error}): it was deleted, and the same command fetches it "
+            f"again."
+        ) from error
+    except OSError as error:
+        raise disk_error(error, f"unpacking {archive.name}", as_size(total), "The archive is kept.") from error
+
+
+def safe_path(name: str, where: str) -> str:
+    """Return a path that an archive or a listing gives, with forward slashes.
+
+    Raises:
+        CorpusError: If it is absolute, has a drive, or leads out of its folder.
+    """
+    path = name.replace("\\", "/")
+    parts = path.rstrip("/").split("/")
+    if path.startswith("/") or _DRIVE.match(path) or {"..", "\0"} & {*parts, *path} or not any(parts):
+        raise CorpusError(f"{where} holds {name!r}, which would be written outside its folder: nothing was unpacked.")
+    return str(PurePosixPath(*parts))
+
+
+def is_chosen(path: str, members: Sequence[str]) -> bool:
+    """Whether a path matches one of the patterns, or there are none."""
+    return not members or any(fnmatchcase(path, pattern) for pattern in members)
+
+
+def _choose(opened: zipfile.ZipFile, archive: Path, members: Sequence[str]) -> Iterator[tuple[str, zipfile.ZipInfo]]:
+    """Check all members, and yield those to unpack with the paths they get."""
+    files: dict[str, zipfile.ZipInfo] = {}
+    for info in opened.infolist():
+        path = safe_path(info.orig_filename, archive.name)
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise CorpusError(f"{archive.name} holds {path!r}, which is a link or device: nothing was unpacked.")
+        if info.is_dir() or path.split("/")[0] == _MAC_FOLDER:
+            continue
+        if path in files:
+            raise CorpusError(f"{archive.name} holds two members {path!r}: nothing was unpacked.")
+        files[path] = info
+    grown, packed = sum(info.file_size for info in files.values()), archive.stat().st_size
+    if grown > max(_SMALL_BYTES, _MOST_GROWTH * packed):
+        raise CorpusError(
+            f"{archive.name} has {as_size(packed)} and would grow to {as_size(grown)}, which no corpus does: "
+            f"nothing was unpacked."
+        )
+    tops = {path.partition("/")[0] for path in files}
+    outer = f"{tops.pop()}/" if len(tops) == 1 and all("/" in path for path in files) else ""
+    for path, info in files.items():
+        if is_chosen(inner := path.removeprefix(outer), members):
+            yield inner, info
+
+
+def _refuse_without_room(archive: Path, total: int) -> None:
+    free = shutil.disk_usage(archive.parent).free
+    if total > free:
+        raise CorpusError(
+            f"the disk is too full to unpack {archive.name}: {as_size(total)} are needed and {as_size(free)} are free. "
+            f"The archive is kept; free some room and run the command again."
+        )

@@ -1,0 +1,183 @@
+"""audformat, the databases of audEERING's tools: a ``db.yaml`` beside tables, and media at relative paths."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from serkit.data.formats.own_labels import Builder, OwnData, Reading, check_columns
+from serkit.data.manifest import Manifest
+from serkit.errors import ManifestError, MissingExtraError
+from serkit.labels import EMOTIONS
+from serkit.types import LeftOut, Utterance
+
+HEADER = "db.yaml"
+_TABLE = "utterances"
+_PLACE = ("path", "start", "end", "duration")  # what the index says
+_EXTRA = ("transcription", "corpus")
+_PLAIN = ("id", "corpus", "sex", "language", "sentence", "session", "intensity", "split")
+
+
+def read(root: Path, own: OwnData) -> Reading:
+    """Read a database.
+
+    Args:
+        root: The folder of its ``db.yaml``.
+        own: ``columns={"emotion": SCHEME}`` where the scheme of the labels has no usual name, and likewise for
+            ``speaker`` and ``sex``; these are looked up through the schemes' own tables too.
+
+    Yields:
+        An utterance, or what is left out, for each segment or file with a label; its split is that of its table.
+
+    Raises:
+        ManifestError: If it is no database, has no such scheme, or labels a file twice.
+        LabelError: If a label is unknown.
+        MissingExtraError: If audformat is not installed.
+    """
+    database = _load(root)
+    schemes = sorted(_schemes(database))
+    found = check_columns(own, ("emotion",), schemes, root.name)
+    emotion = found.pop("emotion")
+    others = [name for field, name in found.items() if field not in _PLACE]
+    build = Builder(own).build
+    for (file, start, end), row in _rows(database, emotion, [*others, *(name for name in _EXTRA if name in schemes)]):
+        path = PurePosixPath(Path(file).as_posix())
+        if not (root / path).is_file():
+            yield LeftOut(path.as_posix(), "in the database, but not on disk")
+            continue
+        times = {"start": _seconds(start) or None, "end": _seconds(end)}
+        yield build({**row, **times}, path=path, where=f"{root.name}, {file}")
+
+
+def write(manifest: Manifest, folder: Path) -> Path:
+    """Write a database whose media stay where they are, at paths relative to it.
+
+    Args:
+        manifest: Its corpus roots must be known.
+        folder: Made where it is missing; it must not hold another database.
+
+    Returns:
+        The header, ``db.yaml``. Its table ``utterances`` has the emotion, speaker, corpus and the other fields but
+        ``extra``; its times are whole nanoseconds.
+
+    Raises:
+        ManifestError: If the folder holds a database already, or audformat cannot say what the manifest says.
+        MissingExtraError: If audformat is not installed.
+    """
+    audformat = _audformat("writing an audformat database")
+    if (folder / HEADER).exists():
+        raise ManifestError(f"{str(folder)!r} holds a database already; choose another folder.")
+    _check_places(manifest)
+    emotions = {u.emotion for u in manifest}
+    languages = sorted({u.language for u in manifest} - {""})
+    try:
+        database = audformat.Database("-".join(manifest.corpora), source="", usage="other", languages=languages)
+        database.schemes["emotion"] = audformat.Scheme(labels=[name for name in EMOTIONS if name in emotions])
+        database.schemes["speaker"] = audformat.Scheme(labels=_speakers(manifest))
+        for name in _PLAIN:
+            database.schemes[name] = audformat.Scheme("str")
+        table = database[_TABLE] = audformat.Table(_index(audformat, manifest, folder))
+        for name in ("emotion", "speaker", *_PLAIN):
+            table[name] = audformat.Column(scheme_id=name)
+            table[name].set([getattr(u, name) or None for u in manifest])
+    except ValueError as error:
+        raise ManifestError(f"audformat cannot hold this manifest: {_first_line(error)}.") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    database.save(str(folder))
+    return folder / HEADER
+
+
+def _load(root: Path) -> Any:
+    audformat = _audformat("reading an audformat database")
+    import yaml  # comes with audformat
+
+    try:
+        with (root / HEADER).open(encoding="utf-8") as file:
+            _refuse_pickles(root, yaml.safe_load(file))
+        return audformat.Database.load(str(root), load_data=True)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, yaml.YAMLError) as error:
+        if isinstance(error, ManifestError):
+            raise
+        raise ManifestError(f"cannot read {str(root)!r} as an audformat database: {_first_line(error)}.") from error
+
+
+def _refuse_pickles(root: Path, header: Mapping[str, Any]) -> None:
+    """Refuse what would run the code of a stranger: audformat prefers a table's pickle, and builds any YAML object."""
+    for table in (*(header.get("tables") or ()), *(header.get("misc_tables") or ())):
+        if (file := root / f"db.{table}.pkl").exists():
+            raise ManifestError(
+                f"{str(file)!r} is a pickle, which may run any code when it is read: "
+                f"save the table as CSV or Parquet, and delete this file."
+            )
+
+
+def _rows(database: Any, emotion: str, others: list[str]) -> Iterator[tuple[tuple[str, Any, Any], Mapping[str, Any]]]:
+    """Yield (file, start, end) and the values of each labeled file or segment."""
+    from audformat.utils import to_segmented_index
+
+    try:
+        frame = to_segmented_index(database.get(emotion, others))
+    except (ValueError, TypeError) as error:
+        raise ManifestError(
+            f"the database {database.name!r} cannot be read as one label per file or segment: {_first_line(error)}."
+        ) from error
+    splits = {
+        place: split
+        for split in database.splits
+        for place in to_segmented_index(database.get(emotion, splits=[split]).index)
+    }
+    frame = frame.astype(object).where(frame.notna(), None)  # pandas.NA is neither true nor false
+    for place, row in zip(frame.index, frame.to_dict("records"), strict=True):
+        yield place, row | {"split": row.get("split") or splits.get(place)}
+
+
+def _schemes(database: Any) -> set[str]:
+    """Return all names that ``Database.get`` finds: schemes, columns, and what is said of the labels of a scheme."""
+    names = set(database.schemes)
+    for table in database.tables.values():
+        names |= set(table.columns)
+    for scheme in database.schemes.values():
+        if isinstance(scheme.labels, dict):
+            names |= {key for about in scheme.labels.values() if isinstance(about, dict) for key in about}
+        elif isinstance(scheme.labels, str):
+            names |= set(database[scheme.labels].columns)
+    return names
+
+
+def _speakers(manifest: Manifest) -> dict[str, dict[str, str]]:
+    """Return the labels of the scheme of speakers, with their gender where all their utterances agree on it."""
+    sexes: dict[str, set[str]] = {}
+    for u in manifest:
+        sexes.setdefault(u.speaker, set()).add(u.sex)
+    agreed = {speaker: min(found) for speaker, found in sexes.items() if len(found) == 1}
+    return {s: {"gender": agreed[s]} if agreed.get(s, "unknown") != "unknown" else {} for s in sorted(sexes)}
+
+
+def _check_places(manifest: Manifest) -> None:
+    places: dict[tuple[Path, float, float | None], Utterance] = {}
+    for u in manifest:
+        first = places.setdefault((manifest.audio_path(u), u.start, u.end), u)
+        if first is not u:
+            raise ManifestError(f"{first.id!r} and {u.id!r} are one part of one file, which audformat labels but once.")
+
+
+def _index(audformat: Any, manifest: Manifest, folder: Path) -> Any:
+    starts = [f"{u.start:.9f}s" for u in manifest]
+    ends = [None if u.end is None else f"{u.end:.9f}s" for u in manifest]
+    return audformat.segmented_index(list(manifest.relative_to(folder)), starts, ends)
+
+
+def _seconds(time: Any) -> float | None:
+    seconds = float(time.total_seconds())
+    return None if seconds != seconds else seconds  # noqa: PLR0124  (NaN is not itself)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")
+
+
+def _audformat(purpose: str) -> Any:
+    try:
+        import audformat
+    except ImportError as error:
+        raise MissingExtraError(purpose, "data") from error
+    return audformat

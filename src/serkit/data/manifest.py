@@ -1,0 +1,289 @@
+"""A manifest: the utterances that an experiment is about, and where their audio lies.
+
+It is immutable; every operation returns another one. Its digest covers what was said by whom with
+which label, not where the files happen to lie, so the same experiment has the same digest elsewhere.
+"""
+
+import hashlib
+import json
+import math
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from serkit.data.names import composed, doubtful_names
+from serkit.data.tables import read_rows, write_rows
+from serkit.errors import LabelError, ManifestError
+from serkit.labels import EMOTIONS, LabelSet, check_emotion
+from serkit.types import Sex, Utterance
+
+_COLUMNS = tuple(f.name for f in fields(Utterance))
+_COLUMN_SET = frozenset(_COLUMNS)
+_REQUIRED = ("id", "path", "corpus", "speaker", "emotion")
+_TEXTS = tuple(name for name in _COLUMNS if name not in ("start", "end", "extra"))
+_RECURRING = frozenset(_TEXTS) - {"id", "path"}
+_NAMES = frozenset(("id", "speaker", "sentence", "session"))
+_SEXES = get_args(Sex)
+_NOTHING: Mapping[str, str] = {}
+_MANY_EXTRAS = 100_000  # where every row has its own, remembering them would only cost memory
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Utterances in a fixed order.
+
+    Attributes:
+        utterances: Sorted as their source gave them.
+        roots: Corpus name to the folder that ``Utterance.path`` is relative to.
+        left_out: Why sound files of these corpora were not read, to how many. Not written to files.
+
+    Raises:
+        ManifestError: If two utterances share an id.
+    """
+
+    utterances: tuple[Utterance, ...]
+    roots: Mapping[str, Path] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        if len({u.id for u in self.utterances}) < len(self.utterances):
+            doubled = [name for name, n in Counter(u.id for u in self.utterances).items() if n > 1]
+            raise ManifestError(f"{len(doubled)} utterance ids stand twice, the first is {doubled[0]!r}.")
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def __iter__(self) -> Iterator[Utterance]:
+        return iter(self.utterances)
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The speakers, sorted."""
+        return tuple(sorted({u.speaker for u in self.utterances}))
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """The corpora, in order of appearance."""
+        return tuple(dict.fromkeys(u.corpus for u in self.utterances))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over (id, speaker, emotion, start, end) of the utterances sorted by id, as 64 hex digits."""
+        sha = hashlib.sha256()
+        for u in sorted(self.utterances, key=lambda u: u.id):
+            end = None if u.end is None else float(u.end)  # 1 and 1.0 are one second, but two texts
+            sha.update(json.dumps([u.id, u.speaker, u.emotion, float(u.start), end]).encode() + b"\n")
+        return sha.hexdigest()
+
+    def audio_path(self, utterance: Utterance) -> Path:
+        """Return where the utterance's file lies.
+
+        Raises:
+            ManifestError: If the root of its corpus is not known.
+        """
+        try:
+            return self.roots[utterance.corpus] / utterance.path
+        except KeyError:
+            raise ManifestError(f"no folder is known for corpus {utterance.corpus!r}; pass it as root.") from None
+
+    def relative_to(self, folder: Path) -> Iterator[str]:
+        """Yield each utterance's path relative to a folder; unchanged where the root of its corpus is not known."""
+        prefixes = {corpus: _prefix(root, folder) for corpus, root in self.roots.items()}
+        return (
+            u.path if os.path.isabs(u.path) else prefixes.get(u.corpus, "") + u.path  # noqa: PTH117  (a Path each is slow)
+            for u in self.utterances
+        )
+
+    def moved_to(self, roots: Mapping[str, Path]) -> "Manifest":
+        """Return the same files under other roots of some corpora."""
+        if not self.roots.keys() & roots.keys():
+            return self
+        moved = {corpus: _prefix(self.roots[corpus].absolute(), root) for corpus, root in roots.items()}
+        utterances = tuple(
+            replace(u, path=moved[u.corpus] + u.path) if u.corpus in moved else u for u in self.utterances
+        )
+        return replace(self, utterances=utterances, roots={**self.roots, **roots})
+
+    def filter(self, keep: Callable[[Utterance], bool]) -> "Manifest":
+        """Return the utterances for which ``keep`` is true."""
+        return replace(self, utterances=tuple(u for u in self.utterances if keep(u)))
+
+    def subset(self, ids: Iterable[str]) -> "Manifest":
+        """Return the utterances of these ids, in this manifest's order.
+
+        Raises:
+            ManifestError: If an id is not in the manifest.
+        """
+        wanted = set(ids)
+        missing = wanted - {u.id for u in self.utterances}
+        if missing:
+            raise ManifestError(f"{len(missing)} utterances are not in the manifest, the first is {min(missing)!r}.")
+        return self.filter(lambda u: u.id in wanted)
+
+    def select(self, labels: LabelSet) -> tuple["Manifest", Counter[str]]:
+        """Keep what a label set has a class for.
+
+        Returns:
+            The kept utterances, and how many of each canonical emotion were dropped.
+        """
+        dropped = Counter(u.emotion for u in self.utterances if labels.class_of(u.emotion) is None)
+        return self.filter(lambda u: labels.class_of(u.emotion) is not None), dropped
+
+    def problems(self) -> list[str]:
+        """Report, without repairing, what would make an experiment on this manifest wrong."""
+        found = []
+        for u in self.utterances:
+            if u.emotion not in EMOTIONS:
+                found.append(f"{u.id}: unknown emotion {u.emotion!r}")
+            if not u.speaker:
+                found.append(f"{u.id}: no speaker, so no split can keep speakers apart")
+            if u.end is not None and u.end <= u.start:
+                found.append(f"{u.id}: ends at {u.end} s, before its start at {u.start} s")
+            if u.corpus in self.roots and not self.audio_path(u).is_file():
+                found.append(f"{u.id}: no file {u.path}")
+        found += [f"{', '.join(map(repr, group))}: one speaker or several?" for group in doubtful_names(self.speakers)]
+        return found
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Write the manifest whole, as ``.csv``, ``.jsonl`` or ``.parquet`` by the name's ending.
+
+        The paths in the file are relative to the file's own folder, where the corpus roots are known.
+
+        Raises:
+            ManifestError: If the ending is none of these.
+            MissingExtraError: If it is ``.parquet`` and pyarrow is not installed.
+        """
+        path = Path(path)
+        as_row = _to_json if path.suffix.lower() == ".jsonl" else _to_row
+        rows = (as_row(u, way) for u, way in zip(self.utterances, self.relative_to(path.parent), strict=True))
+        write_rows(path, _COLUMNS, rows, numbers=("start", "end"))
+        return path
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str], *, roots: Mapping[str, Path] | None = None) -> "Manifest":
+        """Read what :meth:`write` wrote; ids and the names of speakers, sentences and sessions come in Unicode's NFC.
+
+        Args:
+            path: A ``.csv``, ``.jsonl`` or ``.parquet`` file.
+            roots: Corpus name to the folder of its paths; by default the file's own folder for all.
+
+        Raises:
+            ManifestError: If the file is missing, damaged or of another kind, or a row is wrong; the message names
+                the row.
+            LabelError: If an emotion is not canonical; the message names the row.
+            MissingExtraError: If it is Parquet and pyarrow is not installed.
+        """
+        path = Path(path)
+        build = _Builder(path.name)
+        utterances = tuple(build(row, n) for n, row in enumerate(read_rows(path), 1))
+        return cls(utterances, roots or dict.fromkeys({u.corpus for u in utterances}, path.parent))
+
+
+def merge(manifests: Iterable[Manifest]) -> Manifest:
+    """Join manifests into one; where two have parts of one corpus in different folders, under the folders' common one.
+
+    Raises:
+        ManifestError: If two share an utterance id.
+    """
+    manifests = list(manifests)
+    folders: dict[str, set[Path]] = {}
+    for corpus, root in (pair for m in manifests for pair in m.roots.items()):
+        folders.setdefault(corpus, set()).add(root.absolute())
+    common = {corpus: Path(os.path.commonpath(several)) for corpus, several in folders.items() if len(several) > 1}
+    manifests = [m.moved_to(common) for m in manifests]
+    roots = {corpus: root for m in manifests for corpus, root in m.roots.items()}
+    left_out = sum((Counter(m.left_out) for m in manifests), Counter[str]())
+    return Manifest(tuple(u for m in manifests for u in m.utterances), roots, left_out)
+
+
+def is_manifest_row(row: Mapping[str, object]) -> bool:
+    """Whether a row of a table has the columns of a manifest, and no others."""
+    return frozenset(_REQUIRED) <= row.keys() <= _COLUMN_SET
+
+
+def _prefix(root: Path, folder: Path) -> str:
+    """Return what leads from a folder to a corpus root, ready to be put before a path."""
+    try:
+        way = Path(os.path.relpath(root, folder)).as_posix()
+    except ValueError:  # on another drive
+        way = root.absolute().as_posix()
+    return "" if way == "." else f"{way}/"
+
+
+def _to_json(utterance: Utterance, path: str) -> dict[str, object]:
+    row = {name: getattr(utterance, name) for name in _COLUMNS}
+    return row | {"path": path, "extra": dict(utterance.extra)}
+
+
+def _to_row(utterance: Utterance, path: str) -> dict[str, object]:
+    return _to_json(utterance, path) | {"extra": json.dumps(dict(utterance.extra), ensure_ascii=False, sort_keys=True)}
+
+
+class _Builder:
+    """Builds utterances from the rows of one file; texts that recur are held once."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._extras: dict[str, Mapping[str, str]] = {}
+
+    def __call__(self, row: dict[str, Any], number: int) -> Utterance:
+        if not row.keys() <= _COLUMN_SET:
+            unknown = next(name for name in row if name not in _COLUMN_SET)
+            raise self._error(number, f"unknown column {unknown!r}; the columns are {', '.join(_COLUMNS)}")
+        if missing := [name for name in _REQUIRED if not row.get(name)]:
+            raise self._error(number, f"no value for {', '.join(missing)}")
+        values = {name: row[name] for name in _TEXTS if row.get(name)}
+        for name, value in values.items():
+            if not isinstance(value, str):
+                raise self._error(number, f"{name} must be text, got {value!r}")
+            if name in _NAMES:
+                values[name] = composed(value)
+            if name in _RECURRING:
+                values[name] = sys.intern(values[name])
+        if values["emotion"] not in EMOTIONS:
+            try:
+                check_emotion(values["emotion"])
+            except LabelError as error:
+                raise LabelError(f"{self._name}, row {number}: {error}") from None
+        if values.get("sex", "unknown") not in _SEXES:
+            raise self._error(number, f"sex must be one of {', '.join(_SEXES)}, got {values['sex']!r}")
+        return Utterance(
+            **values,
+            start=self._seconds(row.get("start"), number) or 0.0,
+            end=self._seconds(row.get("end"), number),
+            extra=self._extra(row.get("extra"), number),
+        )
+
+    def _seconds(self, value: object, number: int) -> float | None:
+        if value in (None, ""):
+            return None
+        try:
+            seconds = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            seconds = math.nan
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise self._error(number, f"start and end must be seconds, got {value!r}")
+        return seconds
+
+    def _extra(self, value: object, number: int) -> Mapping[str, str]:
+        if value in (None, "", {}):
+            return _NOTHING
+        if isinstance(value, str) and value in self._extras:
+            return self._extras[value]
+        try:
+            extra = json.loads(value) if isinstance(value, str) else value
+        except json.JSONDecodeError:
+            extra = None
+        if not isinstance(extra, dict) or not all(isinstance(text, str) for text in extra.values()):
+            raise self._error(number, f"extra must be a JSON object of texts, got {value!r}")
+        extra = {sys.intern(name): sys.intern(text) for name, text in extra.items()}
+        if isinstance(value, str) and len(self._extras) < _MANY_EXTRAS:
+            self._extras[value] = extra
+        return extra
+
+    def _error(self, number: int, what: str) -> ManifestError:
+        return ManifestError(f"{self._name}, row {number}: {what}.")

@@ -1,1 +1,0 @@
-"""The layouts in which other tools keep labelled speech, read and written."""

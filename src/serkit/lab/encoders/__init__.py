@@ -1,0 +1,1 @@
+"""Pretrained audio encoders of transformers: where their weights are, and how they hear a waveform."""

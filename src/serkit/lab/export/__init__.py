@@ -1,0 +1,1 @@
+"""Trained runs as model files, cards, and transformers folders."""

@@ -1,0 +1,1 @@
+"""Run folders, metrics, intervals, significance and calibration. No torch."""

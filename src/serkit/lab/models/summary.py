@@ -1,0 +1,227 @@
+"""What a network is made of: a table of its layers, as Keras's ``model.summary()`` prints it for document B."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from serkit.errors import RecipeError
+from serkit.lab.features import Layout, build_front
+from serkit.lab.models import Body, build_body, get_class
+from serkit.lab.recipes.registry import find_model, model_names
+
+LICENSE = "Apache-2.0"  # of the code
+_PROBES = ((2, 32), (3, 64))  # batch and frames of two dummy inputs: what differs in a shape is one of them
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One row of a table.
+
+    Attributes:
+        name: Where it stands in the network.
+        type: Its class.
+        shape: Of its output, None for batch and time; None altogether where it never ran.
+        weights: Its own.
+    """
+
+    name: str
+    type: str
+    shape: tuple[int | None, ...] | None
+    weights: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """One table.
+
+    Attributes:
+        name: What the network calls this part of itself.
+        layers: In their order.
+        trainable: Weights that some stage of training changes.
+        frozen: Weights that none does.
+        note: What there is to say about it.
+    """
+
+    name: str
+    layers: tuple[Layer, ...]
+    trainable: int
+    frozen: int
+    note: str = ""
+
+    @property
+    def weights(self) -> int:
+        """All of them; what is only measured, such as a mean of the training utterances, is none."""
+        return self.trainable + self.frozen
+
+
+def summarize(body: Body, layout: Layout) -> list[Part]:
+    """Say which layers a network has, what they give and how many weights each has.
+
+    Shapes are those of a dummy batch in each stage of training, seen by a copy without memory for its weights: the
+    network itself is left alone, and a large one takes no longer.
+
+    Args:
+        body: It may name its parts in a method ``parts() -> Mapping[str, Sequence[nn.Module]]``, and say something
+            about them in ``notes() -> Mapping[str, str]``. Without the first, it is all one part.
+        layout: Of what it reads.
+
+    Returns:
+        Its parts, in their order. A weight that two of them share counts in the first.
+    """
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    weightless = {id(tensor): mode.from_tensor(tensor) for tensor in (*body.parameters(), *body.buffers())}
+    skeleton = copy.deepcopy(body, weightless)
+    with mode:
+        return _summarize(skeleton, layout, body.label)
+
+
+def summarize_model(name: str, settings: dict[str, Any] | None = None, *, classes: int) -> list[Part]:
+    """Do as :func:`summarize` for a model over the features that it reads by default, without building it.
+
+    Args:
+        name: In the registry.
+        settings: That differ from its defaults.
+        classes: C.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+        RecipeError: If it is no network, or a setting is unknown or impossible, or asks for other features.
+    """
+    if not find_model(name).is_network:
+        raise RecipeError(f"{name} is no network: it has no layers, and gets its size from what it is fitted on.")
+    layout = build_front(find_model(name).features).layout
+    with FakeTensorMode():
+        return _summarize(build_body(name, settings or {}, layout=layout, classes=classes), layout, name)
+
+
+def render(parts: Sequence[Part]) -> str:
+    """Write the tables as text, one below the other."""
+    return "\n\n".join("\n".join(_lines(part)) for part in parts)
+
+
+def as_json(parts: Sequence[Part]) -> dict[str, Any]:
+    """Return the tables as what JSON can hold."""
+    return {
+        "parts": [asdict(part) | {"weights": part.weights} for part in parts],
+        "weights": sum(part.weights for part in parts),
+    }
+
+
+def about(name: str, *, classes: int) -> dict[str, Any]:
+    """Return what the registry and the network say of a model as it is without any settings.
+
+    Args:
+        name: In the registry.
+        classes: C, which some of its weights depend on.
+
+    Returns:
+        ``model``, ``weights``, which is None for what gets its size from what it is fitted on or from a checkpoint,
+        ``features``, ``document``, ``about``, the first line of its docstring, ``license`` of
+        the code, and ``pretrained``, which weights come with it: none do.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+    """
+    entry, weights = find_model(name), None
+    if entry.is_network and name in model_names(from_scratch=True):
+        layout = build_front(entry.features).layout
+        with FakeTensorMode():
+            body = build_body(name, {}, layout=layout, classes=classes)
+        weights = sum(weight.numel() for weight in body.parameters())
+    return {
+        "model": name,
+        "weights": weights,
+        "features": [str(feature["name"]) for feature in entry.features],
+        "document": entry.document,
+        "about": (get_class(name).__doc__ or "").strip().splitlines()[0],
+        "license": LICENSE,
+        "pretrained": None,
+    }
+
+
+def _summarize(skeleton: Body, layout: Layout, name: str) -> list[Part]:
+    names = {module: name for name, module in skeleton.named_modules()}
+    shapes, trained = _probe(skeleton, layout)
+    parts: Mapping[str, Sequence[nn.Module]] = getattr(skeleton, "parts", lambda: {name: (skeleton,)})()
+    notes: Mapping[str, str] = getattr(skeleton, "notes", dict)()
+    found, counted = list[Part](), set[nn.Parameter]()
+    for part, modules in parts.items():
+        layers, sizes = list[Layer](), {True: 0, False: 0}
+        for layer in _layers(modules):
+            own = [weight for weight in layer.parameters(recurse=False) if weight not in counted]
+            counted.update(own)
+            for weight in own:
+                sizes[weight in trained] += weight.numel()
+            kind, size = type(layer).__name__, sum(weight.numel() for weight in own)
+            layers.append(Layer(names[layer] or kind, kind, shapes.get(layer), size))
+        found.append(Part(part, tuple(layers), sizes[True], sizes[False], notes.get(part, "")))
+    return found
+
+
+def _probe(skeleton: Body, layout: Layout) -> tuple[dict[nn.Module, tuple[int | None, ...]], set[nn.Parameter]]:
+    """Run each stage; return the shape of each layer that ran, and the weights that some stage trains."""
+    shapes: dict[nn.Module, tuple[int | None, ...]] = {}
+    trained: set[nn.Parameter] = set()
+    if not any(True for _ in skeleton.parameters()):  # not a network
+        return shapes, trained
+    skeleton.eval()
+    for stage in range(skeleton.stages):
+        skeleton.start_stage(stage)
+        trained.update(weight for weight in skeleton.parameters() if weight.requires_grad)
+        one, other = (_run(skeleton, layout, batch, frames) for batch, frames in _PROBES)
+        for layer, shape in one.items():
+            same = tuple(a if a == b else None for a, b in zip(shape, other[layer], strict=True))
+            shapes.setdefault(layer, same)
+    return shapes, trained
+
+
+def _run(skeleton: Body, layout: Layout, batch: int, frames: int) -> dict[nn.Module, tuple[int, ...]]:
+    """Return the shape of what each layer gives for a dummy batch, the first time that it runs."""
+    seen: dict[nn.Module, tuple[int, ...]] = {}
+
+    def note(layer: nn.Module, given: Any, output: Any) -> None:
+        tensor = output if isinstance(output, Tensor) else output[0]
+        seen.setdefault(layer, tuple(tensor.shape))
+
+    hooks = [layer.register_forward_hook(note) for layer in _layers((skeleton,))]
+    columns = layout.columns or frames
+    with torch.no_grad():
+        skeleton(torch.zeros(batch, layout.size, columns), torch.full((batch,), columns))
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def _layers(modules: Sequence[nn.Module]) -> Iterator[nn.Module]:
+    """Yield what does something itself: modules without others in them, and those with weights of their own."""
+    for module in modules:
+        for inner in module.modules():
+            if not any(True for _ in inner.children()) or any(True for _ in inner.parameters(recurse=False)):
+                yield inner
+
+
+def _lines(part: Part) -> Iterator[str]:
+    rows = [("Layer (type)", "Output Shape", "Param #")]
+    rows += [(f"{layer.name} ({layer.type})", _shape(layer), f"{layer.weights:,}") for layer in part.layers]
+    wide, shaped, counted = (max(len(row[i]) for row in rows) for i in range(3))
+    rule = "=" * (wide + shaped + counted + 4)
+    yield f"{part.name}:"
+    for i, (name, shape, weights) in enumerate(rows):
+        yield f"{name:{wide}}  {shape:{shaped}}  {weights:>{counted}}"
+        if i == 0:
+            yield rule
+    yield rule
+    yield f"Total params: {part.weights:,}"
+    yield f"Trainable params: {part.trainable:,}"
+    yield f"Non-trainable params: {part.frozen:,}"
+    if part.note:
+        yield part.note
+
+
+def _shape(layer: Layer) -> str:
+    return "-" if layer.shape is None else str(layer.shape)

@@ -1,0 +1,1 @@
+"""Markup and figures that the leaderboard and the report share. No torch."""

@@ -1,0 +1,100 @@
+"""How a figure of a report becomes a file, or part of the page that follows the reader's light or dark mode.
+
+Figures are drawn in the colors of ``PALETTE``. On the page each of them is replaced by the style sheet's variable of
+the same name, and texts are set in the page's own typeface.
+"""
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from serkit.writing import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Blue, orange and vermilion are those of Okabe and Ito, Color Universal Design, 2008.
+PALETTE: Mapping[str, str] = {
+    "ink": "#1b1f24",
+    "muted": "#5b6470",
+    "grid": "#e3e6ea",
+    "right": "#56b4e9",
+    "wrong": "#e69f00",
+    "first": "#0072b2",
+    "second": "#d55e00",
+}
+NOTHING = "\N{EN DASH}"  # where there is no value
+WIDTH_IN = 4.6  # of every figure: on a phone it is shown at nearly its own size
+SMALL, NORMAL = 8, 9  # points
+_METADATA: Mapping[str, Mapping[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None}}
+
+Maker = Callable[[], "Figure"]
+
+
+def as_svg(make: Maker, name: str, label: str) -> str:
+    """Draw a figure as an SVG element for an HTML page.
+
+    Args:
+        make: Makes the figure.
+        name: Of the figure; keeps its ids apart from those of the page's other figures.
+        label: What it shows, for those who do not see it; escaped already.
+    """
+    buffer = io.StringIO()
+    with _style({"svg.fonttype": "none", "svg.hashsalt": name}):
+        make().savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r' xmlns(:\w+)?="[^"]*"| (?<=<g )id="[^"]*"|(?<=<g) id="[^"]*"| font-family: [^;"]*;', "", text)
+    text = re.sub(r'<svg[^>]* (viewBox="[^"]*")[^>]*>', rf'<svg \1 role="img" aria-label="{label}">', text, count=1)
+    text = re.sub(r"\s*\n\s*", " ", text)
+    for variable, color in PALETTE.items():
+        text = text.replace(color, f"var(--{variable})")
+    return text.strip()
+
+
+def write_figure(make: Maker, path: Path) -> Path:
+    """Draw a figure into a ``.png`` or ``.svg`` file, the same bytes for the same run."""
+    form = path.suffix[1:]
+    with _style({"svg.hashsalt": "serkit"}), whole_file(path) as temporary:
+        make().savefig(temporary, format=form, dpi=200, facecolor="white", metadata=dict(_METADATA[form]))
+    return path
+
+
+def new_figure(height_in: float) -> "Figure":
+    """Return an empty figure that pyplot knows nothing of."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+
+
+def finish(axes: "Axes", *, x: str, y: str, grid: str = "y") -> None:
+    """Name the axes, and take away the lines that say nothing."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis=grid, color=PALETTE["grid"], linewidth=0.8)  # type: ignore[arg-type]
+    axes.set_axisbelow(True)
+
+
+@contextmanager
+def _style(more: Mapping[str, Any]) -> Iterator[None]:
+    """Set colors and sizes for the time of drawing."""
+    from matplotlib import rc_context
+
+    ink, muted = PALETTE["ink"], PALETTE["muted"]
+    settings: dict[str, Any] = {
+        "font.size": NORMAL, "axes.labelsize": NORMAL, "xtick.labelsize": SMALL, "ytick.labelsize": SMALL,
+        "legend.fontsize": SMALL, "text.color": ink, "axes.labelcolor": ink, "axes.edgecolor": muted,
+        "xtick.color": muted, "ytick.color": muted, "xtick.labelcolor": ink, "ytick.labelcolor": ink,
+        "text.parse_math": False,  # a speaker may be called $x$
+    }  # fmt: skip
+    everything: Any = settings | dict(more)  # matplotlib types the names one by one
+    with rc_context(everything), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's typeface may have it
+        yield

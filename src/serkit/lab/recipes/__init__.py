@@ -1,0 +1,1 @@
+"""Recipes: the schema of an experiment, its defaults, its files, and the registry of models. No torch."""

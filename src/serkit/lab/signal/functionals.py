@@ -1,0 +1,112 @@
+"""Functionals: numbers that sum up how a descriptor goes over an utterance, whatever its duration."""
+
+import torch
+from torch import Tensor
+
+from serkit.lab.signal.masking import frame_mask
+
+FUNCTIONALS = (
+    "mean", "deviation", "skewness", "kurtosis", "minimum", "percentile_5", "quartile_1", "median", "quartile_3",
+    "percentile_95", "maximum", "range", "interquartile_range", "slope", "slope_error", "mean_change",
+)  # fmt: skip
+_SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+_CONSTANT = 1e-5  # a deviation smaller than this share of the largest value is what rounding leaves of a constant
+
+
+def functionals(descriptors: Tensor, frames: Tensor, *, frame_rate: float) -> Tensor:
+    """Sum up each descriptor by :data:`FUNCTIONALS`, over valid frames alone.
+
+    Deviation, skewness and kurtosis are the biased ones (kurtosis by Fisher: 0 for a Gaussian), percentiles are
+    linear between frames, as NumPy's and SciPy's defaults. The slope is that of the regression line, its error the
+    root mean square of what the line leaves, the mean change that of |x[n + 1] - x[n]|. Of a constant, or a single
+    frame, all but the mean, the percentiles and the extremes are 0.
+
+    Args:
+        descriptors: Shape (B, F, N).
+        frames: Valid frames, shape (B,).
+        frame_rate: Frames per second: slopes are per second.
+
+    Returns:
+        Shape (B, F, 16).
+    """
+    mask = frame_mask(frames, descriptors.shape[2])[:, None, :]
+    mean, deviation, skewness, kurtosis = moments(descriptors, mask)
+    low, low_5, quarter, middle, three_quarters, high_95, high = percentiles(descriptors, frames, _SHARES)
+    slope, slope_error = _regression(descriptors, mask, mean, frame_rate)
+    columns = (
+        mean, deviation, skewness, kurtosis, low, low_5, quarter, middle, three_quarters, high_95, high, high - low,
+        three_quarters - quarter, slope, slope_error, _mean_change(descriptors, mask),
+    )  # fmt: skip
+    return torch.stack(columns, dim=-1)
+
+
+def moments(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return mean, deviation, skewness and excess kurtosis over valid values; the last three of a constant are 0.
+
+    Args:
+        x: Shape (B, F, N).
+        mask: Shape (B, 1, N), True where a value is valid.
+
+    Returns:
+        Each of shape (B, F).
+    """
+    mean = masked_mean(x, mask)
+    centered = (x - mean[..., None]) * mask
+    # a float32 mean is off by its last digit, and third and fourth powers of that would be skewness and kurtosis
+    off = masked_mean(centered, mask)
+    mean, centered = mean + off, (centered - off[..., None]) * mask
+    variance = masked_mean(centered.square(), mask)
+    largest = (x * mask).abs().amax(2)
+    constant = variance.sqrt() <= _CONSTANT * largest
+    scale = torch.where(constant, 1.0, variance)
+    standard = centered / scale.sqrt()[..., None]
+    third = masked_mean(standard * standard.square(), mask)
+    fourth = masked_mean(standard.square().square(), mask)
+    zero = torch.zeros_like(mean)
+    return (
+        mean,
+        torch.where(constant, zero, variance.sqrt()),
+        torch.where(constant, zero, third),
+        torch.where(constant, zero, fourth - 3),
+    )
+
+
+def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean over valid values of (B, F, N) and a mask (B, 1, N), shape (B, F)."""
+    return (x * mask).sum(2) / mask.sum(2).clamp(min=1)
+
+
+def percentiles(x: Tensor, frames: Tensor, shares: tuple[float, ...]) -> list[Tensor]:
+    """Return the values below which such shares of the valid frames lie, as ``numpy.quantile``.
+
+    Args:
+        x: Shape (B, F, N).
+        frames: Valid frames, shape (B,), at least 1 each.
+        shares: From 0 to 1.
+
+    Returns:
+        For each share a tensor of shape (B, F).
+    """
+    ordered = x.masked_fill(~frame_mask(frames, x.shape[2])[:, None, :], torch.inf).sort(2).values
+    last = frames[:, None] - 1  # (B, 1)
+    place = torch.cat([last * share for share in shares], dim=1)  # (B, shares)
+    below = torch.minimum(place.to(torch.int64), last)
+    above = torch.minimum(below + 1, last)
+    rows = (-1, x.shape[1], -1)
+    low, high = (ordered.gather(2, index[:, None, :].expand(rows)) for index in (below, above))
+    return list((low + (high - low) * (place - below)[:, None, :]).unbind(2))
+
+
+def _regression(x: Tensor, mask: Tensor, mean: Tensor, frame_rate: float) -> tuple[Tensor, Tensor]:
+    """Return slope and root mean square error of the regression line, each (B, F)."""
+    count = mask.sum(2, keepdim=True)  # (B, 1, 1)
+    time = torch.arange(x.shape[2], device=x.device)[None, None, :] - (count - 1) / 2
+    time = time * mask / frame_rate  # (B, 1, N), of mean 0
+    centered = (x - mean[..., None]) * mask
+    spread = time.square().sum(2)  # (B, 1)
+    slope = (centered * time).sum(2) / torch.where(spread == 0, 1.0, spread)
+    return slope, masked_mean((centered - slope[..., None] * time).square(), mask).sqrt()
+
+
+def _mean_change(x: Tensor, mask: Tensor) -> Tensor:
+    return masked_mean((x[..., 1:] - x[..., :-1]).abs(), mask[..., 1:])

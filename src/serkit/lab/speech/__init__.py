@@ -1,4 +1,0 @@
-"""The speech detector: what it is trained on, its network, and how its file is made.
-
-``python -m serkit.lab.speech --data DIR -o speech.onnx`` makes it again from EmoDB.
-"""

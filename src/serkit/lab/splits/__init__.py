@@ -1,0 +1,1 @@
+"""Protocols and folds, and the guard that refuses leaks. No torch."""

@@ -1,0 +1,1 @@
+"""Training: features in a store, one fit per fold, checkpoints that resume, several workers."""

@@ -1,0 +1,122 @@
+"""Checkpoints of a training: tensors in safetensors, the rest in JSON, no pickle."""
+
+import json
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from serkit.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of ``history.csv``; losses per utterance, accuracy and UAR from 0 to 1, NaN without validation.
+
+    Training accuracy is that of the epoch's own batches, augmented and with dropout, while the weights move, as
+    notebooks print it; of an utterance that is mixed with another the larger share counts.
+    """
+
+    epoch: int
+    lr: float
+    train_loss: float
+    validation_loss: float
+    validation_uar: float
+    stage: int = 0
+    train_accuracy: float = math.nan
+    validation_accuracy: float = math.nan
+
+
+@dataclass(frozen=True)
+class FitCheckpoint:
+    """What a killed training goes on from.
+
+    Attributes:
+        history: Every epoch so far.
+        best: The kept weights so far.
+        optimizer: Parameter's number to what its optimizer remembers.
+    """
+
+    history: tuple[Epoch, ...] = ()
+    best: Mapping[str, Tensor] | None = None
+    optimizer: Mapping[int, Mapping[str, Tensor]] | None = None
+
+
+def save_checkpoint(folder: Path, body: nn.Module, optimizer: torch.optim.Optimizer, checkpoint: FitCheckpoint) -> None:
+    """Write a checkpoint under a temporary name, rename it, then remove the older one."""
+    target = folder / f"checkpoint-{len(checkpoint.history):05d}"
+    temporary = folder / f".{target.name}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    state = optimizer.state_dict()["state"]
+    save_file(
+        {f"{i}.{name}": value.contiguous() for i, values in state.items() for name, value in _tensors(values).items()},
+        temporary / "optimizer.safetensors",
+    )
+    save_file(
+        {name: value.contiguous() for name, value in body.state_dict().items()}, temporary / "weights.safetensors"
+    )
+    save_file(dict(checkpoint.best or {}), temporary / "best.safetensors")
+    text = json.dumps({"history": [asdict(epoch) for epoch in checkpoint.history]})
+    (temporary / "state.json").write_text(text, "utf-8")
+    temporary.replace(target)
+    for other in folder.glob("checkpoint-*"):
+        if other != target:
+            shutil.rmtree(other)
+
+
+def load_checkpoint(folder: Path, body: nn.Module) -> FitCheckpoint:
+    """Load the newest checkpoint's weights into a body and return the rest of it, empty where there is none.
+
+    Raises:
+        TrainingError: If it is another model's.
+    """
+    checkpoints = sorted(folder.glob("checkpoint-*"))
+    if not checkpoints:
+        return FitCheckpoint()
+    newest = checkpoints[-1]
+    try:
+        body.load_state_dict(load_file(newest / "weights.safetensors"))
+        best = load_file(newest / "best.safetensors")
+    except RuntimeError as error:
+        raise TrainingError(f"the checkpoint {newest} is of another model; remove it to start anew.") from error
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in load_file(newest / "optimizer.safetensors").items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    history = json.loads((newest / "state.json").read_text("utf-8"))["history"]
+    return FitCheckpoint(tuple(Epoch(**row) for row in history), best, state)
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove them, once the result is there; one that is half removed no longer has the name of one."""
+    for checkpoint in [*folder.glob("checkpoint-*")]:
+        checkpoint.rename(folder / f".{checkpoint.name}.gone")
+    for gone in [*folder.glob(".checkpoint-*.gone")]:
+        shutil.rmtree(gone)
+
+
+def kept_weights(body: nn.Module) -> dict[str, Tensor]:
+    """Copy a body's weights off its device."""
+    return {name: value.detach().cpu().clone() for name, value in body.state_dict().items()}
+
+
+def is_kept(history: Sequence[Epoch], *, keep: str, best: str) -> bool:
+    """Whether the last epoch's weights are the ones to keep of its stage so far; without validation they are."""
+    scores = [score_of(epoch, best) for epoch in history]
+    return keep == "last" or math.isnan(scores[-1]) or scores[-1] >= max(scores)
+
+
+def score_of(epoch: Epoch, best: str) -> float:
+    """Return what the best epoch has most of; NaN without validation."""
+    return epoch.validation_uar if best == "validation_uar" else -epoch.validation_loss
+
+
+def _tensors(values: Mapping[str, object]) -> dict[str, Tensor]:
+    """Leave out what an optimizer remembers that is no tensor: SGD has None before its first step with momentum."""
+    return {name: value for name, value in values.items() if isinstance(value, Tensor)}

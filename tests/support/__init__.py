@@ -1,0 +1,1 @@
+"""What several tests share: synthetic corpora, run folders, clients and servers."""

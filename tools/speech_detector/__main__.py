@@ -1,0 +1,32 @@
+"""``python -m speech_detector``: make the speech detector's file."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serkit.errors import SerkitError
+from speech_detector.training import DetectorTraining, make_detector
+
+
+def main(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
+    data: Annotated[str, typer.Option(envvar="SERKIT_CORPORA", help="The folder that EmoDB lies in.")],
+    scenes: Annotated[int, typer.Option(help="Scenes of eight seconds to learn from.")] = DetectorTraining.scenes,
+    epochs: Annotated[int, typer.Option(help="Rounds over them.")] = DetectorTraining.epochs,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = DetectorTraining.seed,
+) -> None:
+    """Train a speech detector on EmoDB and write it as one ONNX file."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        loss = make_detector(data, output, training=DetectorTraining(scenes=scenes, epochs=epochs, seed=seed))
+    except SerkitError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    print(f"{output}: validation loss {loss:.4f}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
