@@ -218,7 +218,7 @@ def errors(run: Run, sounds: Sounds | None) -> Html:
 def license_remarks(sounds: Sounds) -> list[tuple[Tone, object]]:
     """Return what a page with audio must say."""
     return [
-        ("plain", f"Contains audio of {title}, license {license}.")
+        ("plain", f"Contains audio of {title}, license {terms}.")
         if terms == _PUBLIC_DOMAIN
         else ("bad", f"Contains audio of {title}, license {terms}: do not pass on.")
         for title, terms in sounds.licenses
