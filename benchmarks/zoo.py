@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from _verdict import SAMPLING_RATE, SECONDS, at_least, detail, median_seconds, speech_clip
+from serkit.writing import write_whole
 
 GOAL = 10.0
 CLASSES, CLIPS, VECTORS, RUNS = 6, 128, 1000, 5
@@ -169,7 +170,7 @@ def main() -> int:
         lines = {name: line for name in names for line in older if line.startswith(f"| `{name}` |")}
         lines |= {row.name: f"| {' | '.join(row.cells())} |" for row in rows}
         shown = "\n".join(table([lines[name] for name in names if name in lines]))
-        given.write.write_text(PAGE.format(machine=machine, runs=RUNS, table=shown), "utf-8")
+        write_whole(given.write, PAGE.format(machine=machine, runs=RUNS, table=shown))
     slowest = min(rows, key=lambda row: row.ratio)
     detail(f"the slowest is {slowest.name}: {slowest.answer_ms:.0f} ms for {SECONDS:.0f} s")
     return at_least("zoo", slowest.ratio, GOAL)

@@ -15,6 +15,7 @@ from serkit.data.corpora import corpus_names, get_corpus
 from serkit.data.curation.stats import CorpusStats, Group
 from serkit.errors import DrawingError, MissingExtraError
 from serkit.types import Sex
+from serkit.writing import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,16 +86,11 @@ def draw(stats: CorpusStats, path: str | os.PathLike[str]) -> Path:
         raise DrawingError("there is nothing to draw: no clip could be read.")
     from matplotlib import rc_context
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     ending = path.suffix.lower()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        # A fixed salt makes SVG files reproducible; type 42 keeps text in a PDF text, which journals ask for.
-        with rc_context({"svg.hashsalt": "serkit", "pdf.fonttype": 42, "hatch.linewidth": 0.6}):
-            make_figure(stats).savefig(temporary, format=ending[1:], dpi=200, metadata=dict(_METADATA[ending]))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # A fixed salt makes SVG files reproducible; type 42 keeps text in a PDF text, which journals ask for.
+    style = {"svg.hashsalt": "serkit", "pdf.fonttype": 42, "hatch.linewidth": 0.6}
+    with rc_context(style), whole_file(path) as temporary:
+        make_figure(stats).savefig(temporary, format=ending[1:], dpi=200, metadata=dict(_METADATA[ending]))
     return path
 
 

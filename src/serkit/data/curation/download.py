@@ -33,7 +33,7 @@ from serkit.data.curation.transfer import as_size, disk_error, fetch, open_sessi
 from serkit.data.curation.unpacking import is_chosen, safe_path, unpack
 from serkit.errors import CorpusError, MissingExtraError
 from serkit.progress import Watch
-from serkit.writing import write_whole
+from serkit.writing import move_whole, remove_leftovers, whole_file, whole_folder, write_whole
 
 if TYPE_CHECKING:
     import requests
@@ -140,7 +140,7 @@ def _install(remote: Remote, folder: Path, session: "requests.Session", watch: W
 
 def _gather(remote: Remote, work: Path, session: "requests.Session", watch: Watch) -> None:
     """Fetch a remote and spread what it holds into ``files/``, which is there once it is whole."""
-    file, scratch = work / remote.name, work / "unpacking"
+    file, tree = work / remote.name, work / "files"
     size = 0 if remote.media or remote.is_listing else remote.size  # else it counts the clips too
     with watch.bar(f"{remote.name}, MB", max(1, size // 10**6)) as tell:
         found = fetch(
@@ -153,15 +153,14 @@ def _gather(remote: Remote, work: Path, session: "requests.Session", watch: Watc
     if not remote.known_hash and not remote.is_listing:
         rest = "; each of its clips is checked by the hash in its pointer" if remote.media else ""
         watch.note(f"No hash is published for {remote.name}, so it was not checked{rest}. What came has {found}.")
-    shutil.rmtree(scratch, ignore_errors=True)  # of a killed command
+    remove_leftovers(tree)  # before the next unpacking needs the room
     if remote.is_listing:
-        _write_pointers(remote, file, scratch)
+        _write_pointers(remote, file, tree)
     elif file.suffix.lower() == ".zip":
-        unpack(file, scratch, remote.members)
+        unpack(file, tree, remote.members)
     else:
-        scratch.mkdir()
-        file.replace(scratch / remote.name)
-    scratch.rename(work / "files")
+        with whole_folder(tree) as scratch:
+            move_whole(file, scratch / remote.name)
     file.unlink(missing_ok=True)
 
 
@@ -184,9 +183,9 @@ def _write_pointers(remote: Remote, listing: Path, folder: Path) -> None:
     if not chosen:
         listing.unlink()
         raise CorpusError(f"{remote.url} lists no file of the corpus; see whether it has moved.")
-    for path, text in chosen.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, "utf-8", newline="\n")
+    with whole_folder(folder) as scratch:
+        for path, text in chosen.items():
+            write_whole(scratch / path, text)
 
 
 def _find_clips(remote: Remote, tree: Path, folder: Path) -> tuple[list[_Clip], list[str]]:
@@ -226,9 +225,9 @@ def _replace_pointers(clips: Sequence[_Clip], work: Path, watch: Watch) -> None:
             file = scratch / clip.known_hash.replace(":", "-")
             fetch(clip.url, file, session=session, known_hash=clip.known_hash, stop=stop)
             for place in clip.places[1:]:
-                shutil.copyfile(file, twin := file.with_suffix(".twin"))
-                twin.replace(place)
-            file.replace(clip.places[0])
+                with whole_file(place) as temporary:
+                    shutil.copyfile(file, temporary)
+            move_whole(file, clip.places[0])
         finally:
             sessions.put(session)
 
@@ -263,8 +262,7 @@ def _move_in(tree: Path, folder: Path) -> list[str]:
             )
     for file, place in files:
         if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            file.rename(place)
+            move_whole(file, place)
     return [place.relative_to(folder).as_posix() for _, place in files]
 
 

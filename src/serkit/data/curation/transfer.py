@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serkit.errors import CorpusError
+from serkit.writing import move_whole, write_whole
 
 if TYPE_CHECKING:
     import requests
@@ -152,7 +153,7 @@ class _Receiver:
                 pause = max(_PAUSES[failures - 1], min(cut.wait, _LONGEST_PAUSE))
             self.stop.wait(pause)
         self.hash = _hash(self.part, self.known_hash)
-        self.part.replace(output_file)
+        move_whole(self.part, Path(output_file))
         self.etag.unlink(missing_ok=True)
 
     def _attempt(self, url: str, received: int) -> None:
@@ -201,7 +202,7 @@ class _Receiver:
         self.part.unlink(missing_ok=True)  # before the new tag: a kill between both must not join two versions
         etag = answer.headers.get("ETag", "")
         if etag.startswith('"'):  # a weak one may not be used in If-Range
-            self.etag.write_text(etag, "utf-8")
+            write_whole(self.etag, etag)
         else:
             self.etag.unlink(missing_ok=True)
         length = answer.headers.get("Content-Length", "")

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from serkit.data.curation.transfer import as_size, disk_error
 from serkit.errors import CorpusError
+from serkit.writing import whole_binary, whole_folder
 
 _MOST_GROWTH = 20  # times the archive; zipped speech grows by about 2, and zeros by 1000
 _SMALL_BYTES = 10**8  # below it growth is no danger: an archive of short texts may grow more
@@ -36,16 +37,10 @@ def unpack(archive: Path, folder: Path, members: Sequence[str] = ()) -> None:
             chosen = dict(_choose(opened, archive, members))
             total = sum(info.file_size for info in chosen.values())
             _refuse_without_room(archive, total)
-            folder.mkdir(parents=True)
-            try:
+            with whole_folder(folder) as scratch:
                 for path, info in chosen.items():
-                    place = folder / path
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    with opened.open(info) as source, place.open("wb") as file:
+                    with opened.open(info) as source, whole_binary(scratch / path) as file:
                         shutil.copyfileobj(source, file, 1 << 20)
-            except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         archive.unlink(missing_ok=True)
         raise CorpusError(

@@ -9,6 +9,7 @@ from serkit.data.manifest import Manifest
 from serkit.errors import ManifestError, MissingExtraError
 from serkit.labels import EMOTIONS
 from serkit.types import LeftOut, Utterance
+from serkit.writing import whole_files
 
 HEADER = "db.yaml"
 _TABLE = "utterances"
@@ -81,8 +82,8 @@ def write(manifest: Manifest, folder: Path) -> Path:
             table[name].set([getattr(u, name) or None for u in manifest])
     except ValueError as error:
         raise ManifestError(f"audformat cannot hold this manifest: {_first_line(error)}.") from error
-    folder.mkdir(parents=True, exist_ok=True)
-    database.save(str(folder))
+    with whole_files(folder, last=HEADER) as temporary:
+        database.save(str(temporary))
     return folder / HEADER
 
 

@@ -21,6 +21,7 @@ from serkit.data.manifest import Manifest
 from serkit.data.tables import write_rows
 from serkit.errors import AudioError, AudioNotFoundError, ManifestError, NoSamplesError
 from serkit.types import FloatArray, LeftOut, Utterance
+from serkit.writing import whole_file
 
 _TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _FIELDS = ("id", "corpus", "speaker", "sex", "language", "sentence", "session", "intensity", "split")
@@ -117,9 +118,9 @@ def _file_name(u: Utterance) -> str:
 def _write_file(source: Path, u: Utterance, target: Path, decode: Callable[[Path], tuple[FloatArray, int]]) -> None:
     if not source.is_file():
         raise AudioNotFoundError(f"no audio file {str(source)!r}, which utterance {u.id!r} is in.")
-    target.parent.mkdir(parents=True, exist_ok=True)
     if not _is_part(u):
-        shutil.copyfile(source, target)
+        with whole_file(target) as temporary:
+            shutil.copyfile(source, temporary)
         return
     import soundfile
 
@@ -128,6 +129,7 @@ def _write_file(source: Path, u: Utterance, target: Path, decode: Callable[[Path
     if not part.size:
         raise NoSamplesError(f"{str(source)!r} ends before {u.start:g} s, where utterance {u.id!r} starts.")
     try:
-        soundfile.write(target, part.T, rate, subtype="PCM_24")
+        with whole_file(target) as temporary:
+            soundfile.write(temporary, part.T, rate, subtype="PCM_24", format="FLAC")
     except soundfile.LibsndfileError as error:
         raise AudioError(f"cannot write utterance {u.id!r} as FLAC: {error}") from error

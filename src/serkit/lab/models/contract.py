@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from serkit.errors import RecipeError
 from serkit.lab.features import Front, Layout
 from serkit.types import FloatArray
+from serkit.writing import whole_file
 
 
 class Output(NamedTuple):
@@ -113,9 +114,9 @@ class Body(nn.Module, ABC):
 
     def save(self, folder: Path) -> None:
         """Write what was fitted to ``file`` in a folder, whole."""
-        temporary = folder / f".{self.file}.tmp"
-        save_file({name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}, temporary)
-        temporary.replace(folder / self.file)
+        weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
+        with whole_file(folder / self.file) as temporary:
+            save_file(weights, temporary)
 
     def load(self, folder: Path) -> None:
         """Read what :meth:`save` wrote."""
