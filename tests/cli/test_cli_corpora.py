@@ -11,8 +11,8 @@ import pytest
 import soundfile
 import yaml
 
+from serkit.data.audio_files import sound_files
 from serkit.data.corpora import corpus_names, get_corpus, recognize
-from serkit.data.find import sound_files
 from serkit.data.manifest import Manifest
 from support.calling import Call, assert_one_sentence
 from support.synthetic import TITLES, voice, write_corpus
@@ -150,7 +150,7 @@ def test_an_unknown_label_lists_the_known_ones_and_the_options(call: Call, own_d
 def test_a_label_that_is_left_out_is_counted(call: Call, own_dir: Path, tmp_path: Path) -> None:
     done = call("corpora", "manifest", "mine", own_dir, "-o", tmp_path / "m.csv", "--leave-out", "wut")
     assert done.code == 0
-    assert "8 files not read: mine: labeled wut, which is left out as asked" in done.err
+    assert "8 files not read: mine: labeled wut, which you asked to leave out" in done.err
 
 
 def test_options_for_own_data_are_refused_for_a_known_corpus(call: Call, emodb_dir: Path, tmp_path: Path) -> None:

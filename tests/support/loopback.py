@@ -17,7 +17,7 @@ import pytest
 
 from serkit.data.corpora import Corpus, get_corpus
 from serkit.data.corpora.adapter import Remote
-from serkit.data.curation import transfer
+from serkit.data.curation import http_fetch
 from serkit.data.curation.download import download
 from serkit.errors import CorpusError
 from serkit.progress import Watch
@@ -126,8 +126,8 @@ class Notes(Watch):
 def running() -> Iterator[Host]:
     """Run a server, with no pauses between attempts, and pieces that small files have many of."""
     with Host() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transfer, "_PAUSES", (0.0, 0.0, 0.0))
-        patch.setattr(transfer, "_PIECE_BYTES", 500)
+        patch.setattr(http_fetch, "_PAUSES", (0.0, 0.0, 0.0))
+        patch.setattr(http_fetch, "_PIECE_BYTES", 500)
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             patch.delenv(name, raising=False)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))

@@ -126,7 +126,7 @@ def write_manifest(
     from typing import cast
 
     from serkit.data.corpora import corpus_names, label_set_of, read_corpus
-    from serkit.data.formats.own_labels import OwnData
+    from serkit.data.formats.row_to_utterance import OwnData
     from serkit.errors import CorpusError
 
     told = {
@@ -262,7 +262,7 @@ def _say_what_was_left_out(manifest: "Manifest") -> None:
 
 def _say_what_was_read(manifest: "Manifest", output: Path) -> None:
     from serkit.data.corpora import corpus_of
-    from serkit.data.formats.own_labels import UNKNOWN
+    from serkit.data.formats.row_to_utterance import UNKNOWN
 
     unknown = sum(u.speaker.endswith(f"/{UNKNOWN}") for u in manifest)
     if unknown:
@@ -278,7 +278,7 @@ def _say_what_was_read(manifest: "Manifest", output: Path) -> None:
 
 def _check_replaceable(output: Path) -> None:
     """Refuse to replace a table that serkit has not written."""
-    from serkit.data.formats.table import looks_like_manifest
+    from serkit.data.formats.utterance_table import looks_like_manifest
     from serkit.data.tables import SUFFIXES
     from serkit.errors import ManifestError
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from serkit.data.audio_files import sound_files
 from serkit.data.corpora import get_corpus, read_corpora
-from serkit.data.find import sound_files
 from serkit.errors import LabelError
 from support.synthetic import SPEAKERS, TITLES
 from support.trees import SPEAKERS_HERE, by_id, only, reasons, touch

@@ -15,7 +15,7 @@ from serkit.data.corpora import Corpus
 from serkit.data.corpora.adapter import Remote
 from serkit.data.curation import download as module
 from serkit.data.curation.download import download
-from serkit.data.curation.transfer import as_size
+from serkit.data.curation.http_fetch import as_size
 from serkit.errors import CorpusError, MissingExtraError
 from support.loopback import (
     BODY,

@@ -18,7 +18,7 @@ from serkit.labels import COMMON, LabelSet, check_emotion, common_labels, get_la
 
 if TYPE_CHECKING:
     from serkit.data.corpora.own_data import Kind
-    from serkit.data.formats.own_labels import OwnData
+    from serkit.data.formats.row_to_utterance import OwnData
 
 __all__ = [
     "Corpus", "corpus_names", "corpus_of", "find_corpus", "get_corpus", "label_set_of", "read_corpora", "read_corpus",
@@ -126,7 +126,7 @@ def read_corpus(name: str, source: Path, *, own: "OwnData | None" = None, kind: 
     """
     if name not in _NAMES:
         from serkit.data.corpora.own_data import read_own
-        from serkit.data.formats.own_labels import OwnData
+        from serkit.data.formats.row_to_utterance import OwnData
 
         try:
             return _only(name, (name,), read_own(source, own or OwnData(name=name), kind=kind), source)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from serkit.data.find import AUDIO_SUFFIXES, files_below, sound_files
+from serkit.data.audio_files import AUDIO_SUFFIXES, files_below, sound_files
 from serkit.data.manifest import Manifest
 from serkit.errors import CorpusError
 from serkit.labels import EmotionMap

@@ -9,8 +9,8 @@ a part. The labels of the test part are not public.
 import re
 from pathlib import Path, PurePosixPath
 
+from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serkit.data.corpora.adapter import Corpus, Reading, read_names
-from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 

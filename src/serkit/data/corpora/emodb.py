@@ -8,8 +8,8 @@ found it natural; it is Latin-1 with decimal commas and no-break spaces.
 import re
 from pathlib import Path, PurePosixPath
 
+from serkit.data.audio_files import files_below
 from serkit.data.corpora.adapter import Corpus, Reading, Remote, official_list, read_bytes, read_names
-from serkit.data.find import files_below
 from serkit.labels import EmotionMap
 from serkit.types import Sex, Utterance
 

@@ -11,8 +11,8 @@ page says of its terms.
 import re
 from pathlib import Path, PurePosixPath
 
+from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serkit.data.corpora.adapter import Corpus, Reading, read_names
-from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 

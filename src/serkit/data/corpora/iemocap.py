@@ -13,8 +13,8 @@ again from the sound.
 import re
 from pathlib import Path, PurePosixPath
 
+from serkit.data.audio_files import files_below, sound_files
 from serkit.data.corpora.adapter import Corpus, Reading, read_bytes, read_names
-from serkit.data.find import files_below, sound_files
 from serkit.errors import CorpusError
 from serkit.labels import EmotionMap
 from serkit.types import LeftOut, Utterance

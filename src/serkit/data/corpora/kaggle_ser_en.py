@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES, sound_files
 from serkit.data.corpora import crema_d, ravdess, savee, tess
 from serkit.data.corpora.adapter import Corpus
-from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES, sound_files
 from serkit.errors import CorpusError
 from serkit.labels import EmotionMap
 from serkit.types import LeftOut, Utterance

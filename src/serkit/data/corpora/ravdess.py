@@ -13,8 +13,8 @@ from collections.abc import Callable
 from itertools import product
 from pathlib import Path, PurePosixPath
 
+from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serkit.data.corpora.adapter import Corpus, Reading, Remote, official_list, read_names
-from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 

@@ -6,9 +6,9 @@ part in a split. Actor 18 has no songs.
 
 from pathlib import Path
 
+from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serkit.data.corpora.adapter import Corpus, Reading, Remote, official_list, read_names
 from serkit.data.corpora.ravdess import official_names, parser
-from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 

@@ -8,8 +8,8 @@ flat, ``DC_a01.wav``. Part of the sentences recur over the emotions, under numbe
 import re
 from pathlib import Path, PurePosixPath
 
+from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serkit.data.corpora.adapter import Corpus, Reading, official_list, read_names
-from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 

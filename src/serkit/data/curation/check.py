@@ -19,7 +19,7 @@ import numpy as np
 from serkit.audio.decode import read_file
 from serkit.data.corpora.adapter import LFS_POINTER, OTHER_FORM, SECOND_FILE, Corpus
 from serkit.data.manifest import Manifest
-from serkit.data.names import doubtful_names
+from serkit.data.name_spelling import names_spelled_alike
 from serkit.errors import AudioError, CorpusError, MissingExtraError
 from serkit.progress import Watch
 from serkit.types import LeftOut, Utterance
@@ -223,7 +223,7 @@ def _oddities(corpus: Corpus, utterances: Manifest) -> Iterable[Finding]:
 
 def _doubtful_speakers(manifest: Manifest) -> Iterable[Finding]:
     """Find names of speakers that may be one speaker's."""
-    if groups := doubtful_names(manifest.speakers):
+    if groups := names_spelled_alike(manifest.speakers):
         each = "; ".join(" and ".join(map(repr, group)) for group in groups[:3])
         message = (
             f"{sum(map(len, groups))} speakers differ by case or surrounding spaces alone "

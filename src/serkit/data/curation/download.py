@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from serkit.data.corpora.adapter import Corpus, Remote
-from serkit.data.curation.transfer import as_size, disk_error, fetch, open_session
+from serkit.data.curation.http_fetch import as_size, disk_error, fetch, open_session
 from serkit.data.curation.unpacking import is_chosen, safe_path, unpack
 from serkit.errors import CorpusError, MissingExtraError
 from serkit.progress import Watch

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from serkit.data.curation.transfer import as_size, disk_error
+from serkit.data.curation.http_fetch import as_size, disk_error
 from serkit.errors import CorpusError
 from serkit.writing import whole_binary, whole_folder
 

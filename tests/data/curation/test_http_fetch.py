@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from serkit.data.corpora import Corpus
 from serkit.data.corpora.adapter import Remote
 from serkit.data.curation import download as module
-from serkit.data.curation import transfer
+from serkit.data.curation import http_fetch
 from serkit.errors import CorpusError
 from support.loopback import (
     BODY,
@@ -166,8 +166,8 @@ def test_a_host_may_ask_for_a_longer_pause(host: Host, tmp_path: Path, monkeypat
     corpus, pauses = a_file(host), []
     monkeypatch.setattr(threading.Event, "wait", lambda _, pause=None: pauses.append(pause))
     host.answers["/clips.bin"] = [(429, {"Retry-After": "7"}), (503, {"Retry-After": "9999"}), (429, {})]
-    receive = transfer.fetch
-    with transfer.open_session() as session:
+    receive = http_fetch.fetch
+    with http_fetch.open_session() as session:
         receive(corpus.remotes[0].url, tmp_path / "clips.bin", session=session)
     assert [pause for pause in pauses if pause is not None] == [7.0, 60.0, 0.0]
 
@@ -190,7 +190,7 @@ def test_a_host_that_is_not_there_is_one_sentence(host: Host, tmp_path: Path) ->
 
 
 def test_a_host_that_is_silent_is_one_sentence(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "_PATIENCE", (0.05, 0.05))
+    monkeypatch.setattr(http_fetch, "_PATIENCE", (0.05, 0.05))
     corpus, host.delay = a_file(host), 0.3
     assert "the host did not answer in time" in failure(corpus, tmp_path)
 
