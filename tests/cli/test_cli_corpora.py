@@ -103,7 +103,7 @@ def test_half_a_corpus_is_counted_and_does_not_pass(call: Call, emodb_dir: Path)
 
 def test_the_wrong_folder_is_refused_and_named(call: Call, emodb_dir: Path, tmp_path: Path) -> None:
     for command in (["check", "ravdess", emodb_dir], ["manifest", "ravdess", emodb_dir, "-o", tmp_path / "m.csv"]):
-        assert_one_sentence(call("corpora", *command), "no RAVDESS in", "56 have that of EmoDB (emodb)")
+        assert_one_sentence(call("corpora", *command), "no RAVDESS in", "56 are named as in EmoDB (emodb)")
     assert not (tmp_path / "m.csv").exists()
 
 
@@ -131,7 +131,7 @@ def test_files_that_are_not_read_are_counted(call: Call, emodb_dir: Path, tmp_pa
     (tmp_path / "one" / "notes.wav").touch()
     done = call("corpora", "manifest", "emodb", tmp_path, "-o", tmp_path / "m.csv")
     assert done.code == 0
-    assert "56 files not read: emodb: another file of an utterance that is there already" in done.err
+    assert "56 files not read: emodb: another file of an utterance that was read already" in done.err
     assert "1 files not read: emodb: a name that is not of this corpus's form" in done.err
 
 

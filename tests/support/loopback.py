@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from serkit.data.corpora import Corpus, get_corpus
-from serkit.data.corpora.adapter import Remote
+from serkit.data.corpora.corpus_definition import Remote
 from serkit.data.curation import http_fetch
 from serkit.data.curation.download import download
 from serkit.errors import CorpusError

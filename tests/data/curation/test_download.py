@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from serkit.data.corpora import Corpus
-from serkit.data.corpora.adapter import Remote
+from serkit.data.corpora.corpus_definition import Remote
 from serkit.data.curation import download as module
 from serkit.data.curation.download import download
 from serkit.data.curation.http_fetch import as_size

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serkit.data.corpora import Corpus
-from serkit.data.corpora.adapter import Remote
+from serkit.data.corpora.corpus_definition import Remote
 from serkit.data.curation import download as module
 from serkit.data.curation import http_fetch
 from serkit.errors import CorpusError

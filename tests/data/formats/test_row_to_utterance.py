@@ -51,7 +51,10 @@ def test_a_field_that_no_utterance_has_is_refused_with_the_nearest() -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "said"),
-    [("Actor_(", "is not a regular expression: missing"), (r"Actor_\d+", "has no group: put the speaker's part in paren")],
+    [
+        ("Actor_(", "is not a regular expression: missing"),
+        (r"Actor_\d+", "has no group: put the speaker's part in paren"),
+    ],
 )
 def test_a_bad_pattern_for_the_speaker_is_refused(pattern: str, said: str) -> None:
     with pytest.raises(ManifestError, match=said):
@@ -221,7 +224,9 @@ def test_two_files_of_one_name_in_two_codings_are_refused(tmp_path: Path) -> Non
     folder_of(tmp_path, **{f"sad__{COMPOSED}_wav": "", f"sad__{APART}_wav": ""})
     if len(list((tmp_path / "sad").iterdir())) < 2:
         pytest.skip("this file system holds the two names as one")
-    with pytest.raises(ManifestError, match="two files have this name, with accents coded in two ways; rename one of them"):
+    with pytest.raises(
+        ManifestError, match="two files have this name, with accents coded in two ways; rename one of them"
+    ):
         read_own(tmp_path, OWN)
 
 

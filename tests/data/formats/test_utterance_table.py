@@ -375,7 +375,11 @@ def test_the_corpus_is_put_before_a_name_once(tmp_path: Path) -> None:
     [
         ("clip,emotion\n", {}, r"no column for the path \(looked for any of path, .*\); its columns are clip, emotion"),
         ("file,mood\n", {}, r"no column for the emotion \(looked for any of emotion, .*\); .* --column emotion=COLUMN"),
-        ("file,emotion\n", {"emotion": "mood"}, r"no column for the emotion \(looked for 'mood'\); its columns are file"),
+        (
+            "file,emotion\n",
+            {"emotion": "mood"},
+            r"no column for the emotion \(looked for 'mood'\); its columns are file",
+        ),
         ("file,emotion\n", {"speaker": "actr"}, r"no column for the speaker \(looked for 'actr'\)"),
         ("file,emotion\n", {"session": "day"}, r"no column for the session \(looked for 'day'\)"),
     ],

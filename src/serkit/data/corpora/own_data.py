@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
-from serkit.data.corpora.adapter import Corpus
+from serkit.data.corpora.corpus_definition import Corpus
 from serkit.data.formats import audformat, audiofolder, class_folders, utterance_table
 from serkit.data.formats.row_to_utterance import OwnData, Reading
 from serkit.data.manifest import Manifest

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from serkit.audio.decode import read_file
-from serkit.data.corpora.adapter import LFS_POINTER, OTHER_FORM, SECOND_FILE, Corpus
+from serkit.data.corpora.corpus_definition import LFS_POINTER, OTHER_FORM, SECOND_FILE, Corpus
 from serkit.data.manifest import Manifest
 from serkit.data.name_spelling import names_spelled_alike
 from serkit.errors import AudioError, CorpusError, MissingExtraError

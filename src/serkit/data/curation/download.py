@@ -28,7 +28,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from serkit.data.corpora.adapter import Corpus, Remote
+from serkit.data.corpora.corpus_definition import Corpus, Remote
 from serkit.data.curation.http_fetch import as_size, disk_error, fetch, open_session
 from serkit.data.curation.unpacking import is_chosen, safe_path, unpack
 from serkit.errors import CorpusError, MissingExtraError
