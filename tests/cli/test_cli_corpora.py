@@ -97,7 +97,7 @@ def test_check_prints_one_json_document_and_nothing_else(call: Call, whole_emodb
 def test_half_a_corpus_is_counted_and_does_not_pass(call: Call, emodb_dir: Path) -> None:
     done = call("corpora", "check", "emodb", emodb_dir)
     assert done.code == 1
-    assert "535 utterances are missing, among them all of 6 speakers" in done.out
+    assert "535 utterances are missing, among them all utterances of 6 speakers" in done.out
     assert "more; --json lists them all" in done.out
 
 

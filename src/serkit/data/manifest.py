@@ -194,7 +194,7 @@ class Manifest:
             MissingExtraError: If the file is Parquet and pyarrow is not installed.
         """
         path = Path(path)
-        build = _Builder(path.name)
+        build = _RowParser(path.name)
         utterances = tuple(build(row, n) for n, row in enumerate(read_rows(path), 1))
         return cls(utterances, roots or dict.fromkeys({u.corpus for u in utterances}, path.parent))
 
@@ -241,7 +241,7 @@ def _to_row(utterance: Utterance, path: str) -> dict[str, object]:
     return _to_json(utterance, path) | {"extra": json.dumps(dict(utterance.extra), ensure_ascii=False, sort_keys=True)}
 
 
-class _Builder:
+class _RowParser:
     """Builds utterances from the rows of one table; recurring texts share memory."""
 
     def __init__(self, name: str) -> None:

@@ -114,8 +114,8 @@ CORPUS = Corpus(
     read=_read,
     official=_official,
     oddities={
-        "crema-d/1076_MTI_NEU_XX": "officially all but silent",
-        "crema-d/1076_MTI_SAD_XX": "officially all but silent",
+        "crema-d/1076_MTI_NEU_XX": "officially nearly silent",
+        "crema-d/1076_MTI_SAD_XX": "officially nearly silent",
         "crema-d/1064_TIE_SAD_XX": "known to its users as faulty",
         "crema-d/1064_IEO_DIS_MD": "known to its users as faulty: several emotions in one clip",
     },

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from serkit.data.formats.row_to_utterance import Builder, OwnData, Reading, check_columns
+from serkit.data.formats.row_to_utterance import UtteranceBuilder, OwnData, Reading, check_columns
 from serkit.data.manifest import Manifest
 from serkit.errors import ManifestError, MissingExtraError
 from serkit.labels import EMOTIONS
@@ -40,7 +40,7 @@ def read(root: Path, own: OwnData) -> Reading:
     found = check_columns(own, ("emotion",), schemes, root.name)
     emotion = found.pop("emotion")
     others = [name for field, name in found.items() if field not in _PLACE]
-    build = Builder(own).build
+    build = UtteranceBuilder(own).build
     for (file, start, end), row in _rows(database, emotion, [*others, *(name for name in _EXTRA if name in schemes)]):
         path = PurePosixPath(Path(file).as_posix())
         if not (root / path).is_file():

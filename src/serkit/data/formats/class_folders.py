@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from serkit.data.audio_files import SOUND_SUFFIXES, sound_files
-from serkit.data.formats.row_to_utterance import SPLITS, Builder, OwnData, Reading, in_lower_case
+from serkit.data.formats.row_to_utterance import SPLITS, UtteranceBuilder, OwnData, Reading, in_lower_case
 from serkit.errors import LabelError
 from serkit.labels import EMOTIONS
 from serkit.types import LeftOut
@@ -25,7 +25,7 @@ def read(root: Path, own: OwnData) -> Reading:
     Raises:
         LabelError: If no folder above a file is a label; the message lists the known labels.
     """
-    build = Builder(own).build
+    build = UtteranceBuilder(own).build
     known = {*own.emotions, *(in_lower_case(label) for label in own.leave_out)}
     for path in sound_files(root, SOUND_SUFFIXES):
         if len(path.parts) == 1:

@@ -1,6 +1,6 @@
 """Turns the rows and paths of a user's own data into utterances.
 
-:class:`OwnData` maps the data's columns, labels and words to serkit's; :class:`Builder` applies that mapping.
+:class:`OwnData` maps the data's columns, labels and words to serkit's; :class:`UtteranceBuilder` applies that mapping.
 
 Names are compared and stored in Unicode's composed form (NFC), since the folders and tables of one data set may code
 accents differently. Only file paths stay as they are on disk.
@@ -112,7 +112,7 @@ class OwnData:
         return EmotionMap(self.name, 1, usual | own)
 
 
-class Builder:
+class UtteranceBuilder:
     """Builds utterances from the values of a table's row or from a path.
 
     Args:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from serkit.data.formats.row_to_utterance import Builder, OwnData, Reading, check_columns, relative
+from serkit.data.formats.row_to_utterance import UtteranceBuilder, OwnData, Reading, check_columns, relative
 from serkit.data.manifest import is_manifest_row
 from serkit.data.tables import read_rows
 from serkit.errors import ManifestError
@@ -27,7 +27,7 @@ def read(file: Path, own: OwnData, *, root: Path | None = None, split: str = "")
         LabelError: If a label is unknown.
     """
     root = root or file.parent
-    build = Builder(own).build
+    build = UtteranceBuilder(own).build
     column = ""
     for number, row in enumerate(read_rows(file), 1):
         where = f"{file.name}, row {number}"
