@@ -14,6 +14,8 @@ from serkit.data.tables import SUFFIXES
 from serkit.errors import CorpusError
 from serkit.types import Utterance
 
+__all__ = ["KINDS", "Kind", "OwnData", "own_corpus", "read_own"]
+
 Kind = Literal["manifest", "table", "audiofolder", "audformat", "folders"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _MANIFESTS = tuple(f"manifest{suffix}" for suffix in SUFFIXES)
