@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from serkit.data.formats.row_to_utterance import UtteranceBuilder, OwnData, Reading, check_columns
+from serkit.data.formats.row_to_utterance import OwnData, Reading, UtteranceBuilder, check_columns
 from serkit.data.manifest import Manifest
 from serkit.errors import ManifestError, MissingExtraError
 from serkit.labels import EMOTIONS

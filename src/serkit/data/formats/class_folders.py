@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from serkit.data.audio_files import SOUND_SUFFIXES, sound_files
-from serkit.data.formats.row_to_utterance import SPLITS, UtteranceBuilder, OwnData, Reading, in_lower_case
+from serkit.data.formats.row_to_utterance import SPLITS, OwnData, Reading, UtteranceBuilder, in_lower_case
 from serkit.errors import LabelError
 from serkit.labels import EMOTIONS
 from serkit.types import LeftOut

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from serkit.data.formats.row_to_utterance import UtteranceBuilder, OwnData, Reading, check_columns, relative
+from serkit.data.formats.row_to_utterance import OwnData, Reading, UtteranceBuilder, check_columns, relative
 from serkit.data.manifest import is_manifest_row
 from serkit.data.tables import read_rows
 from serkit.errors import ManifestError
