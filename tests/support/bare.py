@@ -23,7 +23,7 @@ sys.meta_path.insert(0, Blocker())
 def python(
     code: str, *arguments: object, without: Iterable[str] = (), **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run code in a process of its own, in which some packages cannot be imported."""
+    """Run code in a process in which some packages cannot be imported."""
     command = [sys.executable, "-c", _BLOCKER.format(names=tuple(without)) + code, *map(str, arguments)]
     return subprocess.run(
         command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=os.environ | environment

@@ -1,4 +1,4 @@
-"""What serkit is told of own data, and how it finds out what it is given."""
+"""Mappings of the user's own data, and the recognition of its layout."""
 
 import unicodedata
 from pathlib import Path

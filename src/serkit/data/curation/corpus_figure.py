@@ -91,8 +91,8 @@ def draw(stats: CorpusStats, path: str | os.PathLike[str]) -> Path:
 
     ending = path.suffix.lower()
     # A fixed salt makes SVG files reproducible; type 42 keeps text in a PDF text, which journals ask for.
-    style = {"svg.hashsalt": "serkit", "pdf.fonttype": 42, "hatch.linewidth": 0.6}
-    with rc_context(style), whole_file(path) as temporary:
+    style = rc_context({"svg.hashsalt": "serkit", "pdf.fonttype": 42, "hatch.linewidth": 0.6})
+    with style, whole_file(path) as temporary:
         make_figure(stats).savefig(temporary, format=ending[1:], dpi=200, metadata=dict(_METADATA[ending]))
     return path
 
