@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import serkit
-from serkit.runtime.recognizer import embedded_models
+from serkit.runtime.session import embedded_models
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "serkit"

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serkit import Recognizer
-from serkit.annotations.timeline import PEAK_SECONDS, Timeline
+from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import PEAK_SECONDS
 from serkit.audio import recordings
 from serkit.audio.decode import load_audio
 from serkit.errors import (
