@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serkit.card import Card
-from serkit.errors import RecipeError, UnknownNameError
+from serkit.errors import SettingsError, UnknownNameError
 from serkit.runtime.decision import classes_within, make_decider
 
 CLASSES = ("anger", "fear", "calm")
@@ -47,7 +47,7 @@ def test_a_class_may_have_a_threshold_of_its_own() -> None:
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.5, float("nan"), {"fear": 2.0}, "0.9", [0.9], {"fear": "x"}])
 def test_a_threshold_that_is_no_probability_is_refused(wrong: Any) -> None:
-    with pytest.raises(RecipeError, match="between 0 and 1"):
+    with pytest.raises(SettingsError, match="between 0 and 1"):
         make_decider(card(), wrong)
 
 

@@ -19,8 +19,8 @@ from serkit.errors import (
     AudioTooShortError,
     EmptyAudioFileError,
     NoSamplesError,
-    RecipeError,
     SamplingRateError,
+    SettingsError,
     TruncatedAudioError,
     UnknownAudioFormatError,
 )
@@ -213,7 +213,7 @@ def test_an_array_that_cannot_be_used_is_refused(
 
 
 def test_a_misspelled_channel_is_refused(recognizer: Recognizer, talk: FloatArray) -> None:
-    with pytest.raises(RecipeError, match="'mix' or 'separate', not 'seperate'"):
+    with pytest.raises(SettingsError, match="'mix' or 'separate', not 'seperate'"):
         recognizer.timeline(talk, sampling_rate=RATE, channels="seperate")  # type: ignore[arg-type]
 
 
