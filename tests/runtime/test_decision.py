@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from serkit.card import Card
 from serkit.errors import SettingsError, UnknownNameError
-from serkit.runtime.decision import classes_within, make_decider
+from serkit.runtime.decision import check_coverage, classes_within, make_decider
 
 CLASSES = ("anger", "fear", "calm")
 
@@ -88,3 +88,9 @@ def test_an_answer_is_the_top_class_or_uncertain(values: list[float], threshold:
     answer = make_decider(card(), threshold)(probabilities)
     top = CLASSES[int(np.argmax(probabilities))]
     assert answer == (top if probabilities.max() >= threshold else "uncertain")
+
+
+def test_a_coverage_is_checked_without_probabilities() -> None:
+    assert check_coverage(card(conformal={"0.9": 0.2}), 0.9) == 0.2
+    with pytest.raises(UnknownNameError, match=r"no prediction sets for a coverage of 0\.7; it has 0\.9"):
+        check_coverage(card(conformal={"0.9": 0.2}), 0.7)

@@ -4,7 +4,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,6 +26,8 @@ from serkit.errors import (
     ModelFileError,
     SamplingRateError,
     SerkitError,
+    SettingsError,
+    UnknownNameError,
 )
 from serkit.runtime import session as module
 from serkit.runtime.recognizer import Recognizer
@@ -388,3 +392,68 @@ def test_a_model_that_fails_on_valid_audio_is_an_error_that_predict_many_returns
 def test_predict_many_refuses_a_single_path(model_file: Path) -> None:
     with pytest.raises(TypeError, match="for one clip, call predict"):
         Recognizer.load(model_file).predict_many("clip.wav")  # type: ignore[arg-type]
+
+
+def test_a_recognizer_shows_what_it_is(recognizer: Recognizer) -> None:
+    shown = repr(recognizer)
+    assert shown.startswith("Recognizer(name='emodb-small', classes=('anger', 'boredom', ")
+    assert shown.endswith("), sampling_rate=16000)")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        ({"on_error": "skip"}, SettingsError, "on_error must be 'raise' or 'return', not 'skip'"),
+        ({"threshold": 2}, SettingsError, "threshold must be a probability between 0 and 1, not 2"),
+        ({"threshold": {"angr": 0.5}}, UnknownNameError, "did you mean 'anger'"),
+        ({"sampling_rate": 10}, SamplingRateError, "expected 1000 to 768000 Hz"),
+        ({"sex": "f"}, SettingsError, "sex must be one of male, female, unknown, not 'f'"),
+        ({"sex": ["male", "f"]}, SettingsError, "sex must be one of male, female, unknown, not 'f'"),
+        ({"sex": ["male"]}, SettingsError, "sex has 1 entries for 2 clips"),
+    ],
+)
+def test_predict_many_checks_its_arguments_when_it_is_called(
+    recognizer: Recognizer, clip: Path, wrong: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        recognizer.predict_many([clip, clip], **wrong)
+
+
+def test_predict_refuses_an_unknown_sex(recognizer: Recognizer, clip: Path) -> None:
+    with pytest.raises(SettingsError, match="not 'f'"):
+        recognizer.predict(clip, sex="f")  # type: ignore[arg-type]
+
+
+class SexSession:
+    """A model with two classes whose probabilities are those of its input for sex."""
+
+    def run(self, names: list[str], feeds: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        share = feeds["sex"][:, None]
+        return [np.concatenate([share, 1 - share], axis=1), share]
+
+
+@pytest.mark.parametrize(
+    ("sex", "expected"), [("female", [0, 0, 0]), (("male", "female", "unknown"), [1, 0, 0.5]), ("unknown", [0.5] * 3)]
+)
+def test_the_sex_of_all_speakers_or_of_each_reaches_the_model(recognizer: Recognizer, sex: Any, expected: Any) -> None:
+    card = replace(recognizer.card, classes=("a", "b"), inputs=("waveform", "lengths", "sex"), calibration={})
+    model = Recognizer(ModelSession(SexSession(), card))
+    answers = model.predict_many([SPEECH] * 3, sampling_rate=RATE, sex=sex)
+    assert [answer.probabilities["a"] for answer in answers] == expected
+
+
+def test_too_few_sexes_for_an_iterator_of_clips_show_when_they_run_out(recognizer: Recognizer, clip: Path) -> None:
+    answers = recognizer.predict_many(iter([clip, clip]), sex=["male"])
+    next(answers)
+    with pytest.raises(SettingsError, match="sex has 1 entries, but there are more clips"):
+        next(answers)
+
+
+def test_progress_counts_the_clips_that_failed_too(recognizer: Recognizer, clip: Path, tmp_path: Path) -> None:
+    seen: list[int] = []
+    answers = recognizer.predict_many([clip, tmp_path / "none.wav", clip], on_error="return", on_progress=seen.append)
+    assert seen == []
+    next(answers)
+    assert seen == [1]
+    assert len(list(answers)) == 2
+    assert seen == [1, 2, 3]

@@ -359,3 +359,30 @@ def test_a_window_that_the_model_is_too_short_for_is_refused(recognizer: Recogni
 def test_a_misspelled_choice_is_refused(recognizer: Recognizer, wrong: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         recognizer.stream(sampling_rate=RATE, **wrong)
+
+
+# A with block
+
+
+def test_leaving_the_block_closes_the_stream_and_drops_what_was_not_flushed(
+    recognizer: Recognizer, talk: FloatArray
+) -> None:
+    expected = events_of(recognizer.stream(sampling_rate=RATE), talk)
+    with recognizer.stream(sampling_rate=RATE) as stream:
+        found = [*stream.push(talk), *stream.flush()]
+    assert_same(found, expected)
+    with recognizer.stream(sampling_rate=RATE) as stream:
+        stream.push(talk[: 3 * RATE])
+    for call in (lambda: stream.push(talk), stream.flush):
+        with pytest.raises(StreamClosedError, match=r"has ended; call reset\(\)"):
+            call()
+    stream.close()
+    stream.reset()
+    assert_same(events_of(stream, talk), expected)
+
+
+def test_an_error_leaves_the_block_and_closes_the_stream(recognizer: Recognizer, talk: FloatArray) -> None:
+    with pytest.raises(NonFiniteAudioError), recognizer.stream(sampling_rate=RATE) as stream:
+        stream.push(np.array([np.nan], np.float32))
+    with pytest.raises(StreamClosedError):
+        stream.push(talk)
