@@ -205,7 +205,7 @@ def test_a_piece_that_cannot_be_used_is_as_if_it_had_not_come(recognizer: Recogn
     stream = recognizer.stream(sampling_rate=RATE)
     expected = events_of(recognizer.stream(sampling_rate=RATE), talk)
     found = stream.push(talk[:40_000])
-    with pytest.raises(NonFiniteAudioError, match="the piece holds NaN"):
+    with pytest.raises(NonFiniteAudioError, match="the piece has NaN"):
         stream.push(np.array([0.0, np.nan], np.float32))
     with pytest.raises(AudioShapeError):
         stream.push(np.zeros((1, 2, 3), np.float32))
