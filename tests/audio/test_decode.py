@@ -50,7 +50,7 @@ def encoded(
 
 
 def patched(data: bytes, *changes: tuple[int, bytes]) -> bytes:
-    """Return the bytes with some replaced from an offset on."""
+    """Return bytes, with some of them replaced at the given offsets."""
     copy = bytearray(data)
     for offset, new in changes:
         copy[offset : offset + len(new)] = new
@@ -67,7 +67,7 @@ def loaded(source: Any, **options: Any) -> NDArray[np.float32]:
 
 
 def loudest(samples: NDArray[np.float32]) -> tuple[float, float]:
-    """Return frequency in Hz and amplitude of the strongest tone at 16 kHz, its edges left out."""
+    """Return frequency in Hz and amplitude of the strongest tone at 16 kHz, without the edges of the clip."""
     middle = samples[800:-800]
     spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
     return float(spectrum.argmax() * RATE / len(middle)), float(np.sqrt(2 * np.mean(middle**2)))
@@ -393,7 +393,7 @@ def test_a_flac_written_to_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
 def test_a_streamed_mp3_of_constant_bitrate_is_read_whole(rate: int) -> None:
-    """Without a Xing header its length is an estimate, that libsndfile rounds up past the last frame."""
+    """Without a Xing header the length is an estimate, which libsndfile rounds up past the last frame."""
     constant = {"bitrate_mode": "CONSTANT", "compression_level": 0.5}
     data = encoded(tone(440, rate=rate, seconds=2), "MP3", "MPEG_LAYER_III", rate=rate, **constant)
     samples, _ = read_file(io.BytesIO(data[data.index(data[:2], 4) :]))
