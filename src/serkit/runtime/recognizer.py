@@ -301,8 +301,9 @@ def _sex_of_each(sex: Sex | Sequence[Sex], audios: Iterable[AudioSource]) -> Ite
     if isinstance(sex, str):
         sex_value(sex)
         return repeat(sex)
-    for one in sex:
+    given = tuple(sex)
+    for one in given:
         sex_value(one)
-    if isinstance(audios, Sized) and len(audios) != len(sex):
-        raise SettingsError(f"sex has {len(sex)} entries for {len(audios)} clips; pass one for each clip.")
-    return iter(sex)
+    if isinstance(audios, Sized) and len(audios) != len(given):
+        raise SettingsError(f"sex has {len(given)} entries for {len(audios)} clips; pass one for each clip.")
+    return iter(given)
