@@ -1,4 +1,4 @@
-"""How answers are printed: a table for people, JSON and CSV for programs."""
+"""Printed predictions: a table for people, JSON and CSV for programs."""
 
 import csv
 import io
@@ -10,19 +10,24 @@ from serkit.errors import SerkitError
 from serkit.types import Prediction
 
 Answers = Sequence[tuple[Path, Prediction | SerkitError]]
-SetOf = Callable[[Prediction], tuple[str, ...]] | None  # the classes among which the right one is, where asked for
-_BAR = 30  # characters of a full bar
+SetOf = Callable[[Prediction], tuple[str, ...]] | None  # returns the prediction set, where sets were requested
+_BAR = 30  # width of a full bar in characters
 
 
 def print_answers(answers: Answers, top: int | None, set_of: SetOf = None) -> None:
-    """Print tables to stdout: one emotion a row for a single file, one file a row for several.
+    """Print a table to stdout: one row per emotion for a single file, one row per file for several files.
 
-    Files that failed are left out; where all did, nothing is printed.
+    Files that failed are left out. If all files failed, nothing is printed.
+
+    Args:
+        answers: Files with their answers or errors.
+        top: Number of most probable emotions to show. None shows all for a single file, three for several files.
+        set_of: Function that returns the prediction set of an answer; None for no sets.
     """
     from rich import box
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text  # where a string would be read as markup: "[b].wav" is a file
+    from rich.text import Text  # rich takes a plain string for markup, and "[b].wav" is a file name
 
     console = Console()
     block = "#" if console.options.ascii_only else "█"
@@ -57,18 +62,18 @@ def print_answers(answers: Answers, top: int | None, set_of: SetOf = None) -> No
 
 
 def answers_as_json(answers: Answers, top: int | None, set_of: SetOf = None) -> str:
-    """Return a list of objects, one per file; a file that failed has ``error`` in place of the rest."""
+    """Return a JSON list with one object per file. A file that failed has ``error`` instead of an answer."""
     rows: list[dict[str, object]] = []
     for file, answer in answers:
         if isinstance(answer, SerkitError):
             rows.append({"file": str(file), "error": str(answer)})
             continue
         rows.append({"file": str(file)} | answer_as_row(answer, top, set_of))
-    return json.dumps(rows, indent=1)  # escaped: a file may be named in bytes that are no UTF-8
+    return json.dumps(rows, indent=1)  # ASCII, since a file name may have bytes that are not UTF-8
 
 
 def answer_as_row(answer: Prediction, top: int | None, set_of: SetOf = None) -> dict[str, object]:
-    """Return what JSON holds of one answer: emotion, probabilities, duration, and the set where it was asked for."""
+    """Return one answer for JSON: emotion, probabilities, duration, and the prediction set where requested."""
     row: dict[str, object] = {
         "emotion": answer.emotion,
         "probabilities": {name: round(value, 6) for name, value in _top(answer, top)},
@@ -78,9 +83,10 @@ def answer_as_row(answer: Prediction, top: int | None, set_of: SetOf = None) -> 
 
 
 def answers_as_csv(answers: Answers, classes: Sequence[str], top: int | None, set_of: SetOf = None) -> str:
-    """Return one row per file, one column per class (empty beyond ``top``), and the error at the end.
+    """Return CSV with one row per file and one column per class.
 
-    With ``set_of`` a column ``set`` stands before the error, its classes joined by semicolons.
+    Classes beyond ``top`` are empty. The last column is the error of a file that failed. With ``set_of``, the column
+    before it is the prediction set, its classes joined by semicolons.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

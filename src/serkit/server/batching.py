@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from serkit.card import Card
 from serkit.errors import InferenceError, SerkitError
-from serkit.runtime.recognizer import Recognizer
+from serkit.runtime.session import ModelSession
 from serkit.types import SEX_VALUES, FloatArray
 
 _AT_ONCE = 48.0  # seconds of sound, as padded, in one run: more make it slower, not faster
@@ -33,12 +33,12 @@ class _Request:
     answer: "Future[Answer]" = field(default_factory=Future)
 
 
-class BatchingRecognizer(Recognizer):
-    """A recognizer for many threads, whose calls of :meth:`run` share runs of the model.
+class BatchingSession(ModelSession):
+    """A model session for many threads, whose calls of :meth:`run` share runs of the model.
 
     Args:
-        session: As of :class:`serkit.Recognizer`.
-        card: Likewise.
+        session: ONNX Runtime session of the model file.
+        card: Card of the same file.
     """
 
     def __init__(self, session: Any, card: Card) -> None:
@@ -65,7 +65,7 @@ class BatchingRecognizer(Recognizer):
             runner.join()
 
     def run(self, waveform: FloatArray, lengths: NDArray[np.int64], *, sex: FloatArray | None = None) -> Answer:
-        """Run the graph on a padded batch, with whatever else waits; see :meth:`serkit.Recognizer.run`."""
+        """Run the graph on a padded batch, with whatever else waits; see :meth:`ModelSession.run`."""
         if sex is None:
             sex = np.full(len(lengths), SEX_VALUES["unknown"], np.float32)
         request = _Request(waveform, lengths, sex)

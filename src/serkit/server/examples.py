@@ -38,7 +38,7 @@ PROBLEMS: dict[int, dict[str, Any]] = {
     413: {"code": "body-too-large", "detail": "the upload is larger than 64 MB.", "accepted": {"most_bytes": 64000000}},
     415: {"code": "unsupported-format", "detail": "'notes.txt' is not audio that can be decoded."},
     421: {"code": "unknown-host", "detail": "this service is not reached by that name."},
-    422: {"code": "invalid-audio", "detail": "'clip.wav' is cut off: 1000 of 67328 bytes of sound are there."},
+    422: {"code": "invalid-audio", "detail": "'clip.wav' is cut off: it has 1000 of 67328 bytes of audio."},
     426: {"code": "upgrade-required", "detail": "this is a WebSocket: see docs/PROTOCOL.md."},
     429: {"code": "too-many-requests", "detail": "more than 20 requests a second; wait 1 s."},
     503: {"code": "overloaded", "detail": "the service is busy: requests are at their limit."},

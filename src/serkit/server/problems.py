@@ -31,6 +31,7 @@ _CODES: Mapping[str, tuple[int, str]] = {  # of the error classes that a sound p
     "AudioTooShortError": (422, "invalid-audio"),
     "UnknownNameError": (422, "invalid-parameter"),
     "RecipeError": (422, "invalid-parameter"),
+    "SettingsError": (422, "invalid-parameter"),
     "MemoryError": (422, "decoding-failed"),
     "InferenceError": (503, "overloaded"),
 }

@@ -12,8 +12,9 @@ import numpy as np
 from starlette.requests import Request
 
 from serkit.errors import SerkitError
+from serkit.runtime.recognizer import Recognizer
 from serkit.runtime.vad import detector
-from serkit.server.batching import BatchingRecognizer
+from serkit.server.batching import BatchingSession
 from serkit.server.counters import Metrics
 from serkit.server.decoder_pool import SoundPool, SoundProcessError, SoundStartError, SoundTimeoutError
 from serkit.server.limits import Slots
@@ -44,7 +45,8 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.recognizer = BatchingRecognizer.load(settings.model, threads=1)
+        self._model = BatchingSession.load(settings.model, threads=1)
+        self.recognizer = Recognizer(self._model)
         self.metrics = Metrics()
         limits = settings.limits
         self.uploads = Slots(limits.requests, "requests", self.metrics.queue.set)
@@ -58,14 +60,14 @@ class Service:
 
     async def start(self) -> None:
         """Load what the first request would have to wait for."""
-        self.recognizer.on_batch = self.metrics.batches.observe
-        self.recognizer.start(os.cpu_count() or 1)
+        self._model.on_batch = self.metrics.batches.observe
+        self._model.start(os.cpu_count() or 1)
         await asyncio.gather(self._decoders.start(), self._listeners.start(), self.in_thread(self._warm_up))
 
     async def stop(self) -> None:
         """End all that :meth:`start` began."""
         await asyncio.gather(self._decoders.stop(), self._listeners.stop())
-        await asyncio.get_running_loop().run_in_executor(None, self.recognizer.stop)
+        await asyncio.get_running_loop().run_in_executor(None, self._model.stop)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def predict(self, sent: Sent, **options: Any) -> Prediction:
