@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from serkit.lab.features.logmel import mel_filters
 from serkit.lab.recipes.config import require
+from serkit.lab.signal.mel import mel_filters
 from speech_detector.spectra import HOP
 
 SAMPLING_RATE: Final = 16_000

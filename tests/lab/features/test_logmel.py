@@ -26,7 +26,7 @@ from serkit.audio.decode import load_audio, resample
 from serkit.data.corpora import find_corpus, get_corpus
 from serkit.errors import RecipeError, UnknownNameError
 from serkit.lab.features import LogMel, LogMelConfig, build_feature, feature_names
-from serkit.lab.features.logmel import mel_filters
+from serkit.lab.signal.mel import mel_filters
 from support.synthetic import tone, voice
 
 RATE = 16_000
