@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from serkit.runtime.offline import Channels
 
 DEFAULT_MODEL = "default"
-_SPEECH = "speech"  # an asset that recognizes no emotions
+_OTHER_ASSETS = ("pitch", "speech")  # assets that are no emotion models
 
 
 def embedded_models() -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def embedded_models() -> tuple[str, ...]:
     """
     folder = resources.files("serkit") / "assets"
     names = (entry.name.removesuffix(".onnx") for entry in folder.iterdir() if entry.name.endswith(".onnx"))
-    return tuple(sorted(name for name in names if name != _SPEECH))
+    return tuple(sorted(name for name in names if name not in _OTHER_ASSETS))
 
 
 class Recognizer:
