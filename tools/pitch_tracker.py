@@ -46,8 +46,8 @@ def export_tracker(output: Path) -> float:
     tracker = PitchTracker()
     config: PitchConfig = tracker.front.config
     about = {
-        "about": "Fundamental frequency f0 in Hz, 0 where unvoiced, and voicing strength, 0 to 1, of one voice; frame n "
-        "is centered at sample n * hop.",
+        "about": "Fundamental frequency f0 of one voice in Hz, 0 where unvoiced, and voicing strength, 0 to 1; "
+        "frame n is centered at sample n * hop.",
         "sampling_rate": str(config.sampling_rate),
         "hop": str(tracker.front.stft.hop),
         "lowest": str(config.lowest),

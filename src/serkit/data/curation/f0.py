@@ -1,7 +1,7 @@
 """Fundamental frequency (f0) of a voice, frame by frame, with the pitch tracker that comes with serkit.
 
-The tracker is the lab's ``pitch`` feature, exported to ``assets/pitch.onnx`` by ``python -m pitch_tracker``. ONNX Runtime
-runs it, so that corpora can be measured without torch.
+The tracker is the lab's ``pitch`` feature. ``make pitch-model`` exports it to ``assets/pitch.onnx``, and ONNX Runtime
+runs it here, so that corpora can be measured without torch.
 """
 
 from functools import cache
