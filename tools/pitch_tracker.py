@@ -66,7 +66,8 @@ def _glide(seconds: float, sampling_rate: int) -> FloatArray:
     phase = 2 * np.pi * np.cumsum(np.linspace(100, 300, size)) / sampling_rate
     sound = 0.2 * np.sum([np.sin(k * phase) / k for k in range(1, 11)], 0)
     sound[size // 2 : size // 2 + size // 10] = 0
-    return (sound + 1e-3 * np.random.default_rng(0).standard_normal(size)).astype(np.float32)
+    glide: FloatArray = (sound + 1e-3 * np.random.default_rng(0).standard_normal(size)).astype(np.float32)
+    return glide
 
 
 def main(output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")]) -> None:

@@ -1,7 +1,7 @@
 """A speech detector with a fixed receptive field: log-mel bands and a few dilated convolutions without padding.
 
-Nothing is padded, and nothing is normalized over a file. So a frame's probability depends only on the samples around it,
-and is the same for a stream, a file in blocks, and a whole file.
+Nothing is padded, and nothing is normalized over a file. So the probability of a frame depends only on the samples
+around it, and is the same for a stream, a file in blocks, and a whole file.
 
     waveform -> DFT of 20 ms every 10 ms -> 32 mel bands, logarithm -> stride to 20 ms -> dilated blocks -> probability
 """

@@ -159,7 +159,7 @@ def fit(detector: Detector, learned: Scenes, held_out: Scenes, training: Detecto
 
 
 def measure(detector: Detector, scenes: Scenes, *, threshold: float = 0.5) -> tuple[float, float, float]:
-    """Return the loss, the share of speech frames that are missed, and the share of other frames that raise an alarm."""
+    """Return the loss, the share of missed speech frames, and the share of other frames that raise a false alarm."""
     detector.eval()
     with torch.inference_mode():
         logits = torch.cat([detector.logits(bands.float()) for bands in torch.split(scenes.bands, _BLOCK)])
