@@ -15,7 +15,7 @@ from serkit.errors import InferenceError, ModelFileError, SettingsError
 from serkit.types import SEX_VALUES, FloatArray, Sex
 
 DEFAULT_MODEL = "default"
-_SPEECH = "speech"  # the speech detector, an asset that recognizes no emotions
+_OTHER_ASSETS = ("pitch", "speech")  # the pitch tracker and the speech detector recognize no emotions
 
 
 def embedded_models() -> tuple[str, ...]:
@@ -27,7 +27,7 @@ def embedded_models() -> tuple[str, ...]:
     """
     folder = resources.files("serkit") / "assets"
     names = (entry.name.removesuffix(".onnx") for entry in folder.iterdir() if entry.name.endswith(".onnx"))
-    return tuple(sorted(name for name in names if name != _SPEECH))
+    return tuple(sorted(name for name in names if name not in _OTHER_ASSETS))
 
 
 def sex_value(sex: Sex) -> float:

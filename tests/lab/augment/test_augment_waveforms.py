@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from serkit.audio.decode import load_audio, resample
 from serkit.data.corpora import find_corpus, get_corpus
-from serkit.data.curation.yin import track_pitch
+from serkit.data.curation.f0 import track_pitch
 from serkit.errors import RecipeError, UnknownNameError
 from serkit.lab.augment import Augmentation, augmentation_names, build_augmentation, build_chain, random_of
 from serkit.lab.augment.filters import through_mu_law
@@ -467,8 +467,7 @@ def test_a_real_voice_keeps_its_pitch_or_moves_it_as_asked(corpus: str, sampling
 def pitch_ratio(before: FloatArray, after: FloatArray, sampling_rate: int, *, rate: float = 1.0) -> float:
     """Return how much higher the second is, which was stretched by a rate."""
     old, new = (track_pitch(samples, sampling_rate=sampling_rate) for samples in (before, after))
-    half = 0.02  # of a frame of the tracker, in seconds
-    at = np.round(((np.arange(len(new)) * 0.01 + half) * rate - half) / 0.01).astype(int)
+    at = np.round(np.arange(len(new)) * rate).astype(int)  # frames of both are centered at multiples of the hop
     is_inside = (at >= 0) & (at < len(old))
     return float(np.nanmedian(new[is_inside] / old[at[is_inside]]))
 

@@ -371,7 +371,7 @@ def test_features_other_than_the_waveform_are_refused() -> None:
 
 
 def test_sound_at_another_rate_is_refused() -> None:
-    with pytest.raises(RecipeError, match="coattention hears sound at 16000 Hz, and the features are of 8000 Hz"):
+    with pytest.raises(RecipeError, match="coattention needs features of sound at 16000 Hz, got 8000 Hz"):
         CoAttention(replace(WAVEFORM, sampling_rate=8_000), CLASSES, TINY)
 
 

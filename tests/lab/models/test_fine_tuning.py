@@ -194,7 +194,7 @@ def test_a_checkpoint_that_lacks_weights_is_refused(make: Make, tmp_path: Path) 
 
 def test_sound_at_another_rate_is_refused(make: Make) -> None:
     layout = Layout("frames", (("waveform", 1),), None, 22_050)
-    with pytest.raises(RecipeError, match="hears sound at 16000 Hz, and the features are of 22050 Hz"):
+    with pytest.raises(RecipeError, match="needs features of sound at 16000 Hz, got 22050 Hz"):
         build_body("ssl", {"model": str(make())}, layout=layout, classes=2)
 
 

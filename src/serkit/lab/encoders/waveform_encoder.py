@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from serkit.lab.encoders.pretrained import SEW, WHISPER, PretrainedCheckpoint, load_network, open_checkpoint
-from serkit.lab.features.logmel import mel_filters
 from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.mel import mel_filters
 from serkit.lab.signal.spectrum import Stft, is_exporting
 
 _VARIANCE_FLOOR = 1e-7  # as transformers' preprocessor has it

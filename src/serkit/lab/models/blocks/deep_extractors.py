@@ -5,8 +5,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from serkit.lab.features.spectrogram_image import stretch
 from serkit.lab.models.vgg16 import SHRINKAGE, convolutions, load_pretrained
+from serkit.lab.signal.interpolation import stretch
 from serkit.lab.signal.masking import frame_mask
 
 
