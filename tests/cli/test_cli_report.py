@@ -2,11 +2,14 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from serkit.lab.measure import run_entry
 from serkit.lab.measure import run_folder as runs
-from serkit.lab.measure.metrics import bootstrap_interval
+from serkit.lab.measure.metrics import Interval, bootstrap_interval, macro_f1, uar, weighted_accuracy
+from serkit.lab.measure.run_folder import TESTED, VALIDATED, read_predictions
 from serkit.lab.report import run_contents
 from support.calling import Call, assert_one_sentence
 from support.run_folders import write_run
@@ -36,6 +39,29 @@ def test_a_report_and_its_figures_go_where_they_are_asked(call: Call, tmp_path: 
     assert {path.parent for path in lines[1:]} == {tmp_path / "f"}
     assert all(path.is_file() for path in lines)
     assert not (folder / "report.html").exists()
+
+
+def test_a_report_and_its_figures_read_and_measure_a_run_once(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, measured = [], []
+
+    def reading(folder: Path, name: str = TESTED) -> object:
+        read.append(name)
+        return read_predictions(folder, name)
+
+    def measuring(*args: Any, **options: Any) -> Interval:
+        measured.append(options.get("metric", uar))
+        return bootstrap_interval(*args, draws=5, **options)
+
+    monkeypatch.setattr(run_entry, "read_predictions", reading)
+    for module in (runs, run_contents):
+        monkeypatch.setattr(module, "bootstrap_interval", measuring)
+    folder = write_run(tmp_path / "toy")
+    measured.clear()  # of writing the run
+    assert call("report", folder, "--figures", tmp_path / "f").code == 0
+    assert read == [TESTED, VALIDATED]
+    assert [measured.count(metric) for metric in (weighted_accuracy, macro_f1)] == [1, 1]
 
 
 def test_of_several_runs_those_that_are_none_are_left_out(call: Call, tmp_path: Path) -> None:

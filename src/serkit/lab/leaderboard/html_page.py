@@ -32,6 +32,8 @@ tr.headline > * { background: var(--on-good); font-weight: 700; }
   .drawn span { min-width: 0; } .runs th:first-child { width: auto; min-width: 8.5rem; }
   .leaks th.text, .leaks td.text { min-width: 7.5rem; } }
 """
+_INTRODUCTION = f"All numbers are recomputed from each run's predictions, in percent. {table_text.UAR_NOTE}"
+_RULE = table_text.HEADLINE.replace("The bold run", "The bold, tinted run")
 
 
 def as_html(board: Board, unmeasured: Sequence[tuple[str, str]] = ()) -> str:
@@ -51,13 +53,8 @@ def as_html(board: Board, unmeasured: Sequence[tuple[str, str]] = ()) -> str:
         (table_text.VALIDATION_TITLE, _validation(board.validation_pairs)),
         (table_text.NOT_MEASURED_TITLE, _unmeasured(unmeasured)),
     ]
-    opening = join(tag("h1", title), tag("p", _introduction(board)))
+    opening = join(tag("h1", title), tag("p", _INTRODUCTION), tag("p", _RULE) if board.headlines else "")
     return document(f"serkit: {title}", opening, sections, style=_STYLE)
-
-
-def _introduction(board: Board) -> str:
-    text = f"All numbers are recomputed from each run's predictions, in percent. {table_text.UAR_NOTE}"
-    return f"{text} {table_text.HEADLINE.replace('The bold run', 'The bold, tinted run')}" if board.headlines else text
 
 
 def _groups(board: Board) -> Html:

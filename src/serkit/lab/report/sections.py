@@ -188,7 +188,7 @@ def _transfer_text(found: Transfer) -> str:
         text += f"and {percent(selection.error)} % of these are wrong. "
     else:
         text += "No such threshold exists, or no test prediction reaches it. "
-    sets = " and ".join(
+    sets = "; ".join(
         f"{100 * asked:.0f} % prediction sets hold the true class in {percent(one.coverage)} % of cases, with "
         f"{one.size:.1f} classes on average"
         for asked, one in found.sets.items()
@@ -293,7 +293,7 @@ def _confused(group: GroupScore) -> Html:
     if group.confusion is None:
         return Html(NOTHING)
     true, predicted, count = group.confusion
-    return join(f"{true} as {predicted}, {count:.3g} times")
+    return join(f"{true} as {predicted} ({count:.3g} {'clip' if count == 1 else 'clips'})")
 
 
 def _error_row(run: RunContents, row: Row, audio: EmbeddedAudio | None) -> list[object]:
