@@ -1,12 +1,12 @@
 """The card of a trained run's model, and the results on it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from serkit.card import NOT_FOR, Card, Evidence
-from serkit.data.corpora import corpus_of, label_set_of
+from serkit.data.corpora import Corpus, corpus_of, label_set_of
 from serkit.errors import RunError
 from serkit.lab.graphs.assemble import count_weights
 from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
@@ -54,14 +54,7 @@ def describe(
         corpus_of(name)
         for name in dict.fromkeys([*parts_of(recipe.corpora), *sorted({u.split("/")[0] for u in utterances})])
     ]
-    about = tuple(
-        {
-            "name": c.name, "title": c.title, "license": c.license, "citation": c.citation, "url": c.url,
-            "speakers": sum(s.startswith(f"{c.voices_of or c.name}/") for s in speakers),
-            "utterances": sum(u.startswith(f"{c.name}/") for u in utterances),
-        }
-        for c in corpora
-    )  # fmt: skip
+    about = tuple(_about(corpus, speakers, utterances) for corpus in corpora)
     licenses = dict.fromkeys(c.license for c in corpora)
     if len(licenses) > 1:
         licenses.pop(PUBLIC_DOMAIN, None)  # it adds no condition to the other licenses
@@ -95,6 +88,19 @@ def describe(
         needs_equal_lengths=any(half.needs_equal_lengths for model in models for half in (model.front, model.body)),
         calibration=_calibration(run, fit, error_rate),
     )
+
+
+def _about(corpus: Corpus, speakers: Collection[str], utterances: Collection[str]) -> dict[str, Any]:
+    """Return what a card says about a corpus, given all training and validation speakers and utterances."""
+    return {
+        "name": corpus.name,
+        "title": corpus.title,
+        "license": corpus.license,
+        "citation": corpus.citation,
+        "url": corpus.url,
+        "speakers": sum(s.startswith(f"{corpus.voices_of or corpus.name}/") for s in speakers),
+        "utterances": sum(u.startswith(f"{corpus.name}/") for u in utterances),
+    }
 
 
 def _checkpoints(recipe: object) -> list[str]:

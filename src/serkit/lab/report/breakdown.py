@@ -14,7 +14,7 @@ from serkit.lab.measure.metrics import Counts, brier_score, confusion_matrix, ua
 from serkit.lab.measure.run_folder import Row
 from serkit.lab.report.run_contents import AnswerArrays
 
-BINS = 15  # of confidence, as in the expected calibration error
+BINS = 15  # as many as the expected calibration error has
 
 
 @dataclass(frozen=True)
