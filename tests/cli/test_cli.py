@@ -403,7 +403,7 @@ def test_a_recipe_is_evaluated_and_compared(call: Call, recipe_file: Path, emodb
     assert done.code == 0
     assert "Traceback" not in done.err
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
-    row = f"| emodb-small | speaker kfold | 7 | 4 | 56 | 1 | {metrics['uar']:.1f} ["
+    row = f"| emodb-small | speaker k-fold | 7 | 4 | 56 | 1 | {metrics['uar']:.1f} ["
     assert row in done.out
     compared = call("compare", run, run)
     assert (compared.code, compared.err) == (0, "")

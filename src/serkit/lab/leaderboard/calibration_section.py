@@ -10,7 +10,7 @@ from serkit.lab.leaderboard.grouping import is_across
 from serkit.lab.measure.calibration import ERROR_RATE
 from serkit.lab.measure.calibration_transfer import COVERAGES, Transfer, read_transfer
 from serkit.lab.measure.run_entry import RunEntry
-from serkit.lab.pages.wording import percent
+from serkit.lab.pages.shared_text import percent
 
 _GOAL = f"{100 * ERROR_RATE:.0f} %"
 HEAD = (

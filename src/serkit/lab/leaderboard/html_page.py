@@ -8,7 +8,7 @@ from serkit.lab.leaderboard.board import Board
 from serkit.lab.leaderboard.comparisons import Comparison, Family, Leak
 from serkit.lab.measure.run_entry import RunEntry
 from serkit.lab.pages.markup import Html, document, join, note, table, tag
-from serkit.lab.pages.wording import count_of, number, uar_of
+from serkit.lab.pages.shared_text import count_of, number, uar_of
 
 _STYLE = """
 svg.uar, svg.gap { display: block; width: 12rem; height: 1.4rem; }

@@ -9,7 +9,7 @@ from serkit.lab.leaderboard.calibration_section import HEAD, calibration_lines, 
 from serkit.lab.leaderboard.comparisons import Family, Leak
 from serkit.lab.measure.run_entry import RunEntry
 from serkit.lab.measure.run_folder import UNSEEN_CORPUS
-from serkit.lab.pages.wording import number, uar_of
+from serkit.lab.pages.shared_text import number, uar_of
 
 _STAR = "\\*"
 _PAGE_HEAD = f"""# Results

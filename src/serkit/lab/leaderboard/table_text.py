@@ -8,7 +8,7 @@ from serkit.lab.leaderboard.comparisons import Family, Leak
 from serkit.lab.leaderboard.grouping import corpora_across
 from serkit.lab.measure.run_entry import RunEntry
 from serkit.lab.measure.significance import Difference
-from serkit.lab.pages.wording import number, protocol_name, uar_of
+from serkit.lab.pages.shared_text import number, protocol_name, uar_of
 
 SHARES_SPEAKERS = "shares speakers"
 CHOSEN = "^"

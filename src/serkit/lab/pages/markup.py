@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from serkit.lab.pages.drawing import Maker, as_svg
-from serkit.lab.pages.wording import percent
+from serkit.lab.pages.shared_text import percent
 
 Tone = Literal["bad", "warn", "good", "plain"]
 _SIGNS = {"bad": "✗", "warn": "!", "good": "✓", "plain": "i"}  # so that color is not the only sign of the tone

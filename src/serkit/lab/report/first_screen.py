@@ -6,7 +6,7 @@ from serkit.data.corpora import corpus_of
 from serkit.lab.measure.run_folder import UNSEEN_CORPUS
 from serkit.lab.pages.drawing import Maker
 from serkit.lab.pages.markup import Html, Tone, figure, join, marks, tag
-from serkit.lab.pages.wording import count_of, interval, protocol_name
+from serkit.lab.pages.shared_text import count_of, interval, protocol_name
 from serkit.lab.report.audio_players import EmbeddedAudio
 from serkit.lab.report.breakdown import brier_of
 from serkit.lab.report.run_contents import RunContents

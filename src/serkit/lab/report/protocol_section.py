@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from serkit.lab.measure.run_folder import UNSEEN_CORPUS
 from serkit.lab.pages.markup import Html, facts, tag
-from serkit.lab.pages.wording import count_of, protocol_name
+from serkit.lab.pages.shared_text import count_of, protocol_name
 from serkit.lab.report.run_contents import RunContents
 
 NOT_RECORDED = "not recorded"

@@ -11,7 +11,7 @@ from serkit.lab.measure.calibration_transfer import Transfer
 from serkit.lab.measure.run_folder import Row, epochs_of, is_epoch_chosen
 from serkit.lab.pages.drawing import NOTHING, Maker
 from serkit.lab.pages.markup import Html, Tone, bar, figure, join, note, table, tag
-from serkit.lab.pages.wording import count_of, number, percent, uar_of
+from serkit.lab.pages.shared_text import count_of, number, percent, uar_of
 from serkit.lab.report.audio_players import MAX_SECONDS, EmbeddedAudio
 from serkit.lab.report.breakdown import (
     ClassScore,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serkit.lab.pages.wording import count_of, number, protocol_name, uar_of
+from serkit.lab.pages.shared_text import count_of, number, protocol_name, uar_of
 
 
 @pytest.mark.parametrize(
