@@ -403,7 +403,7 @@ def test_a_recipe_is_evaluated_and_compared(call: Call, recipe_file: Path, emodb
     assert done.code == 0
     assert "Traceback" not in done.err
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
-    row = f"| emodb-small | speaker kfold | 7 | 4 | 56 | 1 | {metrics['uar']:.1f} ["
+    row = f"| emodb-small | speaker k-fold | 7 | 4 | 56 | 1 | {metrics['uar']:.1f} ["
     assert row in done.out
     compared = call("compare", run, run)
     assert (compared.code, compared.err) == (0, "")
@@ -433,7 +433,7 @@ def test_an_ablation_is_one_table_and_goes_on(call: Call, emodb_dir: Path, tmp_p
     names = ["base", "without-sex", "imbalanced", "balanced-sampling"]
     assert {path.name for path in (tmp_path / "all").iterdir()} == {*names, "ablation.html", "ablation.csv"}
     assert "without-statistics is left out: " in done.err
-    assert "3 comparisons were made" in done.out
+    assert "corrected for 3 comparisons" in done.out
     for name in names[1:]:
         assert done.out.count(f"emodb-small+{name}") >= 2, "in the table, and against the recipe itself"
     with (tmp_path / "all" / "ablation.csv").open() as file:

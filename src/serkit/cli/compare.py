@@ -1,4 +1,4 @@
-"""``serkit compare``: runs side by side."""
+"""``serkit compare`` compares runs with each other."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class BoardFormat(StrEnum):
-    """How ``serkit compare`` prints."""
+    """Output formats of ``serkit compare``."""
 
     markdown = "markdown"
     csv = "csv"
@@ -64,7 +64,7 @@ def compare(
 
 
 def _read(runs: list[Path]) -> "list[RunEntry]":
-    """Read runs; of several, those that cannot be read are named and left out."""
+    """Read the runs. If there are several, skip those that cannot be read, with a message on stderr."""
     from serkit.errors import RunError
     from serkit.lab.leaderboard import read_entry
 
@@ -75,9 +75,9 @@ def _read(runs: list[Path]) -> "list[RunEntry]":
         except RunError as error:
             if len(runs) == 1:
                 raise
-            typer.echo(f"serkit: left out: {error}", err=True)
+            typer.echo(f"serkit: skipped: {error}", err=True)
     if not found:
-        raise RunError("none of these runs has predictions to compare.")
+        raise RunError("none of the runs has predictions to compare.")
     return found
 
 

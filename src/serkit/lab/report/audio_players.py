@@ -1,4 +1,4 @@
-"""Audio of a corpus inside a page, for the errors that are worth hearing."""
+"""Audio of utterances embedded in a page, for players beside the most confident errors."""
 
 import base64
 import io
@@ -16,13 +16,13 @@ MAX_SECONDS = 10
 
 
 @dataclass(frozen=True)
-class Sounds:
-    """Recordings that go into a page.
+class EmbeddedAudio:
+    """Audio that goes into a page.
 
     Attributes:
-        sources: Utterance to the ``data:`` address of its audio.
-        missing: How many were not found, or could not be decoded.
-        licenses: Title and license of each corpus that one is of.
+        sources: ``data:`` URL of each utterance's audio.
+        missing: Number of utterances that were not found or could not be decoded.
+        licenses: Title and license of each corpus that the audio comes from.
     """
 
     sources: dict[str, str]
@@ -30,16 +30,16 @@ class Sounds:
     licenses: tuple[tuple[str, str], ...]
 
 
-def embed(rows: Sequence[Row], corpora: Iterable[str], data: Data) -> Sounds:
-    """Encode the audio of some utterances: Ogg Opus, mono, 16 kHz, ten seconds at most.
+def embed_audio(rows: Sequence[Row], corpora: Iterable[str], data: Data) -> EmbeddedAudio:
+    """Encode the audio of utterances as Ogg Opus: mono, 16 kHz, at most ten seconds each.
 
     Args:
-        rows: Of the utterances.
-        corpora: Of the run.
-        data: Where they lie, see :func:`serkit.data.corpora.read_corpora`.
+        rows: Predictions of the utterances.
+        corpora: Names of the tested corpora.
+        data: Folders of the corpora, see :func:`serkit.data.corpora.read_corpora`.
 
     Raises:
-        CorpusError: If a corpus is not there.
+        CorpusError: If a corpus is not in ``data``.
     """
     manifest = read_corpora(corpora, data)
     wanted = {row.utterance for row in rows}
@@ -52,13 +52,13 @@ def embed(rows: Sequence[Row], corpora: Iterable[str], data: Data) -> Sounds:
         end = len(whole) if u.end is None else round(u.end * SAMPLING_RATE)
         samples = whole[round(u.start * SAMPLING_RATE) : end]
         if len(samples):
-            sources[u.id] = _as_address(samples[: MAX_SECONDS * SAMPLING_RATE])
+            sources[u.id] = _data_url(samples[: MAX_SECONDS * SAMPLING_RATE])
     found = sorted({row.corpus for row in rows if row.utterance in sources})
     licenses = tuple((corpus_of(name).title, corpus_of(name).license) for name in found)
-    return Sounds(sources, len(wanted - sources.keys()), licenses)
+    return EmbeddedAudio(sources, len(wanted - sources.keys()), licenses)
 
 
-def _as_address(samples: FloatArray) -> str:
+def _data_url(samples: FloatArray) -> str:
     import soundfile
 
     buffer = io.BytesIO()

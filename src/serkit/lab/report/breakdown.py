@@ -1,34 +1,25 @@
-"""The numbers of a report that no table of runs has: per class, per speaker and fold, calibration, confusions.
+"""The numbers of a report that no table of runs has: scores of each class, speaker and fold; calibration; errors.
 
-Everything is the mean over seeds of numbers that are pooled over folds.
+All are means over seeds of numbers pooled over folds.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.lab.measure.calibration import RiskCoverage, recovered, risk_coverage
-from serkit.lab.measure.calibration_transfer import Transfer, known_temperatures, measure_transfer
-from serkit.lab.measure.metrics import (
-    Counts,
-    Interval,
-    bootstrap_interval,
-    brier_score,
-    confusion_matrix,
-    uar,
-    weighted_accuracy,
-)
+from serkit.lab.measure.calibration import RiskCoverage, risk_coverage
+from serkit.lab.measure.metrics import Counts, brier_score, confusion_matrix, uar, weighted_accuracy
 from serkit.lab.measure.run_folder import Row
-from serkit.lab.report.reading import AnswerArrays, Run
+from serkit.lab.report.run_contents import AnswerArrays
 
-BINS = 15  # of confidence, as the expected calibration error has
+BINS = 15  # as many as the expected calibration error has
 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """Precision, recall and F1 from 0 to 1, of a class or averaged over classes; support in utterances."""
+    """Precision, recall and F1 (0 to 1) of one class or averaged over classes, and support in utterances."""
 
     name: str
     precision: float
@@ -39,16 +30,16 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class GroupScore:
-    """UAR and accuracy from 0 to 1, of the clips of one speaker or fold.
+    """Scores of the clips of one speaker or fold.
 
     Attributes:
-        name: Of the speaker or fold.
-        corpus: Of its first clip.
-        clips: How many.
-        speakers: How many.
-        uar: Over the classes that it has.
-        accuracy: Share of right answers.
-        confusion: The most frequent one as (true, predicted, clips); None where all is right.
+        name: Speaker, or number of the fold.
+        corpus: Corpus of the first clip.
+        clips: Number of clips.
+        speakers: Number of speakers.
+        uar: Recall averaged over the classes in these clips, 0 to 1.
+        accuracy: Share of correct predictions, 0 to 1.
+        confusion: Most frequent confusion as (true, predicted, clips); None without errors.
     """
 
     name: str
@@ -62,13 +53,13 @@ class GroupScore:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often answers of about the same confidence are right.
+    """Accuracy of the predictions by bins of confidence.
 
     Attributes:
-        edges: Of the bins, shape (BINS + 1,).
-        confidence: Mean of each bin, shape (BINS,), NaN in an empty one.
-        accuracy: Likewise.
-        share: Of all answers.
+        edges: Edges of the bins, shape (BINS + 1,).
+        confidence: Mean confidence in each bin, shape (BINS,), NaN in empty bins.
+        accuracy: Share of correct predictions in each bin, shape (BINS,), NaN in empty bins.
+        share: Share of all predictions in each bin, shape (BINS,).
     """
 
     edges: NDArray[np.float64]
@@ -78,18 +69,12 @@ class Reliability:
 
 
 def mean_confusion(answers: AnswerArrays) -> NDArray[np.float64]:
-    """Return the counts, mean over seeds, shape (C, C), rows the reference."""
+    """Return the confusion matrix averaged over seeds, shape (C, C); rows are the reference."""
     return np.asarray(np.mean(_matrices(answers, slice(None)), axis=0), np.float64)
 
 
-def interval(answers: AnswerArrays, metric: Callable[[Counts], float]) -> Interval:
-    """Return the 95 % interval of a metric, 0 to 1."""
-    classes = len(answers.classes)
-    return bootstrap_interval(answers.true, answers.predicted, answers.each("speaker"), classes, metric=metric)
-
-
 def per_class(answers: AnswerArrays) -> tuple[list[ClassScore], ClassScore, ClassScore]:
-    """Return a row for each class that the reference has, and their macro and weighted averages."""
+    """Return the scores of each class in the reference, their macro average, and their weighted average."""
     matrices = np.array(_matrices(answers, slice(None)), np.float64)  # (S, C, C)
     right = np.einsum("sii->si", matrices)
     support, given = matrices.sum(2), matrices.sum(1)
@@ -102,14 +87,14 @@ def per_class(answers: AnswerArrays) -> tuple[list[ClassScore], ClassScore, Clas
         ClassScore(answers.classes[i], float(precision[i]), float(recall[i]), float(f1[i]), int(counts[i]))
         for i in there
     ]
-    columns = np.array([precision, recall, f1])[:, there]  # (3, classes that are there)
+    columns = np.array([precision, recall, f1])[:, there]  # (3, classes in the reference)
     shares = counts[there] / counts.sum()
     macro = _average("macro average", columns.mean(1), int(counts.sum()))
     return scores, macro, _average("weighted average", columns @ shares, int(counts.sum()))
 
 
 def per_group(answers: AnswerArrays, name: str) -> list[GroupScore]:
-    """Return a row for each ``speaker`` or ``fold``, in the order of their names or numbers."""
+    """Return the scores of each ``speaker`` or ``fold``, sorted by name or number."""
     values, corpora, speakers = answers.each(name), answers.each("corpus"), answers.each("speaker")
     found = []
     for value in sorted(set(values.tolist()), key=lambda text: (int(text) if text.isdecimal() else 0, text)):
@@ -126,7 +111,7 @@ def per_group(answers: AnswerArrays, name: str) -> list[GroupScore]:
 
 
 def most_frequent_confusion(matrix: NDArray[np.float64], classes: Sequence[str]) -> tuple[str, str, float] | None:
-    """Return the true class, the one that was said instead and how often; None where all is right."""
+    """Return the most frequent confusion as true class, predicted class and count; None without errors."""
     wrong = matrix - np.diag(np.diag(matrix))
     true, predicted = divmod(int(wrong.argmax()), len(classes))
     count = float(wrong[true, predicted])
@@ -134,7 +119,7 @@ def most_frequent_confusion(matrix: NDArray[np.float64], classes: Sequence[str])
 
 
 def reliability(answers: AnswerArrays) -> Reliability:
-    """Return confidence and accuracy by bins of confidence, the answers of all seeds together."""
+    """Return the reliability of the predictions of all seeds together."""
     confidence = answers.probabilities.max(2).ravel()
     right = (answers.probabilities.argmax(2) == answers.true).ravel()
     which = np.minimum((confidence * BINS).astype(int), BINS - 1)
@@ -149,37 +134,17 @@ def reliability(answers: AnswerArrays) -> Reliability:
 
 
 def brier_of(answers: AnswerArrays) -> float:
-    """Return the Brier score, mean over seeds."""
+    """Return the Brier score averaged over seeds."""
     return float(np.mean([brier_score(one, answers.true) for one in answers.probabilities]))
 
 
-def before_temperature(run: Run) -> AnswerArrays | None:
-    """Return the answers without each fit's temperature; None where they are not known, or no other."""
-    temperatures, answers = known_temperatures(run.fits), run.answers
-    keys = [[(row.fold, row.seed) for row in rows] for rows in answers.by_seed]
-    if not all(key in temperatures for one in keys for key in one):
-        return None
-    powers = np.array([[temperatures[key] for key in one] for one in keys])  # (S, n)
-    if (powers == 1).all():
-        return None
-    flat = answers.probabilities.reshape(-1, len(answers.classes))
-    found = recovered(flat, np.tile(answers.true, len(answers.seeds)), powers.ravel())
-    return None if found is None else replace(answers, probabilities=found.reshape(answers.probabilities.shape))
-
-
 def error_curve(answers: AnswerArrays) -> RiskCoverage:
-    """Return errors against the share of answers that stand, those of all seeds together."""
+    """Return the risk-coverage curve of the predictions of all seeds together."""
     return risk_coverage(answers.probabilities.max(2).ravel(), (answers.predicted == answers.true).ravel())
 
 
-def transfer_of(run: Run) -> Transfer:
-    """Return what each fold's validation answers give on its test answers."""
-    tested = [row for rows in run.answers.by_seed for row in rows]
-    return measure_transfer(tested, run.validated, run.answers.classes, known_temperatures(run.fits))
-
-
 def confident_errors(answers: AnswerArrays, count: int) -> list[Row]:
-    """Return the wrong answers that the model was surest of, each utterance once, the surest first."""
+    """Return the errors with the highest confidence, highest first, each utterance once."""
     wrong = [row for rows in answers.by_seed for row in rows if row.true != row.predicted]
     found: dict[str, Row] = {}
     for row in sorted(wrong, key=lambda row: (-max(row.probabilities), row.utterance, row.seed)):
@@ -188,7 +153,7 @@ def confident_errors(answers: AnswerArrays, count: int) -> list[Row]:
 
 
 def drawn_answers(answers: AnswerArrays, count: int, *, seed: int = 0) -> list[Row]:
-    """Return some answers of the first seed, drawn by a seed of its own, sorted by utterance."""
+    """Return randomly drawn predictions of the first seed, sorted by utterance; ``seed`` seeds the drawing."""
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(answers.rows), min(count, len(answers.rows)), replace=False)
     return [answers.rows[i] for i in sorted(chosen.tolist())]

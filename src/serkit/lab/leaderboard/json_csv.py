@@ -1,4 +1,4 @@
-"""A leaderboard for programs: JSON, and CSV with one row for each run. Percentages have two decimals, as they are."""
+"""A leaderboard as JSON, and as CSV with one row per run. Percentages have two decimals."""
 
 import csv
 import io
@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from serkit.lab.leaderboard.board import Board
-from serkit.lab.leaderboard.pairs import Family
-from serkit.lab.leaderboard.rows import RunEntry, group_of
+from serkit.lab.leaderboard.comparisons import Family
+from serkit.lab.leaderboard.grouping import group_of
+from serkit.lab.measure.run_entry import RunEntry
 from serkit.lab.measure.significance import Difference
 
 _NUMBERS = (
@@ -19,10 +20,11 @@ _DIFFERENCE = ("reference", "difference", "low", "high", "p", "p_holm", "compari
 
 
 def as_json(board: Board) -> str:
-    """Return a list with an object for each run, in the order of the table.
+    """Return a JSON list with one object per run, in the order of the table.
 
-    Beside a run's facts and numbers it has ``group``, ``is_headline``, ``against`` (its reference and the difference,
-    null for a reference or a run without a companion) and ``leaks`` (of a run that shares speakers).
+    Each object has the run's facts and metrics; ``group``; ``is_headline``; ``against``, its reference and the
+    difference from it, null for a reference and an uncompared run; ``leaks``, the effect of shared speakers; and
+    ``validation_promise``, validation UAR minus test UAR if the run is one of a pair with different validation.
     """
     against = _against(board)
     rows = []
@@ -33,14 +35,14 @@ def as_json(board: Board) -> str:
             "is_headline": board.is_headline(entry),
             "against": against.get(entry.folder),
             "leaks": _leaks(board, entry),
-            "validation_promise": _promise(board, entry),
+            "validation_promise": _validation_gap(board, entry),
         }
         rows.append(entry.row | more)
     return json.dumps(rows, indent=1, ensure_ascii=False)
 
 
 def as_csv(board: Board) -> str:
-    """Return a table with a line for each run; empty cells where there is no number, true and false as 1 and 0."""
+    """Return a CSV table with one row per run. Missing numbers are empty; true and false are 1 and 0."""
     rows = _csv_rows(board)
     columns = list(dict.fromkeys(name for row in rows for name in row))
     buffer = io.StringIO()
@@ -132,7 +134,7 @@ def _leaks(board: Board, entry: RunEntry) -> list[dict[str, Any]]:
     ]
 
 
-def _promise(board: Board, entry: RunEntry) -> float | None:
-    """Return validation minus test UAR of a run that stands beside one with the other validation."""
-    is_paired = any(entry is one for pair in board.promises for one in pair)
+def _validation_gap(board: Board, entry: RunEntry) -> float | None:
+    """Return validation UAR minus test UAR if the run is one of a pair with different validation, else None."""
+    is_paired = any(entry is one for pair in board.validation_pairs for one in pair)
     return round(entry.row["validation_uar"] - entry.row["uar"], 2) if is_paired else None
