@@ -17,7 +17,7 @@ import soundfile
 
 import serkit
 from serkit.annotations import FORMATS, render
-from serkit.server import examples
+from serkit.server import openapi_examples
 from serkit.server.app import create_app
 from serkit.server.negotiation import MEDIA_TYPES
 from serkit.server.service_settings import Settings
@@ -266,8 +266,8 @@ def test_the_openapi_documents_examples_fit_its_schemas(client: httpx.Client) ->
 
 
 def test_the_examples_have_the_members_of_real_answers(client: httpx.Client) -> None:
-    assert send(client, "/v1/predict", CLIP).json().keys() == examples.PREDICTION.keys()
-    assert send(client, "/v1/timeline", CLIP).json().keys() == examples.TIMELINE.keys()
+    assert send(client, "/v1/predict", CLIP).json().keys() == openapi_examples.PREDICTION.keys()
+    assert send(client, "/v1/timeline", CLIP).json().keys() == openapi_examples.TIMELINE.keys()
 
 
 def test_an_address_is_not_redirected(client: httpx.Client) -> None:

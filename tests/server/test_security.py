@@ -165,7 +165,7 @@ def test_tokens_are_kept_as_digests(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", "holds no token"), (b"# one\n", "holds no token"), (b"short\n", "token 1"), (b"\xff\xfe", "no text")],
+    [(b"", "holds no token"), (b"# one\n", "holds no token"), (b"short\n", "token 1"), (b"\xff\xfe", "not a text file")],
 )
 def test_a_token_file_that_protects_nothing_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
     file = tmp_path / "tokens"
@@ -179,5 +179,5 @@ def test_a_token_file_that_protects_nothing_is_refused(tmp_path: Path, content: 
 def test_origins_are_as_browsers_send_them() -> None:
     assert check_origins(["HTTPS://Example.org/", "http://localhost:3000"]) == (OTHER_ORIGIN, "http://localhost:3000")
     for wrong in ("example.org", "*", "https://", "https://a/b", "https://*.a", "ftp://a"):
-        with pytest.raises(RecipeError, match="no origin"):
+        with pytest.raises(RecipeError, match="is not an origin"):
             check_origins([wrong])
