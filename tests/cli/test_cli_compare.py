@@ -83,7 +83,7 @@ def test_one_run_is_one_row(call: Call, pair: tuple[Path, Path]) -> None:
 def test_a_folder_that_is_no_run_is_named_and_left_out(call: Call, pair: tuple[Path, Path], tmp_path: Path) -> None:
     done = call("compare", *pair, tmp_path / "absent")
     assert done.code == 1
-    assert done.err == f"serkit: left out: '{tmp_path / 'absent'}' is not a run folder: there is no such folder.\n"
+    assert done.err == f"serkit: skipped: '{tmp_path / 'absent'}' is not a run folder: there is no such folder.\n"
     assert done.out == call("compare", *pair).out
     done = call("compare", tmp_path / "absent", tmp_path / "gone")
     assert (done.code, done.out) == (2, "")

@@ -57,7 +57,7 @@ def test_frames_are_extracted_to_arrays(call: Call, corpora_dir: Path, tmp_path:
         assert len(arrays.files) == 56
         assert arrays[arrays.files[0]].shape[1] == 40
     done = call("features", "extract", "emodb", "--feature", "mfcc", "--data", corpora_dir, "-o", tmp_path / "mfcc.csv")
-    assert_one_sentence(done, "cannot write frames or pictures to 'mfcc.csv': the name must end in .npz.")
+    assert_one_sentence(done, "cannot write frames or images to 'mfcc.csv'; the suffix must be .npz.")
 
 
 def test_every_augmentation_that_needs_nothing_is_shown(call: Call, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_of_several_runs_those_that_are_none_are_left_out(call: Call, tmp_path: 
     done = call("report", folder, tmp_path / "absent")
     assert done.code == 1
     assert done.out == f"{folder / 'report.html'}\n"
-    assert done.err == f"serkit: left out: '{tmp_path / 'absent'}' is not a run folder: not there.\n"
+    assert done.err == f"serkit: skipped: '{tmp_path / 'absent'}' is not a run folder: not there.\n"
     assert call("report", tmp_path / "absent", tmp_path / "gone").code == 2
 
 
@@ -52,10 +52,10 @@ def test_what_cannot_be_reported_is_one_sentence(call: Call, tmp_path: Path) -> 
     write_run(tmp_path / "empty", [])
     assert_one_sentence(call("report", tmp_path / "empty"), "holds no predictions: no fold is done yet.")
     folder = write_run(tmp_path / "toy")
-    assert_one_sentence(call("report", folder, folder, "--out", "a.html"), "--out names one file, and there are 2 runs")
+    assert_one_sentence(call("report", folder, folder, "--out", "a.html"), "--out names one file, but there are 2 runs")
     assert_one_sentence(call("report", folder, "--out", tmp_path), "is a folder; name the file to write.")
     assert_one_sentence(call("report", folder, "--data", tmp_path), "say --audio too")
-    assert_one_sentence(call("report", folder, "--audio"), "say where the corpora lie")
+    assert_one_sentence(call("report", folder, "--audio"), "no data folder given")
     assert_one_sentence(call("report", folder, "--audio", "--data", tmp_path), "toy")
 
 

@@ -165,7 +165,12 @@ def test_tokens_are_kept_as_digests(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", "holds no token"), (b"# one\n", "holds no token"), (b"short\n", "token 1"), (b"\xff\xfe", "not a text file")],
+    [
+        (b"", "holds no token"),
+        (b"# one\n", "holds no token"),
+        (b"short\n", "token 1"),
+        (b"\xff\xfe", "not a text file"),
+    ],
 )
 def test_a_token_file_that_protects_nothing_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
     file = tmp_path / "tokens"
