@@ -29,11 +29,15 @@ _BY_SUFFIX = {
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders.")],
     *,
     format: Annotated[  # noqa: A002
         BoardFormat | None,
-        typer.Option(help="Output format.", show_default="by the suffix of --out, or markdown"),
+        typer.Option(
+            metavar="FORMAT",
+            help="Output format: markdown, csv, html, page or json.",
+            show_default="by the suffix of --out, or markdown",
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write instead of printing.")] = None,
     against: Annotated[

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Corpora: those that serkit knows, and your own data.", no_args_is_help=True)
 
 NameArgument = Annotated[
-    str, typer.Argument(help="Name of a corpus (see 'serkit corpora list'), or a new name for your own data.")
+    str,
+    typer.Argument(
+        metavar="NAME", help="Name of a corpus (see 'serkit corpora list'), or a new name for your own data."
+    ),
 ]
 _MAX_FILES = 5  # files listed per problem
 
@@ -51,7 +54,9 @@ def list_corpora(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def info(name: Annotated[str, typer.Argument(help="Name of a corpus.")], as_json: JsonOption = False) -> None:
+def info(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a corpus.")], as_json: JsonOption = False
+) -> None:
     """Describe a corpus: classes, license, source, and peculiarities."""
     import inspect
     import sys
@@ -85,7 +90,7 @@ def info(name: Annotated[str, typer.Argument(help="Name of a corpus.")], as_json
 @app.command()
 def check(
     name: NameArgument,
-    folder: Annotated[Path, typer.Argument(help="Folder of the corpus, or table of your own data.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the corpus, or table of your own data.")],
     as_json: JsonOption = False,
 ) -> None:
     """Compare a corpus with its official release, and decode every file; exit code 1 if something is wrong."""
@@ -111,14 +116,19 @@ def check(
 @app.command("manifest")
 def write_manifest(
     name: NameArgument,
-    source: Annotated[Path, typer.Argument(help="Folder of the corpus; for your own data, a folder or table.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder of the corpus; for your own data, a folder or table.")
+    ],
     *,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="File to write (.csv, .jsonl or .parquet), or a new folder.")
     ],
-    format: Annotated[Form, typer.Option(help="Output format.")] = Form.table,  # noqa: A002
+    format: Annotated[Form, typer.Option(metavar="FORMAT", help=f"Output format: {', '.join(Form)}.")] = Form.table,  # noqa: A002
     labels: Annotated[str | None, typer.Option(help="Label set; utterances with other labels are left out.")] = None,
-    kind: Annotated[DataFormat | None, typer.Option(help="Own data: layout.", show_default="detected")] = None,
+    kind: Annotated[
+        DataFormat | None,
+        typer.Option(metavar="LAYOUT", help=f"Own data: layout ({', '.join(DataFormat)}).", show_default="detected"),
+    ] = None,
     column: Annotated[list[str] | None, typer.Option(help="Own data: FIELD=COLUMN, such as emotion=mood.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="Own data: LABEL=EMOTION, such as wut=anger.")] = None,
     leave_out: Annotated[list[str] | None, typer.Option(help="Own data: label to leave out.")] = None,
@@ -163,7 +173,7 @@ def write_manifest(
 
 @app.command()
 def stats(
-    sources: Annotated[list[str], typer.Argument(metavar="FOLDER...", help="Folders of corpora, or NAME=PATH.")],
+    sources: Annotated[list[str], typer.Argument(metavar="FOLDER", help="Folders of corpora, or NAME=PATH.")],
     plot: Annotated[Path | None, typer.Option(help="Figure to write: .png, .svg or .pdf.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -194,8 +204,8 @@ def stats(
 
 @app.command()
 def download(
-    name: Annotated[str, typer.Argument(help="Name of a corpus.")],
-    folder: Annotated[Path, typer.Argument(help="Folder to download to.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a corpus.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to download to.")],
     accept_license: Annotated[
         bool, typer.Option("--accept-license", help="Confirm that you have read the license and will comply with it.")
     ] = False,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 RunOption = Annotated[Path, typer.Option("--out", "-o", help="Run folder to write.")]
 JobsOption = Annotated[
-    int, typer.Option(min=1, help="Number of processes that fit folds, seeds and members in parallel.")
+    int, typer.Option(metavar="N", min=1, help="Number of processes that fit folds, seeds and members in parallel.")
 ]
 
 

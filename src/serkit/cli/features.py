@@ -37,7 +37,7 @@ def list_features(as_json: JsonOption = False) -> None:
 @app.command()
 def extract(
     corpora: Annotated[
-        list[str], typer.Argument(metavar="CORPUS...", help="Names of corpora, or of your own data in --data.")
+        list[str], typer.Argument(metavar="CORPUS", help="Names of corpora, or of your own data in --data.")
     ],
     feature: Annotated[
         list[str],

@@ -13,7 +13,10 @@ app = typer.Typer(help="Model architectures and model files.", no_args_is_help=T
 
 @app.command("convert")
 def convert_model(
-    checkpoint: Annotated[str, typer.Argument(help="Folder, or name on the Hugging Face hub, of an audio classifier.")],
+    checkpoint: Annotated[
+        str,
+        typer.Argument(metavar="CHECKPOINT", help="Folder, or name on the Hugging Face hub, of an audio classifier."),
+    ],
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="Model file to write.")],
     revision: Annotated[str, typer.Option(help="Branch, tag or commit on the hub.")] = "",
@@ -26,7 +29,9 @@ def convert_model(
 
 @app.command("list")
 def list_models(
-    classes: Annotated[int, typer.Option(min=2, help="Number of classes for which weights are counted.")] = 6,
+    classes: Annotated[
+        int, typer.Option(metavar="N", min=2, help="Number of classes for which weights are counted.")
+    ] = 6,
     as_json: JsonOption = False,
 ) -> None:
     """List the model architectures: trained weights, input features, source, and license of the code."""
@@ -43,7 +48,7 @@ def show_model(
         str | None,
         typer.Argument(metavar="MODEL", help="Name of an architecture, model file, or embedded model: default, emodb."),
     ] = None,
-    classes: Annotated[int, typer.Option(min=2, help="Number of classes, for an architecture.")] = 6,
+    classes: Annotated[int, typer.Option(metavar="N", min=2, help="Number of classes, for an architecture.")] = 6,
     as_json: JsonOption = False,
 ) -> None:
     """Print the layers of an architecture, or the card of a model file as JSON."""

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from serkit.data.corpora import Data
 
 ModelOption = Annotated[
-    Path | None,
-    typer.Option(help="Model file, or the name of an embedded model: default, emodb.", show_default="default"),
+    Path | None, typer.Option(metavar="MODEL", help="Model file, or the name of an embedded model: default, emodb.")
 ]
-WindowOption = Annotated[float, typer.Option(help="Window length in seconds.")]
-HopOption = Annotated[float, typer.Option(help="Hop between windows in seconds.")]
+WindowOption = Annotated[float, typer.Option(metavar="SECONDS", help="Window length in seconds.")]
+HopOption = Annotated[float, typer.Option(metavar="SECONDS", help="Hop between windows in seconds.")]
 VadOption = Annotated[bool, typer.Option("--vad/--no-vad", help="Detect speech first, or treat all sound as speech.")]
-SmoothOption = Annotated[float, typer.Option(help="Time constant of causal smoothing in seconds; 0 disables it.")]
+SmoothOption = Annotated[
+    float, typer.Option(metavar="SECONDS", help="Time constant of causal smoothing in seconds; 0 disables it.")
+]
 ThresholdOption = Annotated[
     float | None,
     typer.Option(

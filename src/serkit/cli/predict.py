@@ -31,14 +31,15 @@ def predict(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...", help=r"Audio files: WAV, FLAC, OGG, Opus, MP3; with serkit\[media] also AAC and video."
+            metavar="FILE", help=r"Audio files: WAV, FLAC, OGG, Opus, MP3; with serkit\[media] also AAC and video."
         ),
     ],
     *,
     model: ModelOption = None,
     format: Annotated[TableFormat, typer.Option(help="Output format.")] = TableFormat.table,  # noqa: A002
     top: Annotated[
-        int | None, typer.Option(min=1, help="Number of most probable emotions to show.", show_default="all")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Number of most probable emotions to show.", show_default="all"),
     ] = None,
     threshold: ThresholdOption = None,
     forced: Annotated[

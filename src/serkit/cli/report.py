@@ -17,7 +17,7 @@ class FigureFormat(StrEnum):
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders.")],
     *,
     out: Annotated[
         Path | None,

@@ -15,18 +15,18 @@ _NEEDS = ("fastapi", "uvicorn", "python_multipart", "websockets", "prometheus_cl
 
 def serve(
     *,
-    host: Annotated[str, typer.Option(help="Address to listen on; only this machine can reach the default.")] = (
-        _DEFAULTS.host
-    ),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free port.")] = (
-        _DEFAULTS.port
-    ),
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on; only this machine can reach the default.")
+    ] = (_DEFAULTS.host),
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on; 0 takes a free port.")
+    ] = (_DEFAULTS.port),
     model: Annotated[
-        str | None,
-        typer.Option(help="Model file, or the name of an embedded model: default, emodb.", show_default="default"),
+        str | None, typer.Option(metavar="MODEL", help="Model file, or the name of an embedded model: default, emodb.")
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Number of worker processes; the limits below hold for each.")
+        int,
+        typer.Option(metavar="N", min=1, max=64, help="Number of worker processes; the limits below hold for each."),
     ] = _DEFAULTS.workers,
     token_file: Annotated[
         Path | None, typer.Option(help="File of accepted tokens, one per line; clients must send one of them.")
@@ -38,45 +38,53 @@ def serve(
     origin: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="URL", help="Origin of another web page that may use the service, such as https://example.org; "
-            "can be repeated.",
+            metavar="URL",
+            help="Origin of another web page that may use the service, such as https://example.org; can be repeated.",
         ),
     ] = None,
     trusted_proxy: Annotated[
         list[str] | None,
         typer.Option(metavar="ADDRESS", help="Proxy whose X-Forwarded-For header is trusted; can be repeated."),
     ] = None,
-    max_megabytes: Annotated[float, typer.Option(min=0.001, max=1000, help="Maximum upload size in MB.")] = (
-        _LIMITS.body_bytes / 1e6
-    ),
+    max_megabytes: Annotated[
+        float, typer.Option(metavar="MB", min=0.001, max=1000, help="Maximum upload size in MB.")
+    ] = (_LIMITS.body_bytes / 1e6),
     max_clip_seconds: Annotated[
-        float, typer.Option(min=0.1, max=600, help="Maximum duration of a clip for /v1/predict.")
+        float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="Maximum duration of a clip for /v1/predict.")
     ] = _LIMITS.clip_seconds,
     max_recording_seconds: Annotated[
-        float, typer.Option(min=0.1, max=86_400, help="Maximum duration of a recording for /v1/timeline.")
+        float,
+        typer.Option(metavar="SECONDS", min=0.1, max=86_400, help="Maximum duration of a recording for /v1/timeline."),
     ] = _LIMITS.recording_seconds,
-    max_requests: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of concurrent uploads.")] = (
-        _LIMITS.requests
-    ),
+    max_requests: Annotated[
+        int, typer.Option(metavar="N", min=1, max=10_000, help="Maximum number of concurrent uploads.")
+    ] = (_LIMITS.requests),
     max_timelines: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Maximum number of timelines among the concurrent uploads.")
+        int,
+        typer.Option(metavar="N", min=1, max=10_000, help="Maximum number of timelines among the concurrent uploads."),
     ] = _LIMITS.timelines,
-    max_sessions: Annotated[int, typer.Option(min=0, max=10_000, help="Maximum number of concurrent streams.")] = (
-        _LIMITS.sessions
-    ),
+    max_sessions: Annotated[
+        int, typer.Option(metavar="N", min=0, max=10_000, help="Maximum number of concurrent streams.")
+    ] = (_LIMITS.sessions),
     max_session_seconds: Annotated[
-        float, typer.Option(min=1, max=86_400, help="Maximum duration of the sound in one stream.")
+        float, typer.Option(metavar="SECONDS", min=1, max=86_400, help="Maximum duration of the sound in one stream.")
     ] = _LIMITS.session_seconds,
     idle_seconds: Annotated[
-        float, typer.Option(min=0.1, max=3600, help="Seconds without sound after which a stream is closed.")
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0.1, max=3600, help="Seconds without sound after which a stream is closed."
+        ),
     ] = _LIMITS.idle_seconds,
     rate: Annotated[
-        float, typer.Option(min=0, help="Average number of requests per second and client; 0 disables the limit.")
+        float,
+        typer.Option(
+            metavar="N", min=0, help="Average number of requests per second and client; 0 disables the limit."
+        ),
     ] = _LIMITS.rate,
     access_log: Annotated[
         bool, typer.Option("--access-log", help="Log each request, with the client's address.")
     ] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Serve a model over HTTP and WebSocket, with a web page. Press Ctrl-C to stop."""
     _check_extra()
     from serkit.server.supervisor import serve as run

@@ -51,16 +51,20 @@ def timeline(
     ] = Channels.mix,
     smooth: SmoothOption = 0.0,
     threshold: ThresholdOption = None,
-    format: Annotated[TimelineFormat, typer.Option(help="Output format.")] = TimelineFormat.table,  # noqa: A002
+    format: Annotated[  # noqa: A002
+        TimelineFormat, typer.Option(metavar="FORMAT", help=f"Output format: {', '.join(TimelineFormat)}.")
+    ] = TimelineFormat.table,
     output: Annotated[
         list[Path] | None,
         typer.Option(
-            "-o", "--output", "--plot",
+            "-o",
+            "--output",
+            "--plot",
             help="File to write; can be repeated. Its suffix sets the format: .png, .svg, .html, .json, .csv, "
             ".TextGrid, .eaf, .txt (Audacity), .srt, .vtt, .rttm.",
         ),
     ] = None,
-) -> None:  # fmt: skip
+) -> None:
     """Recognize emotions over time: where there is speech, and the emotion of each segment."""
     from serkit.annotations import DRAWINGS, check_ending, render
     from serkit.runtime.recognizer import Recognizer
