@@ -231,7 +231,7 @@ def test_an_ablation_is_one_table_and_goes_on(call: Call, emodb_dir: Path, tmp_p
     assert done.code == 0
     names = ["base", "without-sex", "imbalanced", "balanced-sampling"]
     assert {path.name for path in (tmp_path / "all").iterdir()} == {*names, "ablation.html", "ablation.csv"}
-    assert "without-statistics is skipped: " in done.err
+    assert "without-statistics is left out: " in done.err
     assert "3 comparisons were made" in done.out
     for name in names[1:]:
         assert done.out.count(f"emodb-small+{name}") >= 2, "in the table, and against the recipe itself"
@@ -253,7 +253,7 @@ def test_an_empty_axis_is_refused(call: Call, recipe_file: Path, tmp_path: Path)
     for axes in ("", " ", "features,"):
         done = call("evaluate", recipe_file, "--ablate", axes, "--out", tmp_path / "run")
         assert_one_sentence(
-            done, f"--ablate {axes!r}: name one of features, augment, balance, corpora, pretrain, or several"
+            done, f"--ablate {axes!r}: expected one or more of features, augment, balance, corpora, pretrain"
         )
     done = call("evaluate", "a.onnx", "--corpora", "tess", "--ablate", "", "--out", tmp_path / "run")
     assert_one_sentence(done, "--set and --ablate are for recipes")
@@ -471,7 +471,7 @@ def test_what_is_no_network_has_no_layers_to_show(call: Call) -> None:
     [
         ({"model": "vgg16", "features": "logmel"}, "vgg16 reads image"),
         (
-            {"model": "fusionnet", "features": "notebook162", "train": {"optimizer": "adam"}},
+            {"model": "fusionnet", "features": "notebook162", "train": {"optimiser": "adam"}},
             "did you mean 'optimizer'?",
         ),
         ({"model": {"name": "fusionnet", "extractor": "conv2d"}}, "fusionnet's conv2d extractor reads logmel"),
