@@ -4,6 +4,7 @@ import pkgutil
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import pytest
 import soundfile
@@ -36,8 +37,9 @@ def test_all_is_what_dir_shows() -> None:
 
 
 def test_every_public_name_resolves_to_something_documented() -> None:
-    assert len(serkit.__all__) == len(set(serkit.__all__)) <= 16
-    for name in serkit.__all__:
+    assert len(serkit.__all__) == len(set(serkit.__all__)) <= 20
+    assert get_args(serkit.AudioSource), "a union of types, which has neither a name nor a docstring"
+    for name in set(serkit.__all__) - {"AudioSource"}:
         thing = getattr(serkit, name)
         assert callable(thing), name
         assert thing.__doc__, name
@@ -120,7 +122,7 @@ import serkit
 from serkit.data.corpora import corpus_names, get_corpus
 import serkit.lab.measure.metrics, serkit.lab.measure.run_folder, serkit.lab.leaderboard
 
-print(*(getattr(serkit, name).__name__ for name in serkit.__all__), *(get_corpus(name).name for name in corpus_names()))
+print(*(name for name in serkit.__all__ if getattr(serkit, name)), *(get_corpus(name).name for name in corpus_names()))
 """
     done = bare.python(code, without=(*bare.NOT_INSTALLED, "pydantic"))
     assert done.stderr == ""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serkit.annotations.timeline import PEAK_SECONDS
+from serkit.annotations.timeline_data import PEAK_SECONDS
 from serkit.annotations.timeline_layout import (
     COLORS,
     EmotionBands,

@@ -145,7 +145,7 @@ def test_a_recipe_is_shown_with_every_default(call: Call) -> None:
 def test_a_models_card_is_shown_as_json(call: Call, model_file: Path) -> None:
     done = call("models", "show", model_file)
     assert (done.code, done.err) == (0, "")
-    assert json.loads(done.out) == json.loads(json.dumps(Recognizer.load(model_file).card.to_json()))
+    assert json.loads(done.out) == json.loads(Recognizer.load(model_file).card.to_json())
 
 
 def test_a_manifest_is_written_as_a_table(call: Call, emodb_dir: Path, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_options_for_own_data_are_refused_for_a_known_corpus(call: Call, emodb_d
     done = call("corpora", "manifest", "emodb", emodb_dir, "-o", tmp_path / "m.csv", "--speaker", "(..)")
     assert_one_sentence(done, "--speaker is for your own data, but emodb is a known corpus")
     done = call("corpora", "manifest", "mine", emodb_dir, "-o", tmp_path / "m.csv", "--label", "wut")
-    assert_one_sentence(done, "--label 'wut': each is LABEL=EMOTION.")
+    assert_one_sentence(done, "--label 'wut': expected LABEL=EMOTION.")
 
 
 @pytest.mark.parametrize("form", ["audformat", "audiofolder"])

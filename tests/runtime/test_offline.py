@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serkit import Recognizer
-from serkit.annotations.timeline import PEAK_SECONDS, Timeline
+from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import PEAK_SECONDS
 from serkit.audio import recordings
 from serkit.audio.decode import load_audio
 from serkit.errors import (
@@ -18,8 +19,8 @@ from serkit.errors import (
     AudioTooShortError,
     EmptyAudioFileError,
     NoSamplesError,
-    RecipeError,
     SamplingRateError,
+    SettingsError,
     TruncatedAudioError,
     UnknownAudioFormatError,
 )
@@ -212,7 +213,7 @@ def test_an_array_that_cannot_be_used_is_refused(
 
 
 def test_a_misspelled_channel_is_refused(recognizer: Recognizer, talk: FloatArray) -> None:
-    with pytest.raises(RecipeError, match="'mix' or 'separate', not 'seperate'"):
+    with pytest.raises(SettingsError, match="'mix' or 'separate', not 'seperate'"):
         recognizer.timeline(talk, sampling_rate=RATE, channels="seperate")  # type: ignore[arg-type]
 
 

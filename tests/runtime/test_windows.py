@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serkit.errors import RecipeError
+from serkit.errors import SettingsError
 from serkit.runtime.windows import Begin, End, Place, Placer, SpeechRule, Step
 
 RATE, FRAME = 1_000, 0.02
@@ -114,7 +114,7 @@ def test_a_window_shorter_than_the_model_needs_is_not_placed() -> None:
     ],
 )
 def test_a_rule_that_contradicts_itself_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(RecipeError):
+    with pytest.raises(SettingsError):
         SpeechRule(**wrong)
 
 
@@ -205,5 +205,5 @@ def test_half_a_window_or_half_a_second_of_it_is_speech(window: float, frames: i
 
 @pytest.mark.parametrize("wrong", [{"shortest": float("inf")}, {"pause": float("inf")}, {"pause": float("nan")}])
 def test_a_rule_that_never_ends_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(RecipeError, match="below 60"):
+    with pytest.raises(SettingsError, match="below 60"):
         SpeechRule(**wrong)

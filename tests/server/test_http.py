@@ -172,7 +172,7 @@ def test_a_clients_name_is_repeated_and_never_opened(client: httpx.Client, tmp_p
 
 def test_cards_and_limits_are_told(client: httpx.Client) -> None:
     found = client.get("/v1/models").json()
-    assert found["models"] == [json.loads(json.dumps(serkit.load().card.to_json()))]
+    assert found["models"] == [json.loads(serkit.load().card.to_json())]
     assert found["limits"]["body_bytes"] == 2_000_000
     assert set(found["colors"]) == set(serkit.load().card.classes)
     assert {"WAV", "FLAC", "OGG", "MP3"} <= set(found["accepts"])

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.errors import AudioNotFoundError, UnknownNameError, nearest
 from serkit.writing import write_whole
 
@@ -29,7 +29,7 @@ FORMATS = tuple(_SUFFIXES)
 DRAWINGS = (".png", ".svg", ".html")  # what plot() writes
 
 
-def render(timeline: Timeline, format: str) -> str:  # noqa: A002
+def render(timeline: TimelineData, format: str) -> str:  # noqa: A002
     """Return a timeline in a format.
 
     Args:
@@ -94,7 +94,7 @@ def check_ending(path: str | os.PathLike[str], endings: Iterable[str] | None = N
     raise UnknownNameError(f"{what}{hint} the name must end in one of {', '.join(known)}.")
 
 
-def save(timeline: Timeline, path: str | os.PathLike[str]) -> Path:
+def save(timeline: TimelineData, path: str | os.PathLike[str]) -> Path:
     """Write a timeline into a file, in the format that its name asks for, or as a drawing.
 
     Args:
@@ -115,7 +115,7 @@ def save(timeline: Timeline, path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def plot(timeline: Timeline, path: str | os.PathLike[str], *, audio: str | os.PathLike[str] | None = None) -> Path:
+def plot(timeline: TimelineData, path: str | os.PathLike[str], *, audio: str | os.PathLike[str] | None = None) -> Path:
     """Draw a timeline into a picture, or a page on which the recording plays.
 
     Args:

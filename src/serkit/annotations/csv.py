@@ -7,12 +7,12 @@ import csv
 import io
 from collections.abc import Sequence
 
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.wording import storable
 from serkit.types import Segment, Window
 
 
-def write(timeline: Timeline) -> str:
+def write(timeline: TimelineData) -> str:
     """Return the segments as CSV."""
     return table(timeline.segments, timeline.classes)
 

@@ -13,7 +13,7 @@ from pathlib import PurePath
 from xml.etree import ElementTree as ET
 
 from serkit.annotations.spans import spans
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.wording import one_line, tier_name
 from serkit.types import UNCERTAIN
 
@@ -35,7 +35,7 @@ _CONSTRAINTS = {  # ELAN expects all four, used or not
 Mark = tuple[int, int, str]  # start and end in milliseconds, text
 
 
-def write(timeline: Timeline) -> str:
+def write(timeline: TimelineData) -> str:
     """Return a timeline as an EAF document."""
     tiers = _tiers(timeline)
     root = ET.Element(
@@ -61,7 +61,7 @@ def write(timeline: Timeline) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _tiers(timeline: Timeline) -> list[tuple[str, str, list[Mark]]]:
+def _tiers(timeline: TimelineData) -> list[tuple[str, str, list[Mark]]]:
     """Return the name of each tier, its type and its marks."""
     speech, segments = spans(timeline.speech), spans(timeline.segments)
     tiers = []
@@ -73,7 +73,7 @@ def _tiers(timeline: Timeline) -> list[tuple[str, str, list[Mark]]]:
     return tiers
 
 
-def _add_header(root: ET.Element, timeline: Timeline, annotations: int) -> None:
+def _add_header(root: ET.Element, timeline: TimelineData, annotations: int) -> None:
     header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
     name = one_line(PurePath(timeline.name).name)
     if name:

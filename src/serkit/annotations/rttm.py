@@ -7,13 +7,13 @@ Source:
 from pathlib import PurePath
 
 from serkit.annotations.spans import MILLISECONDS, spans
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.wording import one_line
 
 _NAMELESS = "audio"  # the file of an array
 
 
-def write(timeline: Timeline) -> str:
+def write(timeline: TimelineData) -> str:
     """Return the segments as SPEAKER lines."""
     file = _word(PurePath(timeline.name).stem) or _NAMELESS
     return "".join(

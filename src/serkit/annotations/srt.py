@@ -5,12 +5,12 @@ milliseconds, an empty line after each. Of several channels the text names the c
 """
 
 from serkit.annotations.spans import Span, clock, spans
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.wording import caption, channel_name, one_line
 from serkit.types import Segment
 
 
-def write(timeline: Timeline) -> str:
+def write(timeline: TimelineData) -> str:
     """Return the segments as SubRip subtitles."""
     found = enumerate(spans(timeline.segments), start=1)
     return "".join(
@@ -19,6 +19,6 @@ def write(timeline: Timeline) -> str:
     )
 
 
-def _text(timeline: Timeline, span: Span[Segment]) -> str:
+def _text(timeline: TimelineData, span: Span[Segment]) -> str:
     words = one_line(caption(span.stretch.emotion, span.stretch.probabilities)).replace("-->", "->")
     return words if timeline.channels == 1 else f"{channel_name(span.stretch.channel)}: {words}"

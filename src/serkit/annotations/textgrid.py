@@ -11,14 +11,14 @@ Source:
 from collections.abc import Iterator, Sequence
 
 from serkit.annotations.spans import spans
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.wording import one_line, tier_name
 
 _TICKS = 1_000_000  # in a second
 Intervals = list[tuple[int, int, str]]  # start and end in ticks, text
 
 
-def write(timeline: Timeline) -> str:
+def write(timeline: TimelineData) -> str:
     """Return a timeline as a TextGrid in Praat's long form."""
     speech, segments = spans(timeline.speech, ticks=_TICKS), spans(timeline.segments, ticks=_TICKS)
     # A time that is rounded up must not lie beyond the end; and Praat has no grid that lasts no time.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.annotations.timeline import PEAK_SECONDS, Timeline
+from serkit.annotations.timeline_data import PEAK_SECONDS, TimelineData
 from serkit.types import UNCERTAIN, FloatArray, Segment
 
 # Okabe and Ito, Color Universal Design, 2008, for the classes that most models have, and Paul Tol's muted scheme for
@@ -63,7 +63,7 @@ def colors_of(classes: Sequence[str]) -> dict[str, str]:
     return {name: COLORS.get(name) or spare[name] for name in classes}
 
 
-def emotions_of(timeline: Timeline) -> tuple[str, ...]:
+def emotions_of(timeline: TimelineData) -> tuple[str, ...]:
     """Return all that segments may be named: the classes, then what else occurs, such as ``uncertain``."""
     found = dict.fromkeys((*timeline.classes, *(segment.emotion for segment in timeline.segments)))
     others = [name for name in found if name not in timeline.classes]
@@ -89,7 +89,7 @@ def envelope(peaks: FloatArray, columns: int) -> tuple[FloatArray, float]:
     return np.maximum.reduceat(peaks, np.arange(0, len(peaks), group)), group * PEAK_SECONDS
 
 
-def bands(timeline: Timeline, channel: int) -> EmotionBands:
+def bands(timeline: TimelineData, channel: int) -> EmotionBands:
     """Return what each window speaks for: where two overlap, the border lies halfway between their centers.
 
     Elsewhere a window speaks for all the speech that it heard, so the first and the last of a stretch reach its edges.
@@ -133,7 +133,7 @@ def thinned(whole: EmotionBands, count: int, duration: float) -> EmotionBands:
     return EmotionBands(whole.starts[firsts], whole.ends[firsts + sizes - 1], sums.astype(np.float32))
 
 
-def blocks(timeline: Timeline, channel: int, count: int) -> list[Block]:
+def blocks(timeline: TimelineData, channel: int, count: int) -> list[Block]:
     """Return what stands in each stretch of a channel: its segments.
 
     Of more than ``count`` segments, the duration is parted into so many stretches, and each bears the emotion that

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.timeline_layout import bands, clock_face, colors_of, emotions_of, envelope, is_dark, thinned
 from serkit.annotations.timeline_script import SCRIPT
 from serkit.annotations.timeline_style import STYLE
@@ -49,7 +49,7 @@ _QUIET = 0.05  # the noise of a quiet recording is not blown up to speech
 
 
 def write_page(
-    timeline: Timeline, audio: str | os.PathLike[str] | None = None, *, folder: str | os.PathLike[str] | None = None
+    timeline: TimelineData, audio: str | os.PathLike[str] | None = None, *, folder: str | os.PathLike[str] | None = None
 ) -> str:
     """Return a timeline as an HTML document.
 
@@ -82,7 +82,7 @@ def write_page(
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main>{body}</main></body></html>\n'
 
 
-def drawing(timeline: Timeline) -> str:
+def drawing(timeline: TimelineData) -> str:
     """Return what another page needs to show a timeline, as a JSON document.
 
     Returns:
@@ -98,11 +98,11 @@ def drawing(timeline: Timeline) -> str:
     return json.dumps(parts, allow_nan=False)
 
 
-def _facts(timeline: Timeline) -> str:
+def _facts(timeline: TimelineData) -> str:
     return f'<p>{html.escape(_summary(timeline))}</p><p class="limits">{LIMITS}</p>'
 
 
-def _summary(timeline: Timeline) -> str:
+def _summary(timeline: TimelineData) -> str:
     parts = [_length(timeline.duration)]
     if timeline.channels > 1:
         parts.append(f"{timeline.channels} channels")
@@ -152,7 +152,7 @@ def _address(audio: Path, folder: str | os.PathLike[str] | None) -> str:
     return html.escape("./" + quote(path, errors="surrogateescape"))
 
 
-def _drawing(timeline: Timeline, *, has_audio: bool) -> str:
+def _drawing(timeline: TimelineData, *, has_audio: bool) -> str:
     tools = (
         '<button id="out" type="button" aria-label="Zoom out" title="Zoom out">&minus;</button>'
         '<button id="in" type="button" aria-label="Zoom in" title="Zoom in">+</button>'
@@ -176,7 +176,7 @@ def _drawing(timeline: Timeline, *, has_audio: bool) -> str:
     )
 
 
-def _remark(timeline: Timeline) -> str:
+def _remark(timeline: TimelineData) -> str:
     if len(timeline.windows) <= _CROWDED:
         return ""
     return (
@@ -184,7 +184,7 @@ def _remark(timeline: Timeline) -> str:
     )
 
 
-def _segments(timeline: Timeline) -> str:
+def _segments(timeline: TimelineData) -> str:
     names = ["start", "end", *(["channel"] if timeline.channels > 1 else []), "emotion", "probability"]
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     empty = "" if timeline.segments else '<p class="note">No speech was found.</p>'
@@ -194,13 +194,13 @@ def _segments(timeline: Timeline) -> str:
     )
 
 
-def _embedded(timeline: Timeline) -> str:
+def _embedded(timeline: TimelineData) -> str:
     """Return what the script draws as JSON that no parser of HTML takes for markup."""
     text = json.dumps(_content(timeline), separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _content(timeline: Timeline) -> dict[str, Any]:
+def _content(timeline: TimelineData) -> dict[str, Any]:
     """Return what the script draws."""
     colors = colors_of(timeline.classes)
     names = emotions_of(timeline)
@@ -222,7 +222,7 @@ def _look(name: str, color: str | None) -> dict[str, Any]:
     return {"name": one_line(name), "color": color, "ink": "#fff" if is_dark(color) else "#1b1f24"}
 
 
-def _channel(timeline: Timeline, channel: int) -> dict[str, Any]:
+def _channel(timeline: TimelineData, channel: int) -> dict[str, Any]:
     shown = thinned(bands(timeline, channel), MOST_WINDOWS // timeline.channels, timeline.duration)
     heights, _ = envelope(timeline.peaks[channel], MOST_PEAKS // timeline.channels)
     reach = max(float(heights.max(initial=0.0)), _QUIET)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.timeline_layout import (
     PLAIN,
     Block,
@@ -53,7 +53,7 @@ _LONGEST_NAME = 90  # letters of a title
 _METADATA: Mapping[str, Mapping[str, Any]] = {".png": {"Software": None}, ".svg": {"Date": None}}
 
 
-def draw(timeline: Timeline, path: str | os.PathLike[str]) -> Path:
+def draw(timeline: TimelineData, path: str | os.PathLike[str]) -> Path:
     """Draw a timeline into a file.
 
     Args:
@@ -81,7 +81,7 @@ def draw(timeline: Timeline, path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def make_figure(timeline: Timeline) -> "Figure":
+def make_figure(timeline: TimelineData) -> "Figure":
     """Make the figure that :func:`draw` writes, to show in a notebook or to add to.
 
     Returns:
@@ -105,7 +105,7 @@ def make_figure(timeline: Timeline) -> "Figure":
     return figure
 
 
-def _draw_channel(axes: Sequence["Axes"], timeline: Timeline, channel: int, colors: Mapping[str, str]) -> None:
+def _draw_channel(axes: Sequence["Axes"], timeline: TimelineData, channel: int, colors: Mapping[str, str]) -> None:
     wave, speech, shares, named = axes
     for one, name in zip(axes, _ROWS_IN, strict=True):
         one.set_ylabel(name, rotation=0, ha="right", va="center", color=_MUTED)
@@ -129,7 +129,7 @@ def _draw_channel(axes: Sequence["Axes"], timeline: Timeline, channel: int, colo
     _draw_blocks(named, blocks(timeline, channel, COLUMNS), timeline, colors)
 
 
-def _draw_wave(axes: "Axes", timeline: Timeline, channel: int) -> None:
+def _draw_wave(axes: "Axes", timeline: TimelineData, channel: int) -> None:
     heights, seconds = envelope(timeline.peaks[channel], _WAVE_COLUMNS)
     times = np.minimum((np.arange(len(heights)) + 0.5) * seconds, timeline.duration)
     axes.fill_between(times, -heights, heights, color=_WAVE, linewidth=0.3)
@@ -152,7 +152,7 @@ def _draw_bands(axes: "Axes", shown: EmotionBands, classes: Sequence[str], color
         low = tops[:, place]
 
 
-def _draw_blocks(axes: "Axes", shown: Sequence[Block], timeline: Timeline, colors: Mapping[str, str]) -> None:
+def _draw_blocks(axes: "Axes", shown: Sequence[Block], timeline: TimelineData, colors: Mapping[str, str]) -> None:
     axes.set_ylim(0, 1)
     edge: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.6 if len(shown) <= _EDGES else 0}
     for name in emotions_of(timeline):
@@ -184,7 +184,7 @@ def _finish_times(axes: "Axes", duration: float) -> None:
     axes.spines["bottom"].set_color(_MUTED)
 
 
-def _remark(timeline: Timeline) -> str:
+def _remark(timeline: TimelineData) -> str:
     """Return what was reduced, if anything was."""
     mean, longest = (
         max(sum(one.channel == channel for one in stretches) for channel in range(timeline.channels)) > COLUMNS
@@ -194,14 +194,14 @@ def _remark(timeline: Timeline) -> str:
     return f"Over {timeline.duration / COLUMNS:.2g} s each: {', and '.join(what)}." if what else ""
 
 
-def _add_title(figure: "Figure", timeline: Timeline) -> None:
+def _add_title(figure: "Figure", timeline: TimelineData) -> None:
     name = one_line(timeline.name) or "recording"
     short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME // 2]}…{name[-_LONGEST_NAME // 2 :]}"
     by = f", recognized by {one_line(timeline.model)}" if timeline.model else ""
     figure.suptitle(f"{short}{by}", x=0.008, ha="left", fontsize=_NORMAL + 1)
 
 
-def _add_legend(figure: "Figure", timeline: Timeline, colors: Mapping[str, str]) -> None:
+def _add_legend(figure: "Figure", timeline: TimelineData, colors: Mapping[str, str]) -> None:
     from matplotlib.patches import Patch
 
     handles = [Patch(facecolor=color, label=one_line(name)) for name, color in colors.items()]

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Mapping
 
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.types import UNCERTAIN
 
 _BREAKING = {"Cc", "Zl", "Zp"}  # Unicode's control characters, and its separators of lines and paragraphs
@@ -35,7 +35,7 @@ def channel_name(channel: int) -> str:
     return f"channel {channel + 1}"
 
 
-def tier_name(timeline: Timeline, what: str, channel: int) -> str:
+def tier_name(timeline: TimelineData, what: str, channel: int) -> str:
     """Return the name of a tier, with its channel where there are several."""
     return what if timeline.channels == 1 else f"{what} {channel_name(channel)}"
 

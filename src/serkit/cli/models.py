@@ -52,10 +52,11 @@ def show_model(
     as_json: JsonOption = False,
 ) -> None:
     """Print the layers of an architecture, or the card of a model file as JSON."""
-    from serkit.runtime.recognizer import Recognizer, embedded_models
+    from serkit.runtime.recognizer import Recognizer
+    from serkit.runtime.session import embedded_models
 
     if model is None or model in embedded_models() or Path(model).suffix == ".onnx" or Path(model).is_file():
-        typer.echo(json.dumps(Recognizer.load(model).card.to_json(), indent=1, ensure_ascii=False))
+        typer.echo(Recognizer.load(model).card.to_json())
         return
     from serkit.lab.models.summary import as_json as as_content
     from serkit.lab.models.summary import render, summarize_model

@@ -51,13 +51,13 @@ def predict(
 ) -> None:
     """Recognize the emotion of audio files."""
     from serkit.annotations.predictions import answers_as_csv, answers_as_json
-    from serkit.runtime.decision import classes_within
+    from serkit.runtime.decision import check_coverage
     from serkit.runtime.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
     set_of = partial(recognizer.classes_within, coverage=coverage) if coverage is not None else None
     if coverage is not None:
-        classes_within(recognizer.card, dict.fromkeys(recognizer.card.classes, 1.0), coverage)  # fails before the work
+        check_coverage(recognizer.card, coverage)  # fails before the work
     found = recognizer.predict_many(files, reject=not forced, threshold=threshold, on_error="return")
     answers = list(zip(files, _with_bar(found, files), strict=True))
     failed = [answer for _, answer in answers if isinstance(answer, SerkitError)]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from serkit.card import Card
 from serkit.errors import InferenceError, SerkitError
-from serkit.runtime.recognizer import Recognizer
+from serkit.runtime.session import ModelSession
 from serkit.types import SEX_VALUES, FloatArray
 
 _BATCH_SECONDS = 48.0  # padded sound in one run; larger batches are slower per clip
@@ -33,8 +33,8 @@ class _Request:
     answer: "Future[Answer]" = field(default_factory=Future)
 
 
-class BatchingRecognizer(Recognizer):
-    """A recognizer for many threads: concurrent calls of :meth:`run` share runs of the model.
+class BatchingSession(ModelSession):
+    """A model session for many threads: concurrent calls of :meth:`run` share runs of the model.
 
     Args:
         session: ONNX Runtime session of the model.
@@ -72,7 +72,7 @@ class BatchingRecognizer(Recognizer):
             runner.join()
 
     def run(self, waveform: FloatArray, lengths: NDArray[np.int64], *, sex: FloatArray | None = None) -> Answer:
-        """Run the model on a padded batch, together with other waiting requests; see :meth:`serkit.Recognizer.run`."""
+        """Run the model on a padded batch, together with other waiting requests; see :meth:`ModelSession.run`."""
         if sex is None:
             sex = np.full(len(lengths), SEX_VALUES["unknown"], np.float32)
         request = _Request(waveform, lengths, sex)

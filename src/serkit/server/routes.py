@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response, WebSocket
 from serkit.annotations.predictions import answer_as_row, answers_as_csv
 from serkit.annotations.timeline_layout import colors_of
 from serkit.errors import SerkitError
-from serkit.runtime.decision import classes_within
+from serkit.runtime.decision import check_coverage
 from serkit.runtime.stream import LONGEST_WINDOW, SHORTEST_HOP, SHORTEST_WINDOW
 from serkit.server import openapi_examples
 from serkit.server.decoder_messages import DRAWING
@@ -84,8 +84,7 @@ async def predict(
     set_of = None
     if coverage is not None:
         set_of = partial(service.recognizer.classes_within, coverage=coverage)
-        classes = dict.fromkeys(service.recognizer.card.classes, 1.0)
-        _checked(lambda: classes_within(service.recognizer.card, classes, coverage))
+        _checked(lambda: check_coverage(service.recognizer.card, coverage))
     service.check_open()
     with service.uploads.take():
         async with read_upload(request, service.settings.limits, service.upload_memory) as upload:
@@ -171,7 +170,7 @@ async def models(request: Request) -> Models:
     service = service_of(request)
     limits = service.settings.limits
     return Models(
-        models=[service.recognizer.card.to_json()],
+        models=[service.recognizer.card.to_dict()],
         accepts=accepted_formats(),
         limits={
             "body_bytes": limits.body_bytes,

@@ -12,9 +12,10 @@ import numpy as np
 from starlette.requests import Request
 
 from serkit.errors import SerkitError
+from serkit.runtime.recognizer import Recognizer
 from serkit.runtime.vad import detector
 from serkit.server.admission import Slots
-from serkit.server.batching import BatchingRecognizer
+from serkit.server.batching import BatchingSession
 from serkit.server.decoder_messages import Message, clip_request, timeline_documents, timeline_request
 from serkit.server.decoder_pool import DecoderCrashError, DecoderPool, DecoderStartError, DecoderTimeoutError
 from serkit.server.problems import Problem, busy, decoder_problem, problem_of
@@ -44,7 +45,8 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.recognizer = BatchingRecognizer.load(settings.model, threads=1)
+        self._model = BatchingSession.load(settings.model, threads=1)
+        self.recognizer = Recognizer(self._model)
         self.metrics = Metrics()
         limits = settings.limits
         self.uploads = Slots(limits.requests, "requests", self.metrics.queue.set)
@@ -58,8 +60,8 @@ class Service:
 
     async def start(self) -> None:
         """Start threads and processes, so that the first request need not wait for them."""
-        self.recognizer.on_batch = self.metrics.batches.observe
-        self.recognizer.start(os.cpu_count() or 1)
+        self._model.on_batch = self.metrics.batches.observe
+        self._model.start(os.cpu_count() or 1)
         await asyncio.gather(
             self._clip_decoders.start(), self._timeline_decoders.start(), self.in_thread(self._warm_up)
         )
@@ -67,7 +69,7 @@ class Service:
     async def stop(self) -> None:
         """Stop the threads and processes."""
         await asyncio.gather(self._clip_decoders.stop(), self._timeline_decoders.stop())
-        await asyncio.get_running_loop().run_in_executor(None, self.recognizer.stop)
+        await asyncio.get_running_loop().run_in_executor(None, self._model.stop)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def predict(self, upload: UploadedFile, **options: Any) -> Prediction:

@@ -90,7 +90,7 @@ def test_a_model_without_linear_layers_is_refused(tmp_path: Path) -> None:
     from onnx import TensorProto, helper
 
     from serkit.card import write_card
-    from serkit.runtime.recognizer import embedded_models
+    from serkit.runtime.session import embedded_models
 
     card = Recognizer.load(next(iter(embedded_models()))).card
     node = helper.make_node("Identity", ["waveform"], ["probabilities"])
