@@ -34,11 +34,11 @@ def listen(
     """Recognize emotions in live speech from a microphone. Press Ctrl-C to stop."""
     from serkit.audio.microphone import PIECE_SECONDS, from_file, from_microphone
     from serkit.cli.live_view import open_view
-    from serkit.errors import RecipeError
+    from serkit.errors import SettingsError
     from serkit.runtime.recognizer import Recognizer
 
     if file and device:
-        raise RecipeError("--file and --device exclude each other; give one of them.")
+        raise SettingsError("--file and --device exclude each other; give one of them.")
     recognizer = Recognizer.load(model, threads=1)
     with from_file(file, speed=speed) if file else from_microphone(device) as source:
         stream = recognizer.stream(

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serkit.errors import RecipeError
+from serkit.errors import SettingsError
 
 MIN_TOKEN_LENGTH = 16  # characters; shorter tokens can be guessed
 
@@ -107,19 +107,19 @@ def read_tokens(path: Path) -> frozenset[bytes]:
     """Return the digests of the tokens in a file: one per line; lines that begin with # are comments.
 
     Raises:
-        RecipeError: If the file cannot be read, holds no token, or holds a token that could be guessed.
+        SettingsError: If the file cannot be read, holds no token, or holds a token that could be guessed.
     """
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not a text file"
-        raise RecipeError(f"cannot read the token file {str(path)!r}: {why}.") from error
+        raise SettingsError(f"cannot read the token file {str(path)!r}: {why}.") from error
     tokens = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not tokens:
-        raise RecipeError(f"the token file {str(path)!r} holds no token; write one per line.")
+        raise SettingsError(f"the token file {str(path)!r} holds no token; write one per line.")
     for number, token in enumerate(tokens, start=1):
         if len(token) < MIN_TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token:
-            raise RecipeError(
+            raise SettingsError(
                 f"token {number} in {str(path)!r} must have {MIN_TOKEN_LENGTH} or more printable ASCII characters and "
                 'no space; make one with python -c "import secrets; print(secrets.token_urlsafe())".'
             )
@@ -130,13 +130,13 @@ def check_origins(origins: Iterable[str]) -> tuple[str, ...]:
     """Return origins as browsers send them: scheme, host and, if it is not the scheme's default, port.
 
     Raises:
-        RecipeError: If a string is not an origin.
+        SettingsError: If a string is not an origin.
     """
     found = []
     for origin in origins:
         scheme, mark, rest = origin.lower().rstrip("/").partition("://")
         if not mark or scheme not in ("http", "https") or not rest or set(rest) & set("/ *?#@"):
-            raise RecipeError(
+            raise SettingsError(
                 f"{origin!r} is not an origin; expected a form such as https://example.org, without a path."
             )
         found.append(f"{scheme}://{rest}")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from serkit.errors import RecipeError
+from serkit.errors import SettingsError
 from serkit.server.prometheus import FOLDER_VARIABLE
 from serkit.server.sandbox import die_with_parent
 from serkit.server.service_settings import Settings
@@ -35,7 +35,7 @@ def serve(settings: Settings, *, on_start: Callable[[str], None] = lambda addres
         on_start: Called with the service's URL, once its socket is open.
 
     Raises:
-        RecipeError: If the socket cannot be opened, or a worker cannot start.
+        SettingsError: If the socket cannot be opened, or a worker cannot start.
         ModelFileError: If the model cannot be read.
     """
     with _listening(settings) as sock, _metrics_folder():
@@ -54,7 +54,7 @@ def serve(settings: Settings, *, on_start: Callable[[str], None] = lambda addres
         )  # fmt: skip
         on_start(_url(settings.host, sock))
         if not _supervise(config, sock):
-            raise RecipeError("a worker process could not start; see its error message above.")
+            raise SettingsError("a worker process could not start; see its error message above.")
 
 
 def _supervise(config: "Config", sock: socket.socket) -> bool:
@@ -104,7 +104,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     except (OSError, OverflowError) as error:
         reason = str(getattr(error, "strerror", None) or error)
         reason = reason.partition(" (while")[0]  # Python adds "(while attempting to bind on address ...)"
-        raise RecipeError(
+        raise SettingsError(
             f"cannot listen on {settings.host} port {settings.port}: {reason}; see --host, --port."
         ) from error
     with sock:
