@@ -7,7 +7,6 @@ in silence: :meth:`serkit.data.manifest.Manifest.select` counts what a label set
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from serkit.errors import LabelError, UnknownNameError, nearest
 
@@ -72,7 +71,7 @@ class LabelSet:
     name: str
     classes: tuple[str, ...]
     why: str
-    merge: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    merge: Mapping[str, str] = field(default_factory=dict)
 
     def class_of(self, emotion: str) -> str | None:
         """Return the class of a canonical emotion, or None where this set leaves it out."""
@@ -135,14 +134,14 @@ LABEL_SETS = {
             "iemocap4",
             ("anger", "happiness", "neutral", "sadness"),
             "the usual four of IEMOCAP: excitement counts as happiness, the other labels are left out",
-            MappingProxyType({"excitement": "happiness"}),
+            {"excitement": "happiness"},
         ),
         LabelSet(
             "basic7",
             _SEVEN,
             "Ekman's six and neutral: each is acted in two corpora or more; calm, which RAVDESS's authors added as a "
             "second kind of neutral, counts as neutral, and boredom, which EmoDB alone has, is left out",
-            MappingProxyType({"calm": "neutral"}),
+            {"calm": "neutral"},
         ),
     )
 }  # fmt: skip
