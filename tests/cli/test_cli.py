@@ -130,13 +130,13 @@ def test_features_models_and_recipes_are_listed(call: Call) -> None:
 def test_a_recipe_is_shown_with_every_default(call: Call) -> None:
     from serkit.lab.recipes.files import load_recipe, recipe_names
     from serkit.lab.recipes.schema import parse_recipe
-    from serkit.lab.train.prepare import resolve_recipe
+    from serkit.lab.train.resolve import resolve_recipe
 
     for name in recipe_names()[::7]:
         done = call("recipes", "show", name)
         assert (done.code, done.err) == (0, "")
         shown = yaml.safe_load(done.out)
-        assert parse_recipe(shown) == resolve_recipe(load_recipe(name))
+        assert parse_recipe(shown) == resolve_recipe(load_recipe(name)).recipe
         features = shown.get("features", [])  # an ensemble has none of its own
         features = features if isinstance(features, list) else [features]
         assert all("sampling_rate" in feature or feature["name"] == "sex" for feature in features)
@@ -266,7 +266,7 @@ def test_what_an_ablation_cannot_compare_costs_nothing_of_the_rest(
 ) -> None:
     from serkit.lab.measure import run_folder as runs
     from serkit.lab.measure.metrics import bootstrap_interval
-    from serkit.lab.train import run as evaluation
+    from serkit.lab.train import run as running
 
     def ablate(*_: object, **__: object) -> dict[str, Path]:
         skills = {"base": 0.6, "other": 0.3} if alike else {"base": 0.6}
@@ -277,7 +277,7 @@ def test_what_an_ablation_cannot_compare_costs_nothing_of_the_rest(
         return made
 
     monkeypatch.setattr(runs, "bootstrap_interval", partial(bootstrap_interval, draws=50))
-    monkeypatch.setattr(evaluation, "ablate", ablate)
+    monkeypatch.setattr(running, "ablate", ablate)
     done = call("evaluate", recipe_file, "--ablate", "balance", "--data", tmp_path, "--out", tmp_path)
     assert done.code == 0
     broken, fewer = done.err.splitlines()
@@ -362,12 +362,12 @@ def test_a_run_folder_that_is_a_file_is_one_sentence(
 def test_stopping_a_run_says_how_it_goes_on(
     call: Call, recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab.train import run as evaluation
+    from serkit.lab import experiments
 
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluation, "evaluate", stopped)
+    monkeypatch.setattr(experiments, "evaluate", stopped)
     done = call("evaluate", recipe_file, "--data", tmp_path, "--out", tmp_path / "run")
     assert (done.code, done.out) == (130, "")
     assert done.err.strip() == "serkit: interrupted. Run the same command to resume."

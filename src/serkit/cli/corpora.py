@@ -94,17 +94,19 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Compare a corpus with its official release, and decode every file; exit code 1 if something is wrong."""
+    from serkit.cli.progress_bar import shown_progress
     from serkit.data.corpora import corpus_names, get_corpus, read_corpus
     from serkit.data.curation.check import check as look
     from serkit.data.curation.check import check_manifest
-    from serkit.progress import RichWatch
 
     manifest = read_corpus(name, folder)
     corpus = get_corpus(name) if name in corpus_names() else None
     if corpus and folder.is_dir():
-        report = look(corpus, folder, watch=RichWatch())
+        with shown_progress() as on_progress:
+            report = look(corpus, folder, on_progress=on_progress)
     else:
-        report = check_manifest(name, manifest, corpus=corpus, watch=RichWatch())
+        with shown_progress() as on_progress:
+            report = check_manifest(name, manifest, corpus=corpus, on_progress=on_progress)
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
     else:
@@ -178,16 +180,17 @@ def stats(
     as_json: JsonOption = False,
 ) -> None:
     """Measure corpora: classes, speakers, durations, loudness, pitch by sex."""
+    from serkit.cli.progress_bar import shown_progress
     from serkit.data.curation.corpus_figure import check_picture, draw
     from serkit.data.curation.stats import describe, tables
     from serkit.data.manifest import merge
-    from serkit.progress import RichWatch
 
     if plot:
         check_picture(plot)
     manifest = merge(one for source in sources for one in _recognized(source))
     _print_left_out(manifest)
-    found = describe(manifest, watch=RichWatch())
+    with shown_progress() as on_progress:
+        found = describe(manifest, on_progress=on_progress)
     if as_json:
         report = found.to_json() | {"left_out": dict(manifest.left_out)}
         typer.echo(json.dumps(report, indent=1, ensure_ascii=False))
@@ -211,11 +214,12 @@ def download(
     ] = False,
 ) -> None:
     """Download a corpus that can be had openly; for the others, say where to register."""
+    from serkit.cli.progress_bar import shown_progress
     from serkit.data.corpora import get_corpus
     from serkit.data.curation.download import download as fetch
-    from serkit.progress import RichWatch
 
-    fetch(get_corpus(name), folder, accept_license=accept_license, watch=RichWatch())
+    with shown_progress() as on_progress:
+        fetch(get_corpus(name), folder, accept_license=accept_license, on_progress=on_progress)
     typer.echo(f"{folder}: next: serkit corpora check {name} {folder}")
 
 
@@ -260,8 +264,9 @@ def _show_report(report: "Report") -> None:
 
 
 def _write(manifest: "Manifest", output: Path, form: Form) -> None:
+    from serkit.cli.progress_bar import shown_progress
     from serkit.data.formats import audformat, audiofolder
-    from serkit.progress import RichWatch
+    from serkit.progress import begin_task
 
     if form is Form.table:
         _check_replaceable(output)
@@ -269,8 +274,8 @@ def _write(manifest: "Manifest", output: Path, form: Form) -> None:
     elif form is Form.audformat:
         audformat.write(manifest, output)
     else:
-        with RichWatch().bar("copying", len(manifest)) as advance:
-            audiofolder.write(manifest, output, on_file=lambda done: advance(done, ""))
+        with shown_progress() as on_progress:
+            audiofolder.write(manifest, output, on_file=begin_task("copying", len(manifest), on_progress))
 
 
 def _print_left_out(manifest: "Manifest") -> None:

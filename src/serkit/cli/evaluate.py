@@ -1,6 +1,6 @@
 """``serkit train`` and ``serkit evaluate``: run a recipe, or score a model file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +10,9 @@ import typer
 from serkit.cli.options import DataOption, RecipeArgument, SetOption, data_of
 
 if TYPE_CHECKING:
+    from serkit.data.corpora import Data
     from serkit.lab.leaderboard import RunEntry
+    from serkit.lab.recipes.schema import Recipe
 
 RunOption = Annotated[Path, typer.Option("--out", "-o", help="Run folder to write.")]
 JobsOption = Annotated[
@@ -27,16 +29,15 @@ def train(
     jobs: JobsOption = 1,
 ) -> None:
     """Train a recipe's final model on all speakers except those kept for validation."""
+    from serkit.cli.progress_bar import shown_progress
+    from serkit.lab import experiments
     from serkit.lab.recipes.files import load_recipe
-    from serkit.lab.train import run as evaluation
-    from serkit.progress import RichWatch
 
-    metrics = evaluation.train(load_recipe(recipe, change or ()), data_of(data), out, watch=RichWatch(), jobs=jobs)
-    if not _is_main_process():
-        return
-    typer.echo(
-        f"{out}: validation UAR {metrics['validation_uar']}; next: serkit export {out} -o {metrics['name']}.onnx"
-    )
+    experiment = load_recipe(recipe, change or ())
+    with shown_progress(is_quiet=not _is_main_process()) as on_progress:
+        run = experiments.train(experiment, data=data_of(data), out=out, jobs=jobs, on_progress=on_progress)
+    if _is_main_process():
+        typer.echo(f"{out}: validation UAR {run.validation_uar}; next: serkit export {out} -o {run.name}.onnx")
 
 
 def evaluate(
@@ -60,12 +61,11 @@ def evaluate(
 
     The run folder gets the predictions, the metrics, and a report (report.html).
     """
+    from serkit.cli.progress_bar import shown_progress
     from serkit.errors import RecipeError
+    from serkit.lab import experiments
     from serkit.lab.leaderboard import as_markdown
     from serkit.lab.recipes.ablation import AXES
-    from serkit.lab.report import write_report
-    from serkit.lab.train import run as evaluation
-    from serkit.progress import RichWatch
 
     if Path(recipe).suffix == ".onnx":
         from serkit.lab.audit.unseen_corpora import evaluate_model
@@ -77,9 +77,10 @@ def evaluate(
             raise RecipeError("--set and --ablate are for recipes, and this is a model file; leave them out.")
         model = Recognizer.load(recipe)
         names = tuple(dict.fromkeys(name.strip() for name in corpora.split(",")))
-        metrics = evaluate_model(
-            model.card, partial(model.predict, reject=False), names, data_of(data), out, watch=RichWatch()
-        )
+        place = data_of(data)
+        with shown_progress(is_quiet=not _is_main_process()) as on_progress:
+            evaluate_model(model.card, partial(model.predict, reject=False), names, place, out, on_progress=on_progress)
+        run = experiments.Run(out)
     else:
         from serkit.lab.recipes.files import load_recipe
 
@@ -92,13 +93,23 @@ def evaluate(
                 raise RecipeError(
                     f"--ablate {ablate!r}: expected one or more of {', '.join(AXES)}, separated by commas."
                 )
-            runs = evaluation.ablate(experiment, axes, data_of(data), out, watch=RichWatch(), jobs=jobs)
-            _show_ablation(runs, out)
+            _show_ablation(_ablated(experiment, axes, data_of(data), out, jobs), out)
             return
-        metrics = evaluation.evaluate(experiment, data_of(data), out, watch=RichWatch(), jobs=jobs)
+        place = data_of(data)
+        with shown_progress(is_quiet=not _is_main_process()) as on_progress:
+            run = experiments.evaluate(experiment, data=place, out=out, jobs=jobs, on_progress=on_progress)
     if _is_main_process():
-        write_report(out)
-        typer.echo(as_markdown([metrics]))
+        run.report()
+        typer.echo(as_markdown([dict(run.metrics)]))
+
+
+def _ablated(recipe: "Recipe", axes: Sequence[str], data: "Data", out: Path, jobs: int) -> dict[str, Path]:
+    """Run a recipe and its variants, and show their progress."""
+    from serkit.cli.progress_bar import shown_progress
+    from serkit.lab.train import run as running
+
+    with shown_progress(is_quiet=not _is_main_process()) as on_progress:
+        return running.ablate(recipe, axes, data, out, jobs=jobs, on_progress=on_progress)
 
 
 def _show_ablation(runs: Mapping[str, Path], out: Path) -> None:

@@ -1,6 +1,6 @@
 """``serkit features``: list features, and extract them from corpora."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +11,6 @@ from serkit.cli.options import DataOption, JsonOption, data_of, show_rows
 if TYPE_CHECKING:
     from serkit.data.manifest import Manifest
 
-Progress = Callable[[int], None]
 Rows = Mapping[str, Any]  # utterance id to (N, F)
 app = typer.Typer(help="Features: what models read from sound.", no_args_is_help=True)
 
@@ -54,23 +53,23 @@ def extract(
     ] = None,
 ) -> None:
     """Compute features into the store that trainings read; where it is interrupted, the same command goes on."""
+    from serkit.cli.progress_bar import shown_progress
     from serkit.data.corpora import read_corpora
     from serkit.lab.features import build_front
     from serkit.lab.features.opensmile_features import OpenSmile
     from serkit.lab.train.store import cache_dir, open_store
-    from serkit.progress import RichWatch
+    from serkit.progress import begin_task
 
-    watch = RichWatch()
     front = build_front([_named(name) for name in feature])
     names: tuple[str, ...] = ()
     if front.kind == "vector":
         names = front.names if isinstance(front, OpenSmile) else tuple(f"f{i}" for i in range(front.size))
     _check_output(output, is_vector=bool(names))
     manifest = read_corpora(corpora, data_of(data))
-    with watch.bar("decoding", len(manifest)) as advance:
-        store = open_store(manifest, front.config.sampling_rate, lambda done: advance(done, ""))
-    with watch.bar("+".join(feature), len(manifest)) as advance:
-        rows = store.features(front, 1.0, lambda done: advance(done, ""))
+    with shown_progress() as on_progress:
+        step = begin_task("decoding", len(manifest), on_progress)
+        store = open_store(manifest, front.config.sampling_rate, step)
+        rows = store.features(front, 1.0, begin_task("+".join(feature), len(manifest), on_progress))
     if output:
         _write(manifest, rows, names, output)
     size = next(iter(rows.values())).shape[1]

@@ -159,7 +159,9 @@ def _progress(file: Path) -> Iterator[Callable[[float], None]]:
         yield lambda seconds: None
         return
     from serkit.audio.recordings import announced_duration
-    from serkit.progress import RichWatch
+    from serkit.cli.progress_bar import shown_progress
+    from serkit.progress import begin_task
 
-    with RichWatch().bar(file.name, announced_duration(file)) as advance:
-        yield lambda seconds: advance(round(seconds), "s")
+    with shown_progress() as on_progress:
+        step = begin_task(file.name, announced_duration(file), on_progress)
+        yield lambda seconds: step(round(seconds), "s")

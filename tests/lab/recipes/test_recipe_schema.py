@@ -20,7 +20,8 @@ from serkit.lab.recipes.schema import (
     parse_recipe,
 )
 from serkit.lab.train.prepare import check_recipe
-from serkit.lab.train.run import evaluate, train
+from serkit.lab.train.resolve import resolve_recipe
+from serkit.lab.train.run import fit_final, run_protocol
 from support.tiny_encoders import write_checkpoint
 
 SMALLEST: dict[str, Any] = {"name": "emodb-5fold-crnn", "corpora": ["emodb"], "labels": "emodb"}
@@ -89,7 +90,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def test_a_shipped_recipe_is_valid_and_has_its_own_name(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.name == name
-    check_recipe(recipe)
+    check_recipe(resolve_recipe(recipe))
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -124,14 +125,14 @@ def test_an_unknown_label_set_is_refused_with_the_nearest() -> None:
         parse_recipe(SMALLEST | {"labels": "basic"})
 
 
-@pytest.mark.parametrize("run", [evaluate, train])
+@pytest.mark.parametrize("run", [run_protocol, fit_final])
 def test_an_unknown_corpus_that_is_not_given_is_refused_with_the_nearest(run: Any, tmp_path: Path) -> None:
     recipe = parse_recipe(SMALLEST | {"corpora": ["ravdes"]})
     with pytest.raises(UnknownNameError, match=r"^no corpus 'ravdes'; did you mean 'ravdess'\? .* --data ravdes=PATH"):
         run(recipe, tmp_path, tmp_path / "run")
 
 
-@pytest.mark.parametrize("run", [evaluate, train])
+@pytest.mark.parametrize("run", [run_protocol, fit_final])
 @pytest.mark.parametrize(
     ("change", "message"),
     [

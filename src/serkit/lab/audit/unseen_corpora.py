@@ -13,10 +13,10 @@ from serkit.lab.measure.run_folder import UNSEEN_CORPUS, Row, read_json, write_j
 from serkit.lab.recipes.files import dump_recipe
 from serkit.lab.recipes.schema import Recipe, parse_recipe, parts_of
 from serkit.lab.splits.leakage import check_unseen
-from serkit.lab.train.environment import environment, say_what_is_missing
+from serkit.lab.train.environment import environment, log_what_is_missing
 from serkit.lab.train.workers import threads_each
 from serkit.labels import LABEL_SETS, LabelSet
-from serkit.progress import Watch
+from serkit.progress import OnProgress, begin_task
 from serkit.types import Prediction
 from serkit.writing import write_whole
 
@@ -28,7 +28,7 @@ def evaluate_model(
     data: Data,
     out: str | os.PathLike[str],
     *,
-    watch: Watch | None = None,
+    on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Score a finished model on corpora that it has never seen a speaker of.
 
@@ -38,7 +38,7 @@ def evaluate_model(
         corpora: To test on.
         data: As for :func:`evaluate`.
         out: The run folder; its name is the run's.
-        watch: Shows progress.
+        on_progress: Callback for progress.
 
     Returns:
         The content of ``metrics.json``.
@@ -47,7 +47,7 @@ def evaluate_model(
         LeakageError: If the model has seen one of the speakers, or nobody knows whom it has seen.
         RunError: If the folder holds another run, or a corpus has utterances that are parts of a file.
     """
-    out, watch = Path(out), watch or Watch()
+    out = Path(out)
     if not card.seen_speakers:
         raise LeakageError(
             f"whom {card.name} was trained on is not known, so nobody can say that it has not seen the test speakers: "
@@ -62,12 +62,12 @@ def evaluate_model(
     labels = LABEL_SETS.get(card.label_set) or LabelSet(card.label_set, card.classes, card.label_note)
     everything = read_corpora(corpora, data)
     manifest, dropped = everything.select(labels)
-    say_what_is_missing(everything, labels, dropped, watch)
+    log_what_is_missing(everything, labels, dropped)
     check_unseen(card.seen_speakers, manifest.speakers)
     if any(u.start or u.end is not None for u in manifest):
         raise RunError("a model file is scored on whole files, and some utterances here are parts of one.")
     out.mkdir(parents=True, exist_ok=True)  # what cannot be written shows before, not after
-    rows = _score(card, predict, manifest, labels, watch)
+    rows = _score(card, predict, manifest, labels, on_progress)
     test = {"speakers": list(manifest.speakers), "utterances": [u.id for u in manifest]}
     seen = {  # a card names speakers, not utterances
         "train": {"speakers": list(card.train_speakers), "utterances": []},
@@ -106,15 +106,19 @@ def _first_trained_on(card: Card, recipe: Recipe) -> dict[str, Any]:
 
 
 def _score(
-    card: Card, predict: Callable[[Path], Prediction], manifest: Manifest, labels: LabelSet, watch: Watch
+    card: Card,
+    predict: Callable[[Path], Prediction],
+    manifest: Manifest,
+    labels: LabelSet,
+    on_progress: OnProgress | None,
 ) -> list[Row]:
     rows = []
-    with watch.bar(", ".join(manifest.corpora), len(manifest)) as advance:
-        for done, u in enumerate(manifest, 1):
-            answer = predict(manifest.audio_path(u))
-            probabilities = tuple(round(answer.probabilities[name], 4) for name in card.classes)
-            true = labels.classes[labels.index(u.emotion)]
-            named = max(card.classes, key=answer.probabilities.__getitem__)  # also where the model would rather not say
-            rows.append(Row(u.id, u.corpus, u.speaker, 0, 0, true, named, probabilities))
-            advance(done, "")
+    step = begin_task(", ".join(manifest.corpora), len(manifest), on_progress)
+    for done, u in enumerate(manifest, 1):
+        answer = predict(manifest.audio_path(u))
+        probabilities = tuple(round(answer.probabilities[name], 4) for name in card.classes)
+        true = labels.classes[labels.index(u.emotion)]
+        named = max(card.classes, key=answer.probabilities.__getitem__)  # also where the model would rather not say
+        rows.append(Row(u.id, u.corpus, u.speaker, 0, 0, true, named, probabilities))
+        step(done)
     return rows

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serkit.card import NOT_FOR, Card, Evidence
-from serkit.data.corpora import corpus_of, label_set_of
+from serkit.data.corpora import corpus_of
 from serkit.errors import RunError
 from serkit.lab.graphs.assemble import count_weights
 from serkit.lab.leaderboard import recompute
@@ -14,8 +14,8 @@ from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
 from serkit.lab.measure.run_folder import UNSEEN_CORPUS, VALIDATED, first_folder, read_json, read_predictions
 from serkit.lab.models import Model
 from serkit.lab.models.scikit import Classical
-from serkit.lab.recipes.schema import Recipe, parts_of
-from serkit.lab.train.fold import member_recipes
+from serkit.lab.recipes.schema import parts_of
+from serkit.lab.train.resolve import ResolvedRecipe
 from serkit.version import __version__
 
 PUBLIC_DOMAIN = "CC0-1.0"
@@ -23,7 +23,7 @@ MINIMUM_DURATION = 0.1  # seconds; shorter than a syllable says nothing of emoti
 
 
 def describe(
-    recipe: Recipe,
+    resolved: ResolvedRecipe,
     run: Path,
     models: Sequence[Model],
     weights: Sequence[Path],
@@ -34,16 +34,16 @@ def describe(
     """Say what there is to say of a trained run's model, but for its results.
 
     Args:
-        recipe: Its recipe.
+        resolved: Its recipe.
         run: Its folder.
         models: The model, or an ensemble's members.
         weights: The file of each.
         fit: What ``metrics.json`` says of the fit.
         error_rate: That the threshold for ``uncertain`` shall keep to on validation, 0 to 1.
     """
-    labels = label_set_of(recipe.labels, recipe.corpora)
+    recipe, labels = resolved.recipe, resolved.labels
     folds = [one for one in read_json(run, "folds.json") if one["fold"] == fit["fold"]]  # one, or its draws
-    for number, member in enumerate(member_recipes(recipe)):
+    for number, member in enumerate(resolved.members):
         if member.pretrain:
             folds += read_json(run / first_folder(number), "folds.json")
     trained, validated = ({name for f in folds for name in f[part]["speakers"]} for part in ("train", "validation"))

@@ -18,7 +18,7 @@ from functools import cache, partial
 from importlib.metadata import distributions
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -57,14 +57,16 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Pack:
-    """Rows of one memory-mapped file.
+    """Rows of one memory-mapped file. Its pickle names the folder alone, which another process opens.
 
     Attributes:
+        folder: Folder of the file and its index.
         values: All rows joined, shape (total, width).
         spans: Row name to (first, last + 1).
         digests: Row name to the SHA-256 of its bytes.
     """
 
+    folder: Path
     values: NDArray[np.float32]
     spans: Mapping[str, tuple[int, int]]
     digests: Mapping[str, str]
@@ -81,7 +83,38 @@ class Pack:
         shape = (index["total"], index["width"])
         values = np.memmap(folder / "values.f32", np.float32, "r", shape=shape)
         spans = {name: (row[0], row[1]) for name, row in index["rows"].items()}
-        return cls(values, spans, {name: row[2] for name, row in index["rows"].items()})
+        return cls(folder, values, spans, {name: row[2] for name, row in index["rows"].items()})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the folder in place of gigabytes of rows."""
+        return Pack.open, (self.folder,)
+
+
+class StoredRows(Mapping[str, FloatArray]):
+    """Rows of several packs as one mapping from row name to frames (N, F), in the order given.
+
+    Args:
+        packs: The packs.
+        names: Names of the rows, each of them in one of the packs.
+    """
+
+    def __init__(self, packs: Sequence[Pack], names: Sequence[str]) -> None:
+        self._packs = tuple(packs)
+        found = {name: pack.row(name) for pack in packs for name in pack.spans}
+        self._rows = {name: found[name] for name in names}
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the folders of the packs in place of their rows."""
+        return StoredRows, (self._packs, tuple(self._rows))
 
 
 def cache_dir() -> Path:
@@ -138,7 +171,7 @@ class Store:
         """Return decoded audio, shape (T,)."""
         return self.audio[utterance.corpus].row(utterance.id)[:, 0]
 
-    def features(self, front: Front, speed: float, progress: Callable[[int], None]) -> dict[str, FloatArray]:
+    def features(self, front: Front, speed: float, progress: Callable[[int], None]) -> StoredRows:
         """Return ``front``'s output for every utterance, computed at the first call and read afterwards.
 
         It is kept in packs of some hundred utterances, each named by the digests of their audio, the settings and the
@@ -154,20 +187,21 @@ class Store:
         """
         about = [type(front).__name__, asdict(front.config), speed, front.version, _features_code()]
         sexes = self.sexes if front.uses_sex else {}
-        rows: dict[str, FloatArray] = {}
+        names: list[str] = []
+        stored: list[Pack] = []
         for pack in self.audio.values():
-            names = list(pack.spans)
-            for start in range(0, len(names), _BLOCK):
-                block = names[start : start + _BLOCK]
+            own = list(pack.spans)
+            for start in range(0, len(own), _BLOCK):
+                block = own[start : start + _BLOCK]
                 content = [(name, pack.digests[name], sexes.get(name)) for name in block]
                 folder = cache_dir() / "features" / _digest(json.dumps([about, content]))
                 if not folder.exists():
-                    count = partial(_advance, progress, len(rows))
+                    count = partial(_advance, progress, len(names))
                     write_pack(folder, _front_rows(pack, block, front, speed=speed, sexes=sexes, progress=count))
-                stored = Pack.open(folder)
-                rows |= {name: stored.row(name) for name in block}
-                progress(len(rows))
-        return rows
+                stored.append(Pack.open(folder))
+                names += block
+                progress(len(names))
+        return StoredRows(stored, names)
 
 
 def open_store(manifest: Manifest, sampling_rate: int, progress: Callable[[int], None] = lambda done: None) -> Store:
