@@ -91,8 +91,8 @@ def test_a_recording_without_speech_says_so(call: Call, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--window", "0.1"), "a window lasts 0.5 to 60 s, not 0.1"),
-        (("--hop", "0"), "a hop lasts"),
+        (("--window", "0.1"), "window must be 0.5 to 60 s, not 0.1 s"),
+        (("--hop", "0"), "hop must be"),
         (("-o", "picture.bmp"), "'.bmp'"),
     ],
 )

@@ -26,6 +26,7 @@ from serkit.cli import (
     report,
     serve,
     timeline,
+    train,
 )
 from serkit.errors import MissingExtraError, SerkitError
 
@@ -35,7 +36,7 @@ _PANELS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {  # the pane
     },
     "Corpora": {"corpora": corpora.app},
     "Experiments": {
-        "recipes": recipes.app, "features": features.app, "augment": augment.augment, "train": evaluate.train,
+        "recipes": recipes.app, "features": features.app, "augment": augment.augment, "train": train.train,
         "evaluate": evaluate.evaluate, "report": report.report, "compare": compare.compare,
     },
     "Models": {"models": models.app, "export": export.export},

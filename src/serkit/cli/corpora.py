@@ -93,7 +93,7 @@ def check(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the corpus, or table of your own data.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a corpus with its official release, and decode every file; exit code 1 if something is wrong."""
+    """Compare a corpus with its official release and decode every file. The exit code is 1 if a check fails."""
     from serkit.cli.progress_bar import shown_progress
     from serkit.data.corpora import corpus_names, get_corpus, read_corpus
     from serkit.data.curation.check import check as look
@@ -140,7 +140,7 @@ def write_manifest(
     ] = None,
     language: Annotated[str, typer.Option(help="Own data: language as an ISO 639-1 code.")] = "",
 ) -> None:
-    """Write a corpus's utterances as a table, an audformat database or a Hugging Face audiofolder."""
+    """Write the utterances of a corpus as a table, an audformat database or a Hugging Face audiofolder."""
     from typing import cast
 
     from serkit.data.corpora import corpus_names, label_set_of, read_corpus
@@ -179,7 +179,7 @@ def stats(
     plot: Annotated[Path | None, typer.Option(help="Figure to write: .png, .svg or .pdf.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure corpora: classes, speakers, durations, loudness, pitch by sex."""
+    """Compute statistics of corpora: classes, speakers, durations, loudness, and pitch by sex."""
     from serkit.cli.progress_bar import shown_progress
     from serkit.data.curation.corpus_figure import check_picture, draw
     from serkit.data.curation.stats import describe, tables
@@ -213,7 +213,7 @@ def download(
         bool, typer.Option("--accept-license", help="Confirm that you have read the license and will comply with it.")
     ] = False,
 ) -> None:
-    """Download a corpus that can be had openly; for the others, say where to register."""
+    """Download an openly available corpus; for other corpora, print where to request them."""
     from serkit.cli.progress_bar import shown_progress
     from serkit.data.corpora import get_corpus
     from serkit.data.curation.download import download as fetch

@@ -1,4 +1,4 @@
-"""``serkit train`` and ``serkit evaluate``: run a recipe, or score a model file."""
+"""``serkit evaluate``: the results of a recipe, its variants, or a model file."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -7,37 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serkit.cli.options import DataOption, RecipeArgument, SetOption, data_of
+from serkit.cli.options import DataOption, JobsOption, RunOption, SetOption, data_of, is_main_process
 
 if TYPE_CHECKING:
     from serkit.data.corpora import Data
     from serkit.lab.leaderboard import RunEntry
     from serkit.lab.recipes.schema import Recipe
-
-RunOption = Annotated[Path, typer.Option("--out", "-o", help="Run folder to write.")]
-JobsOption = Annotated[
-    int, typer.Option(metavar="N", min=1, help="Number of processes that fit folds, seeds and members in parallel.")
-]
-
-
-def train(
-    recipe: RecipeArgument,
-    *,
-    out: RunOption,
-    data: DataOption = None,
-    change: SetOption = None,
-    jobs: JobsOption = 1,
-) -> None:
-    """Train a recipe's final model on all speakers except those kept for validation."""
-    from serkit.cli.progress_bar import shown_progress
-    from serkit.lab import experiments
-    from serkit.lab.recipes.files import load_recipe
-
-    experiment = load_recipe(recipe, change or ())
-    with shown_progress(is_quiet=not _is_main_process()) as on_progress:
-        run = experiments.train(experiment, data=data_of(data), out=out, jobs=jobs, on_progress=on_progress)
-    if _is_main_process():
-        typer.echo(f"{out}: validation UAR {run.validation_uar}; next: serkit export {out} -o {run.name}.onnx")
 
 
 def evaluate(
@@ -62,7 +37,7 @@ def evaluate(
     The run folder gets the predictions, the metrics, and a report (report.html).
     """
     from serkit.cli.progress_bar import shown_progress
-    from serkit.errors import RecipeError
+    from serkit.errors import SettingsError
     from serkit.lab import experiments
     from serkit.lab.leaderboard import as_markdown
     from serkit.lab.recipes.ablation import AXES
@@ -72,33 +47,33 @@ def evaluate(
         from serkit.runtime.recognizer import Recognizer
 
         if not corpora:
-            raise RecipeError("a model file needs corpora to be tested on, such as --corpora tess.")
+            raise SettingsError("a model file needs corpora to be tested on, such as --corpora tess.")
         if change or ablate is not None:
-            raise RecipeError("--set and --ablate are for recipes, and this is a model file; leave them out.")
+            raise SettingsError("--set and --ablate are for recipes, and this is a model file; leave them out.")
         model = Recognizer.load(recipe)
         names = tuple(dict.fromkeys(name.strip() for name in corpora.split(",")))
         place = data_of(data)
-        with shown_progress(is_quiet=not _is_main_process()) as on_progress:
+        with shown_progress(is_quiet=not is_main_process()) as on_progress:
             evaluate_model(model.card, partial(model.predict, reject=False), names, place, out, on_progress=on_progress)
         run = experiments.Run(out)
     else:
         from serkit.lab.recipes.files import load_recipe
 
         if corpora is not None:
-            raise RecipeError("--corpora is for model files, and a recipe names its own corpora; leave it out.")
+            raise SettingsError("--corpora is for model files, and a recipe names its own corpora; leave it out.")
         experiment = load_recipe(recipe, change or ())
         if ablate is not None:
             axes = [axis.strip() for axis in ablate.split(",")]
             if not all(axes):
-                raise RecipeError(
+                raise SettingsError(
                     f"--ablate {ablate!r}: expected one or more of {', '.join(AXES)}, separated by commas."
                 )
             _show_ablation(_ablated(experiment, axes, data_of(data), out, jobs), out)
             return
         place = data_of(data)
-        with shown_progress(is_quiet=not _is_main_process()) as on_progress:
+        with shown_progress(is_quiet=not is_main_process()) as on_progress:
             run = experiments.evaluate(experiment, data=place, out=out, jobs=jobs, on_progress=on_progress)
-    if _is_main_process():
+    if is_main_process():
         run.report()
         typer.echo(as_markdown([dict(run.metrics)]))
 
@@ -108,7 +83,7 @@ def _ablated(recipe: "Recipe", axes: Sequence[str], data: "Data", out: Path, job
     from serkit.cli.progress_bar import shown_progress
     from serkit.lab.train import run as running
 
-    with shown_progress(is_quiet=not _is_main_process()) as on_progress:
+    with shown_progress(is_quiet=not is_main_process()) as on_progress:
         return running.ablate(recipe, axes, data, out, jobs=jobs, on_progress=on_progress)
 
 
@@ -121,7 +96,7 @@ def _show_ablation(runs: Mapping[str, Path], out: Path) -> None:
     from serkit.lab.recipes.ablation import BASE
     from serkit.writing import write_whole
 
-    if not _is_main_process():
+    if not is_main_process():
         return
     entries = _read_variants(runs)
     base = entries.get(BASE)
@@ -159,10 +134,3 @@ def _is_tested_alike(entry: "RunEntry", base: "RunEntry | None") -> bool:
     if entry.answers is None or base is None or base.answers is None:
         return False
     return entry.answers.digest == base.answers.digest and entry.is_fair == base.is_fair
-
-
-def _is_main_process() -> bool:
-    """Return whether this is the main process among those that accelerate or torchrun started."""
-    from serkit.lab.train import distributed as processes
-
-    return processes.is_main()

@@ -52,7 +52,7 @@ def extract(
         typer.Option("-o", "--output", help="File to write the features to: .npz, or for vectors .csv or .parquet."),
     ] = None,
 ) -> None:
-    """Compute features into the store that trainings read; where it is interrupted, the same command goes on."""
+    """Extract features into the cache that trainings read. If interrupted, run the same command to resume."""
     from serkit.cli.progress_bar import shown_progress
     from serkit.data.corpora import read_corpora
     from serkit.lab.features import build_front
@@ -74,7 +74,7 @@ def extract(
         _write(manifest, rows, names, output)
     size = next(iter(rows.values())).shape[1]
     where = output or cache_dir() / "features"
-    typer.echo(f"{where}: {'+'.join(feature)}, {size} numbers, of {len(manifest)} utterances")
+    typer.echo(f"{where}: {'+'.join(feature)}, {size} dimensions, {len(manifest)} utterances")
 
 
 def _named(feature: str) -> dict[str, str]:
@@ -84,12 +84,12 @@ def _named(feature: str) -> dict[str, str]:
 
 
 def _check_output(output: Path | None, *, is_vector: bool) -> None:
-    from serkit.errors import RecipeError
+    from serkit.errors import SettingsError
 
     endings = (".csv", ".parquet", ".npz") if is_vector else (".npz",)
     if output and output.suffix not in endings:
         what = "a vector" if is_vector else "frames or images"
-        raise RecipeError(f"cannot write {what} to {output.name!r}; the suffix must be {', '.join(endings)}.")
+        raise SettingsError(f"cannot write {what} to {output.name!r}; the suffix must be {', '.join(endings)}.")
 
 
 def _write(manifest: "Manifest", rows: Rows, names: tuple[str, ...], output: Path) -> None:

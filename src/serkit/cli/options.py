@@ -40,6 +40,10 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change to the recipe, such as train.epochs=5; can be repeated."),
 ]
+RunOption = Annotated[Path, typer.Option("--out", "-o", help="Run folder to write.")]
+JobsOption = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Number of processes that fit folds, seeds and members in parallel.")
+]
 _PIPE_WIDTH = 200  # characters; a pipe has no width, and lines should not wrap
 
 
@@ -82,6 +86,13 @@ def pairs(values: Sequence[str] | None, option: str, form: str) -> dict[str, str
             raise CorpusError(f"{option} {value!r}: {name} was already given, as {found[name]}.")
         found[name] = rest
     return found
+
+
+def is_main_process() -> bool:
+    """Return whether this is the main process among those that accelerate or torchrun started."""
+    from serkit.lab.train import distributed as processes
+
+    return processes.is_main()
 
 
 def print_model_file(output: Path, difference: float) -> None:
