@@ -78,7 +78,7 @@ class BatchingSession(ModelSession):
         request = _Request(waveform, lengths, sex)
         with self._change:
             if not self._is_open:
-                raise InferenceError("the recognizer has been stopped.")
+                raise InferenceError("the model session has been stopped.")
             self._waiting.append(request)
             self._change.notify()
         return request.answer.result()

@@ -101,9 +101,8 @@ class Guard:
         self._check_origin(headers.get("origin"), headers.get("host", ""))
         if not scope["path"].startswith(_GUARDED):
             return
-        self._rate.check(
-            scope["client"][0] if scope.get("client") else ""
-        )  # counted before the token check, so that tokens cannot be guessed quickly
+        # Before the token check, so that tokens cannot be guessed quickly.
+        self._rate.check(scope["client"][0] if scope.get("client") else "")
         if self._settings.tokens:
             self._rate.check(self._check_token(_token(headers)).hex())
 
