@@ -87,7 +87,7 @@ def test_a_folder_that_is_no_run_is_named_and_left_out(call: Call, pair: tuple[P
     assert done.out == call("compare", *pair).out
     done = call("compare", tmp_path / "absent", tmp_path / "gone")
     assert (done.code, done.out) == (2, "")
-    assert done.err.splitlines()[-1] == "serkit: none of these runs has predictions to compare."
+    assert done.err.splitlines()[-1] == "serkit: none of the runs has predictions to compare."
 
 
 def test_a_run_that_is_named_twice_is_compared_once(call: Call, pair: tuple[Path, Path]) -> None:

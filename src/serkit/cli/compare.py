@@ -1,4 +1,4 @@
-"""``serkit compare``: a table of runs."""
+"""``serkit compare`` compares runs with each other."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -68,7 +68,7 @@ def compare(
 
 
 def _read(runs: list[Path]) -> "list[RunEntry]":
-    """Read runs; of several, the unreadable ones are named on stderr and skipped."""
+    """Read the runs. If there are several, skip those that cannot be read, with a message on stderr."""
     from serkit.errors import RunError
     from serkit.lab.leaderboard import read_entry
 
@@ -81,7 +81,7 @@ def _read(runs: list[Path]) -> "list[RunEntry]":
                 raise
             typer.echo(f"serkit: skipped: {error}", err=True)
     if not found:
-        raise RunError("none of these runs has predictions to compare.")
+        raise RunError("none of the runs has predictions to compare.")
     return found
 
 

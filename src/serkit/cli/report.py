@@ -1,4 +1,4 @@
-"""``serkit report``: the report of a run as a web page."""
+"""``serkit report`` writes the report of a run."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +10,7 @@ from serkit.cli.options import DataOption, data_of
 
 
 class FigureFormat(StrEnum):
-    """Formats of ``serkit report --figures``."""
+    """File formats of ``serkit report --figures``."""
 
     png = "png"
     svg = "svg"
@@ -39,13 +39,11 @@ def report(
     from serkit.lab.report import write_figures, write_report
 
     if out and len(runs) > 1:
-        raise RunError(
-            f"--out names one file, but there are {len(runs)} runs; leave it out, or report one run at a time."
-        )
+        raise RunError(f"--out names one file, but there are {len(runs)} runs; leave out --out, or give one run.")
     if out and out.is_dir():
         raise RunError(f"{str(out)!r} is a folder; name the file to write.")
     if data and not audio:
-        raise RunError("--data is only used with --audio; add --audio, or leave --data out.")
+        raise RunError("--data needs --audio, which adds audio players to the page.")
     place = data_of(data) if audio else None
     failed = 0
     for run in runs:
