@@ -104,7 +104,7 @@ def test_a_tuned_run_says_what_each_fold_chose_and_becomes_a_file(ravdess_dir: P
         ({"space": {}}, "tune.space: Dictionary should have at least 1 item"),
         ({"space": {"features.bands": [1, 2]}}, "'features.bands' cannot be searched"),
         ({"space": {"augment.speeds": [1, 2]}}, "'augment.speeds' cannot be searched"),
-        ({"space": {"train.lr": [1e-3]}}, "train.lr: name two values or more, or low and high"),
+        ({"space": {"train.lr": [1e-3]}}, "train.lr: name at least two values, or low and high"),
         ({"space": {"train.lr": {"low": 1, "high": 0.1}}}, "low must be below high"),
         ({"space": {"train.lr": {"low": 0, "high": 0.1, "log": True}}}, "above 0 where log is set"),
         ({"space": SPACE, "inner_folds": 1}, "tune.inner_folds: Input should be greater than or equal to 2"),
@@ -158,7 +158,7 @@ def test_what_a_model_ignores_or_speakers_do_not_allow_is_refused_before_audio_i
 
 def test_an_ensemble_is_not_tuned() -> None:
     ensemble = {"name": "ensemble", "members": ["crnn"]}
-    with pytest.raises(RecipeError, match="an ensemble is not tuned"):
+    with pytest.raises(RecipeError, match="an ensemble cannot be tuned"):
         parse_recipe(tiny_settings() | {"model": ensemble, "tune": {"space": SPACE}})
 
 
