@@ -3,8 +3,10 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterable
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 import serkit
@@ -47,3 +49,11 @@ def test_a_file_is_short_enough_to_be_read_at_once(file: Path) -> None:
 
 def test_a_file_says_in_its_name_what_it_holds() -> None:
     assert [str(file.relative_to(SOURCE)) for file in FILES if file.stem in MEANINGLESS] == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions and under ``TYPE_CHECKING`` count too."""
+    graph = grimp.build_graph("serkit", cache_dir=None)
+    imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len(imported) > 100
+    TopologicalSorter(imported).prepare()  # a CycleError names the modules

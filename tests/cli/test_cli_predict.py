@@ -78,9 +78,9 @@ BAD = {
     "text": "is not audio that can be decoded",
     "truncated": "is cut off: ",
     "truncated in its header": "is cut off: ",
-    "nan": "holds NaN, infinite or absurdly large samples",
-    "infinite": "holds NaN, infinite or absurdly large samples",
-    "no samples": "without a single sample.",
+    "nan": "has NaN, infinite or absurdly large samples",
+    "infinite": "has NaN, infinite or absurdly large samples",
+    "no samples": "without samples.",
     "0 Hz": "has a sampling rate of 0 Hz; expected 1000 to 768000 Hz.",
     "too short": "lasts 0.0063 s; the model needs 0.1 s or more.",
 }

@@ -78,7 +78,7 @@ def test_a_prediction_has_every_class_most_probable_first_and_sums_to_one(recogn
 
 
 def test_what_is_no_speech_is_named_so_unless_an_answer_is_forced(recognizer: Recognizer, clip: Path) -> None:
-    """The clip is a tone; its probabilities are there all the same."""
+    """The clip is a tone, and still has probabilities."""
     answer, forced = recognizer.predict(clip), recognizer.predict(clip, reject=False)
     assert (answer.emotion, forced.emotion) == ("no speech", next(iter(answer.probabilities)))
     assert answer.probabilities == forced.probabilities

@@ -48,7 +48,7 @@ def talk() -> FloatArray:
 
 
 def events_of(stream: Stream, sound: FloatArray, sizes: Sequence[int] = (1_600,)) -> list[StreamEvent]:
-    """Push a sound in pieces whose sizes are taken in turn, and flush."""
+    """Push audio in pieces of the given sizes, in turn, and flush."""
     found, start, turn = list[StreamEvent](), 0, 0
     while start < sound.shape[-1]:
         size = sizes[turn % len(sizes)]
@@ -82,7 +82,7 @@ def test_speech_begins_is_answered_ends_and_is_summed_up(recognizer: Recognizer,
 @given(st.lists(st.integers(1, 30_000), min_size=1, max_size=8))
 @settings(max_examples=10)
 def test_how_sound_is_cut_changes_nothing(sizes: list[int]) -> None:
-    """Nor does it at a rate that is resampled."""
+    """The rate is one that is resampled."""
     recognizer, talk, rate = _cached()
     expected = events_of(recognizer.stream(sampling_rate=rate), talk, (len(talk),))
     assert_same(events_of(recognizer.stream(sampling_rate=rate), talk, sizes), expected)
@@ -97,7 +97,7 @@ def _cached() -> tuple[Recognizer, FloatArray, int]:
 
 @pytest.fixture(autouse=True)
 def share(recognizer: Recognizer, talk: FloatArray) -> None:
-    """Hypothesis takes no fixtures of a narrower scope."""
+    """Share the fixtures with hypothesis, which cannot use fixtures of this scope."""
     if not _shared:
         _shared.append((recognizer, resample(talk[4 * RATE :], RATE, 22_050), 22_050))  # it begins within speech
 
@@ -156,7 +156,7 @@ def test_any_rate_is_taken(recognizer: Recognizer, talk: FloatArray, rate: int) 
 
 
 def test_below_8000_hz_speech_is_not_looked_for(recognizer: Recognizer, talk: FloatArray) -> None:
-    """Half the voice is gone there; a clear word is better than 'no speech'."""
+    """Half of the voice is missing there; an error is better than 'no speech'."""
     sound = resample(talk, RATE, 4_000)
     with pytest.raises(SamplingRateError, match="speech cannot be detected at a sampling rate of 4000 Hz"):
         recognizer.stream(sampling_rate=4_000)
@@ -205,7 +205,7 @@ def test_a_piece_that_cannot_be_used_is_as_if_it_had_not_come(recognizer: Recogn
     stream = recognizer.stream(sampling_rate=RATE)
     expected = events_of(recognizer.stream(sampling_rate=RATE), talk)
     found = stream.push(talk[:40_000])
-    with pytest.raises(NonFiniteAudioError, match="the piece holds NaN"):
+    with pytest.raises(NonFiniteAudioError, match="the piece has NaN"):
         stream.push(np.array([0.0, np.nan], np.float32))
     with pytest.raises(AudioShapeError):
         stream.push(np.zeros((1, 2, 3), np.float32))

@@ -143,7 +143,10 @@ def test_what_is_no_sound_is_told_from_what_is_broken(client: httpx.Client, path
     text.write_text("no sound " * 100, "utf-8")
     cut.write_bytes(CLIP.read_bytes()[:3000])
     soundfile.write(short, np.zeros(101), 16_000)
-    problem = check_problem(send(client, path, text), 415, "unsupported-format", "'notes.txt'")
+    problem = check_problem(
+        send(client, path, text), 415, "unsupported-format", "'notes.txt'", "; this service reads WAV"
+    )
+    assert "serkit[media]" not in problem["detail"]  # which only the operator of the service could install
     assert "FLAC" in problem["accepted"]
     check_problem(send(client, path, cut), 422, "invalid-audio", "'cut.wav' is cut off")
     check_problem(send(client, path, short), 422, "invalid-audio", "'short.wav' lasts 0.0063 s")

@@ -1,6 +1,6 @@
-"""A label track of Audacity: start, end and label with tabs between, seconds with 6 decimals.
+"""Label track for Audacity: start, end and label, separated by tabs. Times are seconds with 6 decimals.
 
-Of several channels the label names the channel; Audacity lays labels that overlap one below the other.
+If there are several channels, each label names its channel. Audacity shows overlapping labels below each other.
 
 Source:
     Audacity's manual, "Importing and Exporting Labels": https://manual.audacityteam.org/man/importing_and_exporting_labels.html

@@ -1,6 +1,6 @@
 """CSV: one row per segment, with the mean probability of each class.
 
-Columns: start, end, channel (from 0), emotion, then the classes in the model's order. Times are seconds.
+The columns are start, end, channel (from 0), emotion, then the classes in the model's order. Times are in seconds.
 """
 
 import csv
@@ -18,7 +18,7 @@ def write(timeline: TimelineData) -> str:
 
 
 def table(stretches: Sequence[Segment | Window], classes: Sequence[str]) -> str:
-    """Return stretches as CSV, one a row, with the probabilities of these classes."""
+    """Return segments or windows as CSV, one a row, with the probabilities of the given classes."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["start", "end", "channel", "emotion", *classes])

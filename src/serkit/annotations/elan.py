@@ -1,8 +1,8 @@
-"""EAF, what ELAN reads: a tier for speech and one for emotion, a pair for each channel, in milliseconds.
+"""EAF for ELAN: a tier for speech and a tier for emotion in each channel. Times are in milliseconds.
 
-The classes are a controlled vocabulary, so that whoever corrects the emotions by hand picks from a list. A timeline
-knows its recording by name alone; ELAN finds it where it lies beside the EAF file. The document carries no date of its
-own, which the format asks for: the same timeline is the same text.
+The classes form a controlled vocabulary, so that annotators pick corrections from a list. The document names the
+recording without a folder; ELAN finds a recording that lies beside the EAF file. The format requires a date, and the
+document has a fixed one, so that equal timelines give equal documents.
 
 Source:
     The Language Archive, EAF 3.0: https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf
@@ -19,12 +19,12 @@ from serkit.types import UNCERTAIN
 
 _SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 _NO_DATE = "1970-01-01T00:00:00+00:00"
-_KINDS = {".wav": "audio/x-wav"}  # of which ELAN draws the waveform
+_KINDS = {".wav": "audio/x-wav"}  # ELAN draws the waveform of this type
 _ANY_KIND = "audio/*"
 _LANGUAGE = {
     "LANG_ID": "und", "LANG_LABEL": "undetermined (und)", "LANG_DEF": "http://cdb.iso.org/lg/CDB-00130975-001"
 }  # fmt: skip
-_CONSTRAINTS = {  # ELAN expects all four, used or not
+_CONSTRAINTS = {  # ELAN expects all four, even unused
     "Time_Subdivision": "Time subdivision of parent annotation's time interval, no time gaps allowed within this "
     "interval",
     "Symbolic_Subdivision": "Symbolic subdivision of a parent annotation. Annotations refering to the same parent are "
@@ -62,7 +62,7 @@ def write(timeline: TimelineData) -> str:
 
 
 def _tiers(timeline: TimelineData) -> list[tuple[str, str, list[Mark]]]:
-    """Return the name of each tier, its type and its marks."""
+    """Return name, type and marks of each tier."""
     speech, segments = spans(timeline.speech), spans(timeline.segments)
     tiers = []
     for channel in range(timeline.channels):
@@ -85,7 +85,7 @@ def _add_header(root: ET.Element, timeline: TimelineData, annotations: int) -> N
 
 def _add_tiers(root: ET.Element, tiers: Sequence[tuple[str, str, list[Mark]]]) -> None:
     order = ET.SubElement(root, "TIME_ORDER")
-    slots: list[tuple[int, ET.Element, str]] = []  # time, the annotation that refers to it, by which attribute
+    slots: list[tuple[int, ET.Element, str]] = []  # time, annotation that refers to it, name of the attribute
     number = 0
     for name, kind, marks in tiers:
         tier = ET.SubElement(root, "TIER", {"TIER_ID": name, "LINGUISTIC_TYPE_REF": kind})

@@ -10,22 +10,22 @@ from serkit.errors import SerkitError
 from serkit.types import Prediction
 
 Answers = Sequence[tuple[Path, Prediction | SerkitError]]
-SetOf = Callable[[Prediction], tuple[str, ...]] | None  # the classes among which the right one is, where asked for
+SetOf = Callable[[Prediction], tuple[str, ...]] | None  # returns the prediction set, where sets were requested
 
 
 def answers_as_json(answers: Answers, top: int | None, set_of: SetOf = None) -> str:
-    """Return a list of objects, one per file; a file that failed has ``error`` in place of the rest."""
+    """Return a JSON list with one object per file. A file that failed has ``error`` instead of an answer."""
     rows: list[dict[str, object]] = []
     for file, answer in answers:
         if isinstance(answer, SerkitError):
             rows.append({"file": str(file), "error": str(answer)})
             continue
         rows.append({"file": str(file)} | answer_as_row(answer, top, set_of))
-    return json.dumps(rows, indent=1)  # escaped: a file may be named in bytes that are no UTF-8
+    return json.dumps(rows, indent=1)  # ASCII, since a file name may have bytes that are not UTF-8
 
 
 def answer_as_row(answer: Prediction, top: int | None, set_of: SetOf = None) -> dict[str, object]:
-    """Return what JSON holds of one answer: emotion, probabilities, duration, and the set where it was asked for."""
+    """Return one answer for JSON: emotion, probabilities, duration, and the prediction set where requested."""
     row: dict[str, object] = {
         "emotion": answer.emotion,
         "probabilities": {name: round(value, 6) for name, value in _top(answer, top)},
@@ -35,9 +35,10 @@ def answer_as_row(answer: Prediction, top: int | None, set_of: SetOf = None) -> 
 
 
 def answers_as_csv(answers: Answers, classes: Sequence[str], top: int | None, set_of: SetOf = None) -> str:
-    """Return one row per file, one column per class (empty beyond ``top``), and the error at the end.
+    """Return CSV with one row per file and one column per class.
 
-    With ``set_of`` a column ``set`` stands before the error, its classes joined by semicolons.
+    Classes beyond ``top`` are empty. The last column is the error of a file that failed. With ``set_of``, the column
+    before it is the prediction set, its classes joined by semicolons.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

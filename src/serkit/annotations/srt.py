@@ -1,7 +1,7 @@
-"""SubRip: a subtitle per segment, the emotion and its probability.
+"""SubRip subtitles: one per segment, with the emotion and its probability.
 
-There is no standard. What all players take: numbers from 1, hours of two digits or more, a comma before the
-milliseconds, an empty line after each. Of several channels the text names the channel.
+SubRip has no standard. All players accept numbers from 1, hours of at least two digits, a comma before the
+milliseconds, and an empty line after each subtitle. If there are several channels, the text names the channel.
 """
 
 from serkit.annotations.spans import Span, clock, spans

@@ -1,4 +1,6 @@
-"""WebVTT: a subtitle per segment, the emotion and its probability; the channel as the voice where there are several.
+"""WebVTT subtitles: one per segment, with the emotion and its probability.
+
+If there are several channels, the channel is the voice.
 
 Source:
     W3C, WebVTT: The Web Video Text Tracks Format: https://www.w3.org/TR/webvtt1/
@@ -32,5 +34,5 @@ def _text(timeline: TimelineData, span: Span[Segment]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return a text without what begins a tag or an entity, or would be an arrow between times."""
+    """Return text with markup escaped, which also covers the arrow between times."""
     return one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

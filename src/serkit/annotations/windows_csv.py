@@ -1,4 +1,4 @@
-"""CSV with one row per window; the columns are those of the segments' table."""
+"""CSV with one row per window. The columns are those of :mod:`serkit.annotations.csv`."""
 
 from serkit.annotations.csv import table
 from serkit.annotations.timeline_data import TimelineData

@@ -14,7 +14,7 @@ from serkit.types import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class WindowAudio:
     """A window with its audio.
 
     Attributes:
@@ -28,7 +28,7 @@ class Heard:
     waveform: FloatArray
 
 
-Item = Begin | Heard | End
+Item = Begin | WindowAudio | End
 
 
 class Track:
@@ -95,7 +95,7 @@ class Track:
     def _cut(self, steps: Iterator[Step]) -> Iterator[Item]:
         for step in steps:
             if isinstance(step, Place):
-                yield Heard(step.start, step.end, self._buffer.cut(step.start, step.end))
+                yield WindowAudio(step.start, step.end, self._buffer.cut(step.start, step.end))
             else:
                 yield step
 

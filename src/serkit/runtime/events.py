@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from serkit.runtime.channel import Heard, Item
+from serkit.runtime.channel import Item, WindowAudio
 from serkit.runtime.decision import Decider
 from serkit.runtime.windows import Begin, End
 from serkit.types import FloatArray, StreamEvent
@@ -50,7 +50,7 @@ class Narrator:
         if isinstance(item, Begin):
             self._smoothed, self._sum, self._covered, self._until = None, np.zeros_like(self._sum), 0, item.start
             yield StreamEvent(kind="speech_start", start=self._seconds(item.start), end=self._seconds(item.start))
-        elif isinstance(item, Heard):
+        elif isinstance(item, WindowAudio):
             assert probabilities is not None
             yield self._window(item, probabilities, embedding)
         elif isinstance(item, End):
@@ -59,7 +59,7 @@ class Narrator:
                 mean = (self._sum / self._covered).astype(np.float32)
                 yield self._answer("utterance", item.start, item.end, mean, None)
 
-    def _window(self, item: Heard, probabilities: FloatArray, embedding: FloatArray | None) -> StreamEvent:
+    def _window(self, item: WindowAudio, probabilities: FloatArray, embedding: FloatArray | None) -> StreamEvent:
         # In the utterance's mean, a window's weight is the audio that no earlier window has covered.
         fresh = item.end - max(self._until, item.start)
         self._sum, self._covered, self._until = self._sum + fresh * probabilities, self._covered + fresh, item.end

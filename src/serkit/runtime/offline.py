@@ -13,7 +13,7 @@ from serkit.annotations.timeline_data import PEAK_SECONDS
 from serkit.audio.decode import AudioSource, mix_down
 from serkit.audio.recordings import Recording, file_name, open_recording
 from serkit.errors import SettingsError
-from serkit.runtime.channel import Heard, Item, Track
+from serkit.runtime.channel import Item, Track, WindowAudio
 from serkit.runtime.decision import Decider, make_decider
 from serkit.runtime.session import ModelSession
 from serkit.runtime.stream import Listening, tell
@@ -110,7 +110,7 @@ class _ChannelResults:
     def _take(self, items: Iterator[Item]) -> None:
         for item in items:
             self._waiting.append(item)
-            self._heard += len(item.waveform) if isinstance(item, Heard) else 0
+            self._heard += len(item.waveform) if isinstance(item, WindowAudio) else 0
             if self._heard >= self._ahead:
                 self._answer()
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from serkit.audio.decode import check_rate, check_samples, mix_down
 from serkit.card import Card
 from serkit.errors import SamplingRateError, SettingsError, StreamClosedError
-from serkit.runtime.channel import Heard, Item, Track
+from serkit.runtime.channel import Item, Track, WindowAudio
 from serkit.runtime.decision import Decider, Threshold, make_decider
 from serkit.runtime.events import Narrator
 from serkit.runtime.session import ModelSession, sex_value
@@ -198,15 +198,15 @@ def tell(model: ModelSession, narrator: Narrator, items: Sequence[Item], listeni
 
     All runs come before the first event, so no event is yielded if the model fails.
     """
-    windows = [item for item in items if isinstance(item, Heard)]
+    windows = [item for item in items if isinstance(item, WindowAudio)]
     answers = iter(answer_windows(model, windows, sex=listening.sex))
     for item in items:
-        probabilities, embedding = next(answers) if isinstance(item, Heard) else (None, None)
+        probabilities, embedding = next(answers) if isinstance(item, WindowAudio) else (None, None)
         yield from narrator.tell(item, probabilities, embedding if listening.embeddings else None)
 
 
 def answer_windows(
-    model: ModelSession, windows: Sequence[Heard], *, sex: Sex = "unknown"
+    model: ModelSession, windows: Sequence[WindowAudio], *, sex: Sex = "unknown"
 ) -> list[tuple[FloatArray, FloatArray]]:
     """Return probabilities (C,) and embedding (D,) of each window. Windows of equal length form batches."""
     found: dict[int, tuple[FloatArray, FloatArray]] = {}

@@ -1,7 +1,7 @@
 """Placer: a state machine from speech probabilities to stretches of speech and the windows in them.
 
 Streams and timelines both run it over the same probabilities in the same order, so they place the same windows. It is
-causal: it never takes a step back. All positions are samples from the start, at the model's sampling rate.
+causal: a step that it has returned is final. All positions are samples from the start, at the model's sampling rate.
 """
 
 from collections.abc import Iterator, Sequence

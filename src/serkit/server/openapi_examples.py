@@ -44,7 +44,7 @@ PROBLEMS: dict[int, dict[str, Any]] = {
     413: {"code": "body-too-large", "detail": "the upload is larger than 64 MB.", "accepted": {"most_bytes": 64000000}},
     415: {"code": "unsupported-format", "detail": "'notes.txt' is not audio that can be decoded."},
     421: {"code": "unknown-host", "detail": "this service does not answer to that host name."},
-    422: {"code": "invalid-audio", "detail": "'clip.wav' is cut off: 1000 of 67328 bytes of sound are there."},
+    422: {"code": "invalid-audio", "detail": "'clip.wav' is cut off: it has 1000 of 67328 bytes of audio."},
     426: {"code": "upgrade-required", "detail": "this address is a WebSocket; see docs/PROTOCOL.md."},
     429: {"code": "too-many-requests", "detail": "more than 20 requests per second; wait 1 s."},
     503: {"code": "overloaded", "detail": "the service is busy: too many requests at once; try again."},

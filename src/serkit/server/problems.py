@@ -108,7 +108,7 @@ def decoder_problem(kind: str, message: str, *, name: str, most: float) -> Probl
     if kind == "MemoryError":
         message = f"{name!r} needs more memory than one file may use."
     if kind == UnknownAudioFormatError.__name__:  # its own ending tells how to install more formats
-        reason = message.rpartition("; WAV, ")[0] or message.rstrip(".")
+        reason = message.rpartition("; expected WAV, ")[0] or message.rstrip(".")
         message = f"{reason}; this service reads {', '.join(accepted_formats())}."
     if kind == MissingExtraError.__name__:
         message = f"{message}, where the service runs."
