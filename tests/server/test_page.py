@@ -234,7 +234,7 @@ def test_a_service_that_is_stopped_is_missed_aloud(browser: "Browser", open_page
         assert "shutting down" in page.locator("#live-problem").inner_text()
         page.locator("body:not(.recording) #record:not([disabled])").wait_for()
         page.locator("#file").set_input_files(talk)
-        page.get_by_text("The service does not answer").wait_for()
+        page.get_by_text("The service does not respond").wait_for()
 
 
 def test_a_token_is_asked_for_and_then_used(open_page: Opener, guarded: Running) -> None:

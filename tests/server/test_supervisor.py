@@ -37,7 +37,7 @@ def two_workers(embedded: Path) -> Iterator[Running]:
 
 
 def test_an_address_that_others_reach_is_warned_of_where_no_token_is_asked_for(two_workers: Running) -> None:
-    assert "anyone who reaches this address may use it" in "".join(two_workers.log)
+    assert "anyone who can reach this address can use the service" in "".join(two_workers.log)
 
 
 def predicted(service: Running) -> float:
