@@ -105,7 +105,7 @@ def serve(
     def print_address(address: str) -> None:
         typer.echo(f"serkit: serving at {address}; press Ctrl-C to stop.", err=True)
         if not settings.is_local and not settings.tokens:
-            typer.echo("serkit: anyone who can reach this address can use the service; --token-file requires a token.", err=True)
+            typer.echo("serkit: anyone who can reach this address can use the service; see --token-file.", err=True)
 
     run(settings, on_start=print_address)
 
