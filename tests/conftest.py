@@ -97,10 +97,10 @@ def small_recipe() -> dict[str, Any]:
 def trained_run(small_recipe: dict[str, Any], emodb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of the small recipe, trained on synthetic EmoDB. Read only."""
     from serkit.lab.recipes.schema import parse_recipe
-    from serkit.lab.train.run import train
+    from serkit.lab.train.run import fit_final
 
     folder = tmp_path_factory.mktemp("runs") / "emodb-small"
-    train(parse_recipe(small_recipe), {"emodb": emodb_dir}, folder)
+    fit_final(parse_recipe(small_recipe), {"emodb": emodb_dir}, folder)
     return folder
 
 

@@ -7,7 +7,6 @@ model and the emotions that are merged into one class; it leaves all other emoti
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from serkit.errors import LabelError, UnknownNameError, nearest
 
@@ -73,7 +72,7 @@ class LabelSet:
     name: str
     classes: tuple[str, ...]
     why: str
-    merge: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    merge: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def class_of(self, emotion: str) -> str | None:
         """Return the class of a canonical emotion, or None if this set leaves the emotion out."""
@@ -136,14 +135,14 @@ LABEL_SETS = {
             "iemocap4",
             ("anger", "happiness", "neutral", "sadness"),
             "the usual four of IEMOCAP: excitement counts as happiness, the other labels are left out",
-            MappingProxyType({"excitement": "happiness"}),
+            {"excitement": "happiness"},
         ),
         LabelSet(
             "basic7",
             _SEVEN,
             "Ekman's six and neutral: each is acted in two corpora or more; calm, which RAVDESS's authors added as a "
             "second kind of neutral, counts as neutral, and boredom, which EmoDB alone has, is left out",
-            MappingProxyType({"calm": "neutral"}),
+            {"calm": "neutral"},
         ),
     )
 }  # fmt: skip

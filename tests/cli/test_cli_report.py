@@ -81,7 +81,7 @@ def test_what_cannot_be_reported_is_one_sentence(call: Call, tmp_path: Path) -> 
     assert_one_sentence(call("report", folder, folder, "--out", "a.html"), "--out names one file, but there are 2 runs")
     assert_one_sentence(call("report", folder, "--out", tmp_path), "is a folder; name the file to write.")
     assert_one_sentence(call("report", folder, "--data", tmp_path), "--data needs --audio")
-    assert_one_sentence(call("report", folder, "--audio"), "say where the corpora lie")
+    assert_one_sentence(call("report", folder, "--audio"), "no data folder given")
     assert_one_sentence(call("report", folder, "--audio", "--data", tmp_path), "toy")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from serkit.lab.recipes.schema import parse_recipe
-from serkit.lab.train.run import train
+from serkit.lab.train.run import fit_final
 from support.calling import Call
 from support.tiny_encoders import write_checkpoint
 
@@ -21,7 +21,7 @@ def test_there_and_back(call: Call, tmp_path: Path, emodb_dir: Path) -> None:
             "protocol": {"folds": 2, "validation_speakers": 1},
         }
     )  # fmt: skip
-    train(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    fit_final(recipe, {"emodb": emodb_dir}, tmp_path / "run")
     done = call("export", tmp_path / "run", "-o", tmp_path / "theirs", "--transformers")
     assert done.code == 0
     assert done.out == f"{tmp_path / 'theirs'}: pipeline('audio-classification', '{tmp_path / 'theirs'}') loads it\n"

@@ -29,19 +29,23 @@ _BY_SUFFIX = {
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders.")],
     *,
     format: Annotated[  # noqa: A002
         BoardFormat | None,
-        typer.Option(help="How to print; by default as the name of --out ends, else markdown.", show_default=False),
+        typer.Option(
+            metavar="FORMAT",
+            help="Output format: markdown, csv, html, page or json.",
+            show_default="by the suffix of --out, or markdown",
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="A file to write instead of printing.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write instead of printing.")] = None,
     against: Annotated[
         str | None,
-        typer.Option(help="The run to compare with, by name or folder; by default the one that validation chooses."),
+        typer.Option(help="Name or folder of the reference run.", show_default="the best run by validation UAR"),
     ] = None,
 ) -> None:
-    """Put runs side by side, recomputed from their predictions, and test whether they differ on the same clips."""
+    """Compare runs in a table, recomputed from their predictions, with significance tests on shared clips."""
     from serkit.errors import RunError
     from serkit.lab import leaderboard
     from serkit.writing import write_whole

@@ -17,19 +17,24 @@ class FigureFormat(StrEnum):
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders.")],
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The file; report.html in the run folder by default.")
+        Path | None,
+        typer.Option("--out", "-o", help="HTML file to write.", show_default="report.html in the run folder"),
     ] = None,
-    figures: Annotated[Path | None, typer.Option(help="A folder for the figures, as files of their own.")] = None,
-    format: Annotated[FigureFormat, typer.Option(help="Of these figures.")] = FigureFormat.png,  # noqa: A002
+    figures: Annotated[Path | None, typer.Option(help="Folder in which to write the figures as files too.")] = None,
+    format: Annotated[FigureFormat, typer.Option(help="Format of the figures in --figures.")] = FigureFormat.png,  # noqa: A002
     audio: Annotated[
-        bool, typer.Option("--audio", help="Put players of the most confident errors into the page; mind the licenses.")
+        bool,
+        typer.Option(
+            "--audio",
+            help="Embed recordings of the most confident errors; mind the corpora's licenses when you share it.",
+        ),
     ] = False,
     data: DataOption = None,
 ) -> None:
-    """Write the report of a run as one HTML file, computed again from its predictions."""
+    """Write the report of a run as one HTML file, recomputed from its predictions."""
     from serkit.errors import RunError
     from serkit.lab.report import read_run, write_figures, write_report
 

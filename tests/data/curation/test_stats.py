@@ -1,7 +1,5 @@
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from serkit.data.curation.loudness import loudness
 from serkit.data.curation.stats import CorpusStats, Quartiles, describe, tables
 from serkit.data.manifest import Manifest
 from serkit.errors import ManifestError
-from serkit.progress import Watch
+from serkit.progress import Progress
 from serkit.types import Utterance
 from support.synthetic import tone, voice
 
@@ -182,17 +180,12 @@ def test_an_empty_manifest_has_empty_stats() -> None:
     assert (stats.clips, stats.emotions, tables(stats)) == ((), (), ())
 
 
-def test_a_watch_sees_every_utterance_counted(toy: Manifest) -> None:
-    seen: list[int] = []
-
-    class Counting(Watch):
-        @contextmanager
-        def bar(self, label: str, total: int) -> Iterator[Callable[[int, str], None]]:
-            yield lambda done, remark: seen.append(done)
-            assert seen[-1] == total
-
-    describe(toy, watch=Counting())
-    assert seen == sorted(seen)
+def test_progress_counts_every_utterance(toy: Manifest) -> None:
+    seen: list[Progress] = []
+    describe(toy, on_progress=seen.append)
+    done = [progress.done for progress in seen]
+    assert done == sorted(done)
+    assert done[-1] == seen[-1].total == len(toy)
 
 
 # Groups and tables

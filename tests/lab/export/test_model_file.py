@@ -28,7 +28,7 @@ from serkit.lab.models.classical import Classical
 from serkit.lab.recipes.files import dump_recipe, load_recipe
 from serkit.lab.recipes.registry import ENSEMBLE, find_model
 from serkit.lab.recipes.schema import parse_recipe
-from serkit.lab.train.run import evaluate, train
+from serkit.lab.train.run import fit_final, run_protocol
 from serkit.lab.train.store import frames_of_batch
 from serkit.runtime.recognizer import Recognizer
 from support.synthetic import voice
@@ -193,7 +193,7 @@ def test_a_classical_run_becomes_one_file_with_its_features_inside(
 ) -> None:
     features = [{"name": "statistics"}, {"name": "sex"}]
     changed = small_recipe | {"model": {"name": "svm"}, "features": features, "train": {}}
-    train(parse_recipe(changed), {"emodb": emodb_dir}, tmp_path / "run")
+    fit_final(parse_recipe(changed), {"emodb": emodb_dir}, tmp_path / "run")
     assert export(tmp_path / "run", tmp_path / "svm.onnx") < TOLERANCE
     folder, card = tmp_path / "run" / "fold_0" / "seed_0", Recognizer.load(tmp_path / "svm.onnx").card
     assert card.inputs == ("waveform", "lengths", "sex")
@@ -509,7 +509,7 @@ def test_a_folds_model_says_whom_it_has_not_seen(small_recipe: dict[str, Any], e
     """So what is shown with it may be shown on the fold's test speakers."""
     run = tmp_path / "run"
     recipe = parse_recipe(small_recipe | {"train": {"epochs": 1, "batch_size": 8, "keep": "last"}})
-    evaluate(recipe, {"emodb": emodb_dir}, run)
+    run_protocol(recipe, {"emodb": emodb_dir}, run)
     folds = json.loads((run / "folds.json").read_text("utf-8"))
     rows, classes = read_predictions(run)
     for fold in folds:

@@ -11,7 +11,7 @@ from serkit.lab.export.model_file import export
 from serkit.lab.export.quantize import quantize, words_of
 from serkit.lab.measure.run_folder import read_json
 from serkit.lab.recipes.schema import parse_recipe
-from serkit.lab.train.run import train
+from serkit.lab.train.run import fit_final
 from serkit.runtime.recognizer import Recognizer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -28,7 +28,7 @@ def run(emodb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "features": {"name": "logmel", "bands": 16},
         }
     )  # fmt: skip
-    train(recipe, {"emodb": emodb_dir}, folder)
+    fit_final(recipe, {"emodb": emodb_dir}, folder)
     return folder
 
 
@@ -80,7 +80,7 @@ def test_a_classical_model_says_that_it_gains_nothing(emodb_dir: Path, tmp_path:
             "features": {"name": "statistics", "sampling_rate": 16_000},
         }
     )  # fmt: skip
-    train(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    fit_final(recipe, {"emodb": emodb_dir}, tmp_path / "run")
     with pytest.raises(ExportError, match="quantization would not make this file smaller"):
         export(tmp_path / "run", tmp_path / "small.onnx", int8=True)
     assert not (tmp_path / "small.onnx").exists()

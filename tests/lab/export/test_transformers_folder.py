@@ -15,7 +15,7 @@ from serkit.lab.export.model_file import export
 from serkit.lab.export.transformers_folder import convert, save_classifier
 from serkit.lab.measure.run_folder import read_json
 from serkit.lab.recipes.schema import parse_recipe
-from serkit.lab.train.run import train
+from serkit.lab.train.run import fit_final
 from serkit.runtime.recognizer import Recognizer
 from support.tiny_encoders import FAMILIES, write_checkpoint
 
@@ -78,7 +78,7 @@ def tuned(folder: Path, data: Path, run: Path, **settings: Any) -> None:
             "protocol": {"folds": 2, "validation_speakers": 1}, "train": {"epochs": 1, "lr": 1e-3},
         }
     )  # fmt: skip
-    train(recipe, {"emodb": data}, run)
+    fit_final(recipe, {"emodb": data}, run)
 
 
 # Theirs as a file of ours

@@ -17,7 +17,7 @@ from serkit.lab.encoders.waveform_encoder import frozen_encoder, open_encoder
 from serkit.lab.export.model_file import export
 from serkit.lab.features import build_front, feature_names, resolve_features
 from serkit.lab.recipes.schema import parse_recipe
-from serkit.lab.train.run import train
+from serkit.lab.train.run import fit_final
 from serkit.lab.train.store import frames_of_batch
 from serkit.runtime.recognizer import Recognizer
 from support.tiny_encoders import FAMILIES
@@ -153,7 +153,7 @@ def test_a_model_on_frozen_frames_becomes_one_file(
             **({} if model == "logistic" else {"train": {"epochs": 1}}),
         }
     )  # fmt: skip
-    train(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    fit_final(recipe, {"emodb": emodb_dir}, tmp_path / "run")
     export(tmp_path / "run", tmp_path / "model.onnx")
     recognizer = Recognizer.load(tmp_path / "model.onnx")
     assert recognizer.card.needs_equal_lengths is (norm == "group" or name == "sew")

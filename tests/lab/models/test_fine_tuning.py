@@ -18,7 +18,7 @@ from serkit.lab.models.coattention import CoAttentionConfig
 from serkit.lab.models.fine_tuned_encoder import FineTunedEncoder, FineTunedEncoderConfig
 from serkit.lab.recipes.schema import Recipe, Train, parse_recipe
 from serkit.lab.train.loop import build_optimizer
-from serkit.lab.train.run import evaluate, train
+from serkit.lab.train.run import fit_final, run_protocol
 from serkit.runtime.recognizer import Recognizer
 from support.tiny_encoders import FAMILIES
 
@@ -268,7 +268,7 @@ def test_fine_tuning_learns_what_can_be_learned(make: Make, emodb_dir: Path, tmp
     """The synthetic corpus has one tone for each emotion: 95 % of speakers never heard is the least."""
     recipe = recipe_of(make("hubert", norm="layer"), trains_convolutions=True)
     longer = recipe.model_copy(update={"train": recipe.train.model_copy(update={"epochs": 30, "lr": 1e-2})})
-    metrics = evaluate(longer, {"emodb": emodb_dir}, tmp_path)
+    metrics = run_protocol(longer, {"emodb": emodb_dir}, tmp_path)
     assert metrics["uar"] >= 95
 
 
@@ -285,7 +285,7 @@ def test_a_fine_tuned_encoder_becomes_one_file(
 ) -> None:
     """At 0.5, 3 and 15 s, alone and in a batch."""
     name, norm = family.split()
-    train(recipe_of(make(name, norm=norm), **settings), {"emodb": emodb_dir}, tmp_path / "run")
+    fit_final(recipe_of(make(name, norm=norm), **settings), {"emodb": emodb_dir}, tmp_path / "run")
     assert export(tmp_path / "run", tmp_path / "model.onnx") <= 1e-4
     recognizer = Recognizer.load(tmp_path / "model.onnx")
     assert recognizer.card.needs_equal_lengths is (norm == "group")
@@ -313,7 +313,7 @@ def test_an_encoder_and_co_attention_vote_in_one_file(make: Make, emodb_dir: Pat
             },
         }
     )  # fmt: skip
-    train(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    fit_final(recipe, {"emodb": emodb_dir}, tmp_path / "run")
     assert export(tmp_path / "run", tmp_path / "model.onnx") <= 1e-4
     shares = Recognizer.load(tmp_path / "model.onnx").run(clips(1.0)[0][:, 0].numpy(), np.array([RATE]))[0]
     np.testing.assert_allclose(shares * 3, (shares * 3).round(), atol=2e-3)

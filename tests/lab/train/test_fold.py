@@ -20,12 +20,12 @@ from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.protocols import make_split
 from serkit.lab.splits.validation import rotate_validation
 from serkit.lab.train import fold as fitting
-from serkit.lab.train.fold import ensemble_jobs, member_recipes, member_weights
-from serkit.lab.train.prepare import resolve_recipe
-from serkit.lab.train.run import evaluate, train
+from serkit.lab.train.ensemble import MemberJob, ensemble_jobs, member_weights
+from serkit.lab.train.resolve import resolve_recipe
+from serkit.lab.train.run import fit_final, run_protocol
 from serkit.lab.train.workers import processes_for
-from serkit.progress import Watch
 from serkit.runtime.recognizer import Recognizer
+from support.notes import Notes
 from support.toy import TINY, digests, manifest, speaker
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")
@@ -48,7 +48,7 @@ def ensemble(*members: Any, **settings: Any) -> Recipe:
 def voted(emodb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of three members that vote."""
     folder = tmp_path_factory.mktemp("ensembles") / "voted"
-    evaluate(ensemble(NETWORK, FOREST, rule="majority", seeds=[0, 1]), {"emodb": emodb_dir}, folder)
+    run_protocol(ensemble(NETWORK, FOREST, rule="majority", seeds=[0, 1]), {"emodb": emodb_dir}, folder)
     return folder
 
 
@@ -56,7 +56,7 @@ def test_an_ensemble_is_fitted_once_per_member_inner_fold_and_seed() -> None:
     people = manifest(*(speaker(f"toy/{i}") for i in range(6)))
     fold = Fold(0, tuple(u.id for u in people if u.speaker > "toy/1"), (), tuple(u.id for u in people.subset(())))
     split = Split("speaker_kfold", True, "speakers", (fold,))
-    jobs = ensemble_jobs(ensemble(NETWORK, FOREST, inner_folds=2, seeds=[0, 5]), people, split, fold, 3)
+    jobs = ensemble_jobs(resolve_recipe(ensemble(NETWORK, FOREST, inner_folds=2, seeds=[0, 5])), people, split, fold, 3)
     assert [(job.number, job.member, job.seed) for job in jobs] == [
         (0, 0, 3000), (1, 0, 3000), (2, 0, 3005), (3, 0, 3005), (4, 1, 3000), (5, 1, 3000), (6, 1, 3005), (7, 1, 3005)
     ]  # fmt: skip
@@ -68,7 +68,7 @@ def test_an_ensembles_seeds_take_the_draws_of_training_speakers_in_turn() -> Non
         name="fixed_test_speakers", test_speakers=("toy/8",), train_speakers=4, validation_speakers=1, draws=3
     )
     split = make_split(people, tenth, digests(people))
-    jobs = ensemble_jobs(ensemble(NETWORK, seeds=[0, 1, 2]), people, split, split.folds[0], 0)
+    jobs = ensemble_jobs(resolve_recipe(ensemble(NETWORK, seeds=[0, 1, 2])), people, split, split.folds[0], 0)
     assert [job.fold.draw for job in jobs] == [0, 1, 2]
     assert len({job.fold.train for job in jobs}) == 3
 
@@ -92,25 +92,26 @@ def test_more_inner_folds_than_speakers_are_refused() -> None:
 
 
 def test_members_have_their_own_features_and_what_the_recipe_says_for_all() -> None:
-    first, second = member_recipes(ensemble(NETWORK, FOREST))
+    first, second = resolve_recipe(ensemble(NETWORK, FOREST)).members
     assert first.features[0].settings["bands"] == 16
     assert second.model.name == "random_forest"
     assert second.features[0].name == "statistics"
     settings = ensemble("crnn").as_mapping() | {"train": {"epochs": 3}}
     fresh = {**settings, "model": {"name": "ensemble", "members": [{"model": "crnn"}]}}
-    assert member_recipes(parse_recipe(fresh))[0].train.epochs == 3
+    assert resolve_recipe(parse_recipe(fresh)).members[0].train.epochs == 3
 
 
 def test_a_member_may_be_a_model_alone() -> None:
-    short, named = member_recipes(ensemble("svm", {"name": "svm", "cost": 2}))
+    short, named = resolve_recipe(ensemble("svm", {"name": "svm", "cost": 2})).members
     assert short.model.name == named.model.name == "svm"
     assert named.model.settings["cost"] == 2
 
 
 def test_a_resolved_ensemble_says_everything_of_each_member_and_stays_as_it_is() -> None:
-    recipe = resolve_recipe(ensemble(NETWORK, FOREST, rule="weighted"))
-    assert recipe.model.settings["members"][1]["model"].keys() >= {"trees", "depth", "leaf"}
-    assert resolve_recipe(recipe) == recipe
+    resolved = resolve_recipe(ensemble(NETWORK, FOREST, rule="weighted"))
+    assert resolved.recipe.model.settings["members"][1]["model"].keys() >= {"trees", "depth", "leaf"}
+    assert [resolve_recipe(member).recipe for member in resolved.members] == list(resolved.members)
+    assert resolve_recipe(resolved.recipe) == resolved
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_an_ensembles_validation_is_of_its_common_answer(
 
     monkeypatch.setattr(fitting, "_probabilities", remember)
     recipe = ensemble(FOREST, rule="mean", seeds=[0, 1, 2])
-    metrics = evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    metrics = run_protocol(recipe, {"emodb": emodb_dir}, tmp_path / "run")
     fold = json.loads((tmp_path / "run" / "folds.json").read_text())[0]
     emotion_of = {u.id: u.emotion for u in read_corpora(["emodb"], {"emodb": emodb_dir})}
     truth = [emotion_of[i] for i in fold["validation"]["utterances"]]
@@ -180,7 +181,7 @@ def test_an_ensembles_validation_is_of_its_common_answer(
 
 def test_inner_folds_answer_for_every_training_utterance(emodb_dir: Path, tmp_path: Path) -> None:
     """Each by the members that have not been trained on its speaker."""
-    metrics = evaluate(ensemble(FOREST, rule="mean", inner_folds=2, seeds=[0, 1]), {"emodb": emodb_dir}, tmp_path)
+    metrics = run_protocol(ensemble(FOREST, rule="mean", inner_folds=2, seeds=[0, 1]), {"emodb": emodb_dir}, tmp_path)
     rows = read_predictions(tmp_path, VALIDATED)[0]
     folds = json.loads((tmp_path / "folds.json").read_text())
     for fold, fit in zip(folds, metrics["fits"], strict=True):
@@ -217,8 +218,8 @@ def test_a_killed_ensemble_goes_on_at_its_member(
     monkeypatch.setattr(fitting, "fit", watched)
     recipe = ensemble(NETWORK, FOREST, rule="majority", seeds=[0, 1])
     with pytest.raises(KeyboardInterrupt):
-        evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run")
-    evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+        run_protocol(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    run_protocol(recipe, {"emodb": emodb_dir}, tmp_path / "run")
     assert fitted == [
         "fold_0/member_00", "fold_0/member_01", "killed", "fold_0/member_02", "fold_0/member_03",
         *(f"fold_1/member_0{i}" for i in range(4)),
@@ -231,15 +232,13 @@ def test_members_are_fitted_side_by_side_to_the_same_answers(
 ) -> None:
     """With one thread each, as one process has here; more processes than folds."""
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    notes = list[str]()
-    watch = Watch()
-    watch.note = notes.append  # type: ignore[method-assign]
     recipe = ensemble(NETWORK, FOREST, rule="majority", seeds=[0, 1])
-    evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run", jobs=3, watch=watch)
+    with Notes() as seen:
+        run_protocol(recipe, {"emodb": emodb_dir}, tmp_path / "run", jobs=3)
     for name in ("predictions.csv", "validation.csv"):
         assert (tmp_path / "run" / name).read_bytes() == (voted / name).read_bytes()
     assert read_json(tmp_path / "run", "env.json")["threads"] == 1
-    said = [note.rpartition(":")[0] for note in notes if "member" in note]
+    said = [note.rpartition(":")[0] for note in seen.notes if "member" in note]
     assert sorted(said) == sorted(
         f"fold {fold} seed 0 member {number} of 4, {'crnn' if number < 3 else 'random_forest'}"
         for fold in (0, 1)
@@ -253,7 +252,7 @@ def test_one_folds_members_are_work_for_several_processes() -> None:
     recipe = ensemble(NETWORK, FOREST, seeds=[0, 1, 2])
     recipe = parse_recipe(recipe.as_mapping() | {"protocol": protocol})
     split = make_split(people, recipe.protocol, digests(people))
-    assert [processes_for(recipe, people, split, asked) for asked in (1, 4, 20)] == [1, 4, 6]
+    assert [processes_for(resolve_recipe(recipe), people, split, asked) for asked in (1, 4, 20)] == [1, 4, 6]
 
 
 def test_a_member_that_has_seen_a_test_speaker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,9 +260,10 @@ def test_a_member_that_has_seen_a_test_speaker_is_refused(monkeypatch: pytest.Mo
     ids = [u.id for u in people]
     bad = Fold(0, tuple(ids[:8]), (), tuple(ids[6:]))
     split = Split("speaker_kfold", True, "speakers", (bad,))
-    run = fitting.Experiment(ensemble(NETWORK), None, people, split, None, (), {}, Path(), None, Manifest(()))  # type: ignore[arg-type]
+    resolved = resolve_recipe(ensemble(NETWORK))
+    run = fitting.Experiment(resolved, people, split, None, (), {}, Path(), Manifest(()))  # type: ignore[arg-type]
     with pytest.raises(LeakageError):
-        fitting._check_members(run, [fitting.Job(0, 0, 0, bad)], digests(people))
+        fitting._check_members(run, [MemberJob(0, 0, 0, bad)], digests(people))
 
 
 def test_a_member_without_validation_weighs_as_much_as_the_others() -> None:
@@ -284,7 +284,7 @@ def test_an_ensembles_outer_folds_share_no_speaker(voted: Path) -> None:
 def final(emodb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of an ensemble for use."""
     folder = tmp_path_factory.mktemp("ensembles") / "final"
-    train(ensemble(NETWORK, FOREST, rule="majority", seeds=[0, 1]), {"emodb": emodb_dir}, folder)
+    fit_final(ensemble(NETWORK, FOREST, rule="majority", seeds=[0, 1]), {"emodb": emodb_dir}, folder)
     return folder
 
 
@@ -304,7 +304,7 @@ def test_a_mean_has_a_temperature_of_its_own_fitted_on_validation_and_kept_in_th
 ) -> None:
     """It changes no answer, and lowers the validation's negative log-likelihood or leaves it."""
     recipe = ensemble(NETWORK, FOREST, rule="mean", seeds=[0, 1])
-    train(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    fit_final(recipe, {"emodb": emodb_dir}, tmp_path / "run")
     (fit,) = read_json(tmp_path / "run", "metrics.json")["fits"]
     rows, classes = read_predictions(tmp_path / "run", "validation.csv")
     answers = np.array([row.probabilities for row in rows])
@@ -335,7 +335,7 @@ def test_its_card_knows_whom_any_member_has_seen(final: Path, tmp_path: Path) ->
 def test_members_at_different_rates_are_refused_before_hours_are_spent(emodb_dir: Path, tmp_path: Path) -> None:
     fast = {"model": "svm", "features": "notebook162"}
     with pytest.raises(RecipeError, match=r"^members at 16000 and 22050 Hz cannot be one model file"):
-        train(ensemble(NETWORK, fast), {"emodb": emodb_dir}, tmp_path / "run")
+        fit_final(ensemble(NETWORK, fast), {"emodb": emodb_dir}, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -347,9 +347,9 @@ def test_what_has_no_graph_is_evaluated_but_never_trained_for_a_file(emodb_dir: 
             "model": {"name": "logistic"}, "protocol": {"folds": 2, "validation_speakers": 1},
         }
     )  # fmt: skip
-    assert evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "evaluated")["uar"] > 20
+    assert run_protocol(recipe, {"emodb": emodb_dir}, tmp_path / "evaluated")["uar"] > 20
     with pytest.raises(ExportError, match=r"^openSMILE is a program and has no graph"):
-        train(recipe, {"emodb": emodb_dir}, tmp_path / "trained")
+        fit_final(recipe, {"emodb": emodb_dir}, tmp_path / "trained")
     assert not (tmp_path / "trained").exists()
 
 
@@ -357,9 +357,9 @@ def test_an_ensemble_over_seeds_answers_as_the_seeds_of_its_members_recipe_do_to
     emodb_dir: Path, tmp_path: Path
 ) -> None:
     over_seeds = ensemble(NETWORK, rule="mean", seeds=[0, 1])
-    (member,) = member_recipes(over_seeds)
+    (member,) = resolve_recipe(over_seeds).members
     for recipe in (over_seeds, member.model_copy(update={"name": "alone", "seeds": (0, 1)})):
-        evaluate(recipe, {"emodb": emodb_dir}, tmp_path / recipe.name)
+        run_protocol(recipe, {"emodb": emodb_dir}, tmp_path / recipe.name)
     together = seeds_together(*read_predictions(tmp_path / "alone"))
     answered, _ = read_predictions(tmp_path / over_seeds.name)
     assert [(row.utterance, row.predicted) for row in together] == [

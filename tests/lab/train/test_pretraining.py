@@ -24,10 +24,10 @@ from serkit.lab.report import write_report
 from serkit.lab.train import fold as fitting
 from serkit.lab.train import loop as training
 from serkit.lab.train.checkpoints import save_checkpoint
-from serkit.lab.train.fold import fit_seeds
-from serkit.lab.train.prepare import resolve_recipe
+from serkit.lab.train.ensemble import fit_seeds
 from serkit.lab.train.pretraining import begin_with
-from serkit.lab.train.run import evaluate, train
+from serkit.lab.train.resolve import resolve_recipe
+from serkit.lab.train.run import fit_final, run_protocol
 from support.synthetic import write_corpus
 from support.toy import TINY, tiny_recipe
 
@@ -49,7 +49,7 @@ def data(ravdess_dir: Path, emodb_dir: Path) -> Data:
 def run(data: Data, tmp_path_factory: pytest.TempPathFactory, one_thread: None, quick_bootstrap: None) -> Path:
     """A run whose two fits begin with a first training. Read only."""
     folder = tmp_path_factory.mktemp("pretrained") / "run"
-    evaluate(RECIPE, data, folder)
+    run_protocol(RECIPE, data, folder)
     return folder
 
 
@@ -69,7 +69,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> Begun:
 
 
 def build(classes: int) -> Any:
-    layout = build_front(resolve_recipe(RECIPE).named_features).layout
+    layout = build_front(resolve_recipe(RECIPE).recipe.named_features).layout
     return build_body("crnn", RECIPE.model.settings, layout=layout, classes=classes)
 
 
@@ -102,7 +102,7 @@ def test_the_last_layer_begins_anew_and_all_else_with_the_first_weights(tmp_path
 
 def test_every_seed_begins_with_a_first_training_of_its_own(data: Data, tmp_path: Path, begun: Begun) -> None:
     for seeds in ([0], [0, 3]):  # the second is added to a finished run
-        evaluate(tiny_recipe(pretrain=FIRST, seeds=seeds), data, tmp_path / "run")
+        run_protocol(tiny_recipe(pretrain=FIRST, seeds=seeds), data, tmp_path / "run")
     fits = [f"fold_{fold}/seed_{seed}" for seed in (0, 3) for fold in (0, 1)]
     for fit in fits:
         first = load_file(tmp_path / "run" / "pretrained" / "0" / "fold_0" / fit.split("/")[1] / "weights.safetensors")
@@ -113,10 +113,10 @@ def test_every_seed_begins_with_a_first_training_of_its_own(data: Data, tmp_path
 
 def test_a_seed_that_comes_later_has_its_first_training_alone(data: Data, tmp_path: Path) -> None:
     trained = tmp_path / "run" / "pretrained" / "0"
-    evaluate(tiny_recipe(pretrain=FIRST, seeds=[0]), data, tmp_path / "run")
+    run_protocol(tiny_recipe(pretrain=FIRST, seeds=[0]), data, tmp_path / "run")
     shutil.rmtree(trained)  # as of a run whose folds alone were kept
     for seeds in ([0, 3], [0, 3, 5]):
-        evaluate(tiny_recipe(pretrain=FIRST, seeds=seeds), data, tmp_path / "run")
+        run_protocol(tiny_recipe(pretrain=FIRST, seeds=seeds), data, tmp_path / "run")
         assert [fit["seed"] for fit in read_json(trained, "metrics.json")["fits"]] == seeds[1:]
 
 
@@ -126,7 +126,7 @@ def test_members_of_an_ensemble_share_one_where_their_seeds_meet() -> None:
         {"name": "one", "corpora": ["ravdess"], "labels": "ravdess", "seeds": [0, 1]}
         | {"model": {"name": "ensemble", "members": members, "seeds": [0, 1000]}}
     )
-    assert fit_seeds(recipe, recipe.seeds) == (0, 1000, 2000)
+    assert fit_seeds(resolve_recipe(recipe), recipe.seeds) == (0, 1000, 2000)
 
 
 # What is said of it
@@ -138,12 +138,12 @@ def test_metrics_say_what_was_trained_on_first(run: Path) -> None:
 
 
 def test_a_run_with_another_first_training_fits_something_else(run: Path, data: Data, tmp_path: Path) -> None:
-    evaluate(tiny_recipe(), data, tmp_path / "plain")
+    run_protocol(tiny_recipe(), data, tmp_path / "plain")
     assert what_is_fitted(run) != what_is_fitted(tmp_path / "plain")
 
 
 def test_the_card_names_corpora_and_speakers_of_the_first_training(data: Data, tmp_path: Path) -> None:
-    train(RECIPE, data, tmp_path / "run")
+    fit_final(RECIPE, data, tmp_path / "run")
     export(tmp_path / "run", tmp_path / "model.onnx")
     card = serkit.load(tmp_path / "model.onnx").card
     assert {c["name"] for c in card.corpora} == {"ravdess", "emodb"}
@@ -161,14 +161,14 @@ def test_the_report_and_the_tables_say_it(run: Path, tmp_path: Path) -> None:
 
 
 def test_no_model_file_comes_of_a_run_that_has_lost_its_first_training(data: Data, tmp_path: Path) -> None:
-    train(RECIPE, data, tmp_path / "run")
+    fit_final(RECIPE, data, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "pretrained")
     with pytest.raises(RunError, match="pretrained"):
         export(tmp_path / "run", tmp_path / "model.onnx")
 
 
 def test_a_model_file_knows_its_first_training_when_it_is_scored(data: Data, tmp_path: Path) -> None:
-    train(RECIPE, data, tmp_path / "run")
+    fit_final(RECIPE, data, tmp_path / "run")
     export(tmp_path / "run", tmp_path / "model.onnx")
     model = serkit.load(tmp_path / "model.onnx")
     with pytest.raises(LeakageError, match="4 of the test speakers"):
@@ -190,7 +190,7 @@ def test_a_finished_first_training_is_not_done_again(run: Path, data: Data, tmp_
     shutil.rmtree(tmp_path / "run" / "fold_1")
     weights = tmp_path / "run" / "pretrained" / "0" / "fold_0" / "seed_0" / "weights.safetensors"
     before = weights.stat().st_mtime_ns
-    evaluate(RECIPE, data, tmp_path / "run")
+    run_protocol(RECIPE, data, tmp_path / "run")
     assert weights.stat().st_mtime_ns == before
     assert (tmp_path / "run" / "predictions.csv").read_bytes() == (run / "predictions.csv").read_bytes()
 
@@ -208,9 +208,9 @@ def test_a_first_training_that_was_killed_goes_on_to_the_same_weights(
     with monkeypatch.context() as patch:
         patch.setattr(training, "save_checkpoint", killed)
         with pytest.raises(KeyboardInterrupt):
-            evaluate(RECIPE, data, tmp_path / "run")
+            run_protocol(RECIPE, data, tmp_path / "run")
     assert list(first.glob("checkpoint-*"))
-    evaluate(RECIPE, data, tmp_path / "run")
+    run_protocol(RECIPE, data, tmp_path / "run")
     assert (tmp_path / "run" / "predictions.csv").read_bytes() == (run / "predictions.csv").read_bytes()
 
 
@@ -220,12 +220,12 @@ def test_a_run_does_not_go_on_with_a_first_training_on_other_files(run: Path, da
     next(iter(sorted((tmp_path / "emodb" / "wav").iterdir()))).unlink()
     before = (tmp_path / "run" / "metrics.json").read_bytes()
     with pytest.raises(RunError, match="a run on other files"):
-        evaluate(RECIPE, {**data, "emodb": tmp_path / "emodb"}, tmp_path / "run")
+        run_protocol(RECIPE, {**data, "emodb": tmp_path / "emodb"}, tmp_path / "run")
     assert (tmp_path / "run" / "metrics.json").read_bytes() == before
 
 
 def test_two_processes_begin_with_the_same_first_training(run: Path, data: Data, tmp_path: Path) -> None:
-    evaluate(RECIPE, data, tmp_path / "run", jobs=2)
+    run_protocol(RECIPE, data, tmp_path / "run", jobs=2)
     same = [(folder / "predictions.csv").read_text("utf-8").splitlines() for folder in (run, tmp_path / "run")]
     assert sorted(same[0]) == sorted(same[1])
     assert len(list((tmp_path / "run" / "pretrained").glob("*/fold_0/seed_0"))) == 1
@@ -240,7 +240,7 @@ def test_members_of_an_ensemble_have_their_own(data: Data, tmp_path: Path) -> No
         {"name": "pair", "corpora": ["ravdess"], "labels": "ravdess", "protocol": {"folds": 2}}
         | {"model": {"name": "ensemble", "members": members, "seeds": [0, 1]}}
     )
-    metrics = evaluate(recipe, data, tmp_path / "run")
+    metrics = run_protocol(recipe, data, tmp_path / "run")
     assert metrics["pretraining"]["corpora"] == ["emodb"]
     assert sorted(p.name for p in (tmp_path / "run" / "pretrained" / "0" / "fold_0").iterdir()) == ["seed_0", "seed_1"]
     assert not (tmp_path / "run" / "pretrained" / "1").exists()
@@ -261,12 +261,12 @@ def test_what_an_ensemble_says_of_it_holds_for_its_networks(data: Data) -> None:
 
 
 def test_a_corpus_of_the_recipe_itself_is_refused() -> None:
-    with pytest.raises(RecipeError, match="ravdess is a corpus of the recipe itself"):
+    with pytest.raises(RecipeError, match="ravdess is one of the recipe's own corpora"):
         tiny_recipe(pretrain={**FIRST, "corpora": ["ravdess"], "labels": "ravdess"})
 
 
 def test_a_model_that_is_fitted_at_once_is_refused() -> None:
-    with pytest.raises(RecipeError, match="logistic is fitted at once and has no weights"):
+    with pytest.raises(RecipeError, match="logistic is not trained in epochs and has no weights"):
         parse_recipe({"name": "a", "corpora": ["ravdess"], "labels": "ravdess", "model": "logistic", "pretrain": FIRST})
 
 
@@ -277,24 +277,24 @@ def test_tuning_and_a_first_training_exclude_each_other() -> None:
 
 def test_a_corpus_that_is_not_there_is_missed_before_anything_is_trained(ravdess_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="EmoDB"):
-        evaluate(RECIPE, {"ravdess": ravdess_dir}, tmp_path / "run")
+        run_protocol(RECIPE, {"ravdess": ravdess_dir}, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_corpus_that_holds_one_of_the_recipe_is_refused() -> None:
-    with pytest.raises(RecipeError, match="ravdess is a corpus of the recipe itself"):
+    with pytest.raises(RecipeError, match="ravdess is one of the recipe's own corpora"):
         tiny_recipe(pretrain={"corpora": ["kaggle-ser-en"], "labels": "kaggle-ser-en"})
 
 
 def test_a_corpus_that_stands_twice_is_refused() -> None:
-    with pytest.raises(RecipeError, match="emodb stands twice"):
+    with pytest.raises(RecipeError, match="emodb is repeated"):
         tiny_recipe(pretrain={**FIRST, "corpora": ["emodb", "emodb"]})
 
 
 def test_labels_that_no_utterance_has_are_missed_before_anything_is_read(data: Data, tmp_path: Path) -> None:
     recipe = tiny_recipe(pretrain={**FIRST, "labels": ["calm", "surprise"]})
     with pytest.raises(RecipeError, match=r"^pretrain: label set .*there are no utterances"):
-        evaluate(recipe, data, tmp_path / "run")
+        run_protocol(recipe, data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -327,7 +327,7 @@ def test_who_is_trained_on_first_has_no_part_in_any_fold(ravdess_dir: Path, tmp_
         protocol={"validation": validation},
     )
     with pytest.raises(LeakageError, match=r"^pretrain: 6 speakers of the first training are the recipe's own too"):
-        evaluate(recipe, {"ravdess": ravdess_dir, "ravdess-song": songs}, tmp_path / "run")
+        run_protocol(recipe, {"ravdess": ravdess_dir, "ravdess-song": songs}, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -336,7 +336,7 @@ def test_a_recording_under_another_name_is_found(data: Data, tmp_path: Path) -> 
     clip = min((tmp_path / "emodb" / "wav").iterdir())
     clip.write_bytes(min(data["ravdess"].rglob("*.flac")).read_bytes())
     with pytest.raises(LeakageError, match="1 recordings of the first training are the recipe's own too"):
-        evaluate(RECIPE, {**data, "emodb": tmp_path / "emodb"}, tmp_path / "run")
+        run_protocol(RECIPE, {**data, "emodb": tmp_path / "emodb"}, tmp_path / "run")
 
 
 def test_the_schema_knows_corpora_and_labels_of_a_first_training() -> None:

@@ -3,8 +3,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,12 +30,13 @@ from serkit.lab.splits.leakage import check_leakage
 from serkit.lab.splits.protocols import make_split
 from serkit.lab.train import prepare as preparation
 from serkit.lab.train import run as evaluation
-from serkit.lab.train.prepare import resolve_recipe
-from serkit.lab.train.run import evaluate, train
+from serkit.lab.train.resolve import resolve_recipe
+from serkit.lab.train.run import fit_final, run_protocol
 from serkit.lab.train.store import open_store
 from serkit.labels import get_label_set
-from serkit.progress import Watch
+from serkit.progress import Progress
 from serkit.types import Prediction
+from support.notes import Notes
 from support.synthetic import write_corpus
 from support.toy import tiny_recipe, tiny_settings
 
@@ -50,30 +50,25 @@ class Killed(Exception):
     """Stands for whatever ends a process."""
 
 
-class Notes(Watch):
-    """Remembers what is said and which fits are begun, and may end the process at either."""
+def watched(
+    run: Callable[..., dict[str, Any]],
+    *args: Any,
+    jobs: int = 1,
+    at_note: str = "never",
+    at_epoch: tuple[str, int] = ("never", 0),
+) -> tuple[dict[str, Any], Notes]:
+    """Run, and return the metrics and what was said on the way; end the process at a note, or at an epoch of a fit."""
 
-    def __init__(self, *, kill_at_note: str = "never", kill_at_epoch: tuple[str, int] = ("never", 0)) -> None:
-        self.notes: list[str] = []
-        self.fits: list[str] = []
-        self._kill_at_note = kill_at_note
-        self._kill_at_epoch = kill_at_epoch
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-        if text.startswith(self._kill_at_note):
+    def note(text: str) -> None:
+        if text.startswith(at_note):
             raise Killed
 
-    @contextmanager
-    def bar(self, label: str, total: int) -> Iterator[Callable[[int, str], None]]:
-        if label.startswith("fold"):
-            self.fits.append(label)
+    def step(progress: Progress) -> None:
+        if (progress.label, progress.done) == at_epoch:
+            raise Killed
 
-        def advance(done: int, remark: str) -> None:
-            if (label, done) == self._kill_at_epoch:
-                raise Killed
-
-        yield advance
+    with Notes(on_note=note, on_step=step) as seen:
+        return run(*args, jobs=jobs, on_progress=seen), seen
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +80,7 @@ def data(ravdess_dir: Path) -> Data:
 def whole(data: Data, tmp_path_factory: pytest.TempPathFactory, one_thread: None, quick_bootstrap: None) -> Path:
     """A run of two folds and two seeds that nothing disturbed. Read only."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    evaluate(TWO_SEEDS, data, folder)
+    run_protocol(TWO_SEEDS, data, folder)
     return folder
 
 
@@ -136,7 +131,7 @@ def test_a_run_leaves_its_recipe_environment_folds_predictions_and_metrics(whole
 
 def test_the_recipe_is_written_with_every_setting(whole: Path) -> None:
     recipe = load_recipe(whole / "recipe.yaml")
-    assert recipe == resolve_recipe(TWO_SEEDS)
+    assert recipe == resolve_recipe(TWO_SEEDS).recipe
     assert recipe.features[0].settings["sampling_rate"] == 16_000
     assert recipe.model.settings["halvings"] == 3
 
@@ -236,7 +231,7 @@ def test_predictions_are_those_of_the_stored_weights_and_temperature(whole: Path
 
 
 def test_the_same_recipe_gives_the_same_run(whole: Path, data: Data, tmp_path: Path) -> None:
-    evaluate(TWO_SEEDS, data, tmp_path / "again")
+    run_protocol(TWO_SEEDS, data, tmp_path / "again")
     assert same_run(tmp_path / "again", whole)
 
 
@@ -254,22 +249,21 @@ def test_killed_after_a_fold_and_resumed_equals_uninterrupted(
     whole: Path, data: Data, tmp_path: Path, last: str, todo: int
 ) -> None:
     with pytest.raises(Killed):
-        evaluate(TWO_SEEDS, data, tmp_path, watch=Notes(kill_at_note=last))
+        watched(run_protocol, TWO_SEEDS, data, tmp_path, at_note=last)
     assert read_json(tmp_path, "metrics.json")["complete"] is (todo == 0)
-    watch = Notes()
-    metrics = evaluate(TWO_SEEDS, data, tmp_path, watch=watch)
-    assert len(watch.fits) == todo, "what is done is not done again"
-    assert watch.notes[0] == "ravdess has 96 utterances here, and 1440 officially"
-    assert watch.notes[1] == f"{4 - todo} fits are done already, {todo} to go"
+    metrics, seen = watched(run_protocol, TWO_SEEDS, data, tmp_path)
+    assert len(seen.fits) == todo, "what is done is not done again"
+    assert seen.notes[0] == "ravdess has 96 utterances here, and 1440 officially"
+    assert seen.notes[1] == f"{4 - todo} fits are done already, {todo} to go"
     assert metrics["complete"] is True
     assert same_run(tmp_path, whole)
 
 
 def test_killed_within_a_fold_and_resumed_equals_uninterrupted(whole: Path, data: Data, tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        evaluate(TWO_SEEDS, data, tmp_path, watch=Notes(kill_at_epoch=("fold 1 seed 0", 1)))
+        watched(run_protocol, TWO_SEEDS, data, tmp_path, at_epoch=("fold 1 seed 0", 1))
     assert [path.name for path in (tmp_path / "fold_1" / "seed_0").iterdir()] == ["checkpoint-00001"]
-    evaluate(TWO_SEEDS, data, tmp_path)
+    run_protocol(TWO_SEEDS, data, tmp_path)
     assert same_run(tmp_path, whole)
 
 
@@ -278,17 +272,17 @@ def test_killed_between_predictions_and_metrics_and_resumed_equals_uninterrupted
 ) -> None:
     """The predictions of the fold that is computed again do not stand twice."""
 
-    def killed(folder: Path, rows: Any, *args: Any, **more: Any) -> dict[str, Any]:
-        if rows:
+    def killed(folder: Path, rows: Any, classes: Any, fits: Any, *args: Any, **more: Any) -> dict[str, Any]:
+        if fits:
             raise Killed
-        return runs.write_metrics(folder, rows, *args, **more)
+        return runs.write_metrics(folder, rows, classes, fits, *args, **more)
 
     monkeypatch.setattr(evaluation, "write_metrics", killed)
     with pytest.raises(Killed):
-        evaluate(TWO_SEEDS, data, tmp_path)
+        run_protocol(TWO_SEEDS, data, tmp_path)
     monkeypatch.undo()
     assert len(table(tmp_path)) == 48
-    evaluate(TWO_SEEDS, data, tmp_path)
+    run_protocol(TWO_SEEDS, data, tmp_path)
     assert same_run(tmp_path, whole)
 
 
@@ -297,16 +291,16 @@ def test_two_processes_give_the_run_of_one(
 ) -> None:
     """One begins where a killed run stopped, within a fold; both have one thread, as the run of one has here."""
     with pytest.raises(Killed):
-        evaluate(TWO_SEEDS, data, tmp_path, watch=Notes(kill_at_epoch=("fold 1 seed 0", 1)))
+        watched(run_protocol, TWO_SEEDS, data, tmp_path, at_epoch=("fold 1 seed 0", 1))
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    evaluate(TWO_SEEDS, data, tmp_path, jobs=2)
+    run_protocol(TWO_SEEDS, data, tmp_path, jobs=2)
     assert same_run(tmp_path, whole)
 
 
 def test_a_cross_corpus_recipe_trains_a_model_on_its_training_corpora_alone(corpora_dir: Path, tmp_path: Path) -> None:
     protocol = {"name": "cross_corpus", "train_corpora": ["ravdess"], "test_corpora": ["emodb"], "folds": 5}
     recipe = tiny_recipe(corpora=["ravdess", "emodb"], labels="common", protocol=protocol)
-    train(recipe, corpora_dir, tmp_path)
+    fit_final(recipe, corpora_dir, tmp_path)
     (fold,) = read_json(tmp_path, "folds.json")
     assert all(u.startswith("ravdess/") for part in ("train", "validation") for u in fold[part]["utterances"])
 
@@ -317,24 +311,23 @@ def test_a_fit_without_its_predictions_is_asked_again_and_not_fitted(
 ) -> None:
     """As where only the process that was to write them was killed."""
     recipe = parse_recipe(tiny_settings() | changes)
-    before = evaluate(recipe, data, tmp_path)
+    before = run_protocol(recipe, data, tmp_path)
     answers = {name: (tmp_path / name).read_bytes() for name in ("predictions.csv", "validation.csv")}
     for name in answers:
         (tmp_path / name).unlink()
-    watch = Notes()
-    after = evaluate(recipe, data, tmp_path, watch=watch)
-    assert watch.fits == []
+    after, seen = watched(run_protocol, recipe, data, tmp_path)
+    assert seen.fits == []
     assert after == before, "the seconds too"
     assert answers == {name: (tmp_path / name).read_bytes() for name in answers}
 
 
 def test_a_fit_without_its_predictions_and_weights_is_fitted_again(whole: Path, data: Data, tmp_path: Path) -> None:
-    run, watch = tmp_path / "run", Notes()
+    run = tmp_path / "run"
     shutil.copytree(whole, run)
     (run / "predictions.csv").unlink()
     (run / "fold_1" / "seed_0" / "weights.safetensors").unlink()
-    evaluate(TWO_SEEDS, data, run, watch=watch)
-    assert watch.fits == ["fold 1 seed 0"]
+    _, seen = watched(run_protocol, TWO_SEEDS, data, run)
+    assert seen.fits == ["fold 1 seed 0"]
     assert same_run(run, whole)
 
 
@@ -344,19 +337,18 @@ def test_what_runs_beside_a_fold_that_fails_is_kept(
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     (tmp_path / "fold_1").write_text("in the way", "utf-8")
     with pytest.raises(OSError, match="fold_1"):
-        evaluate(TWO_SEEDS, data, tmp_path, jobs=2)
+        run_protocol(TWO_SEEDS, data, tmp_path, jobs=2)
     assert {row["fold"] for row in table(tmp_path)} == {"0"}
     (tmp_path / "fold_1").unlink()
-    evaluate(TWO_SEEDS, data, tmp_path)
+    run_protocol(TWO_SEEDS, data, tmp_path)
     assert same_run(tmp_path, whole)
 
 
 def test_a_finished_run_is_only_read(whole: Path, data: Data, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "copy")
-    watch = Notes()
-    metrics = evaluate(TWO_SEEDS, data, tmp_path / "copy", watch=watch)
+    metrics, seen = watched(run_protocol, TWO_SEEDS, data, tmp_path / "copy")
     assert numbers(metrics) == numbers(read_json(whole, "metrics.json"))
-    assert watch.fits == []
+    assert seen.fits == []
     assert same_run(tmp_path / "copy", whole)
 
 
@@ -364,15 +356,14 @@ def test_a_recipe_made_in_python_goes_on_like_one_from_a_file(data: Data, tmp_pa
     """Its tuples are lists in the YAML that it is compared with."""
     recipe = tiny_recipe(model={"stem": (4, 8)})
     for _ in range(2):
-        assert evaluate(recipe, data, tmp_path)["complete"]
+        assert run_protocol(recipe, data, tmp_path)["complete"]
 
 
 @pytest.mark.parametrize("first", [[0], [3]])
 def test_seeds_are_added_to_a_run(whole: Path, data: Data, tmp_path: Path, first: list[int]) -> None:
-    evaluate(tiny_recipe(seeds=first, train={"epochs": 2}), data, tmp_path)
-    watch = Notes()
-    evaluate(TWO_SEEDS, data, tmp_path, watch=watch)
-    assert "2 fits are done already, 2 to go" in watch.notes
+    run_protocol(tiny_recipe(seeds=first, train={"epochs": 2}), data, tmp_path)
+    _, seen = watched(run_protocol, TWO_SEEDS, data, tmp_path)
+    assert "2 fits are done already, 2 to go" in seen.notes
     assert same_run(tmp_path, whole)
 
 
@@ -387,7 +378,7 @@ def test_the_folder_of_another_recipe_is_refused(
     with pytest.raises(
         RunError, match=r"copy' holds a run of another recipe or other settings: choose another --out\.$"
     ):
-        evaluate(other, data, tmp_path / "copy")
+        run_protocol(other, data, tmp_path / "copy")
     assert same_run(tmp_path / "copy", whole)
 
 
@@ -395,7 +386,7 @@ def test_the_folder_of_other_files_is_refused(whole: Path, tmp_path: Path) -> No
     fewer = write_corpus("ravdess", tmp_path / "fewer", speakers=5)
     shutil.copytree(whole, tmp_path / "copy")
     with pytest.raises(RunError, match=r"holds a run on other files or folds: choose another --out\.$"):
-        evaluate(TWO_SEEDS, {"ravdess": fewer}, tmp_path / "copy")
+        run_protocol(TWO_SEEDS, {"ravdess": fewer}, tmp_path / "copy")
 
 
 @pytest.mark.parametrize("last", ["fold 0 seed 0", "fold 1 seed 3"])
@@ -403,28 +394,27 @@ def test_the_folder_of_other_sound_under_the_same_names_is_refused(data: Data, t
     corpus = tmp_path / "RAVDESS"
     shutil.copytree(data["ravdess"], corpus)
     with pytest.raises(Killed):
-        evaluate(TWO_SEEDS, {"ravdess": corpus}, tmp_path / "run", watch=Notes(kill_at_note=last))
+        watched(run_protocol, TWO_SEEDS, {"ravdess": corpus}, tmp_path / "run", at_note=last)
     path = sorted(path for path in corpus.rglob("*") if path.is_file())[-1]
     samples, rate = soundfile.read(path)
     soundfile.write(path, samples / 2, rate)
     with pytest.raises(RunError, match=r"holds a run on other files or folds: choose another --out\.$"):
-        evaluate(TWO_SEEDS, {"ravdess": corpus}, tmp_path / "run")
+        run_protocol(TWO_SEEDS, {"ravdess": corpus}, tmp_path / "run")
 
 
 def test_a_run_from_before_sound_was_compared_goes_on(whole: Path, data: Data, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "copy")
     facts = read_json(tmp_path / "copy", "env.json")
     write_json(tmp_path / "copy", "env.json", {name: facts[name] for name in facts if name != "audio_digest"})
-    assert evaluate(TWO_SEEDS, data, tmp_path / "copy")["complete"]
+    assert run_protocol(TWO_SEEDS, data, tmp_path / "copy")["complete"]
 
 
 def test_other_versions_and_threads_than_a_run_began_with_are_said(whole: Path, data: Data, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "copy")
     facts = read_json(tmp_path / "copy", "env.json")
     write_json(tmp_path / "copy", "env.json", facts | {"torch": "1.0", "threads": 9})
-    watch = Notes()
-    evaluate(TWO_SEEDS, data, tmp_path / "copy", watch=watch)
-    assert watch.notes[1] == (
+    _, seen = watched(run_protocol, TWO_SEEDS, data, tmp_path / "copy")
+    assert seen.notes[1] == (
         f"begun with torch 1.0, now {torch.__version__}, threads 9, now 1: what is left may come out a little "
         "differently"
     )
@@ -433,14 +423,15 @@ def test_other_versions_and_threads_than_a_run_began_with_are_said(whole: Path, 
 def test_one_class_is_nothing_to_tell_apart(data: Data, tmp_path: Path) -> None:
     recipe = tiny_recipe(labels=["anger", "boredom"])
     with pytest.raises(RecipeError, match=r"all of the 12 utterances are of anger, so there is nothing to tell apart"):
-        evaluate(recipe, data, tmp_path / "run")
+        run_protocol(recipe, data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_class_that_nobody_speaks_is_said(data: Data, tmp_path: Path) -> None:
-    watch = Notes()
-    evaluate(tiny_recipe(labels=["anger", "fear", "boredom"], train={"epochs": 1}), data, tmp_path, watch=watch)
-    assert any("has boredom, and no utterance is of it" in note for note in watch.notes)
+    _, seen = watched(
+        run_protocol, tiny_recipe(labels=["anger", "fear", "boredom"], train={"epochs": 1}), data, tmp_path
+    )
+    assert any("has boredom, and no utterance is of it" in note for note in seen.notes)
 
 
 def test_the_folder_of_other_labels_is_refused(
@@ -453,25 +444,25 @@ def test_the_folder_of_other_labels_is_refused(
     shutil.copytree(whole, tmp_path / "copy")
     monkeypatch.setattr(preparation, "read_corpora", relabeled)
     with pytest.raises(RunError, match="holds a run on other files or folds"):
-        evaluate(TWO_SEEDS, data, tmp_path / "copy")
+        run_protocol(TWO_SEEDS, data, tmp_path / "copy")
 
 
 def test_a_checkpoint_without_its_recipe_is_not_resumed(data: Data, tmp_path: Path) -> None:
     """Nothing says which settings it was trained with."""
     with pytest.raises(Killed):
-        evaluate(TWO_SEEDS, data, tmp_path, watch=Notes(kill_at_epoch=("fold 0 seed 0", 1)))
+        watched(run_protocol, TWO_SEEDS, data, tmp_path, at_epoch=("fold 0 seed 0", 1))
     for name in ("recipe.yaml", "metrics.json"):
         (tmp_path / name).unlink()
     with pytest.raises(
         RunError, match=r"holds parts of a run but no recipe\.yaml: remove them or choose another --out"
     ):
-        evaluate(TWO_SEEDS, data, tmp_path)
+        run_protocol(TWO_SEEDS, data, tmp_path)
 
 
 # Refused before anything is computed
 
 
-@pytest.mark.parametrize("run", [evaluate, train])
+@pytest.mark.parametrize("run", [run_protocol, fit_final])
 def test_a_missing_corpus_is_named_before_anything_is_decoded(
     data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Any
 ) -> None:
@@ -495,7 +486,7 @@ def test_a_missing_corpus_is_named_before_anything_is_decoded(
 
 def test_too_many_folds_leave_no_run_folder(data: Data, tmp_path: Path) -> None:
     with pytest.raises(ProtocolError, match="7 folds need as many speakers, and there are 6"):
-        evaluate(tiny_recipe(protocol={"folds": 7}), data, tmp_path / "run")
+        run_protocol(tiny_recipe(protocol={"folds": 7}), data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -506,7 +497,7 @@ def test_a_copied_clip_is_refused(tmp_path: Path) -> None:
     shutil.copy(root / "Actor_01" / name.format("01"), root / "Actor_06" / name.format("06"))
     recipe = tiny_recipe(protocol={"name": "leave_one_speaker_out"})
     with pytest.raises(LeakageError, match="fold 0: 1 identical recordings stand in both training and test"):
-        evaluate(recipe, {"ravdess": root}, tmp_path / "run")
+        run_protocol(recipe, {"ravdess": root}, tmp_path / "run")
 
 
 # Labels and protocols
@@ -514,10 +505,9 @@ def test_a_copied_clip_is_refused(tmp_path: Path) -> None:
 
 def test_what_a_label_set_leaves_out_is_counted(emodb_dir: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(name="emodb-2fold-tiny", corpora=["emodb"], labels="basic7")
-    watch = Notes()
-    metrics = evaluate(recipe, {"emodb": emodb_dir}, tmp_path, watch=watch)
-    assert watch.notes[0] == "emodb has 56 utterances here, and 535 officially"
-    assert watch.notes[1] == "label set basic7 leaves out 8 utterances of boredom"
+    metrics, seen = watched(run_protocol, recipe, {"emodb": emodb_dir}, tmp_path)
+    assert seen.notes[0] == "emodb has 56 utterances here, and 535 officially"
+    assert seen.notes[1] == "label set basic7 leaves out 8 utterances of boredom"
     assert read_json(tmp_path, "env.json")["dropped"] == {"boredom": 8}
     assert metrics["utterances"] == 56 - 8
     assert "surprise" not in metrics["recall"], "a class that the corpus lacks has no recall"
@@ -525,26 +515,26 @@ def test_what_a_label_set_leaves_out_is_counted(emodb_dir: Path, tmp_path: Path)
 
 def test_a_merged_emotion_counts_as_its_class(data: Data, tmp_path: Path) -> None:
     recipe = tiny_recipe(labels="basic7")
-    evaluate(recipe, data, tmp_path)
+    run_protocol(recipe, data, tmp_path)
     calm = {u.id for u in read_corpora(["ravdess"], data) if u.emotion == "calm"}
     assert {row["true"] for row in table(tmp_path) if row["utterance"] in calm} == {"neutral"}
 
 
 def test_a_random_split_is_marked_as_such(data: Data, tmp_path: Path) -> None:
-    metrics = evaluate(tiny_recipe(protocol={"name": "random", "speaker_dependent": True}), data, tmp_path)
+    metrics = run_protocol(tiny_recipe(protocol={"name": "random", "speaker_dependent": True}), data, tmp_path)
     assert metrics["protocol"] == metrics["validation"] == "random"
     assert metrics["is_speaker_independent"] is False
 
 
 def test_without_validation_nothing_is_said_of_it(data: Data, tmp_path: Path) -> None:
-    metrics = evaluate(tiny_recipe(protocol={"validation": "none"}), data, tmp_path)
+    metrics = run_protocol(tiny_recipe(protocol={"validation": "none"}), data, tmp_path)
     assert metrics["validation_uar"] is None
     assert {(fit["validation_uar"], fit["temperature"]) for fit in metrics["fits"]} == {(None, 1.0)}
 
 
 def test_several_corpora_and_speeds_run_together(corpora_dir: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(corpora=["emodb", "ravdess"], labels="basic7", augment={"speeds": [0.9, 1.1]})
-    metrics = evaluate(recipe, corpora_dir, tmp_path)
+    metrics = run_protocol(recipe, corpora_dir, tmp_path)
     assert {name: row["utterances"] for name, row in metrics["per_corpus"].items()} == {"emodb": 48, "ravdess": 96}
 
 
@@ -555,7 +545,7 @@ def test_several_corpora_and_speeds_run_together(corpora_dir: Path, tmp_path: Pa
 def final(data: Data, tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
     """A final model's run folder."""
     folder = tmp_path_factory.mktemp("final")
-    train(TWO_SEEDS, data, folder)
+    fit_final(TWO_SEEDS, data, folder)
     return folder
 
 
@@ -575,11 +565,10 @@ def test_training_tests_nobody(final: Path, data: Data) -> None:
 
 def test_training_that_was_killed_goes_on_with_the_next_seed(final: Path, data: Data, tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        train(TWO_SEEDS, data, tmp_path, watch=Notes(kill_at_note="fold 0 seed 0"))
+        watched(fit_final, TWO_SEEDS, data, tmp_path, at_note="fold 0 seed 0")
     assert read_json(tmp_path, "metrics.json")["complete"] is False
-    watch = Notes()
-    train(TWO_SEEDS, data, tmp_path, watch=watch)
-    assert watch.fits == ["fold 0 seed 3"]
+    _, seen = watched(fit_final, TWO_SEEDS, data, tmp_path)
+    assert seen.fits == ["fold 0 seed 3"]
     assert same_model(tmp_path, final)
 
 
@@ -587,16 +576,15 @@ def test_seeds_of_a_final_model_are_fitted_side_by_side(
     final: Path, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    watch = Notes()
-    train(TWO_SEEDS, data, tmp_path, jobs=2, watch=watch)
-    assert watch.fits == []  # in this process
+    _, seen = watched(fit_final, TWO_SEEDS, data, tmp_path, jobs=2)
+    assert seen.fits == []  # in this process
     assert same_model(tmp_path, final)
 
 
 def test_a_trained_folder_is_not_evaluated_in(data: Data, tmp_path: Path) -> None:
-    train(tiny_recipe(), data, tmp_path)
+    fit_final(tiny_recipe(), data, tmp_path)
     with pytest.raises(RunError, match="holds a run on other files or folds"):
-        evaluate(tiny_recipe(), data, tmp_path)
+        run_protocol(tiny_recipe(), data, tmp_path)
 
 
 # A finished model on unseen speakers
@@ -660,7 +648,7 @@ def test_scoring_a_model_never_overwrites_another_run(emodb_dir: Path, tmp_path:
     with pytest.raises(RunError, match="holds another run: choose another --out"):
         evaluate_model(replace(model, weights_digest="two"), answer, ("emodb",), data, tmp_path)
     kfold = tiny_recipe(name="emodb-2fold-tiny", corpora=["emodb"], labels="basic7")
-    evaluate(kfold, data, tmp_path / "kfold")
+    run_protocol(kfold, data, tmp_path / "kfold")
     with pytest.raises(RunError, match="holds another run"):
         evaluate_model(model, answer, ("emodb",), data, tmp_path / "kfold")
 
@@ -696,13 +684,13 @@ def test_waveforms_are_changed_of_the_training_side_alone(
     changed: list[set[str]] = []
     rows = fitting.augmented_rows
 
-    def watched(waveforms: Any, *arguments: Any, **options: Any) -> Any:
+    def counted(waveforms: Any, *arguments: Any, **options: Any) -> Any:
         changed.append(set(waveforms))
         return rows(waveforms, *arguments, **options)
 
-    monkeypatch.setattr(fitting, "augmented_rows", watched)
+    monkeypatch.setattr(fitting, "augmented_rows", counted)
     recipe = parse_recipe(small_recipe | {"augment": ["gain"], "train": {"epochs": 1, "batch_size": 8}})
-    evaluate(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    run_protocol(recipe, {"emodb": emodb_dir}, tmp_path / "run")
     folds = json.loads((tmp_path / "run" / "folds.json").read_text())
     assert changed == [set(fold["train"]["utterances"]) for fold in folds]
 
@@ -725,5 +713,5 @@ def test_what_nobody_would_do_is_refused_before_audio_is_read(
     monkeypatch.setattr(preparation, "open_store", None)
     recipe = {"name": "a", "corpora": ["emodb"], "labels": "emodb", "model": "logistic", "features": "statistics"}
     with pytest.raises(SerkitError, match=message):
-        evaluate(parse_recipe(recipe | change), {"emodb": emodb_dir}, tmp_path / "run")
+        run_protocol(parse_recipe(recipe | change), {"emodb": emodb_dir}, tmp_path / "run")
     assert not (tmp_path / "run").exists()

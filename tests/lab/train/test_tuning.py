@@ -12,8 +12,9 @@ from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.splits.folds import Fold
 from serkit.lab.train import prepare as preparation
 from serkit.lab.train import tuning
-from serkit.lab.train.prepare import check_recipe, resolve_recipe
-from serkit.lab.train.run import evaluate, train
+from serkit.lab.train.prepare import check_recipe
+from serkit.lab.train.resolve import resolve_recipe
+from serkit.lab.train.run import fit_final, run_protocol
 from serkit.lab.train.tuning import search, with_settings
 from support.toy import manifest, speaker, tiny_recipe, tiny_settings
 
@@ -29,7 +30,7 @@ SPACE = {"train.lr": {"low": 1e-4, "high": 1e-1, "log": True}, "train.batch_size
 
 
 def tuned_recipe(**changes: Any) -> Recipe:
-    return resolve_recipe(tiny_recipe(tune={"space": SPACE, "trials": 4, "inner_folds": 2, **changes}))
+    return resolve_recipe(tiny_recipe(tune={"space": SPACE, "trials": 4, "inner_folds": 2, **changes})).recipe
 
 
 def hill(recipe: Recipe, fold: Fold, scratch: Path) -> float:
@@ -83,16 +84,16 @@ def test_a_tuned_run_says_what_each_fold_chose_and_becomes_a_file(ravdess_dir: P
         tune={"space": {"model.dropout": [0.1, 0.3], "train.lr": [1e-3, 1e-2]}, "trials": 2, "inner_folds": 2}
     )
     data = {"ravdess": ravdess_dir}
-    metrics = evaluate(recipe, data, tmp_path / "run")
+    metrics = run_protocol(recipe, data, tmp_path / "run")
     for fit in metrics["fits"]:
         assert set(fit["settings"]) == {"model.dropout", "train.lr"}
         folder = tmp_path / "run" / f"fold_{fit['fold']}" / "seed_0"
         trials = json.loads((folder / "trials.json").read_text())
         assert fit["settings"] in [trial["settings"] for trial in trials]
         assert not (folder / "trial").exists()
-    again = evaluate(recipe, data, tmp_path / "run")
+    again = run_protocol(recipe, data, tmp_path / "run")
     assert again["fits"] == metrics["fits"]
-    train(recipe, data, tmp_path / "final")
+    fit_final(recipe, data, tmp_path / "final")
     assert read_json(tmp_path / "final", "metrics.json")["fits"][0]["settings"]
     assert export(tmp_path / "final", tmp_path / "model.onnx") < 1e-4
 
@@ -103,7 +104,7 @@ def test_a_tuned_run_says_what_each_fold_chose_and_becomes_a_file(ravdess_dir: P
         ({"space": {}}, "tune.space: Dictionary should have at least 1 item"),
         ({"space": {"features.bands": [1, 2]}}, "'features.bands' cannot be searched"),
         ({"space": {"augment.speeds": [1, 2]}}, "'augment.speeds' cannot be searched"),
-        ({"space": {"train.lr": [1e-3]}}, "train.lr: name two values or more, or low and high"),
+        ({"space": {"train.lr": [1e-3]}}, "train.lr: name at least two values, or low and high"),
         ({"space": {"train.lr": {"low": 1, "high": 0.1}}}, "low must be below high"),
         ({"space": {"train.lr": {"low": 0, "high": 0.1, "log": True}}}, "above 0 where log is set"),
         ({"space": SPACE, "inner_folds": 1}, "tune.inner_folds: Input should be greater than or equal to 2"),
@@ -147,17 +148,17 @@ def test_what_a_model_ignores_or_speakers_do_not_allow_is_refused_before_audio_i
     settings = tiny_settings(corpora=["emodb"], labels="emodb", protocol={"validation_speakers": 1})
     many = parse_recipe(settings | {"tune": {"space": SPACE, "inner_folds": 50}})
     with pytest.raises(ProtocolError, match="50 inner folds need as many training speakers"):
-        evaluate(many, {"emodb": emodb_dir}, tmp_path / "run")
+        run_protocol(many, {"emodb": emodb_dir}, tmp_path / "run")
     ignored = {"model": "svm", "features": "statistics", "tune": {"space": {"train.lr": [1e-3, 1e-2]}}}
     plain = {key: settings[key] for key in ("name", "corpora", "labels", "protocol")}
     with pytest.raises(RecipeError, match="svm is fitted at once and would ignore it"):
-        evaluate(parse_recipe(plain | ignored), {"emodb": emodb_dir}, tmp_path / "run")
+        run_protocol(parse_recipe(plain | ignored), {"emodb": emodb_dir}, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_an_ensemble_is_not_tuned() -> None:
     ensemble = {"name": "ensemble", "members": ["crnn"]}
-    with pytest.raises(RecipeError, match="an ensemble is not tuned"):
+    with pytest.raises(RecipeError, match="an ensemble cannot be tuned"):
         parse_recipe(tiny_settings() | {"model": ensemble, "tune": {"space": SPACE}})
 
 

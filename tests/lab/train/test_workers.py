@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +16,18 @@ from serkit.lab.measure.run_folder import Fit
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.train import workers as jobs
 from serkit.lab.train.fold import Experiment, FoldAnswers
+from serkit.lab.train.resolve import resolve_recipe
 from serkit.lab.train.workers import fit_side_by_side, processes_for
-from serkit.progress import Watch
+from support.notes import Notes
 from support.toy import tiny_recipe
 
 FOLDS = tuple(Fold(number, (), (), ()) for number in range(4))
 TODO = [(fold, 0) for fold in FOLDS]
 
 
-class Notes(Watch):
-    """Remembers what is said, and makes a file when it is."""
-
-    def __init__(self, file: Path) -> None:
-        self.notes: list[str] = []
-        self._file = file
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-        self._file.touch()
-
-
 def test_a_process_that_dies_is_one_sentence() -> None:
     with pytest.raises(RunError, match="a process that fitted a fold died"):
-        list(fit_side_by_side(sham(), partial(os._exit, 9), TODO, 2))
+        list(fit_side_by_side(sham(os._exit, 9), TODO, 2))
 
 
 def test_what_is_done_when_a_process_dies_is_not_lost(tmp_path: Path) -> None:
@@ -60,11 +49,14 @@ def test_what_is_done_when_a_process_dies_is_not_lost(tmp_path: Path) -> None:
 
 def test_an_error_that_cannot_be_read_elsewhere_takes_nothing_down(tmp_path: Path) -> None:
     """And what was not begun is not begun."""
-    plan, yielded, watch = {0: ["wait noted"], 1: ["fail"], 2: ["wait never"]}, list[int](), Notes(tmp_path / "noted")
-    with pytest.raises(RunError, match=r"^Odd: a b$"):
-        follow(plan, tmp_path, 2, yielded, watch=watch)
+    plan, yielded = {0: ["wait noted"], 1: ["fail"], 2: ["wait never"]}, list[int]()
+    with (
+        Notes(on_note=lambda text: (tmp_path / "noted").touch()) as seen,
+        pytest.raises(RunError, match=r"^Odd: a b$"),
+    ):
+        follow(plan, tmp_path, 2, yielded)
     assert yielded == [0]
-    assert watch.notes == ["fold 1 seed 0 failed (Odd: a b); what runs beside it ends first"]
+    assert seen.notes == ["fold 1 seed 0 failed (Odd: a b); what runs beside it ends first"]
 
 
 def test_processes_end_with_the_one_that_is_killed(tmp_path: Path) -> None:
@@ -85,7 +77,7 @@ def test_processes_end_with_the_one_that_is_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("asked", "found"), [(1, 1), (3, 3), (8, 8), (20, 8)])
 def test_a_run_has_as_many_processes_as_it_can_use(asked: int, found: int) -> None:
     recipe = tiny_recipe(seeds=[0, 1])
-    assert processes_for(recipe, None, sham().split, asked) == found  # type: ignore[arg-type]
+    assert processes_for(resolve_recipe(recipe), None, sham().split, asked) == found  # type: ignore[arg-type]
 
 
 def follow(
@@ -94,11 +86,10 @@ def follow(
     jobs: int,
     yielded: list[int],
     *,
-    watch: Watch | None = None,
     at_fold_0: Callable[[], None] = lambda: None,
 ) -> None:
     """Fit by a plan and note what comes."""
-    for fold, *_ in fit_side_by_side(sham(watch), partial(scripted, plan, place), TODO, jobs):
+    for fold, *_ in fit_side_by_side(sham(scripted, plan, place), TODO, jobs):
         yielded.append(fold.fold)
         if fold.fold == 0:
             at_fold_0()
@@ -111,10 +102,20 @@ class Odd(Exception):
         super().__init__(f"{one} {two}")
 
 
-def sham(watch: Watch | None = None) -> Any:
-    """An experiment of a single model, of which only the folds are looked at."""
+@dataclass(frozen=True)
+class Sham(Experiment):
+    """An experiment of a single model, of which only the folds are looked at; it runs a call where it is unpickled."""
+
+    call: tuple[Any, ...] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.call[0], self.call[1:]
+
+
+def sham(*call: Any) -> Any:
     split = Split("speaker_kfold", True, "speakers", FOLDS)
-    return Experiment(tiny_recipe(), None, None, split, None, (), {}, Path(), watch or Watch(), None)  # type: ignore[arg-type]
+    resolved = resolve_recipe(tiny_recipe())
+    return Sham(resolved, None, split, None, (), {}, Path(), None, None, call)  # type: ignore[arg-type]
 
 
 def scripted(plan: Mapping[int, Sequence[str]], place: Path) -> Any:

@@ -14,6 +14,7 @@ Source: git-lfs, docs/spec.md; Dataverse guides, API, "Data Access API" and "Nat
 import filecmp
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -32,12 +33,13 @@ from serkit.data.corpora.adapter import Corpus, Remote
 from serkit.data.curation.transfer import as_size, disk_error, fetch, open_session
 from serkit.data.curation.unpacking import is_chosen, safe_path, unpack
 from serkit.errors import CorpusError, MissingExtraError
-from serkit.progress import Watch
+from serkit.progress import OnProgress, begin_task
 from serkit.writing import write_whole
 
 if TYPE_CHECKING:
     import requests
 
+_log = logging.getLogger(__name__)
 _WORK = ".serkit-download"
 _AT_ONCE = 4  # clips; more would be impolite to a free host
 _MOST_POINTER_BYTES = 1024
@@ -57,7 +59,11 @@ class _Clip:
 
 
 def download(
-    corpus: Corpus, folder: str | os.PathLike[str], *, accept_license: bool = False, watch: Watch | None = None
+    corpus: Corpus,
+    folder: str | os.PathLike[str],
+    *,
+    accept_license: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> Path:
     """Download a corpus from its official host and unpack it.
 
@@ -68,7 +74,7 @@ def download(
         corpus: What to download.
         folder: Where to; it is made. Its files lie in it as they do in the corpus, without an outer folder.
         accept_license: That whoever calls this has read the corpus's license and keeps to it.
-        watch: Shows progress, and says what cannot be checked.
+        on_progress: Callback for the progress of downloading.
 
     Returns:
         The folder, which ``corpus.manifest`` reads.
@@ -78,7 +84,7 @@ def download(
             not what it should be, the disk is full, or a file of that name and other content is in the folder.
         MissingExtraError: If pooch is not installed.
     """
-    folder, watch = Path(folder), watch or Watch()
+    folder = Path(folder)
     if not corpus.remotes:
         raise CorpusError(
             f"{corpus.title} is not to be had without asking: see {corpus.url} for how to register, unpack what you "
@@ -86,17 +92,17 @@ def download(
         )
     missing = [remote for remote in corpus.remotes if not _is_done(remote, folder)]
     if not missing:
-        watch.note(f"{corpus.title} is in {folder} already; nothing was fetched.")
+        _log.info(f"{corpus.title} is in {folder} already; nothing was fetched.")
         return folder
     if not accept_license:
         raise CorpusError(_terms(corpus))
     if find_spec("pooch") is None:
         raise MissingExtraError("downloading a corpus", "data")
-    watch.note(f"{corpus.title}: {corpus.license}. Cite {corpus.citation}.")
+    _log.info(f"{corpus.title}: {corpus.license}. Cite {corpus.citation}.")
     try:
         with open_session() as session:
             for remote in missing:
-                _install(remote, folder, session, watch)
+                _install(remote, folder, session, on_progress)
     except OSError as error:
         raise disk_error(error, corpus.title, "more room", "What was received is kept.") from error
     return folder
@@ -117,17 +123,17 @@ def _work_folder(remote: Remote, folder: Path) -> Path:
     return folder / _WORK / f"{remote.name}-{version}"
 
 
-def _install(remote: Remote, folder: Path, session: "requests.Session", watch: Watch) -> None:
+def _install(remote: Remote, folder: Path, session: "requests.Session", on_progress: OnProgress | None) -> None:
     """Bring one remote from wherever it is to its files in the folder."""
     work = _work_folder(remote, folder)
     work.mkdir(parents=True, exist_ok=True)
     tree = work / "files"
     if not tree.is_dir():
-        _gather(remote, work, session, watch)
+        _gather(remote, work, session, on_progress)
     here: list[str] = []
     if remote.media or remote.is_listing:
         clips, here = _find_clips(remote, tree, folder)
-        _replace_pointers(clips, work, watch)
+        _replace_pointers(clips, work, on_progress)
     files = sorted([*here, *_move_in(tree, folder)])
     done = {"url": remote.url, "known_hash": remote.known_hash, "files": files}
     write_whole(work / "done.json", json.dumps(done, indent=1))
@@ -138,21 +144,21 @@ def _install(remote: Remote, folder: Path, session: "requests.Session", watch: W
             path.unlink()
 
 
-def _gather(remote: Remote, work: Path, session: "requests.Session", watch: Watch) -> None:
+def _gather(remote: Remote, work: Path, session: "requests.Session", on_progress: OnProgress | None) -> None:
     """Fetch a remote and spread what it holds into ``files/``, which is there once it is whole."""
     file, scratch = work / remote.name, work / "unpacking"
     size = 0 if remote.media or remote.is_listing else remote.size  # else it counts the clips too
-    with watch.bar(f"{remote.name}, MB", max(1, size // 10**6)) as tell:
-        found = fetch(
-            remote.url,
-            file,
-            session=session,
-            known_hash=remote.known_hash,
-            tell=lambda done: tell(done // 10**6, as_size(done)),
-        )
+    step = begin_task(f"{remote.name}, MB", max(1, size // 10**6), on_progress)
+    found = fetch(
+        remote.url,
+        file,
+        session=session,
+        known_hash=remote.known_hash,
+        tell=lambda done: step(done // 10**6, as_size(done)),
+    )
     if not remote.known_hash and not remote.is_listing:
         rest = "; each of its clips is checked by the hash in its pointer" if remote.media else ""
-        watch.note(f"No hash is published for {remote.name}, so it was not checked{rest}. What came has {found}.")
+        _log.info(f"No hash is published for {remote.name}, so it was not checked{rest}. What came has {found}.")
     shutil.rmtree(scratch, ignore_errors=True)  # of a killed command
     if remote.is_listing:
         _write_pointers(remote, file, scratch)
@@ -214,7 +220,7 @@ def _find_clips(remote: Remote, tree: Path, folder: Path) -> tuple[list[_Clip], 
     return [_Clip(urls[known], known, tuple(places[known])) for known in urls], here
 
 
-def _replace_pointers(clips: Sequence[_Clip], work: Path, watch: Watch) -> None:
+def _replace_pointers(clips: Sequence[_Clip], work: Path, on_progress: OnProgress | None) -> None:
     """Put each clip into its pointer's place; the first that fails ends it, and what is there stays."""
     stop, scratch = threading.Event(), work / "clips"
     sessions: SimpleQueue[requests.Session] = SimpleQueue()
@@ -235,12 +241,12 @@ def _replace_pointers(clips: Sequence[_Clip], work: Path, watch: Watch) -> None:
     with ExitStack() as opened:
         for _ in range(_AT_ONCE):
             sessions.put(opened.enter_context(open_session()))
-        tell = opened.enter_context(watch.bar("clips", len(clips)))
+        step = begin_task("clips", len(clips), on_progress)
         pool = opened.enter_context(ThreadPoolExecutor(_AT_ONCE))
         try:
             for done, job in enumerate(as_completed([pool.submit(replace, clip) for clip in clips]), 1):
                 job.result()
-                tell(done, "")
+                step(done)
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)

@@ -19,7 +19,7 @@ from serkit.data.curation.loudness import loudness
 from serkit.data.manifest import Manifest
 from serkit.errors import AudioError, NoSamplesError
 from serkit.labels import EMOTIONS
-from serkit.progress import Watch
+from serkit.progress import OnProgress, begin_task
 from serkit.types import FloatArray, Sex, Utterance
 
 _SEXES: tuple[Sex, ...] = ("female", "male", "unknown")
@@ -159,12 +159,12 @@ class Table:
     names: int = 1
 
 
-def describe(manifest: Manifest, *, watch: Watch | None = None, jobs: int | None = None) -> CorpusStats:
+def describe(manifest: Manifest, *, on_progress: OnProgress | None = None, jobs: int | None = None) -> CorpusStats:
     """Decode every utterance of a manifest and measure it.
 
     Args:
         manifest: Of one or several corpora, with their roots. A file that several utterances share is decoded once.
-        watch: Shows how far it is.
+        on_progress: Callback for the progress of measuring.
         jobs: Threads; as many as processors without it. The answer does not depend on it.
 
     Returns:
@@ -179,10 +179,10 @@ def describe(manifest: Manifest, *, watch: Watch | None = None, jobs: int | None
     found: dict[str, Clip | Unreadable] = {}
     pool = ThreadPoolExecutor(jobs or os.cpu_count())
     try:
-        with (watch or Watch()).bar("measuring", len(manifest)) as advance:
-            for measured in pool.map(_measure, files, files.values()):
-                found.update((one.id, one) for one in measured)
-                advance(len(found), "")
+        step = begin_task("measuring", len(manifest), on_progress)
+        for measured in pool.map(_measure, files, files.values()):
+            found.update((one.id, one) for one in measured)
+            step(len(found))
     finally:
         pool.shutdown(cancel_futures=True)  # who interrupts it does not wait for the rest
     ordered = [found[utterance.id] for utterance in manifest]

@@ -13,10 +13,10 @@ from serkit.lab.measure.run_folder import UNSEEN_CORPUS, Row, read_json, write_j
 from serkit.lab.recipes.files import dump_recipe
 from serkit.lab.recipes.schema import Recipe, parse_recipe, parts_of
 from serkit.lab.splits.leakage import check_unseen
-from serkit.lab.train.environment import environment, say_what_is_missing
+from serkit.lab.train.environment import environment, log_what_is_missing
 from serkit.lab.train.workers import threads_each
 from serkit.labels import LABEL_SETS, LabelSet
-from serkit.progress import Watch
+from serkit.progress import OnProgress, begin_task
 from serkit.types import Prediction
 from serkit.writing import write_whole
 
@@ -28,7 +28,7 @@ def evaluate_model(
     data: Data,
     out: str | os.PathLike[str],
     *,
-    watch: Watch | None = None,
+    on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Score a finished model on corpora whose speakers it has never seen, and write a run folder.
 
@@ -39,7 +39,7 @@ def evaluate_model(
         corpora: Names of the test corpora.
         data: Folders of the corpora, see :func:`serkit.data.corpora.read_corpora`.
         out: Run folder; its name becomes the run's name.
-        watch: Progress display.
+        on_progress: Callback for progress.
 
     Returns:
         Content of ``metrics.json``.
@@ -48,7 +48,7 @@ def evaluate_model(
         LeakageError: If the model was trained or validated on a test speaker, or its speakers are unknown.
         RunError: If the folder holds another run, or an utterance is only a part of its file.
     """
-    out, watch = Path(out), watch or Watch()
+    out = Path(out)
     if not card.seen_speakers:
         raise LeakageError(
             f"the training speakers of {card.name} are unknown, so it may have seen the test speakers; train a recipe, "
@@ -63,12 +63,12 @@ def evaluate_model(
     labels = LABEL_SETS.get(card.label_set) or LabelSet(card.label_set, card.classes, card.label_note)
     everything = read_corpora(corpora, data)
     manifest, dropped = everything.select(labels)
-    say_what_is_missing(everything, labels, dropped, watch)
+    log_what_is_missing(everything, labels, dropped)
     check_unseen(card.seen_speakers, manifest.speakers)
     if any(u.start or u.end is not None for u in manifest):
         raise RunError("a model file can only be scored on whole audio files, but some utterances are parts of a file.")
     out.mkdir(parents=True, exist_ok=True)  # fails before scoring if the folder cannot be written
-    rows = _score(card, predict, manifest, labels, watch)
+    rows = _score(card, predict, manifest, labels, on_progress)
     test = {"speakers": list(manifest.speakers), "utterances": [u.id for u in manifest]}
     seen = {  # a card lists speakers, not utterances
         "train": {"speakers": list(card.train_speakers), "utterances": []},
@@ -107,15 +107,19 @@ def _pretraining(card: Card, recipe: Recipe) -> dict[str, Any]:
 
 
 def _score(
-    card: Card, predict: Callable[[Path], Prediction], manifest: Manifest, labels: LabelSet, watch: Watch
+    card: Card,
+    predict: Callable[[Path], Prediction],
+    manifest: Manifest,
+    labels: LabelSet,
+    on_progress: OnProgress | None,
 ) -> list[Row]:
     rows = []
-    with watch.bar(", ".join(manifest.corpora), len(manifest)) as advance:
-        for done, u in enumerate(manifest, 1):
-            answer = predict(manifest.audio_path(u))
-            probabilities = tuple(round(answer.probabilities[name], 4) for name in card.classes)
-            true = labels.classes[labels.index(u.emotion)]
-            named = max(card.classes, key=answer.probabilities.__getitem__)  # even if the model would answer uncertain
-            rows.append(Row(u.id, u.corpus, u.speaker, 0, 0, true, named, probabilities))
-            advance(done, "")
+    step = begin_task(", ".join(manifest.corpora), len(manifest), on_progress)
+    for done, u in enumerate(manifest, 1):
+        answer = predict(manifest.audio_path(u))
+        probabilities = tuple(round(answer.probabilities[name], 4) for name in card.classes)
+        true = labels.classes[labels.index(u.emotion)]
+        named = max(card.classes, key=answer.probabilities.__getitem__)  # even if the model would answer uncertain
+        rows.append(Row(u.id, u.corpus, u.speaker, 0, 0, true, named, probabilities))
+        step(done)
     return rows

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serkit.card import NOT_FOR, Card, Evidence
-from serkit.data.corpora import Corpus, corpus_of, label_set_of
+from serkit.data.corpora import Corpus, corpus_of
 from serkit.errors import RunError
 from serkit.lab.graphs.assemble import count_weights
 from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
@@ -14,8 +14,8 @@ from serkit.lab.measure.run_entry import measure_records, read_records, what_is_
 from serkit.lab.measure.run_folder import UNSEEN_CORPUS, VALIDATED, first_folder, read_json, read_predictions
 from serkit.lab.models import Model
 from serkit.lab.models.scikit import Classical
-from serkit.lab.recipes.schema import Recipe, parts_of
-from serkit.lab.train.fold import member_recipes
+from serkit.lab.recipes.schema import parts_of
+from serkit.lab.train.resolve import ResolvedRecipe
 from serkit.version import __version__
 
 PUBLIC_DOMAIN = "CC0-1.0"
@@ -23,7 +23,7 @@ MINIMUM_DURATION = 0.1  # seconds; anything shorter than a syllable carries no e
 
 
 def describe(
-    recipe: Recipe,
+    resolved: ResolvedRecipe,
     run: Path,
     models: Sequence[Model],
     weights: Sequence[Path],
@@ -34,17 +34,17 @@ def describe(
     """Return the card of a trained run's model, without evidence.
 
     Args:
-        recipe: Resolved recipe of the run.
+        resolved: Resolved recipe of the run.
         run: Run folder.
         models: Model, or members of an ensemble.
         weights: Weights file of each model.
         fit: Record of the fit in ``metrics.json``.
         error_rate: Share of wrong answers, 0 to 1, that the threshold for ``uncertain`` allows on validation.
     """
-    labels = label_set_of(recipe.labels, recipe.corpora)
+    recipe, labels = resolved.recipe, resolved.labels
     # There are several folds of one number if training speakers are drawn repeatedly.
     folds = [one for one in read_json(run, "folds.json") if one["fold"] == fit["fold"]]
-    for number, member in enumerate(member_recipes(recipe)):
+    for number, member in enumerate(resolved.members):
         if member.pretrain:
             folds += read_json(run / first_folder(number), "folds.json")
     trained, validated = ({name for f in folds for name in f[part]["speakers"]} for part in ("train", "validation"))

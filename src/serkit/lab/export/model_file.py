@@ -29,9 +29,10 @@ from serkit.lab.measure.voting import FLOOR, Rule, combine
 from serkit.lab.models import Model, build_body
 from serkit.lab.models.scikit import Classical
 from serkit.lab.recipes.files import load_recipe
-from serkit.lab.recipes.registry import ENSEMBLE
 from serkit.lab.recipes.schema import Recipe
-from serkit.lab.train.fold import check_for_file, ensemble_config, member_folder, member_recipes, member_weights
+from serkit.lab.train.ensemble import member_folder, member_weights
+from serkit.lab.train.prepare import check_exportable
+from serkit.lab.train.resolve import ResolvedRecipe, resolve_recipe
 from serkit.lab.train.store import open_store
 from serkit.lab.train.tuning import with_settings
 from serkit.runtime.recognizer import Recognizer
@@ -117,21 +118,22 @@ def export(
         raise ExportError(f"the error rate must be between 0 and 1, such as 0.25 for 25 %; it is {error_rate:g}.")
     if output.is_dir():
         raise ExportError(f"{str(output)!r} is a folder; name the file to write.")
-    recipe = _recipe_of(run)
+    resolved = _recipe_of(run)
+    recipe = resolved.recipe
     seed = recipe.seeds[0] if seed is None else seed
     fit = fit_of(run, seed, fold)
-    check_for_file(recipe)
-    parts = _parts_of(recipe, run, fit)
+    check_exportable(resolved)
+    parts = _parts_of(resolved, run, fit)
     models, weights = [part.model for part in parts], [part.weights for part in parts]
-    card = describe(recipe, run, models, weights, fit=fit, error_rate=error_rate)
+    card = describe(resolved, run, models, weights, fit=fit, error_rate=error_rate)
     measured = tuple(evidence_of(Path(path), what_is_fitted(run), card) for path in evidence)
     card = replace(card, evidence=measured)
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
         difference = write_checked(parts[0].model, parts[0].temperature, temporary, card)
-        if recipe.model.name == ENSEMBLE:
-            difference = _write_ensemble(parts, temporary, card, ensemble_config(recipe).rule, fit["temperature"])
+        if resolved.ensemble:
+            difference = _write_ensemble(parts, temporary, card, resolved.ensemble.rule, fit["temperature"])
         if int8:
             quantize(temporary, partial(_cost, recipe, _validated(run, fit), data, temporary))
         temporary.replace(output)
@@ -187,14 +189,14 @@ class _Part:
     weights: Path
 
 
-def _parts_of(recipe: Recipe, run: Path, fit: dict[str, Any]) -> list[_Part]:
+def _parts_of(resolved: ResolvedRecipe, run: Path, fit: dict[str, Any]) -> list[_Part]:
     """Load the model of a fit, or all members of an ensemble."""
     folder = run / fit_folder(fit["fold"], fit["seed"])
-    if recipe.model.name != ENSEMBLE:
-        model = load_model(with_settings(recipe, fit.get("settings", {})), folder)
+    if resolved.ensemble is None:
+        model = load_model(with_settings(resolved.recipe, fit.get("settings", {})), folder)
         return [_Part(model, fit["temperature"], 1.0, folder / model.body.file)]
     fits = [Fit(**member) for member in fit["members"]]
-    members = member_recipes(recipe)
+    members = resolved.members
     parts = []
     for number, (said, weight) in enumerate(zip(fits, member_weights(fits), strict=True)):
         place = folder / member_folder(number)
@@ -329,10 +331,10 @@ def largest_difference(
     return worst
 
 
-def _recipe_of(run: Path) -> Recipe:
+def _recipe_of(run: Path) -> ResolvedRecipe:
     if not (run / "recipe.yaml").is_file():
         raise RunError(f"{str(run)!r} is not a run folder: it has no recipe.yaml.")
-    return load_recipe(run / "recipe.yaml")
+    return resolve_recipe(load_recipe(run / "recipe.yaml"))
 
 
 def load_model(recipe: Recipe, folder: Path) -> Model:

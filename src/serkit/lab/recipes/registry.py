@@ -1,6 +1,6 @@
-"""What models there are: where each stands, which document it is from, and what that document reads and trains with.
+"""The registry of models: the module and source of each, and its default features, training and augmentation.
 
-A recipe that names a model and says no more gets these features and this training. Nothing here needs torch.
+A recipe that names a model and no more gets these defaults. Nothing here needs torch.
 """
 
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ class ModelEntry:
     """One model of the registry.
 
     Attributes:
-        module: In :mod:`serkit.lab.models`.
-        kind: Its class there; its settings are the class's name and ``Config``.
+        module: Module in :mod:`serkit.lab.models`.
+        kind: Name of its class there; that of its settings is the same with ``Config`` at the end.
         document: Which of the reports A to E it is from, and ``literature`` where that only cites it; or ``ours``.
-        features: What it reads where a recipe names no features.
-        train: Optimization where a recipe sets none of its own.
-        augment: Likewise.
-        settings: Of the class, that this name differs in.
+        features: Default features.
+        train: Default training settings.
+        augment: Default augmentation.
+        settings: Settings of the class that differ from its defaults under this name.
     """
 
     module: str
@@ -47,7 +47,7 @@ class ModelEntry:
 
     @property
     def is_network(self) -> bool:
-        """Whether it is trained by gradients: neither scikit-learn's, nor an ensemble."""
+        """Whether it is a network, trained by gradients: neither a scikit-learn model nor an ensemble."""
         return self.module not in ("classical", ENSEMBLE)
 
 
@@ -106,15 +106,15 @@ _PRETRAINED = {
 
 
 def model_names(*, from_scratch: bool = False) -> tuple[str, ...]:
-    """Return the names of all models, or of those that can be built without naming a checkpoint."""
+    """Return the names of all models, or of those that need no pretrained checkpoint."""
     return tuple(_MODELS) if from_scratch else (*_MODELS, *_PRETRAINED)
 
 
 def find_model(name: str) -> ModelEntry:
-    """Return what the registry says of a model.
+    """Return the registry's entry of a model.
 
     Raises:
-        UnknownNameError: If there is none of that name.
+        UnknownNameError: If there is no model of that name.
     """
     if name not in model_names():
         raise unknown_name("model", name, model_names(), "serkit models list")

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: tensors in safetensors, the rest in JSON, no pickle."""
+"""Checkpoints of a training: tensors as safetensors, everything else as JSON. There is no pickle."""
 
 import json
 import math
@@ -16,10 +16,10 @@ from serkit.errors import TrainingError
 
 @dataclass(frozen=True)
 class Epoch:
-    """One row of ``history.csv``; losses per utterance, accuracy and UAR from 0 to 1, NaN without validation.
+    """One row of ``history.csv``: losses per utterance, accuracy and UAR from 0 to 1, NaN without validation.
 
-    Training accuracy is that of the epoch's own batches, augmented and with dropout, while the weights move, as
-    notebooks print it; of an utterance that is mixed with another the larger share counts.
+    Training accuracy is measured on the epoch's own batches, with augmentation and dropout, while the weights change,
+    as notebooks print it. Under mixup the class with the larger share counts.
     """
 
     epoch: int
@@ -34,12 +34,12 @@ class Epoch:
 
 @dataclass(frozen=True)
 class FitCheckpoint:
-    """What a killed training goes on from.
+    """The state that a killed training resumes from.
 
     Attributes:
-        history: Every epoch so far.
-        best: The kept weights so far.
-        optimizer: Parameter's number to what its optimizer remembers.
+        history: All epochs so far.
+        best: Kept weights so far.
+        optimizer: Parameter number to the optimizer's state of it.
     """
 
     history: tuple[Epoch, ...] = ()
@@ -71,10 +71,10 @@ def save_checkpoint(folder: Path, body: nn.Module, optimizer: torch.optim.Optimi
 
 
 def load_checkpoint(folder: Path, body: nn.Module) -> FitCheckpoint:
-    """Load the newest checkpoint's weights into a body and return the rest of it, empty where there is none.
+    """Load the weights of the newest checkpoint into a body and return the rest; empty without a checkpoint.
 
     Raises:
-        TrainingError: If it is another model's.
+        TrainingError: If it is the checkpoint of another model.
     """
     checkpoints = sorted(folder.glob("checkpoint-*"))
     if not checkpoints:
@@ -94,7 +94,7 @@ def load_checkpoint(folder: Path, body: nn.Module) -> FitCheckpoint:
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Remove them, once the result is there; one that is half removed no longer has the name of one."""
+    """Remove all checkpoints. Each is renamed first, so a half removed one is never loaded."""
     for checkpoint in [*folder.glob("checkpoint-*")]:
         checkpoint.rename(folder / f".{checkpoint.name}.gone")
     for gone in [*folder.glob(".checkpoint-*.gone")]:
@@ -107,16 +107,16 @@ def kept_weights(body: nn.Module) -> dict[str, Tensor]:
 
 
 def is_kept(history: Sequence[Epoch], *, keep: str, best: str) -> bool:
-    """Whether the last epoch's weights are the ones to keep of its stage so far; without validation they are."""
+    """Whether to keep the weights of the last epoch, of all in its stage so far; always without validation."""
     scores = [score_of(epoch, best) for epoch in history]
     return keep == "last" or math.isnan(scores[-1]) or scores[-1] >= max(scores)
 
 
 def score_of(epoch: Epoch, best: str) -> float:
-    """Return what the best epoch has most of; NaN without validation."""
+    """Return the score by which the best epoch is chosen; NaN without validation."""
     return epoch.validation_uar if best == "validation_uar" else -epoch.validation_loss
 
 
 def _tensors(values: Mapping[str, object]) -> dict[str, Tensor]:
-    """Leave out what an optimizer remembers that is no tensor: SGD has None before its first step with momentum."""
+    """Leave out state that is not a tensor: SGD has None before its first step with momentum."""
     return {name: value for name, value in values.items() if isinstance(value, Tensor)}

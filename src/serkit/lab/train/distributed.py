@@ -1,6 +1,6 @@
-"""Several processes that train one model: who is who, and what each takes.
+"""Distributed training: the number of this process among all, and its share of each batch.
 
-``accelerate launch`` and ``torchrun`` start them; without these there is one, which is the main one.
+``accelerate launch`` and ``torchrun`` start several processes; otherwise there is one, which is the main process.
 """
 
 from collections.abc import Iterator
@@ -21,39 +21,39 @@ def _state() -> PartialState:
 
 
 def rank() -> int:
-    """Return this process's number, from 0."""
+    """Return the number of this process, from 0."""
     return int(_state().process_index)
 
 
 def count() -> int:
-    """Return how many there are."""
+    """Return the number of processes."""
     return int(_state().num_processes)
 
 
 def is_main() -> bool:
-    """Whether this is the process that writes files."""
+    """Whether this is the main process, which writes files."""
     return bool(_state().is_main_process)
 
 
 def device() -> torch.device:
-    """Return where this process computes."""
+    """Return the device of this process."""
     return torch.device(_state().device)
 
 
 def wait() -> None:
-    """Wait for all the others to get here."""
+    """Wait until all processes have called this."""
     _state().wait_for_everyone()
 
 
 @contextmanager
 def main_first() -> Iterator[None]:
-    """Let the main process go through a block before the others, who then find what it left on disk."""
+    """Let the main process run a block before the others, which then find its files."""
     with _state().main_process_first():
         yield
 
 
 def from_main(value: T) -> T:
-    """Return the main process's value in all of them, so that none decides otherwise for a rounding."""
+    """Return the main process's value in all processes, so that rounding cannot make them decide differently."""
     if count() == 1:
         return value
     shared = [value]
@@ -62,7 +62,7 @@ def from_main(value: T) -> T:
 
 
 def share_of(size: int) -> slice:
-    """Return which of ``size`` utterances of a batch are this process's.
+    """Return this process's share of a batch of ``size`` utterances.
 
     Raises:
         TrainingError: If there are more processes than utterances.

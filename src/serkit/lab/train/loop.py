@@ -1,12 +1,12 @@
-"""One fit for every model: a plain loop, resumable to the same weights.
+"""The training loop of every model; an interrupted training resumes and ends with the same weights.
 
-All that is random in an epoch (order, augmentation, dropout, mixup) is drawn from generators that are
-seeded by (seed, epoch) alone. So the random state of a checkpoint is two integers, and a run that was
-killed and resumed ends with the very weights of one that was not, given the same number of threads.
+Everything random in an epoch (order, augmentation, dropout, mixup) is drawn from generators that are seeded by
+(seed, epoch) alone. So the random state of a checkpoint is two integers, and a training that was killed and resumed
+ends with exactly the weights of one that was not, given the same number of threads.
 
-Started by ``accelerate launch`` or ``torchrun``, each process takes its share of each batch, and gradients are those
-of the whole batch: the losses are those of one process, but for dropout, which each draws for its own share, and batch
-norm, which sees only that share.
+Under ``accelerate launch`` or ``torchrun`` each process takes its share of each batch, and the gradients are those of
+the whole batch. The losses then equal those of one process, except for dropout, which each process draws for its own
+share, and batch norm, whose statistics are those of that share.
 """
 
 import csv
@@ -49,22 +49,23 @@ from serkit.lab.train.store import Batch, balanced_names, evaluation_batches, tr
 from serkit.types import FloatArray
 from serkit.writing import write_whole
 
-_RMSPROP_MEMORY = 0.9  # as in Keras, which the documents use; torch has 0.99
+_RMSPROP_MEMORY = 0.9  # the default of Keras, which the student reports use; torch's is 0.99
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What a body is fitted on.
+    """The utterances that a body is fitted on.
 
     Attributes:
         rows: For each training speed, utterance id to frames (N, F).
-        plain: The same without augmentation.
-        train: Utterance id to class index.
-        validation: Likewise; empty where a protocol has none.
-        classes: C.
-        augmented: From seed and epoch to the frames of changed waveforms, which then take the place of ``rows``; where
-            ``augment.copies`` are asked for, those of the first so many epochs, one of them for each utterance.
-        speakers: Utterance id to speaker, by which classical models divide what they calibrate on.
+        plain: Utterance id to frames without augmentation.
+        train: Utterance id to class index, for training.
+        validation: Utterance id to class index, for validation; empty without validation.
+        classes: Number of classes C.
+        augmented: Function from seed and epoch to the frames of augmented waveforms, which replace ``rows``; with
+            ``augment.copies``, only its first epochs are used, one of them for each utterance. None without
+            augmentation of waveforms.
+        speakers: Utterance id to speaker, by which classical models split the utterances that they calibrate on.
     """
 
     rows: Sequence[Mapping[str, FloatArray]]
@@ -78,13 +79,13 @@ class Examples:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fit gave.
+    """The result of a fit.
 
     Attributes:
-        history: Every epoch.
-        kept: The epoch whose weights the body now has.
-        validation_uar: Of that epoch, 0 to 1; NaN without validation.
-        temperature: That the logits are divided by, fitted on validation; 1 without.
+        history: All epochs.
+        kept: Epoch whose weights the body now has.
+        validation_uar: Validation UAR of that epoch, 0 to 1; NaN without validation.
+        temperature: Divisor of the logits, fitted on validation; 1 without validation.
     """
 
     history: tuple[Epoch, ...]
@@ -103,19 +104,19 @@ def fit(
     folder: Path,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Fitted:
-    """Train a body, in place; resume where ``folder`` holds a checkpoint.
+    """Train a body, in place; resume if ``folder`` holds a checkpoint.
 
     Args:
-        body: From :func:`serkit.lab.models.build_body`, built after seeding torch.
+        body: Body from :func:`serkit.lab.models.build_body`, built after seeding torch.
         examples: Features and targets.
         train: Optimization settings.
         augment: Augmentation settings.
-        seed: Of everything random.
-        folder: For the checkpoint, which is removed at the end, ``history.csv`` and the body's file.
-        on_epoch: Called after each epoch.
+        seed: Seed of everything random.
+        folder: Folder for the checkpoint, which is removed at the end, ``history.csv`` and the body's file.
+        on_epoch: Callback after each epoch.
 
     Raises:
-        TrainingError: If the loss is no number any more, the checkpoint is another model's, or there are more processes
+        TrainingError: If the loss is NaN or infinite, the checkpoint is of another model, or there are more processes
             than half a batch has utterances.
     """
     if body.is_fitted_at_once:
@@ -144,7 +145,7 @@ def fit(
 
 @dataclass(frozen=True)
 class _Run:
-    """What the stages of one fit share."""
+    """The settings and data that all stages of one fit share."""
 
     body: Body
     examples: Examples
@@ -155,13 +156,13 @@ class _Run:
     accelerator: Accelerator
 
     def stage(self, stage: int, checkpoint: FitCheckpoint, on_epoch: Callable[[Epoch], None]) -> FitCheckpoint:
-        """Train one stage, or what a checkpoint leaves of it, and return where it ends."""
+        """Train one stage, or the epochs that a checkpoint lacks, and return the checkpoint at its end."""
         history, best, train = list(checkpoint.history), checkpoint.best, self.train
         if history and history[-1].stage > stage:
             return checkpoint
         past = _of_stage(history, stage)
         if history and not past:
-            self.body.load_state_dict(dict(best or {}))  # where the stage before ended
+            self.body.load_state_dict(dict(best or {}))  # the result of the stage before
         self.body.start_stage(stage)
         optimizer = build_optimizer(self.body.rates(), train)
         if past and checkpoint.optimizer:
@@ -181,7 +182,7 @@ class _Run:
         return FitCheckpoint(tuple(history), best)
 
     def _epoch(self, model: nn.Module, optimizer: Any, epoch: int, past: Sequence[Epoch], stage: int) -> Epoch:
-        """Train over all batches once; ``past`` are the stage's epochs so far."""
+        """Train on all batches once. ``past`` are the epochs of the stage so far."""
         examples, train, seed, device = self.examples, self.train, self.seed, self.accelerator.device
         rank = processes.rank()
         torch.manual_seed(int(np.random.SeedSequence([seed, epoch, *([rank] if rank else [])]).generate_state(1)[0]))
@@ -190,7 +191,7 @@ class _Run:
         steps = math.ceil(math.ceil(len(examples.train) / train.batch_size) / train.accumulate)
         watched = [e.train_loss if math.isnan(e.validation_loss) else e.validation_loss for e in past]
         model.train()
-        total = torch.zeros(2, device=device)  # of the loss, and of right answers
+        total = torch.zeros(2, device=device)  # of the loss, and of correct answers
         rows = [examples.augmented(seed, epoch)] if examples.augmented else examples.rows
         size = train.batch_size
         batches = training_batches(
@@ -280,7 +281,7 @@ def validate(body: nn.Module, examples: Examples) -> tuple[float, float, float]:
 
 
 def _fit_at_once(body: Body, examples: Examples, train: Train, augment: Augment, *, seed: int, folder: Path) -> Fitted:
-    """Fit what has no epochs, on the training utterances and changed copies, one of each or as many as asked for."""
+    """Fit a model without epochs on the training utterances and on augmented copies of each."""
     rows, targets = {name: examples.plain[name] for name in examples.train}, dict(examples.train)
     speakers = dict(examples.speakers or {name: name for name in targets})
     if examples.augmented:
@@ -324,7 +325,7 @@ def _loss(
     model: nn.Module, batch: Batch, weights: Tensor | None, *, train: Train, mixup: float, rng: np.random.Generator,
     parts_loss: float,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Loss and right answers of this process's share of a batch, mixed with itself in another order under mixup."""
+    """Return the loss and the number of correct answers of this process's share of a batch, after mixup."""
     features, lengths, share, order = mix(batch.features, batch.lengths, alpha=mixup, rng=rng)
     mine = processes.share_of(len(batch.ids))
     with torch.autocast(features.device.type, torch.bfloat16, enabled=train.precision == "bf16"):

@@ -1,4 +1,4 @@
-"""What training makes small: cross entropy or focal loss, weighted by class, and penalties on the kernels."""
+"""Losses: cross entropy or focal loss, weighted by class, and penalties on the kernels."""
 
 from collections.abc import Mapping
 
@@ -11,11 +11,11 @@ from serkit.lab.recipes.schema import Train
 
 
 def class_weights(targets: Mapping[str, int], classes: int) -> Tensor:
-    """Weights inverse to the counts, shape (C,), 1 on average over utterances; 0 for a class without any.
+    """Return class weights inverse to the class counts, shape (C,): 1 on average over utterances, 0 for an empty class.
 
     Args:
-        targets: Utterance id to class index, of the training side.
-        classes: C.
+        targets: Utterance id to class index, for the training side.
+        classes: Number of classes C.
     """
     counts = np.bincount(list(targets.values()), minlength=classes)
     present = counts > 0
@@ -25,16 +25,16 @@ def class_weights(targets: Mapping[str, int], classes: int) -> Tensor:
 
 
 def summed_loss(logits: Tensor, targets: Tensor, weights: Tensor | None, train: Train) -> Tensor:
-    """Return the weighted sum of an utterance's losses; divided by :func:`summed_weight` it is their mean.
+    """Return the weighted sum of the utterances' losses; divided by :func:`summed_weight` it is their mean.
 
-    Focal loss multiplies an utterance's cross entropy by (1 - p) ** gamma, p being what its class got
+    Focal loss multiplies the cross entropy of an utterance by (1 - p) ** gamma, where p is the probability of its class
     (Lin et al., Focal loss for dense object detection, ICCV 2017).
 
     Args:
-        logits: Shape (B, C).
-        targets: Shape (B,).
-        weights: Of the classes, shape (C,).
-        train: Says which loss, and how much label smoothing.
+        logits: Logits, shape (B, C).
+        targets: Class indices, shape (B,).
+        weights: Class weights, shape (C,), or None.
+        train: Training settings with the loss and its label smoothing.
     """
     losses = functional.cross_entropy(logits, targets, weights, label_smoothing=train.label_smoothing, reduction="none")
     if train.loss == "focal":
@@ -44,15 +44,15 @@ def summed_loss(logits: Tensor, targets: Tensor, weights: Tensor | None, train: 
 
 
 def summed_weight(targets: Tensor, weights: Tensor | None) -> float:
-    """Return what the losses of these targets weigh together."""
+    """Return the sum of the weights of these targets' losses."""
     return float(len(targets) if weights is None else weights[targets].sum())
 
 
 def penalty(body: nn.Module, train: Train) -> Tensor | float:
-    """Return ``l1`` times the magnitudes and ``l2`` times the squares of all kernels that are trained, summed.
+    """Return ``l1`` times the sum of magnitudes plus ``l2`` times the sum of squares of all trained kernels.
 
-    Kernels are the weights with two dimensions or more, those that Keras's ``kernel_regularizer`` is for; neither
-    biases nor normalizations.
+    Kernels are weights with two dimensions or more, as for Keras's ``kernel_regularizer``; biases and the weights of
+    normalization layers are not penalized.
     """
     if not train.l1 and not train.l2:
         return 0.0

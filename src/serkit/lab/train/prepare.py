@@ -1,77 +1,58 @@
-"""From a recipe and its corpora to an experiment that is ready to be fitted, or a clear refusal before any work."""
+"""Preparing an experiment: its recipe and corpora are checked before any work, then split, decoded and stored."""
 
 import hashlib
-import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from serkit.data.corpora import Data, label_set_of, read_corpora
+from serkit.data.corpora import Data, read_corpora
 from serkit.data.manifest import Manifest, merge
 from serkit.errors import RecipeError, RunError
 from serkit.lab.augment import build_chain
-from serkit.lab.features import Front, build_front, resolve_features
+from serkit.lab.features import Front, build_front
 from serkit.lab.measure.run_folder import first_folder, read_json, write_json
-from serkit.lab.models import build_body, resolve_model
+from serkit.lab.models import build_body
 from serkit.lab.recipes.files import dump_recipe, load_recipe
-from serkit.lab.recipes.parts import MEMBER_KEYS
-from serkit.lab.recipes.registry import ENSEMBLE, find_model
-from serkit.lab.recipes.schema import Augment, Recipe, Train, parse_recipe
+from serkit.lab.recipes.registry import find_model
+from serkit.lab.recipes.schema import Augment, Recipe, Train
 from serkit.lab.splits.folds import Split, folds_as_json
 from serkit.lab.splits.leakage import count_shared
 from serkit.lab.splits.protocols import check_classes
 from serkit.lab.splits.validation import rotate_validation
 from serkit.lab.train import distributed as processes
 from serkit.lab.train import trackers
-from serkit.lab.train.environment import environment, say_what_is_missing
-from serkit.lab.train.fold import Experiment, Member, ensemble_config, ensemble_jobs, member_recipes
+from serkit.lab.train.ensemble import ensemble_jobs
+from serkit.lab.train.environment import environment, log_what_is_missing
+from serkit.lab.train.fold import Experiment, Member
 from serkit.lab.train.pretraining import check_apart, check_heard_apart, first_labels
-from serkit.lab.train.store import Store, open_store
+from serkit.lab.train.resolve import ResolvedRecipe
+from serkit.lab.train.store import Store, StoredRows, open_store
 from serkit.lab.train.tuning import ends_of_space
 from serkit.lab.train.workers import processes_for, threads_each
 from serkit.labels import LabelSet
-from serkit.progress import Watch
-from serkit.types import FloatArray
+from serkit.progress import OnProgress, begin_task
 from serkit.writing import write_whole
 
 SplitBy = Callable[[Manifest, Any, Any], Split]  # from manifest, protocol and digests
 
-_FIT_BY = ("serkit", "torch", "threads")  # facts of ``env.json`` on which a fit's last digits hang
+_log = logging.getLogger(__name__)
+_FIT_BY = ("serkit", "torch", "threads")  # facts of ``env.json`` on which the last digits of a fit depend
 
 
-def resolve_recipe(recipe: Recipe) -> Recipe:
-    """Fill in the defaults of a recipe's front end and model too, which stand beside their code.
-
-    Raises:
-        UnknownNameError: If the front end or the model is unknown.
-        RecipeError: If one of their settings is unknown or impossible.
-    """
-    if recipe.model.name == ENSEMBLE:
-        members = [resolve_recipe(member).as_mapping() for member in member_recipes(recipe)]
-        kept = [{key: member[key] for key in MEMBER_KEYS if key in member} for member in members]
-        config = asdict(ensemble_config(recipe)) | {"members": kept}
-        return parse_recipe(recipe.as_mapping() | {"model": {"name": ENSEMBLE, **_as_json(config)}})
-    named = {
-        "features": resolve_features(recipe.named_features),
-        "model": {"name": recipe.model.name, **asdict(resolve_model(recipe.model.name, recipe.model.settings))},
-    }
-    return parse_recipe(recipe.as_mapping() | _as_json(named))
-
-
-def check_recipe(recipe: Recipe) -> None:
-    """Find out, before any audio is read, what would stop a recipe later.
+def check_recipe(resolved: ResolvedRecipe) -> None:
+    """Check everything about a recipe that does not need its audio, before any is read.
 
     Raises:
         RecipeError: If a model cannot read its features, an augmentation finds no files, or the like.
         MissingExtraError: If a package is not installed.
     """
-    classes = len(label_set_of(recipe.labels, recipe.corpora).classes)
-    for end in ends_of_space(recipe):
+    classes = len(resolved.labels.classes)
+    for end in ends_of_space(resolved.recipe):
         _check_what_is_read(end)
-    for member in member_recipes(recipe):
+    for member in resolved.members:
         trackers.check(member.train)
         _check_what_is_read(member)
         build_chain([one.model_dump() for one in member.augment.waveform])
@@ -81,7 +62,7 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def _check_what_is_read(recipe: Recipe) -> None:
-    """Refuse training settings of a model that has no epochs: its recipe would say what nobody did."""
+    """Refuse training settings that a model without epochs would ignore."""
     entry = find_model(recipe.model.name)
     if entry.is_network:
         return
@@ -95,104 +76,130 @@ def _check_what_is_read(recipe: Recipe) -> None:
                 )
 
 
-def _as_json(content: dict[str, Any]) -> dict[str, Any]:
-    """Return what a JSON file would hold: lists in place of tuples."""
-    found: dict[str, Any] = json.loads(json.dumps(content))
-    return found
+def check_exportable(resolved: ResolvedRecipe) -> None:
+    """Refuse a recipe whose model could not become a model file, before it is trained.
+
+    Raises:
+        ExportError: If a feature has no graph.
+        RecipeError: If an ensemble's members have different sampling rates.
+    """
+    fronts = [build_front(member.named_features) for member in resolved.members]
+    for front in fronts:
+        if not front.has_graph:
+            front(None, None)  # raises the error that says why
+    rates = sorted({front.config.sampling_rate for front in fronts})
+    if len(rates) > 1:
+        text = " and ".join(map(str, rates))
+        raise RecipeError(f"members at {text} Hz cannot be one model file: give their features one sampling_rate.")
 
 
 def prepare(
-    recipe: Recipe,
+    resolved: ResolvedRecipe,
     data: Data,
     folder: Path,
-    watch: Watch,
     *,
     split_by: SplitBy,
-    claims: bool = True,
     jobs: int = 1,
+    on_progress: OnProgress | None = None,
 ) -> Experiment:
-    """Read corpora, decode, divide, compute features, and claim the run folder.
+    """Read the corpora, split them, decode audio, compute features, and claim the run folder.
 
     Args:
-        recipe: The experiment.
-        data: As for :func:`evaluate`.
-        folder: The run's.
-        watch: Shows progress.
-        split_by: What makes the folds.
-        claims: Whether the folder is this process's to write in; else it is another's, which has written it.
-        jobs: How many processes may fit, which share the processor's cores.
+        resolved: The recipe.
+        data: Where the corpora lie, as :func:`serkit.data.corpora.read_corpora` takes it.
+        folder: The run folder.
+        split_by: Function that makes the folds.
+        jobs: Processes that may fit side by side, and share the processor's cores.
+        on_progress: Callback for progress, which the main process alone calls.
+
+    Raises:
+        RecipeError, CorpusError, ProtocolError, LeakageError: If the recipe cannot be run on these corpora.
+        RunError: If the folder holds a run of another recipe or on other data.
     """
     if folder.is_file():
         raise RunError(f"{str(folder)!r} is a file; choose another --out.")
-    recipe = resolve_recipe(recipe)
-    check_recipe(recipe)
-    labels = label_set_of(recipe.labels, recipe.corpora)
+    recipe, labels = resolved.recipe, resolved.labels
+    check_recipe(resolved)
     everything = read_corpora(recipe.corpora, data)
     manifest, dropped = everything.select(labels)
-    _check_there_is_a_choice(manifest, labels)
-    first = _read_first(recipe, data) if claims else Manifest(())
+    _check_classes_differ(manifest, labels)
+    first = _read_first(resolved, data)
     check_apart(manifest, first)
-    names = {u.id: u.id for u in manifest}
-    split = split_by(manifest, recipe.protocol, names)  # too few speakers show before audio is read
-    check_classes(split, manifest, labels, recipe.protocol)
-    for fold in split.folds:
-        if recipe.model.name == ENSEMBLE and fold.draw == 0:
-            ensemble_jobs(recipe, manifest, split, fold, 0)
-        if recipe.tune:
-            rotate_validation(manifest, recipe.protocol, fold, recipe.tune.inner_folds)
-    watch = watch if processes.is_main() else Watch()
-    say_what_is_missing(everything, labels, dropped, watch)
+    _check_folds(resolved, manifest, split_by)
+    if not processes.is_main():
+        on_progress = None
+    log_what_is_missing(everything, labels, dropped)
     with processes.main_first():
-        fronts = [(member, build_front(member.named_features)) for member in member_recipes(recipe)]
+        fronts = [(member, build_front(member.named_features)) for member in resolved.members]
         rates = dict.fromkeys(front.config.sampling_rate for _, front in fronts)
-        stores = {rate: _open_store(manifest, rate, watch) for rate in rates}
+        stores = {rate: _open_store(manifest, rate, on_progress) for rate in rates}
         heard = next(iter(stores.values())).digests
         split = split_by(manifest, recipe.protocol, heard)
-        if claims:
-            first_heard = _open_store(first, next(iter(stores)), watch).digests
-            check_heard_apart(heard, first_heard)
-            threads = threads_each(processes_for(recipe, manifest, split, jobs))
-            facts = environment(threads) | _digests(manifest, split, heard, first, first_heard)
-            facts["dropped"] = dict(dropped)
-            if processes.is_main():
-                _claim(folder, recipe, facts, folds_as_json(split, manifest), watch)
-        members = _members(fronts, stores, manifest, folder, watch)
-    targets = {u.id: labels.index(u.emotion) for u in manifest}
-    shared = count_shared(split, manifest, heard)
-    return Experiment(recipe, labels, manifest, split, shared, members, targets, folder, watch, first)
+        first_heard = _open_store(first, next(iter(stores)), on_progress).digests
+        check_heard_apart(heard, first_heard)
+        threads = threads_each(processes_for(resolved, manifest, split, jobs))
+        facts = environment(threads) | _digests(manifest, split, heard, first, first_heard)
+        facts["dropped"] = dict(dropped)
+        if processes.is_main():
+            _claim(folder, recipe, facts, folds_as_json(split, manifest))
+        members = _members(fronts, stores, len(manifest), folder, on_progress)
+    return Experiment(
+        resolved=resolved,
+        manifest=manifest,
+        split=split,
+        shared=count_shared(split, manifest, heard),
+        members=members,
+        targets={u.id: labels.index(u.emotion) for u in manifest},
+        folder=folder,
+        pretrained_on=first,
+        on_progress=on_progress,
+    )
+
+
+def _check_folds(resolved: ResolvedRecipe, manifest: Manifest, split_by: SplitBy) -> None:
+    """Refuse a protocol that has too few speakers for its folds, before audio is read."""
+    recipe, names = resolved.recipe, {u.id: u.id for u in manifest}
+    split = split_by(manifest, recipe.protocol, names)
+    check_classes(split, manifest, resolved.labels, recipe.protocol)
+    for fold in split.folds:
+        if fold.draw == 0:
+            ensemble_jobs(resolved, manifest, split, fold, 0)
+        if recipe.tune:
+            rotate_validation(manifest, recipe.protocol, fold, recipe.tune.inner_folds)
 
 
 def _members(
     fronts: Sequence[tuple[Recipe, Front]],
     stores: Mapping[int, Store],
-    manifest: Manifest,
+    utterances: int,
     folder: Path,
-    watch: Watch,
+    on_progress: OnProgress | None,
 ) -> tuple[Member, ...]:
+    """Compute the features of each member, or open the stored ones."""
     members = []
     for number, (recipe, front) in enumerate(fronts):
         store = stores[front.config.sampling_rate]
         speeds = sorted({1.0, *recipe.augment.speeds})
-        features = _features(store, front, speeds, len(manifest), watch)
+        features = _features(store, front, speeds, utterances, on_progress)
         first = folder / first_folder(number) if recipe.pretrain else None
         members.append(Member(recipe, front, store, features, first))
     return tuple(members)
 
 
-def _read_first(recipe: Recipe, data: Data) -> Manifest:
-    """Return what first trainings are on, each utterance once; nothing as a rule."""
+def _read_first(resolved: ResolvedRecipe, data: Data) -> Manifest:
+    """Return the utterances of all first trainings, each once; an empty manifest without any."""
     found: list[Manifest] = []
-    for member in member_recipes(recipe):
+    for member in resolved.members:
         if member.pretrain:
             labels = first_labels(member)
             manifest, _ = read_corpora(member.pretrain.corpora, data).select(labels)
-            _check_there_is_a_choice(manifest, labels, "pretrain: ")
+            _check_classes_differ(manifest, labels, "pretrain: ")
             known = {u.id for one in found for u in one}
             found.append(manifest.filter(lambda u, known=known: u.id not in known))  # type: ignore[misc]
     return merge(found)
 
 
-def _check_there_is_a_choice(manifest: Manifest, labels: LabelSet, where: str = "") -> None:
+def _check_classes_differ(manifest: Manifest, labels: LabelSet, where: str = "") -> None:
     found = {labels.classes[labels.index(u.emotion)] for u in manifest}
     if len(found) < 2:
         what = f"all of the {len(manifest)} utterances are of {found.pop()}" if found else "there are no utterances"
@@ -201,25 +208,23 @@ def _check_there_is_a_choice(manifest: Manifest, labels: LabelSet, where: str = 
         )
 
 
-def _open_store(manifest: Manifest, sampling_rate: int, watch: Watch) -> Store:
-    with watch.bar("decoding", len(manifest)) as advance:
-        return open_store(manifest, sampling_rate, lambda done: advance(done, ""))
+def _open_store(manifest: Manifest, sampling_rate: int, on_progress: OnProgress | None) -> Store:
+    return open_store(manifest, sampling_rate, begin_task("decoding", len(manifest), on_progress))
 
 
 def _features(
-    store: Store, front: Any, speeds: list[float], total: int, watch: Watch
-) -> dict[float, dict[str, FloatArray]]:
-    features = {}
-    for speed in speeds:
-        with watch.bar(f"features at speed {speed}", total) as advance:
-            features[speed] = store.features(front, speed, lambda done, advance=advance: advance(done, ""))  # type: ignore[misc]
-    return features
+    store: Store, front: Front, speeds: Sequence[float], total: int, on_progress: OnProgress | None
+) -> dict[float, StoredRows]:
+    return {
+        speed: store.features(front, speed, begin_task(f"features at speed {speed}", total, on_progress))
+        for speed in speeds
+    }
 
 
 def _digests(
     manifest: Manifest, split: Split, heard: Mapping[str, str], first: Manifest, first_heard: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return what ``env.json`` has of the data, by which a run that goes on is known to be the same."""
+    """Return the digests of the data for ``env.json``, by which a resumed run is known to be the same."""
     found = {"manifest_digest": manifest.digest, "split_digest": split.digest, "audio_digest": _digest_of(heard)}
     if len(first):
         found["pretraining_digest"] = _digest_of({first.digest: "manifest", **first_heard})
@@ -230,10 +235,10 @@ def _digest_of(heard: Mapping[str, str]) -> str:
     return hashlib.sha256("\n".join(f"{name} {heard[name]}" for name in sorted(heard)).encode()).hexdigest()
 
 
-def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any, watch: Watch) -> None:
-    """Write what the folder is about, or check that it is about the same, but for seeds that come to it.
+def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any) -> None:
+    """Write recipe, folds and environment into a run folder, or check that a resumed run has the same.
 
-    ``facts`` are those of ``env.json``.
+    Seeds may be added to a run. ``facts`` are the content of ``env.json``.
     """
     if (folder / "recipe.yaml").is_file():
         begun = load_recipe(folder / "recipe.yaml")
@@ -242,13 +247,13 @@ def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any, watc
         if not known_as.is_same_experiment(recipe):
             raise RunError(f"{str(folder)!r} holds a run of another recipe or other settings: choose another --out.")
         known = read_json(folder, "env.json")
-        came_later = ("audio_digest", "pretraining_digest")  # which older runs do not have
+        came_later = ("audio_digest", "pretraining_digest")  # older runs lack them
         known = {name: facts[name] for name in came_later if name in facts} | known
         if any(known.get(name) != value for name, value in facts.items() if name.endswith("_digest")):
             raise RunError(f"{str(folder)!r} holds a run on other files or folds: choose another --out.")
         changed = [f"{name} {known.get(name)}, now {facts[name]}" for name in _FIT_BY if known.get(name) != facts[name]]
         if changed:
-            watch.note(f"begun with {', '.join(changed)}: what is left may come out a little differently")
+            _log.info("begun with %s: what is left may come out a little differently", ", ".join(changed))
         if has_more_seeds:
             write_whole(folder / "recipe.yaml", dump_recipe(recipe))
         return

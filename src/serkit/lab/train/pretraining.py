@@ -1,4 +1,4 @@
-"""A first training on other corpora, with whose weights the fits of a recipe begin."""
+"""The first training of ``pretrain``, on other corpora: the fits of a recipe begin with its weights."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,8 +19,8 @@ def first_recipe(recipe: Recipe, seeds: Sequence[int]) -> Recipe:
     """Return the recipe of the first training: the same model and features, all speakers of the other corpora.
 
     Args:
-        recipe: Of a single model, with ``pretrain``.
-        seeds: Of the fits that will begin with it, each with the weights of its own seed.
+        recipe: Recipe of a single model, with ``pretrain``.
+        seeds: Seeds of the fits that will begin with it, each with the weights of its own seed.
     """
     pretrain = _pretrain_of(recipe)
     content = {
@@ -47,25 +47,25 @@ def first_labels(recipe: Recipe) -> LabelSet:
 
 
 def check_apart(manifest: Manifest, first: Manifest) -> None:
-    """Prove that nobody who is trained on first is trained, validated or tested on later, in whatever fold.
+    """Prove that no speaker of the first training is among the recipe's own speakers.
 
     Args:
-        manifest: The recipe's own utterances.
-        first: Those of its first training.
+        manifest: Utterances of the recipe.
+        first: Utterances of its first training.
 
     Raises:
-        LeakageError: If they share a speaker, by a name that is written alike.
+        LeakageError: If they share a speaker; spellings that differ in form only count as one.
     """
     own = {written_alike(name) for name in manifest.speakers}
     _refuse("speakers", [name for name in first.speakers if written_alike(name) in own])
 
 
 def check_heard_apart(digests: Mapping[str, str], first_digests: Mapping[str, str]) -> None:
-    """Prove that no recording of a first training is one of the recipe's own, whatever they are called.
+    """Prove that no recording of the first training is among the recipe's own, whatever their names are.
 
     Args:
-        digests: Utterance id to the digest of its decoded audio, of the recipe's own utterances.
-        first_digests: Of those of its first training, at the same sampling rate.
+        digests: Utterance id to the digest of its decoded audio, for the recipe's utterances.
+        first_digests: The same for the utterances of its first training, at the same sampling rate.
 
     Raises:
         LeakageError: If they share a recording.
@@ -77,19 +77,19 @@ def check_heard_apart(digests: Mapping[str, str], first_digests: Mapping[str, st
 def _refuse(what: str, shared: Sequence[str]) -> None:
     if shared:
         raise LeakageError(
-            f"pretrain: {len(shared)} {what} of the first training are the recipe's own too, the first is "
-            f"{shared[0]!r}: whoever is trained on first can be neither tested nor validated on."
+            f"pretrain: {len(shared)} {what} of the first training are also the recipe's own, the first is "
+            f"{shared[0]!r}: the first training must not contain what is tested or validated on."
         )
 
 
 def begin_with(body: Body, folder: Path, classes: int, build: Callable[[int], Body]) -> None:
-    """Give a body the weights of a first training, but for those whose shape depends on how many classes there are.
+    """Load the weights of a first training into a body, except those whose shape depends on the number of classes.
 
     Args:
-        body: To be fitted; changed in place.
-        folder: Of the fit of the first training.
-        classes: How many that had.
-        build: From a number of classes to a body like it.
+        body: Body to be fitted; changed in place.
+        folder: Folder of the fit of the first training.
+        classes: Number of classes of the first training.
+        build: Function that builds the same body for a number of classes.
     """
     first = build(classes)
     first.load(folder)

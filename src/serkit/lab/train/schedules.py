@@ -1,30 +1,31 @@
-"""Learning rates as pure functions of the step and of what the epochs before gave: no schedule has a state to save."""
+"""Learning rates as functions of the step and of the epochs before it: a schedule has no state to save."""
 
 import math
 from collections.abc import Sequence
 
 from serkit.lab.recipes.schema import Train
 
-_LOWER = 1e-4  # by this share a loss must be lower than the lowest before to count, as in torch
+_LOWER = 1e-4  # a loss counts as lower if it is lower by this share, as in torch
 
 
 def learning_rate(train: Train, step: int, total: int, losses: Sequence[float] = ()) -> float:
-    """Return the rate at a step.
+    """Return the learning rate at a step.
 
-    - ``one_cycle`` rises on a cosine from lr / 25 over the warm-up and falls on one to lr / 250,000 (Smith & Topin,
-      2018, as PyTorch has it).
-    - ``cosine`` rises in a line from 0 over the warm-up and falls to 0.
-    - ``linear`` rises as ``cosine`` does and falls in a line to 0.
-    - ``cosine_restarts`` falls on a cosine to 0 and jumps back up, ``restarts`` times (Loshchilov & Hutter, SGDR, ICLR
-      2017, with cycles of one length).
-    - ``plateau`` is multiplied by ``plateau_factor`` whenever more than ``plateau_patience`` epochs passed without a
-      lower validation loss, down to ``min_lr``, as ``torch.optim.lr_scheduler.ReduceLROnPlateau``.
+    - ``constant`` stays at lr.
+    - ``one_cycle`` rises on a cosine from lr / 25 to lr over the warm-up, then falls on a cosine to lr / 250,000
+      (Smith & Topin, 2018, in PyTorch's form).
+    - ``cosine`` rises linearly from 0 to lr over the warm-up, then falls on a cosine to 0.
+    - ``linear`` rises as ``cosine`` does, then falls linearly to 0.
+    - ``cosine_restarts`` falls on a cosine to 0 and starts again at lr, ``restarts`` times (Loshchilov & Hutter, SGDR,
+      ICLR 2017, with cycles of equal length).
+    - ``plateau`` is multiplied by ``plateau_factor`` whenever more than ``plateau_patience`` epochs pass without a
+      lower validation loss, down to ``min_lr``, as ``torch.optim.lr_scheduler.ReduceLROnPlateau`` does.
 
     Args:
-        train: Its settings.
-        step: From 0, within the stage.
+        train: Training settings.
+        step: Step within the stage, from 0.
         total: Steps of the stage.
-        losses: That ``plateau`` watches, of the stage's epochs so far.
+        losses: Validation losses of the stage's epochs so far, for ``plateau``.
     """
     match train.scheduler:
         case "constant":

@@ -1,8 +1,7 @@
-"""Decoded audio and stored features on disk, and batches from them.
+"""Decoded audio and features, stored on disk, and the batches made of them.
 
-A pack is a folder with one memory-mapped file of rows of different lengths. Its name is a digest of
-everything its content depends on, files and settings, so a changed file or setting never finds an old
-row, and the second run of an experiment starts in seconds.
+A pack is a folder with one memory-mapped file of rows of different lengths. Its name is a digest of everything that its
+content depends on, so a changed file or setting never gets an old row, and a second run starts in seconds.
 """
 
 import hashlib
@@ -18,7 +17,7 @@ from functools import cache, partial
 from importlib.metadata import distributions
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -38,15 +37,19 @@ from serkit.lab.recipes.schema import Augment
 from serkit.types import SEX_VALUES, FloatArray, Utterance
 
 _VERSIONS = [soundfile.__libsndfile_version__, soxr.__version__, *(d.version for d in distributions(name="av"))]
-_BLOCK = 256  # utterances of a pack of features
-_AT_ONCE = 16  # of them go through a front end
+_BLOCK = 256  # utterances in a pack of features
+_AT_ONCE = 16  # utterances in a batch for a front end
 _DECODERS = (load_audio.__module__, decode.__module__)
 
 
 class Batch(NamedTuple):
-    """A padded batch at the seam between front end and body.
+    """A padded batch of features.
 
-    features (B, F, N) float32, lengths (B,) int64, targets (B,) int64, ids in the same order.
+    Attributes:
+        features: Shape (B, F, N), float32.
+        lengths: Valid columns of each utterance, shape (B,), int64.
+        targets: Class indices, shape (B,), int64.
+        ids: Utterance ids, in the same order.
     """
 
     features: torch.Tensor
@@ -57,20 +60,22 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Pack:
-    """Rows of one memory-mapped file.
+    """Rows of one memory-mapped file. Its pickle names the folder alone, which another process opens.
 
     Attributes:
+        folder: Folder of the file and its index.
         values: All rows joined, shape (total, width).
         spans: Row name to (first, last + 1).
         digests: Row name to the SHA-256 of its bytes.
     """
 
+    folder: Path
     values: NDArray[np.float32]
     spans: Mapping[str, tuple[int, int]]
     digests: Mapping[str, str]
 
     def row(self, name: str) -> FloatArray:
-        """Return one row, shape (length, width), read from disk when used."""
+        """Return one row, shape (length, width); it is read from disk when it is used."""
         first, end = self.spans[name]
         return self.values[first:end]
 
@@ -81,18 +86,49 @@ class Pack:
         shape = (index["total"], index["width"])
         values = np.memmap(folder / "values.f32", np.float32, "r", shape=shape)
         spans = {name: (row[0], row[1]) for name, row in index["rows"].items()}
-        return cls(values, spans, {name: row[2] for name, row in index["rows"].items()})
+        return cls(folder, values, spans, {name: row[2] for name, row in index["rows"].items()})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the folder in place of gigabytes of rows."""
+        return Pack.open, (self.folder,)
+
+
+class StoredRows(Mapping[str, FloatArray]):
+    """Rows of several packs as one mapping from row name to frames (N, F), in the order given.
+
+    Args:
+        packs: The packs.
+        names: Names of the rows, each of them in one of the packs.
+    """
+
+    def __init__(self, packs: Sequence[Pack], names: Sequence[str]) -> None:
+        self._packs = tuple(packs)
+        found = {name: pack.row(name) for pack in packs for name in pack.spans}
+        self._rows = {name: found[name] for name in names}
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the folders of the packs in place of their rows."""
+        return StoredRows, (self._packs, tuple(self._rows))
 
 
 def cache_dir() -> Path:
-    """Return where packs are kept: ``SERKIT_CACHE``, else the user's cache folder."""
+    """Return the folder for packs: ``SERKIT_CACHE``, else the user's cache folder."""
     if "SERKIT_CACHE" in os.environ:
         return Path(os.environ["SERKIT_CACHE"])
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "serkit"
 
 
 def write_pack(folder: Path, rows: Iterable[tuple[str, FloatArray]]) -> Pack:
-    """Write rows (length, width) under a temporary name, then rename; of two writers the first wins."""
+    """Write rows (length, width) under a temporary name, then rename it; the first of two writers wins."""
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -110,7 +146,7 @@ def write_pack(folder: Path, rows: Iterable[tuple[str, FloatArray]]) -> Pack:
         try:
             temporary.replace(folder)
         except OSError:
-            if not folder.is_dir():  # where it is, another writer was first
+            if not folder.is_dir():  # otherwise another writer was first
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -119,11 +155,11 @@ def write_pack(folder: Path, rows: Iterable[tuple[str, FloatArray]]) -> Pack:
 
 @dataclass(frozen=True)
 class Store:
-    """Where the audio and features of a manifest are found, per corpus.
+    """The stored audio of a manifest, and the features that are computed from it.
 
     Attributes:
-        audio: Corpus to its decoded audio, rows (T, 1).
-        sexes: Utterance id to the speaker's sex as models take it.
+        audio: Corpus to the pack of its decoded audio, rows (T, 1).
+        sexes: Utterance id to the speaker's sex as a number, see :data:`serkit.types.SEX_VALUES`.
     """
 
     audio: Mapping[str, Pack]
@@ -138,45 +174,46 @@ class Store:
         """Return decoded audio, shape (T,)."""
         return self.audio[utterance.corpus].row(utterance.id)[:, 0]
 
-    def features(self, front: Front, speed: float, progress: Callable[[int], None]) -> dict[str, FloatArray]:
-        """Return ``front``'s output for every utterance, computed at the first call and read afterwards.
+    def features(self, front: Front, speed: float, progress: Callable[[int], None]) -> StoredRows:
+        """Return the features of every utterance: computed by the first call, read from disk by later ones.
 
-        It is kept in packs of some hundred utterances, each named by the digests of their audio, the settings and the
-        code: another setting or file never finds an old row, and what was interrupted goes on at the pack it was in.
+        They are stored in packs of at most 256 utterances, each named by a digest of their audio, the front end's
+        settings and its code. An interrupted computation resumes at the pack that was under way.
 
         Args:
-            front: Its settings are part of the packs' names.
-            speed: Resampling factor that is applied to the waveform before.
-            progress: Called with the number of utterances done.
+            front: Front end.
+            speed: Resampling factor that is applied to the waveform first.
+            progress: Callback for the number of utterances done.
 
         Returns:
             Utterance id to frames, shape (N, F).
         """
         about = [type(front).__name__, asdict(front.config), speed, front.version, _features_code()]
         sexes = self.sexes if front.uses_sex else {}
-        rows: dict[str, FloatArray] = {}
+        names: list[str] = []
+        stored: list[Pack] = []
         for pack in self.audio.values():
-            names = list(pack.spans)
-            for start in range(0, len(names), _BLOCK):
-                block = names[start : start + _BLOCK]
+            own = list(pack.spans)
+            for start in range(0, len(own), _BLOCK):
+                block = own[start : start + _BLOCK]
                 content = [(name, pack.digests[name], sexes.get(name)) for name in block]
                 folder = cache_dir() / "features" / _digest(json.dumps([about, content]))
                 if not folder.exists():
-                    count = partial(_advance, progress, len(rows))
+                    count = partial(_advance, progress, len(names))
                     write_pack(folder, _front_rows(pack, block, front, speed=speed, sexes=sexes, progress=count))
-                stored = Pack.open(folder)
-                rows |= {name: stored.row(name) for name in block}
-                progress(len(rows))
-        return rows
+                stored.append(Pack.open(folder))
+                names += block
+                progress(len(names))
+        return StoredRows(stored, names)
 
 
 def open_store(manifest: Manifest, sampling_rate: int, progress: Callable[[int], None] = lambda done: None) -> Store:
-    """Decode the audio of a manifest once, to float32 mono at one rate, and keep it.
+    """Decode the audio of a manifest to float32 mono at one rate and store it, or open what is stored already.
 
     Args:
-        manifest: With the roots of its corpora.
-        sampling_rate: In Hz.
-        progress: Called with the number of utterances done.
+        manifest: Manifest with the roots of its corpora.
+        sampling_rate: Sampling rate in Hz.
+        progress: Callback for the number of utterances done.
 
     Raises:
         AudioError: If a file cannot be read; the message names it.
@@ -215,12 +252,12 @@ def training_batches(
 
     Args:
         rows: For each speed, utterance id to frames (N, F).
-        targets: Utterance id to class index; says which utterances are used.
-        augment: Settings; each utterance's draws depend on (seed, epoch, id) alone.
-        batch_size: B; a last batch of one is joined to the one before, since batch norm needs two.
-        seed: Of the run.
-        epoch: From 0.
-        is_balanced: As many utterances as there are, drawn with replacement so that classes occur alike.
+        targets: Utterance id to class index, for the utterances to use.
+        augment: Augmentation; the draws for an utterance depend on (seed, epoch, id) alone.
+        batch_size: B; a last batch of one is joined to the one before it, since batch norm needs two.
+        seed: Seed of the run.
+        epoch: Epoch, from 0.
+        is_balanced: Whether to draw as many utterances with replacement, so that classes are equally frequent.
     """
     order = np.random.default_rng([seed, epoch])
     names = (
@@ -243,7 +280,7 @@ def training_batches(
 
 
 def balanced_names(targets: Mapping[str, int], rng: np.random.Generator) -> list[str]:
-    """Draw as many names as there are targets: classes in turn, and within a class any of its utterances."""
+    """Draw as many names as there are targets: classes in turn, and a random utterance of each."""
     of_class: dict[int, list[str]] = defaultdict(list)
     for name in sorted(targets):
         of_class[targets[name]].append(name)
@@ -263,7 +300,7 @@ def augmented_rows(
     epoch: int,
     workers: int = 0,
 ) -> dict[str, FloatArray]:
-    """Return one epoch's frames (N, F) of changed waveforms (T,), the same for any number of workers."""
+    """Return the frames (N, F) of augmented waveforms (T,) for one epoch; the same for any number of workers."""
     utterances = AugmentedUtterances(waveforms, chain, sampling_rate=front.config.sampling_rate, seed=seed, epoch=epoch)
     source = iter(DataLoader(utterances, batch_size=None, num_workers=workers))
     rows = {}
@@ -329,10 +366,10 @@ def _front_rows(
 def frames_of_many(
     front: Front, waveforms: Sequence[FloatArray], sexes: Sequence[float | None] | None = None
 ) -> Iterator[tuple[int, FloatArray]]:
-    """Yield the place and the frames (N, F) of each waveform (T,), the shortest first.
+    """Yield the index and the frames (N, F) of each waveform (T,), the shortest first.
 
-    A few of similar lengths go through at once, on one thread each: the operations of a front end are too small to be
-    shared among threads, and too many for one clip at a time.
+    Several batches of similar lengths are computed at once, on one thread each: the operations of a front end are too
+    small to be shared among threads, and too many for one clip at a time.
     """
     order = sorted(range(len(waveforms)), key=lambda i: len(waveforms[i]))
     batches = [order[start : start + _AT_ONCE] for start in range(0, len(order), _AT_ONCE)]
@@ -344,7 +381,7 @@ def frames_of_many(
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        # each thread says so for itself: until it has, its small operations may take several all the same
+        # torch keeps the number of threads per thread: without the initializer each would use several
         with ThreadPoolExecutor(before, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             for batch, rows in zip(batches, pool.map(compute, batches), strict=True):
                 yield from zip(batch, rows, strict=True)
@@ -358,9 +395,9 @@ def frames_of_batch(
     """Return the frames (N, F) of each waveform (T,), computed together.
 
     Args:
-        front: A front end.
-        waveforms: At its sampling rate.
-        sexes: Of the speakers, for a front end that takes them; None where unknown.
+        front: Front end.
+        waveforms: Waveforms at its sampling rate.
+        sexes: Sexes of the speakers, for a front end that takes them; None where unknown.
     """
     sex = None
     if front.uses_sex:
@@ -372,7 +409,7 @@ def frames_of_batch(
 
 @cache
 def _features_code() -> str:
-    """Return a digest of the source of all front ends and of the signal processing they are made of."""
+    """Return a digest of the source code of all front ends and of the signal processing that they use."""
     folders = [Path(str(package.__file__)).parent for package in (features, signal)]
     return _digest("".join(_file_digest(file) for folder in folders for file in sorted(folder.glob("*.py"))))
 
@@ -382,7 +419,7 @@ def _advance(progress: Callable[[int], None], before: int, done: int) -> None:
 
 
 def _code_of(module: str) -> str:
-    """Return a digest of a module's source: edited code never finds what the older code made."""
+    """Return a digest of a module's source code."""
     return _file_digest(Path(str(sys.modules[module].__file__)))
 
 

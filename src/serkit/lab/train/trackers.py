@@ -1,4 +1,4 @@
-"""Experiment trackers beside ``history.csv``: TensorBoard, MLflow and Weights & Biases, through accelerate."""
+"""Experiment trackers: TensorBoard, MLflow and Weights & Biases, through accelerate, in addition to ``history.csv``."""
 
 import math
 import os
@@ -17,7 +17,7 @@ _PACKAGES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
 
 
 def check(train: Train) -> None:
-    """Look for the packages of a recipe's trackers, before hours are spent.
+    """Check that the packages of a recipe's trackers are installed, before any training.
 
     Raises:
         MissingExtraError: If one is not installed.
@@ -30,8 +30,8 @@ def check(train: Train) -> None:
 def start(train: Train, folder: Path) -> Accelerator:
     """Return the accelerator of one fit, with its trackers open.
 
-    They write into ``trackers`` in the fit's folder, and nothing leaves the machine: Weights & Biases is offline unless
-    ``WANDB_MODE`` says otherwise, MLflow goes where ``MLFLOW_TRACKING_URI`` says or into the folder.
+    Trackers write into ``trackers`` in the fit's folder, and send nothing by default: Weights & Biases is offline
+    unless ``WANDB_MODE`` is set, and MLflow writes into the folder unless ``MLFLOW_TRACKING_URI`` names a server.
     """
     check(train)
     cpu = not torch.cuda.is_available()
@@ -43,7 +43,7 @@ def start(train: Train, folder: Path) -> Accelerator:
     if "mlflow" in train.trackers and "MLFLOW_TRACKING_URI" not in os.environ:
         import mlflow
 
-        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # else MLflow 3 asks for a database
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # MLflow 3 requires a database otherwise
         mlflow.set_tracking_uri((place / "mlflow").as_uri())
     config = {name: value for name, value in train.model_dump().items() if isinstance(value, int | float | str)}
     options = {"wandb": {"dir": str(place), "mode": os.environ.get("WANDB_MODE", "offline")}}

@@ -1,4 +1,4 @@
-"""Nested tuning: settings that are searched for within a fold, on its training and validation speakers alone."""
+"""Nested tuning: a search for settings within a fold, on its training and validation speakers alone."""
 
 import json
 import shutil
@@ -25,10 +25,10 @@ _TRIALS = "trials.json"
 
 
 def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
-    """Return a resolved recipe with some of its settings changed; keys have dots between them.
+    """Return a complete recipe with some settings changed; keys are separated by dots, as in ``train.lr``.
 
     Raises:
-        RecipeError: If one is impossible.
+        RecipeError: If a setting is impossible.
     """
     content: Any = recipe.as_mapping()
     for key, value in settings.items():
@@ -37,7 +37,7 @@ def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
 
 
 def ends_of_space(recipe: Recipe) -> Iterator[Recipe]:
-    """Yield a recipe with each end, or value, of its search space; before anything is fitted.
+    """Yield a recipe for each limit, or value, of every setting in its search space, to check them before any fit.
 
     Raises:
         RecipeError: If a key is unknown, or a value impossible.
@@ -67,16 +67,16 @@ def search(
 ) -> Settings:
     """Return the settings of the best trial.
 
-    Every trial is drawn from what the trials before it gave, the seed, the fold, and its number; so a search that was
-    interrupted goes on as if it had not been.
+    A trial depends on the results of the trials before it, the seed, the fold and its number alone, so an interrupted
+    search resumes and ends with the same result.
 
     Args:
-        recipe: With ``tune``.
+        recipe: Recipe with ``tune``.
         manifest: All utterances of the experiment.
-        fold: Whose training and validation sides are divided anew.
-        seed: Of the run.
-        folder: For ``trials.json``: settings and validation UAR of each trial.
-        score: From recipe, inner fold and a scratch folder to the validation UAR, 0 to 1.
+        fold: Fold whose training and validation sides are split into inner folds.
+        seed: Seed of the run.
+        folder: Folder for ``trials.json``, which has the settings and the validation UAR of each trial.
+        score: Function from recipe, inner fold and a scratch folder to the validation UAR, 0 to 1.
     """
     assert recipe.tune is not None
     optuna, tune = _optuna(), recipe.tune
@@ -96,17 +96,17 @@ def search(
         asked = study.ask(distributions)
         try:
             changed = with_settings(recipe, asked.params)
-        except RecipeError:  # two values that exclude each other, each possible alone
+        except RecipeError:  # two values that exclude each other, though each is possible
             scores = [0.0] * len(inner)
         else:
             scores = [score(changed, part, scratch / str(i)) for i, part in enumerate(inner)]
         study.tell(asked, float(np.mean(scores)))
         trials.append({"settings": asked.params, "uar": float(np.mean(scores)), "inner": scores})
-        if processes.is_main():  # each of several searches alike, and one writes
+        if processes.is_main():  # all processes search alike, and one writes
             write_whole(path, json.dumps(trials, indent=1))
             shutil.rmtree(scratch, ignore_errors=True)
         processes.wait()
-    best: Settings = max(trials, key=lambda trial: trial["uar"])["settings"]  # the first of equals
+    best: Settings = max(trials, key=lambda trial: trial["uar"])["settings"]  # the first of equally good ones
     return best
 
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document shows: real answers of the embedded model, shortened."""
+"""The examples in the OpenAPI document: real answers of the embedded model, shortened, and problems."""
 
 from typing import Any
 
@@ -31,15 +31,21 @@ TIMELINE: dict[str, Any] = {
 TIMELINE_SRT = "1\n00:00:00,700 --> 00:00:05,060\nfear 65 %\n\n"
 PROBLEMS: dict[int, dict[str, Any]] = {
     400: {"code": "bad-form", "detail": "the form cannot be read: Missing boundary in multipart."},
-    401: {"code": "no-valid-token", "detail": "this service wants a valid token."},
+    401: {"code": "no-valid-token", "detail": "this service requires a valid token."},
     403: {"code": "foreign-origin", "detail": "pages from that origin may not use this service."},
-    406: {"code": "not-acceptable", "detail": "the Accept header asks for a media type that there is not."},
-    408: {"code": "upload-stalled", "detail": "nothing came for 20 s in the middle of the upload."},
+    406: {
+        "code": "not-acceptable",
+        "detail": "the Accept header allows none of the formats that this service sends here.",
+    },
+    408: {
+        "code": "upload-stalled",
+        "detail": "the upload is too slow: it paused for 20 s, or averaged less than 50 kB/s.",
+    },
     413: {"code": "body-too-large", "detail": "the upload is larger than 64 MB.", "accepted": {"most_bytes": 64000000}},
     415: {"code": "unsupported-format", "detail": "'notes.txt' is not audio that can be decoded."},
-    421: {"code": "unknown-host", "detail": "this service is not reached by that name."},
+    421: {"code": "unknown-host", "detail": "this service does not answer to that host name."},
     422: {"code": "invalid-audio", "detail": "'clip.wav' is cut off: it has 1000 of 67328 bytes of audio."},
-    426: {"code": "upgrade-required", "detail": "this is a WebSocket: see docs/PROTOCOL.md."},
-    429: {"code": "too-many-requests", "detail": "more than 20 requests a second; wait 1 s."},
-    503: {"code": "overloaded", "detail": "the service is busy: requests are at their limit."},
+    426: {"code": "upgrade-required", "detail": "this address is a WebSocket; see docs/PROTOCOL.md."},
+    429: {"code": "too-many-requests", "detail": "more than 20 requests per second; wait 1 s."},
+    503: {"code": "overloaded", "detail": "the service is busy: too many requests at once; try again."},
 }

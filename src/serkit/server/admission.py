@@ -1,4 +1,4 @@
-"""How much is taken on at once, and how often one client may come."""
+"""Admission control: how much work a worker takes on at once, and how often one client may send requests."""
 
 import math
 import time
@@ -8,16 +8,16 @@ from contextlib import contextmanager
 
 from serkit.server.problems import Problem, busy
 
-_MOST_CLIENTS = 10_000  # whose last visits are remembered; the oldest are forgotten first
+_MAX_CLIENTS = 10_000  # clients whose last request is remembered; the oldest is forgotten first
 
 
 class Slots:
-    """Counts what is in work.
+    """A limited number of slots for work.
 
     Args:
-        most: At once.
-        what: How a message names it.
-        on_change: Called with the number in work.
+        most: Number of slots.
+        what: Name of the work in error messages, in the plural.
+        on_change: Called with the number of taken slots when it changes.
     """
 
     def __init__(self, most: int, what: str, on_change: Callable[[int], None] = lambda count: None) -> None:
@@ -26,10 +26,10 @@ class Slots:
 
     @contextmanager
     def take(self, count: int = 1) -> Iterator[None]:
-        """Take so many, and give them back.
+        """Take slots, and free them at the end.
 
         Raises:
-            Problem: 503, if there are not so many.
+            Problem: 503, if too few slots are free.
         """
         with self.take_more() as take:
             take(count)
@@ -37,7 +37,7 @@ class Slots:
 
     @contextmanager
     def take_more(self) -> Iterator[Callable[[int], None]]:
-        """Yield what takes so many more each time, as :meth:`take` does; all are given back at the end."""
+        """Yield a function that takes more slots on each call, as :meth:`take` does; free them all at the end."""
         held = 0
 
         def take(count: int) -> None:
@@ -53,13 +53,13 @@ class Slots:
                 self._change(-held)
 
     def check(self, count: int = 1) -> None:
-        """Look whether so many are free now.
+        """Check that slots are free now, without taking them.
 
         Raises:
-            Problem: 503, if they are not.
+            Problem: 503, if too few slots are free.
         """
         if self.taken + count > self._most:
-            raise busy(f"the service is busy: {self._what} are at their limit.")
+            raise busy(f"the service is busy: too many {self._what} at once; try again.")
 
     def _change(self, count: int) -> None:
         self.taken += count
@@ -67,23 +67,23 @@ class Slots:
 
 
 class RateLimiter:
-    """A bucket of tokens for each client, which fills at a rate.
+    """A token bucket for each client.
 
     Args:
-        rate: Requests a second; 0 lets everybody pass.
-        burst: Size of a bucket.
-        clock: In seconds.
+        rate: Requests per second; 0 disables the limit.
+        burst: Size of a bucket: the number of requests that may come at once.
+        clock: Function that returns the time in seconds.
     """
 
     def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._burst, self._clock = rate, max(1, burst), clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # client to what is left, and when
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # client to (tokens left, time)
 
     def check(self, client: str) -> None:
         """Count a request of a client.
 
         Raises:
-            Problem: 429, if it comes too often; Retry-After says when the next one may come.
+            Problem: 429, if the client sends too many requests; its Retry-After header says when to try again.
         """
         if self._rate <= 0:
             return
@@ -91,12 +91,12 @@ class RateLimiter:
         left, before = self._buckets.pop(client, (float(self._burst), now))
         left = min(self._burst, left + (now - before) * self._rate)
         self._buckets[client] = (left - 1 if left >= 1 else left, now)
-        while len(self._buckets) > _MOST_CLIENTS:
+        while len(self._buckets) > _MAX_CLIENTS:
             self._buckets.popitem(last=False)
         if left < 1:
             seconds = max(1, math.ceil((1 - left) / self._rate))
             raise Problem(
-                429, "too-many-requests", f"more than {self._rate:g} requests a second; wait {seconds} s.",
+                429, "too-many-requests", f"more than {self._rate:g} requests per second; wait {seconds} s.",
                 accepted={"requests_a_second": self._rate, "at_once": self._burst},
                 headers={"Retry-After": str(seconds)},
             )  # fmt: skip

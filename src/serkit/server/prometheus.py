@@ -1,7 +1,7 @@
-"""What the service counts, for Prometheus; summed over workers, also those that have died.
+"""Prometheus metrics of the service, summed over all workers, including those that have died.
 
-With several processes, each keeps its counts in files below a folder that :mod:`serkit.server.supervisor` makes. The
-process that is asked adds all of them up (the multiprocess mode of prometheus-client).
+With several worker processes, each keeps its values in files in a folder that :mod:`serkit.server.supervisor` makes.
+The worker that receives ``GET /metrics`` adds up the values of all (the multiprocess mode of prometheus-client).
 """
 
 import os
@@ -13,14 +13,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus-client
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # what generate_latest writes
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _SIZES = (1, 2, 4, 8, 16, 32)
 
 
 class Metrics:
-    """The counts of one worker."""
+    """The metrics of one worker."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -28,22 +28,22 @@ class Metrics:
             "serkit_requests", "Requests that were answered.", ("method", "path", "status"), registry=registry
         )
         self.seconds = Histogram(
-            "serkit_request_seconds", "From the request to the end of its answer.", ("path",), registry=registry,
+            "serkit_request_seconds", "Time from a request to the end of its response.", ("path",), registry=registry,
             buckets=_SECONDS,
         )  # fmt: skip
-        self.audio = Counter("serkit_audio_seconds", "Seconds of sound that were heard.", ("kind",), registry=registry)
-        self.errors = Counter("serkit_errors", "Problems by their code.", ("code",), registry=registry)
+        self.audio = Counter("serkit_audio_seconds", "Seconds of sound processed.", ("kind",), registry=registry)
+        self.errors = Counter("serkit_errors", "Problems by code.", ("code",), registry=registry)
         self.queue = Gauge(
-            "serkit_queue", "Uploads in work or waiting.", registry=registry, multiprocess_mode="livesum"
+            "serkit_queue", "Uploads being processed or waiting.", registry=registry, multiprocess_mode="livesum"
         )
         self.sessions = Gauge("serkit_sessions", "Open streams.", registry=registry, multiprocess_mode="livesum")
-        self.streams = Counter("serkit_streams", "Streams by how they ended.", ("reason",), registry=registry)
+        self.streams = Counter("serkit_streams", "Streams by the reason of their end.", ("reason",), registry=registry)
         self.batches = Histogram(
             "serkit_batch_clips", "Clips and windows in one run of the model.", registry=registry, buckets=_SIZES
         )
 
     def render(self) -> bytes:
-        """Return all counts in the text format, those of other workers among them."""
+        """Return the metrics of all workers in Prometheus's text format."""
         folder = os.environ.get(FOLDER_VARIABLE)
         if not folder:
             return generate_latest(self._registry)
@@ -54,7 +54,7 @@ class Metrics:
 
 
 def forget_dead(folder: Path) -> None:
-    """Forget what dead processes said of the present; what they have counted stays."""
+    """Remove the gauges of dead processes; their counters stay."""
     for file in folder.glob("gauge_live*_*.db"):
         pid = int(file.stem.rpartition("_")[2])
         try:
@@ -67,7 +67,7 @@ def forget_dead(folder: Path) -> None:
 
 
 class MetricsMiddleware:
-    """Counts requests by the path that they were routed to, never by what a client wrote."""
+    """Counts requests by route, never by the path that a client sent."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
