@@ -281,7 +281,7 @@ def validate(body: nn.Module, examples: Examples) -> tuple[float, float, float]:
 
 
 def _fit_at_once(body: Body, examples: Examples, train: Train, augment: Augment, *, seed: int, folder: Path) -> Fitted:
-    """Fit a model without epochs on the training utterances and augmented copies of each: one, or ``augment.copies``."""
+    """Fit a model without epochs on the training utterances and one augmented copy of each, or ``augment.copies``."""
     rows, targets = {name: examples.plain[name] for name in examples.train}, dict(examples.train)
     speakers = dict(examples.speakers or {name: name for name in targets})
     if examples.augmented:
