@@ -43,9 +43,9 @@ from serkit.lab.train.checkpoints import (
     save_checkpoint,
     score_of,
 )
+from serkit.lab.train.feature_batches import Batch, balanced_names, evaluation_batches, training_batches
 from serkit.lab.train.losses import class_weights, penalty, summed_loss, summed_weight
 from serkit.lab.train.schedules import learning_rate
-from serkit.lab.train.store import Batch, balanced_names, evaluation_batches, training_batches
 from serkit.types import FloatArray
 from serkit.writing import write_whole
 
