@@ -356,7 +356,7 @@ def test_a_run_folder_that_is_a_file_is_one_sentence(
 ) -> None:
     (tmp_path / "file").touch()
     done = call("train", recipe_file, "--data", f"emodb={emodb_dir}", "--out", tmp_path / "file")
-    assert_one_sentence(done, f"{str(tmp_path / 'file')!r} is a file; choose another --out.")
+    assert_one_sentence(done, f"{str(tmp_path / 'file')!r} is a file; choose another output folder.")
 
 
 def test_stopping_a_run_says_how_it_goes_on(

@@ -124,10 +124,10 @@ def test_a_family_says_what_it_is_and_names_no_model(family: str) -> None:
 @each_family
 def test_a_family_can_be_run_with_every_kind_of_model(family: str) -> None:
     for model in family_models():
-        recipe = resolve_recipe(load_recipe(family.replace("MODEL", model)))
-        assert (recipe.name, recipe.model.name) == (family.replace("MODEL", model), model)
+        resolved = resolve_recipe(load_recipe(family.replace("MODEL", model)))
+        assert (resolved.recipe.name, resolved.recipe.model.name) == (family.replace("MODEL", model), model)
         if model in SOME_MODELS:
-            check_recipe(recipe)
+            check_recipe(resolved)
 
 
 @each_file

@@ -376,7 +376,7 @@ def test_the_folder_of_another_recipe_is_refused(
     other = tiny_recipe(**({"seeds": [0, 3], "train": {"epochs": 2}} | change))
     shutil.copytree(whole, tmp_path / "copy")
     with pytest.raises(
-        RunError, match=r"copy' holds a run of another recipe or other settings: choose another --out\.$"
+        RunError, match=r"copy' holds a run of another recipe or other settings: choose another output folder\.$"
     ):
         run_protocol(other, data, tmp_path / "copy")
     assert same_run(tmp_path / "copy", whole)
@@ -385,7 +385,7 @@ def test_the_folder_of_another_recipe_is_refused(
 def test_the_folder_of_other_files_is_refused(whole: Path, tmp_path: Path) -> None:
     fewer = write_corpus("ravdess", tmp_path / "fewer", speakers=5)
     shutil.copytree(whole, tmp_path / "copy")
-    with pytest.raises(RunError, match=r"holds a run on other files or folds: choose another --out\.$"):
+    with pytest.raises(RunError, match=r"holds a run on other files or folds: choose another output folder\.$"):
         run_protocol(TWO_SEEDS, {"ravdess": fewer}, tmp_path / "copy")
 
 
@@ -398,7 +398,7 @@ def test_the_folder_of_other_sound_under_the_same_names_is_refused(data: Data, t
     path = sorted(path for path in corpus.rglob("*") if path.is_file())[-1]
     samples, rate = soundfile.read(path)
     soundfile.write(path, samples / 2, rate)
-    with pytest.raises(RunError, match=r"holds a run on other files or folds: choose another --out\.$"):
+    with pytest.raises(RunError, match=r"holds a run on other files or folds: choose another output folder\.$"):
         run_protocol(TWO_SEEDS, {"ravdess": corpus}, tmp_path / "run")
 
 
@@ -415,14 +415,13 @@ def test_other_versions_and_threads_than_a_run_began_with_are_said(whole: Path, 
     write_json(tmp_path / "copy", "env.json", facts | {"torch": "1.0", "threads": 9})
     _, seen = watched(run_protocol, TWO_SEEDS, data, tmp_path / "copy")
     assert seen.notes[1] == (
-        f"begun with torch 1.0, now {torch.__version__}, threads 9, now 1: what is left may come out a little "
-        "differently"
+        f"begun with torch 1.0, now {torch.__version__}, threads 9, now 1: the remaining fits may differ slightly"
     )
 
 
 def test_one_class_is_nothing_to_tell_apart(data: Data, tmp_path: Path) -> None:
     recipe = tiny_recipe(labels=["anger", "boredom"])
-    with pytest.raises(RecipeError, match=r"all of the 12 utterances are of anger, so there is nothing to tell apart"):
+    with pytest.raises(RecipeError, match=r"all 12 utterances are of anger, and a model needs two classes"):
         run_protocol(recipe, data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -431,7 +430,7 @@ def test_a_class_that_nobody_speaks_is_said(data: Data, tmp_path: Path) -> None:
     _, seen = watched(
         run_protocol, tiny_recipe(labels=["anger", "fear", "boredom"], train={"epochs": 1}), data, tmp_path
     )
-    assert any("has boredom, and no utterance is of it" in note for note in seen.notes)
+    assert any("has the class boredom, of which there is no utterance" in note for note in seen.notes)
 
 
 def test_the_folder_of_other_labels_is_refused(
@@ -454,7 +453,7 @@ def test_a_checkpoint_without_its_recipe_is_not_resumed(data: Data, tmp_path: Pa
     for name in ("recipe.yaml", "metrics.json"):
         (tmp_path / name).unlink()
     with pytest.raises(
-        RunError, match=r"holds parts of a run but no recipe\.yaml: remove them or choose another --out"
+        RunError, match=r"holds parts of a run but no recipe\.yaml: remove them or choose another output folder"
     ):
         run_protocol(TWO_SEEDS, data, tmp_path)
 
@@ -645,7 +644,7 @@ def test_scoring_a_model_never_overwrites_another_run(emodb_dir: Path, tmp_path:
     model = replace(card(recipe, train_speakers=("ravdess/01",)), weights_digest="one")
     evaluate_model(model, answer, ("emodb",), data, tmp_path)
     evaluate_model(model, answer, ("emodb",), data, tmp_path)
-    with pytest.raises(RunError, match="holds another run: choose another --out"):
+    with pytest.raises(RunError, match="holds another run: choose another output folder"):
         evaluate_model(replace(model, weights_digest="two"), answer, ("emodb",), data, tmp_path)
     kfold = tiny_recipe(name="emodb-2fold-tiny", corpora=["emodb"], labels="basic7")
     run_protocol(kfold, data, tmp_path / "kfold")

@@ -25,7 +25,8 @@ from serkit.lab.augment import mask_spectrogram
 from serkit.lab.features import LogMel, LogMelConfig, build_feature, build_front
 from serkit.lab.recipes.schema import Augment
 from serkit.lab.train import store as data
-from serkit.lab.train.store import Batch, Pack, cache_dir, evaluation_batches, open_store, training_batches, write_pack
+from serkit.lab.train.feature_batches import Batch, evaluation_batches, training_batches
+from serkit.lab.train.store import Pack, cache_dir, open_store, write_pack
 from serkit.types import FloatArray, Utterance
 from support.synthetic import SAMPLING_RATE, tone
 from support.toy import PLAIN

@@ -56,7 +56,7 @@ def test_an_error_that_cannot_be_read_elsewhere_takes_nothing_down(tmp_path: Pat
     ):
         follow(plan, tmp_path, 2, yielded)
     assert yielded == [0]
-    assert seen.notes == ["fold 1 seed 0 failed (Odd: a b); what runs beside it ends first"]
+    assert seen.notes == ["fold 1 seed 0 failed (Odd: a b); the fits under way end first"]
 
 
 def test_processes_end_with_the_one_that_is_killed(tmp_path: Path) -> None:

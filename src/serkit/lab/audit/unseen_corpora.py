@@ -59,7 +59,7 @@ def evaluate_model(
     if (out / "recipe.yaml").exists():
         stored = read_json(out, "metrics.json")
         if any(stored.get(name) != value for name, value in about.items()):
-            raise RunError(f"{str(out)!r} holds another run: choose another --out.")
+            raise RunError(f"{str(out)!r} holds another run: choose another output folder.")
     labels = LABEL_SETS.get(card.label_set) or LabelSet(card.label_set, card.classes, card.label_note)
     everything = read_corpora(corpora, data)
     manifest, dropped = everything.select(labels)

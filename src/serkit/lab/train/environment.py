@@ -31,7 +31,7 @@ def log_what_is_missing(everything: Manifest, labels: LabelSet, dropped: Counter
     heard = {labels.classes[labels.index(u.emotion)] for u in everything.select(labels)[0]}
     for name in labels.classes:
         if name not in heard:
-            _log.info(f"label set {labels.name} has {name}, and no utterance is of it")
+            _log.info(f"label set {labels.name} has the class {name}, of which there is no utterance")
 
 
 def environment(threads: int) -> dict[str, Any]:

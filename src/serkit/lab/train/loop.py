@@ -43,9 +43,9 @@ from serkit.lab.train.checkpoints import (
     save_checkpoint,
     score_of,
 )
+from serkit.lab.train.feature_batches import Batch, balanced_names, evaluation_batches, training_batches
 from serkit.lab.train.losses import class_weights, penalty, summed_loss, summed_weight
 from serkit.lab.train.schedules import learning_rate
-from serkit.lab.train.store import Batch, balanced_names, evaluation_batches, training_batches
 from serkit.types import FloatArray
 from serkit.writing import write_whole
 
@@ -281,7 +281,7 @@ def validate(body: nn.Module, examples: Examples) -> tuple[float, float, float]:
 
 
 def _fit_at_once(body: Body, examples: Examples, train: Train, augment: Augment, *, seed: int, folder: Path) -> Fitted:
-    """Fit a model without epochs on the training utterances and on augmented copies of each."""
+    """Fit a model without epochs on the training utterances and one augmented copy of each, or ``augment.copies``."""
     rows, targets = {name: examples.plain[name] for name in examples.train}, dict(examples.train)
     speakers = dict(examples.speakers or {name: name for name in targets})
     if examples.augmented:

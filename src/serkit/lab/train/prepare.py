@@ -117,7 +117,7 @@ def prepare(
         RunError: If the folder holds a run of another recipe or on other data.
     """
     if folder.is_file():
-        raise RunError(f"{str(folder)!r} is a file; choose another --out.")
+        raise RunError(f"{str(folder)!r} is a file; choose another output folder.")
     recipe, labels = resolved.recipe, resolved.labels
     check_recipe(resolved)
     everything = read_corpora(recipe.corpora, data)
@@ -202,9 +202,9 @@ def _read_first(resolved: ResolvedRecipe, data: Data) -> Manifest:
 def _check_classes_differ(manifest: Manifest, labels: LabelSet, where: str = "") -> None:
     found = {labels.classes[labels.index(u.emotion)] for u in manifest}
     if len(found) < 2:
-        what = f"all of the {len(manifest)} utterances are of {found.pop()}" if found else "there are no utterances"
+        what = f"all {len(manifest)} utterances are of {found.pop()}" if found else "there are no utterances"
         raise RecipeError(
-            f"{where}label set {labels.name} ({', '.join(labels.classes)}): {what}, so there is nothing to tell apart."
+            f"{where}label set {labels.name} ({', '.join(labels.classes)}): {what}, and a model needs two classes."
         )
 
 
@@ -245,20 +245,24 @@ def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any) -> N
         has_more_seeds = set(begun.seeds) < set(recipe.seeds)
         known_as = begun.model_copy(update={"seeds": recipe.seeds}) if has_more_seeds else begun
         if not known_as.is_same_experiment(recipe):
-            raise RunError(f"{str(folder)!r} holds a run of another recipe or other settings: choose another --out.")
+            raise RunError(
+                f"{str(folder)!r} holds a run of another recipe or other settings: choose another output folder."
+            )
         known = read_json(folder, "env.json")
         came_later = ("audio_digest", "pretraining_digest")  # older runs lack them
         known = {name: facts[name] for name in came_later if name in facts} | known
         if any(known.get(name) != value for name, value in facts.items() if name.endswith("_digest")):
-            raise RunError(f"{str(folder)!r} holds a run on other files or folds: choose another --out.")
+            raise RunError(f"{str(folder)!r} holds a run on other files or folds: choose another output folder.")
         changed = [f"{name} {known.get(name)}, now {facts[name]}" for name in _FIT_BY if known.get(name) != facts[name]]
         if changed:
-            _log.info("begun with %s: what is left may come out a little differently", ", ".join(changed))
+            _log.info("begun with %s: the remaining fits may differ slightly", ", ".join(changed))
         if has_more_seeds:
             write_whole(folder / "recipe.yaml", dump_recipe(recipe))
         return
     if (folder / "metrics.json").is_file() or any(folder.glob("fold_*/seed_*")):
-        raise RunError(f"{str(folder)!r} holds parts of a run but no recipe.yaml: remove them or choose another --out.")
+        raise RunError(
+            f"{str(folder)!r} holds parts of a run but no recipe.yaml: remove them or choose another output folder."
+        )
     write_json(folder, "folds.json", folds)
     write_json(folder, "env.json", facts)
     write_whole(folder / "recipe.yaml", dump_recipe(recipe))

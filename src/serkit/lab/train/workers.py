@@ -93,7 +93,7 @@ class _Queue:
     def _fail(self, task: _Task, error: BaseException) -> None:
         """Begin no new fit, but still combine the members of folds that have all of them."""
         if self.error is None or not isinstance(error, BrokenProcessPool):
-            _log.info("fold %d seed %d failed (%s); what runs beside it ends first", task.fold.fold, task.seed, error)
+            _log.info("fold %d seed %d failed (%s); the fits under way end first", task.fold.fold, task.seed, error)
         self.error = self.error or error
         self._waiting = deque(one for one in self._waiting if one.job is None and self._jobs[one.fold.fold, one.seed])
 
@@ -129,8 +129,8 @@ def fit_side_by_side(run: Experiment, todo: Sequence[tuple[Fold, int]], workers:
             raise queue.error
     except BrokenProcessPool as error:
         raise RunError(
-            "a process that fitted a fold died, of too little memory perhaps; the same command goes on, with fewer "
-            "--jobs if need be."
+            "a process that fitted a fold died, perhaps for lack of memory. Run the same command to resume, with fewer "
+            "--jobs if it happens again."
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
@@ -154,7 +154,9 @@ def check_one_process() -> None:
         RunError: If accelerate or torchrun has started several processes.
     """
     if processes.count() > 1:
-        raise RunError("--jobs is for one process; accelerate or torchrun has started several for each fold already.")
+        raise RunError(
+            "accelerate or torchrun has started several processes, which fit each fold together: leave out --jobs."
+        )
 
 
 def threads_each(jobs: int) -> int:
