@@ -21,7 +21,7 @@ from torch.nn import functional
 from serkit.audio.decode import load_audio
 from serkit.data.corpora import Data, read_corpora
 from serkit.errors import ExportError
-from serkit.lab.graphs.merge import OPSET
+from serkit.lab.graphs.onnx_graph import OPSET
 from serkit.lab.recipes.config import require
 from serkit.types import FloatArray
 from serkit.writing import whole_file

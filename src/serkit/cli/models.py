@@ -81,12 +81,12 @@ def list_models(
     classes: Annotated[int, typer.Option(min=2, help="Classes that the weights are counted for.")] = 6,
     as_json: JsonOption = False,
 ) -> None:
-    """List the models: trained weights, what each reads, the document it is from, and the license of its code."""
+    """List the models: number of weights, features, source and license of the code."""
     from serkit.lab.models import model_names
     from serkit.lab.models.summary import about
 
     rows = [about(name, classes=classes) for name in model_names()]
-    show_rows(rows, as_json, ("model", "weights", "features", "document", "license", "about"))
+    show_rows(rows, as_json, ("model", "weights", "features", "source", "license", "about"))
 
 
 @models_app.command("show")
