@@ -193,9 +193,7 @@ def test_members_that_do_not_fit_are_refused() -> None:
         vote([], "mean", [])
     older = whole()
     older.opset_import[0].version -= 1
-    with pytest.raises(
-        ExportError, match="models with opset 18 and opset 17 cannot be merged: export them with the same"
-    ):
+    with pytest.raises(ExportError, match="models with opset 18 and opset 17 cannot be merged: export them with"):
         vote([whole(), older], "mean", [])
 
 

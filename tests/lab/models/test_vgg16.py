@@ -92,9 +92,7 @@ def test_the_first_missing_or_wrong_tensor_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"missing\.safetensors' has no tensor 'features\.7\.weight'"):
         tiny(weights=path)
     path = written(tiny(), tmp_path / "wrong.safetensors", classifier_0_weight=torch.zeros(4, 5))
-    with pytest.raises(
-        RecipeError, match=r"'classifier\.0\.weight' has the shape \(4, 5\) in .*, and \(64, 16\) in this network"
-    ):
+    with pytest.raises(RecipeError, match=r"0\.weight' has the shape \(4, 5\) in .*, and \(64, 16\) in"):
         tiny(weights=path)
 
 
