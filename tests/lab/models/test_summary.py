@@ -12,7 +12,7 @@ from serkit.lab.features import Layout
 from serkit.lab.models import Body, Output, build_body
 from serkit.lab.models.cnn_lstm import CnnLstm, CnnLstmConfig
 from serkit.lab.models.fusionnet import FusionNet, FusionNetConfig
-from serkit.lab.models.summary import Part, about, as_json, render, summarize, summarize_model
+from serkit.lab.models.summary import NetworkPart, about, as_json, render, summarize, summarize_model
 from serkit.lab.models.vgg16 import Vgg16, Vgg16Config
 
 FUSED = Layout("vector", (("notebook162", 162), ("statistics", 6), ("sex", 1)), 1)
@@ -132,4 +132,4 @@ def test_what_there_is_to_say_about_a_model() -> None:
 
 
 def test_an_empty_part_is_a_table_of_nothing() -> None:
-    assert "Total params: 0" in render([Part("nothing", (), 0, 0)])
+    assert "Total params: 0" in render([NetworkPart("nothing", (), 0, 0)])

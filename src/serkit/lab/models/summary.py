@@ -19,7 +19,7 @@ _PROBES = ((2, 32), (3, 64))  # batch size and frames of two dummy inputs; dimen
 
 
 @dataclass(frozen=True)
-class Layer:
+class NetworkLayer:
     """One row of a table.
 
     Attributes:
@@ -36,7 +36,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Part:
+class NetworkPart:
     """One table.
 
     Attributes:
@@ -48,7 +48,7 @@ class Part:
     """
 
     name: str
-    layers: tuple[Layer, ...]
+    layers: tuple[NetworkLayer, ...]
     trainable: int
     frozen: int
     note: str = ""
@@ -59,7 +59,7 @@ class Part:
         return self.trainable + self.frozen
 
 
-def summarize(body: Body, layout: Layout) -> list[Part]:
+def summarize(body: Body, layout: Layout) -> list[NetworkPart]:
     """List a network's layers with their output shapes and numbers of weights.
 
     The shapes are those of a dummy batch in each stage of training. It runs through a copy that holds no weights in
@@ -80,7 +80,7 @@ def summarize(body: Body, layout: Layout) -> list[Part]:
         return _summarize(skeleton, layout, body.label)
 
 
-def summarize_model(name: str, settings: dict[str, Any] | None = None, *, classes: int) -> list[Part]:
+def summarize_model(name: str, settings: dict[str, Any] | None = None, *, classes: int) -> list[NetworkPart]:
     """Summarize a model over its default features, without memory for its weights; see :func:`summarize`.
 
     Args:
@@ -102,12 +102,12 @@ def summarize_model(name: str, settings: dict[str, Any] | None = None, *, classe
         return _summarize(build_body(name, settings or {}, layout=layout, classes=classes), layout, name)
 
 
-def render(parts: Sequence[Part]) -> str:
+def render(parts: Sequence[NetworkPart]) -> str:
     """Render the tables as text, one below the other."""
     return "\n\n".join("\n".join(_lines(part)) for part in parts)
 
 
-def as_json(parts: Sequence[Part]) -> dict[str, Any]:
+def as_json(parts: Sequence[NetworkPart]) -> dict[str, Any]:
     """Return the tables as a JSON-compatible mapping."""
     return {
         "parts": [asdict(part) | {"weights": part.weights} for part in parts],
@@ -147,22 +147,22 @@ def about(name: str, *, classes: int) -> dict[str, Any]:
     }
 
 
-def _summarize(skeleton: Body, layout: Layout, name: str) -> list[Part]:
+def _summarize(skeleton: Body, layout: Layout, name: str) -> list[NetworkPart]:
     names = {module: name for name, module in skeleton.named_modules()}
     shapes, trained = _probe(skeleton, layout)
     parts: Mapping[str, Sequence[nn.Module]] = getattr(skeleton, "parts", lambda: {name: (skeleton,)})()
     notes: Mapping[str, str] = getattr(skeleton, "notes", dict)()
-    found, counted = list[Part](), set[nn.Parameter]()
+    found, counted = list[NetworkPart](), set[nn.Parameter]()
     for part, modules in parts.items():
-        layers, sizes = list[Layer](), {True: 0, False: 0}
+        layers, sizes = list[NetworkLayer](), {True: 0, False: 0}
         for layer in _layers(modules):
             own = [weight for weight in layer.parameters(recurse=False) if weight not in counted]
             counted.update(own)
             for weight in own:
                 sizes[weight in trained] += weight.numel()
             kind, size = type(layer).__name__, sum(weight.numel() for weight in own)
-            layers.append(Layer(names[layer] or kind, kind, shapes.get(layer), size))
-        found.append(Part(part, tuple(layers), sizes[True], sizes[False], notes.get(part, "")))
+            layers.append(NetworkLayer(names[layer] or kind, kind, shapes.get(layer), size))
+        found.append(NetworkPart(part, tuple(layers), sizes[True], sizes[False], notes.get(part, "")))
     return found
 
 
@@ -208,7 +208,7 @@ def _layers(modules: Sequence[nn.Module]) -> Iterator[nn.Module]:
                 yield inner
 
 
-def _lines(part: Part) -> Iterator[str]:
+def _lines(part: NetworkPart) -> Iterator[str]:
     rows = [("Layer (type)", "Output Shape", "Param #")]
     rows += [(f"{layer.name} ({layer.type})", _shape(layer), f"{layer.weights:,}") for layer in part.layers]
     wide, shaped, counted = (max(len(row[i]) for row in rows) for i in range(3))
@@ -226,5 +226,5 @@ def _lines(part: Part) -> Iterator[str]:
         yield part.note
 
 
-def _shape(layer: Layer) -> str:
+def _shape(layer: NetworkLayer) -> str:
     return "-" if layer.shape is None else str(layer.shape)
