@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from serkit.errors import ExportError
-from serkit.lab.graphs.merge import OPSET
+from serkit.lab.graphs.onnx_graph import OPSET
 from serkit.writing import whole_file
 
 TOLERANCE = 1e-4  # largest difference between torch and ONNX Runtime, relative to values above 1

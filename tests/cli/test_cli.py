@@ -447,7 +447,7 @@ def test_models_list_says_weights_input_document_and_license(call: Call) -> None
     assert len(rows) >= 20
     assert rows["vgg16"]["weights"] > 134_000_000
     assert rows["fusionnet"]["features"] == ["notebook162", "statistics", "sex"]
-    assert rows["alexnet1d"]["document"] == "A"
+    assert rows["alexnet1d"]["source"] == "hong-zhao"
     assert rows["svm"]["weights"] is None
     assert {row["license"] for row in rows.values()} == {"Apache-2.0"}
     assert all(row["about"].endswith(".") for row in rows.values())
@@ -462,7 +462,7 @@ def test_models_show_prints_document_bs_table(call: Call) -> None:
 
 
 def test_what_is_no_network_has_no_layers_to_show(call: Call) -> None:
-    assert_one_sentence(call("models", "show", "svm"), "svm is no network")
+    assert_one_sentence(call("models", "show", "svm"), "svm is not a network")
     assert_one_sentence(call("models", "show", "fusionet"), "no model 'fusionet'; did you mean 'fusionnet'?")
 
 

@@ -39,7 +39,7 @@ def list_models(
     from serkit.lab.models.summary import about
 
     rows = [about(name, classes=classes) for name in model_names()]
-    show_rows(rows, as_json, ("model", "weights", "features", "document", "license", "about"))
+    show_rows(rows, as_json, ("model", "weights", "features", "source", "license", "about"))
 
 
 @app.command("show")

@@ -24,7 +24,7 @@ from serkit.lab.export.model_file import TOLERANCE, export, largest_difference, 
 from serkit.lab.measure.calibration import describe_calibration
 from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_predictions, write_metrics, write_predictions
 from serkit.lab.models import Model, build_model, get_config, model_names
-from serkit.lab.models.classical import Classical
+from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.files import dump_recipe, load_recipe
 from serkit.lab.recipes.registry import ENSEMBLE, find_model
 from serkit.lab.recipes.schema import parse_recipe
@@ -87,7 +87,7 @@ def random_model(name: str, settings: dict[str, Any]) -> tuple[torch.nn.Module, 
     model: Model = build_model(features, name, settings, classes=len(CLASSES))
     inputs = ("waveform", "lengths", *(("sex",) if model.front.uses_sex else ()))
     sex = torch.tensor([0.0, 1.0, 0.5, 1.0])
-    if isinstance(model.body, Classical):
+    if isinstance(model.body, SklearnClassifier):
         clips = [voice(CLASSES[i % 7], f"emodb/{i // 7}", seconds=0.3 + 0.02 * i) for i in range(14)]
         rows = frames_of_batch(model.front, clips, [0.0, 1.0] * 7)
         names = [str(i) for i in range(14)]

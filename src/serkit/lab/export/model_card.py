@@ -8,12 +8,12 @@ from typing import Any
 from serkit.card import NOT_FOR, Card, Evidence
 from serkit.data.corpora import Corpus, corpus_of
 from serkit.errors import RunError
-from serkit.lab.graphs.assemble import count_weights
+from serkit.lab.graphs.model_assembly import count_weights
 from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
 from serkit.lab.measure.run_entry import measure_records, read_records, what_is_fitted
 from serkit.lab.measure.run_folder import UNSEEN_CORPUS, VALIDATED, first_folder, read_json, read_predictions
 from serkit.lab.models import Model
-from serkit.lab.models.scikit import Classical
+from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.schema import parts_of
 from serkit.lab.train.resolve import ResolvedRecipe
 from serkit.version import __version__
@@ -156,5 +156,7 @@ def _calibration(run: Path, fit: dict[str, Any], error_rate: float) -> dict[str,
 
 def _count_weights(model: Model) -> int:
     body = model.body
-    own = count_weights(body.graph) if isinstance(body, Classical) else sum(p.numel() for p in body.parameters())
+    own = (
+        count_weights(body.graph) if isinstance(body, SklearnClassifier) else sum(p.numel() for p in body.parameters())
+    )
     return model.front.weights + own

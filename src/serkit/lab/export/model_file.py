@@ -20,14 +20,14 @@ from serkit.errors import ExportError, RunError
 from serkit.lab.export.model_card import describe, evidence_of
 from serkit.lab.export.quantize import Cost, cost_of, quantize
 from serkit.lab.features import Front, build_front
-from serkit.lab.graphs.assemble import join, vote
-from serkit.lab.graphs.merge import OPSET
+from serkit.lab.graphs.model_assembly import join, vote
+from serkit.lab.graphs.onnx_graph import OPSET
 from serkit.lab.measure.calibration import ERROR_RATE
 from serkit.lab.measure.run_entry import what_is_fitted
 from serkit.lab.measure.run_folder import Fit, fit_folder, read_json
 from serkit.lab.measure.voting import FLOOR, Rule, combine
 from serkit.lab.models import Model, build_body
-from serkit.lab.models.scikit import Classical
+from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe
 from serkit.lab.train.ensemble import member_folder, member_weights
@@ -60,7 +60,7 @@ class _Exported(nn.Module):
     def answer_for(self, embedding: NDArray[np.float32]) -> Tensor | None:
         """Return a classical model's probabilities (B, C) for standardized features (B, F); None for a network."""
         body = self.model.body
-        if not isinstance(body, Classical):
+        if not isinstance(body, SklearnClassifier):
             return None
         logits = torch.from_numpy(body.classify(embedding)).clamp(FLOOR, 1).log()
         return (logits / self.temperature).softmax(-1)
@@ -264,7 +264,7 @@ def write_graph(exported: nn.Module, path: Path, card: Card) -> None:
             f"the weights take {size / 1e9:.1f} GB, and an ONNX file holds at most 2 GB: choose a smaller encoder or "
             "fewer members."
         )
-    if isinstance(exported, _Exported) and isinstance(exported.model.body, Classical):
+    if isinstance(exported, _Exported) and isinstance(exported.model.body, SklearnClassifier):
         front = _trace(_Vector(exported.model.front).eval(), path, card, ["vector"])
         graph = join(front, exported.model.body.graph, exported.temperature)
     else:

@@ -15,7 +15,7 @@ from torch import nn
 from serkit.card import NOT_FOR, Card
 from serkit.data.corpora import label_set_of
 from serkit.errors import ExportError, RecipeError
-from serkit.lab.encoders.pretrained import (
+from serkit.lab.encoders.pretrained_checkpoint import (
     SEW,
     WHISPER,
     PretrainedCheckpoint,

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from serkit.lab.encoders.pretrained import PretrainedCheckpoint, code_version, open_checkpoint
+from serkit.lab.encoders.pretrained_checkpoint import PretrainedCheckpoint, code_version, open_checkpoint
 from serkit.lab.encoders.waveform_encoder import Encoder, frozen_encoder
 from serkit.lab.features.front import Front, Kind
 from serkit.lab.recipes.config import require

@@ -1,4 +1,4 @@
-"""Augmentations of features: masks and mixup, at the seam between front end and body."""
+"""Augmentations of features, between front end and body: SpecAugment's masks, and mixup."""
 
 from typing import NamedTuple, Protocol
 
@@ -10,30 +10,35 @@ from serkit.types import FloatArray
 
 
 class Masks(Protocol):
-    """Settings of :func:`mask_spectrogram`; a recipe's ``augment`` has them."""
+    """Settings of :func:`mask_spectrogram`, such as a recipe's ``augment``."""
 
     @property
     def band_masks(self) -> int:
-        """How many masks of bands."""
+        """Number of masks over bands."""
 
     @property
     def band_mask_size(self) -> int:
-        """Bands that one covers at most."""
+        """Largest number of bands that one mask covers."""
 
     @property
     def frame_masks(self) -> int:
-        """How many masks of frames."""
+        """Number of masks over frames."""
 
     @property
     def frame_mask_share(self) -> float:
-        """Share of the frames that one covers at most."""
+        """Largest share of the frames that one mask covers."""
 
 
 class Mixed(NamedTuple):
-    """A batch mixed with itself in another order.
+    """A batch mixed with a permutation of itself.
 
-    features (B, F, N), lengths (B,), ``share`` of the old order from 0 to 1, and the other ``order`` (B,). The loss is
-    ``share`` of that on the targets and the rest of that on ``targets[order]``.
+    The loss is ``share`` times the loss on ``targets`` plus ``1 - share`` times the loss on ``targets[order]``.
+
+    Attributes:
+        features: Mixed features, shape (B, F, N).
+        lengths: Valid frames, shape (B,).
+        share: Weight of the batch in its own order, from 0 to 1.
+        order: Permutation of the batch, shape (B,).
     """
 
     features: Tensor
@@ -43,15 +48,15 @@ class Mixed(NamedTuple):
 
 
 def mask_spectrogram(frames: FloatArray, masks: Masks, rng: np.random.Generator) -> FloatArray:
-    """Set random bands and stretches of frames to zero, the mean of normalized features.
+    """Set random stripes of bands and of frames to zero, the mean of normalized features.
 
     Args:
-        frames: Shape (N, F); left as they are.
-        masks: How many, and how large they may be.
-        rng: Draws widths and places.
+        frames: Features of shape (N, F); they are not modified.
+        masks: Number and sizes of the masks.
+        rng: Source of widths and positions.
 
     Returns:
-        Shape (N, F).
+        Masked features of shape (N, F).
 
     Source:
         Park et al., SpecAugment, Interspeech 2019; without its time warping.
@@ -70,13 +75,13 @@ def mask_spectrogram(frames: FloatArray, masks: Masks, rng: np.random.Generator)
 
 
 def mixup(features: Tensor, lengths: Tensor, *, alpha: float, rng: np.random.Generator) -> Mixed:
-    """Mix a batch with itself in another order; the longer length of each pair then counts.
+    """Mix a batch with a permutation of itself; each pair has the length of its longer utterance.
 
     Args:
-        features: Shape (B, F, N), zero behind each utterance's end.
-        lengths: Valid frames, shape (B,).
-        alpha: Of the Beta distribution that the share is drawn from; 0 draws nothing and mixes nothing.
-        rng: Draws the share, then the order.
+        features: Features of shape (B, F, N), with zeros as padding.
+        lengths: Valid frames of each utterance, shape (B,).
+        alpha: Parameter of the Beta distribution of the share; 0 draws nothing and mixes nothing.
+        rng: Source of the share, then of the order.
 
     Source:
         Zhang et al., mixup, ICLR 2018.

@@ -1,7 +1,7 @@
-"""Merging ONNX graphs: parts, the wires between them, and what the whole reads and answers.
+"""Operations on ONNX graphs: build one from operators, connect several, and remove repeated or unused parts.
 
-Whatever stands inside a part is renamed to ``part/name``, in subgraphs too, so that nothing collides;
-``onnx.compose.add_prefix`` forgets initializers that a subgraph reads from outside.
+Connected graphs keep their names apart: a value of a part is renamed to ``part/name``, in subgraphs too.
+``onnx.compose.add_prefix`` would miss initializers that a subgraph reads from outside.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,23 +18,23 @@ OPSET = 18
 ML_DOMAIN = "ai.onnx.ml"
 ML_OPSET = 3
 
-_IR = 8  # the first that has opset 18
+_IR = 8  # the first IR version for opset 18
 _INPUTS = ("waveform", "lengths", "sex")
 
-Proto = Any  # onnx.ModelProto; onnx has no types that mypy could follow
+Proto = Any  # onnx.ModelProto; onnx has no types for mypy
 
 
 def connect(parts: Mapping[str, Proto], *, wires: Mapping[str, str], outputs: Mapping[str, tuple[str, int]]) -> Proto:
-    """Merge graphs into one.
+    """Connect graphs to one graph.
 
     Args:
-        parts: Name to graph; each reads only from those before it.
-        wires: Input of a part, as ``part/name``, to the output of another that it reads. Inputs without a wire are the
-            whole graph's, and those of one name are one.
-        outputs: Of the whole graph: name to the output of a part and its width.
+        parts: Graphs by name; each reads only from those before it.
+        wires: Inputs and the outputs that they read, both written ``part/name``. Inputs without a wire become inputs of
+            the whole graph; inputs of the same name become one.
+        outputs: Outputs of the whole graph: the name, and the output of a part with its width.
 
     Raises:
-        ExportError: If the parts don't fit together, or their opsets differ.
+        ExportError: If the parts do not fit together, or their opsets differ.
     """
     public = {full: name for name, (full, _) in outputs.items()}
     graph = onnx.GraphProto(name="serkit")
@@ -66,7 +66,15 @@ def build(
     outputs: Mapping[str, int],
     constants: Mapping[str, Any],
 ) -> Proto:
-    """Build a graph of operators, each with its attributes, inputs and output, over rows of some width."""
+    """Build a graph from operators.
+
+    Args:
+        steps: Operators in order: the type with its attributes, such as ``Softmax axis=-1``, the names of the inputs,
+            separated by spaces, and the name of the output.
+        inputs: Width of each input, by name.
+        outputs: Width of each output, by name.
+        constants: Values of the constants, by name.
+    """
     nodes = []
     for operator, given, output in steps:
         kind, *attributes = operator.split()
@@ -85,7 +93,7 @@ def _model(graph: Any, opsets: Mapping[str, int]) -> Proto:
 
 
 def with_opset(model: Proto) -> Proto:
-    """Declare our opsets: skl2onnx was asked for them, but names the lowest that would do, some twice."""
+    """Declare our opsets; skl2onnx declares the lowest that would do, and some twice."""
     return _model(copy_of(model).graph, {"": OPSET, ML_DOMAIN: ML_OPSET})
 
 
@@ -97,27 +105,27 @@ def _common_opsets(parts: Mapping[str, Proto]) -> dict[str, int]:
             domain = "" if entry.domain == "ai.onnx" else entry.domain
             if opsets.setdefault(domain, entry.version) != entry.version:
                 raise ExportError(
-                    f"models with opset {opsets[domain]} and {entry.version} cannot be merged: "
+                    f"models with opset {opsets[domain]} and opset {entry.version} cannot be merged: "
                     "export them with the same version of serkit."
                 )
     return opsets
 
 
 def _rename(graph: Any, rename: Callable[[str], str]) -> None:
-    """Rename all values and nodes of a graph and of its subgraphs, where names are unique too."""
+    """Rename all values of a graph and of its subgraphs, and remove the names of nodes."""
     for node in graph.node:
-        node.name = ""  # nobody refers to it, and two must not be alike
+        node.name = ""  # optional, and two nodes must not share a name
         node.input[:] = [rename(name) if name else "" for name in node.input]
         node.output[:] = [rename(name) if name else "" for name in node.output]
         for subgraph in _subgraphs(node):
             _rename(subgraph, rename)
     for entry in chain(graph.input, graph.output, graph.initializer):
         entry.name = rename(entry.name)
-    del graph.value_info[:]  # ONNX Runtime finds shapes by itself, and symbols of two parts may be alike
+    del graph.value_info[:]  # ONNX Runtime infers shapes, and symbols of two parts may collide
 
 
 def prune(model: Proto) -> Proto:
-    """Take out the operators and initializers that no output needs."""
+    """Remove the operators and initializers that no output needs."""
     graph, kept = model.graph, []
     needed = {output.name for output in graph.output}
     for node in reversed(graph.node):
@@ -134,7 +142,7 @@ def prune(model: Proto) -> Proto:
 
 
 def without_repetition(model: Proto) -> Proto:
-    """Compute once what several operators without a subgraph compute of the same inputs."""
+    """Merge equal initializers, and operators that compute the same from the same inputs; those with subgraphs stay."""
     graph = model.graph
     public = {output.name for output in graph.output}
     same: dict[str, str] = {}
@@ -172,7 +180,7 @@ def all_nodes(graph: Any) -> Iterator[Any]:
 
 
 def _with_inner(node: Any) -> Iterator[Any]:
-    """Yield an operator and those of its subgraphs."""
+    """Yield an operator and the operators of its subgraphs."""
     yield node
     for subgraph in _subgraphs(node):
         yield from all_nodes(subgraph)
@@ -195,17 +203,17 @@ def width_of(value: Any) -> int:
 
 
 def copy_of(message: Any) -> Any:
-    """Return a copy of a graph, or of a part of one."""
+    """Return a copy of a protobuf message, such as a graph or a node."""
     copy = type(message)()
     copy.CopyFrom(message)
     return copy
 
 
 def check(model: Proto) -> Proto:
-    """Return a graph that is valid.
+    """Return a graph after checking that it is valid.
 
     Raises:
-        ExportError: If it is not.
+        ExportError: If the graph is not valid.
     """
     try:
         onnx.checker.check_model(model)

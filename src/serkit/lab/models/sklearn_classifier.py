@@ -1,6 +1,6 @@
-"""What classical models have in common: a classifier of scikit-learn that becomes an ONNX graph when it is fitted.
+"""The base class of classical models: a scikit-learn classifier that becomes an ONNX graph when it is fitted.
 
-From then on that graph answers, so what is scored is what is saved.
+From then on the graph predicts, so the saved model is the one that is scored.
 """
 
 import warnings
@@ -27,30 +27,30 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
 from serkit.errors import ExportError, ModelFileError, RecipeError, TrainingError
-from serkit.lab.graphs.assemble import behind_embedding, build_head
-from serkit.lab.graphs.merge import ML_DOMAIN, ML_OPSET, OPSET
+from serkit.lab.graphs.model_assembly import behind_embedding, build_head
+from serkit.lab.graphs.onnx_graph import ML_DOMAIN, ML_OPSET, OPSET
 from serkit.lab.measure.voting import FLOOR
 from serkit.lab.models.blocks.scaling import Scaling
 from serkit.lab.models.contract import Body, Output
 from serkit.types import FloatArray
 from serkit.writing import whole_file
 
-FOLDS = 5  # of the training side, each of whole speakers, that calibration holds out
-TOLERANCE = 1e-4
-AGREEING = 0.999  # of the numbers must agree: an SVM's vote may fall the other way in float32 where two classes tie
-_CHECKED = 2000  # training utterances that the graph is checked on, evenly spread
+FOLDS = 5  # folds of training speakers that calibration holds out one by one
+TOLERANCE = 1e-4  # difference between a probability of the graph and of scikit-learn
+AGREEING = 0.999  # share of probabilities within the tolerance; ties of an SVM may go the other way in float32
+_CHECKED = 2000  # training utterances on which the graph is checked, evenly spread
 _TEMPERATURES = np.logspace(-2, 2, 401)
 
 
-class Classical(Body):
-    """A classifier of scikit-learn behind a standardization, in one ONNX graph.
+class SklearnClassifier(Body):
+    """A standardization and a scikit-learn classifier in one ONNX graph.
 
-    The embedding is the standardized features, and the logits are the logarithm of the probabilities, which are not
-    let below 1e-7. Mean and deviation are rounded to float32 before the classifier is fitted, and the thresholds of
-    trees to the float32 below, which changes none of their answers: so the graph falls on the same side of each.
+    The embedding is the standardized features. The logits are the logarithms of the probabilities, which are clipped
+    at 1e-7. Mean and deviation are rounded to float32 before the classifier is fitted. The thresholds of trees are
+    rounded down to float32, which changes no prediction and makes the graph take the same branches.
 
-    With ``calibrate`` one temperature is fitted on utterances of speakers that were held out of fits of their own,
-    and stands in the graph. It never changes which class comes first.
+    With ``calibrate``, one temperature is fitted on speakers held out of extra fits and stored in the graph. It never
+    changes which class has the highest probability.
     """
 
     reads = ("vector",)
@@ -66,7 +66,7 @@ class Classical(Body):
 
     @abstractmethod
     def build(self, seed: int, count: int) -> Any:
-        """Return scikit-learn's classifier, not fitted yet, for ``count`` utterances."""
+        """Return the unfitted scikit-learn classifier for ``count`` utterances."""
 
     def fit_on(
         self,
@@ -77,31 +77,33 @@ class Classical(Body):
         class_weights: bool,
         seed: int,
     ) -> None:
-        """Fit the classifier, calibrate it, and turn it into a graph.
+        """Fit the classifier, calibrate it, and convert it to an ONNX graph.
 
         Args:
-            rows: Utterance id to the vector, shape (1, F).
-            targets: Utterance id to class index; says which utterances are used.
-            speakers: Utterance id to speaker.
-            class_weights: Whether every class weighs the same.
-            seed: Of the classifier's own dice.
+            rows: Feature vector of shape (1, F) by utterance id.
+            targets: Class index by utterance id; only these utterances are used.
+            speakers: Speaker by utterance id.
+            class_weights: Whether all classes get the same total weight.
+            seed: Seed of the classifier.
 
         Raises:
-            TrainingError: If there is one class alone, a number is not finite, or there are too few speakers to
+            TrainingError: If there is only one class, a feature is not finite, or there are too few speakers to
                 calibrate.
             RecipeError: If the classifier takes no class weights.
-            ExportError: If the graph does not answer as scikit-learn does.
+            ExportError: If the graph's probabilities differ from scikit-learn's.
         """
         names = sorted(targets)
         present, truth = np.unique([targets[name] for name in names], return_inverse=True)
         if len(present) < 2:
-            raise TrainingError(f"{self.label} needs utterances of two classes or more to be fitted on.")
+            raise TrainingError(f"{self.label} needs training utterances of at least two classes.")
         features = self._stack(rows, names)
         temperature = 1.0
         if self.config.calibrate:
             folds = list(speaker_folds([speakers[name] for name in names]))
             if len(folds) < 2:
-                raise TrainingError(f"{self.label} calibrates on held-out speakers: give it two, or calibrate: false.")
+                raise TrainingError(
+                    f"{self.label} calibrates on held-out speakers: train on at least two, or set calibrate: false."
+                )
             temperature = self._fit_temperature(features, truth, folds, class_weights=class_weights, seed=seed)
         scaling, classifier = self._fit(features, truth, class_weights=class_weights, seed=seed)
         head = build_head(
@@ -117,12 +119,12 @@ class Classical(Body):
 
     @property
     def graph(self) -> Any:
-        """What was fitted, from ``features`` (n, F) to ``probabilities`` (n, C) and ``embedding`` (n, F)."""
+        """The fitted ONNX graph, from ``features`` (n, F) to ``probabilities`` (n, C) and ``embedding`` (n, F)."""
         self._answering()
         return onnx.load_from_string(self._content)
 
     def classify(self, embedding: FloatArray) -> FloatArray:
-        """Return the probabilities (n, C) of features that are standardized already, (n, F)."""
+        """Return the probabilities (n, C) of embeddings, which are standardized features (n, F)."""
         session = _session_of(behind_embedding(self.graph).SerializeToString())
         probabilities: FloatArray = session.run(["probabilities"], {"embedding": embedding})[0]
         return probabilities
@@ -131,7 +133,7 @@ class Classical(Body):
         """Classify vectors (B, F, 1).
 
         Raises:
-            TrainingError: If nothing was fitted or loaded yet.
+            TrainingError: If the body is neither fitted nor loaded.
         """
         rows = features[:, :, 0].detach().float().cpu().numpy()
         found = self._answering().run(["probabilities", "embedding"], {"features": rows})
@@ -139,16 +141,16 @@ class Classical(Body):
         return Output(probabilities.clamp(FLOOR, 1).log(), embedding)
 
     def save(self, folder: Path) -> None:
-        """Write the graph to ``file`` in a folder, whole."""
+        """Write the graph to ``file`` in a folder, in one step."""
         self._answering()
         with whole_file(folder / self.file) as temporary:
             temporary.write_bytes(self._content)
 
     def load(self, folder: Path) -> None:
-        """Read what :meth:`save` wrote.
+        """Read the graph that :meth:`save` wrote.
 
         Raises:
-            ModelFileError: If there is no such file, it is damaged, or of other features or classes.
+            ModelFileError: If the file does not exist, is damaged, or has other features or classes.
         """
         path = Path(folder) / self.file
         try:
@@ -157,53 +159,53 @@ class Classical(Body):
             raise ModelFileError(f"cannot read {str(path)!r}: {error.strerror}.") from error
         except ValueError as error:
             raise ModelFileError(
-                f"{str(path)!r} is no {self.label} that serkit fitted: {error}; fit it again."
+                f"{str(path)!r} is not a valid {self.label} of serkit: {error}; fit it again."
             ) from error
 
     def _open(self, content: bytes) -> None:
         try:
             session = _session_of(content)
         except Exception as error:  # ONNX Runtime's own exceptions share no base but this
-            raise ValueError("it is no ONNX file, or is cut off") from error
+            raise ValueError("it is not an ONNX file, or is truncated") from error
         found = {value.name: value.shape[1:] for value in (*session.get_inputs(), *session.get_outputs())}
         size = self.layout.size
         expected = {"features": [size], "probabilities": [self.classes], "embedding": [size]}
         if found != expected:
-            raise ValueError(f"it has {found} and not {expected}")
+            raise ValueError(f"it has the shapes {found}, not {expected}")
         self._content, self._session = content, session
 
     def _answering(self) -> Any:
         if self._session is None:
-            raise TrainingError(f"{self.label} is not fitted yet: call fit_on or load.")
+            raise TrainingError(f"{self.label} is not fitted yet: call fit_on or load first.")
         return self._session
 
     def _stack(self, rows: Mapping[str, FloatArray], names: Sequence[str]) -> FloatArray:
         features = np.stack([np.asarray(rows[name][0], np.float32) for name in names])  # (n, F)
         finite = np.isfinite(features).all(1)
         if not finite.all():
-            raise TrainingError(f"the features of {names[int(finite.argmin())]} are not finite.")
+            raise TrainingError(f"the features of {names[int(finite.argmin())]} contain NaN or infinity.")
         return features
 
     def _fit(
         self, features: FloatArray, truth: NDArray[Any], *, class_weights: bool, seed: int
-    ) -> tuple["_Scaling", Any]:
-        """Return mean and deviation (F,), in float32, and the fitted classifier."""
-        scaling, classifier = _Scaling.of(features), self.build(seed, len(truth))
+    ) -> tuple["_MeanAndDeviation", Any]:
+        """Return the standardization and the fitted classifier."""
+        scaling, classifier = _MeanAndDeviation.of(features), self.build(seed, len(truth))
         weights = {}
         if class_weights:
             if not has_fit_parameter(classifier, "sample_weight"):
                 raise RecipeError(
-                    f"{self.label} takes no class weights before scikit-learn 1.7: set train.class_weights: false."
+                    f"{self.label} takes class weights only from scikit-learn 1.7 on: set train.class_weights: false."
                 )
             weights["sample_weight"] = compute_sample_weight("balanced", truth)
-        # one thread: the matrices are too small to share, and the sums must not depend on the number of cores
+        # one thread: the matrices are small, and the result must not depend on the number of cores
         with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
-            warnings.simplefilter("ignore", ConvergenceWarning)  # how many iterations there are is a setting
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the number of iterations is a setting
             classifier.fit(scaling.apply(features), truth, **weights)
         return scaling, classifier
 
-    def _scores(self, scaling: "_Scaling", classifier: Any, features: FloatArray) -> NDArray[np.float64]:
-        """Return scikit-learn's scores or logarithms of probabilities, (n, K)."""
+    def _scores(self, scaling: "_MeanAndDeviation", classifier: Any, features: FloatArray) -> NDArray[np.float64]:
+        """Return scikit-learn's scores, or its log-probabilities, (n, K)."""
         rows = scaling.apply(features)
         if self.gives_scores:
             scores: NDArray[np.float64] = classifier.decision_function(rows)
@@ -214,11 +216,11 @@ class Classical(Body):
     def _fit_temperature(
         self, features: FloatArray, truth: NDArray[Any], folds: Any, *, class_weights: bool, seed: int
     ) -> float:
-        """Return the temperature with the lowest mean negative log-likelihood of held-out speakers."""
+        """Return the temperature with the lowest negative log-likelihood on held-out speakers."""
         losses = np.zeros(len(_TEMPERATURES))
         for inside, outside in folds:
             known = np.unique(truth[inside])
-            held = outside[np.isin(truth[outside], known)]  # no fit can say anything of a class that it never saw
+            held = outside[np.isin(truth[outside], known)]  # a fit has no probability for a class that it never saw
             if len(known) < 2 or not len(held):
                 continue
             places = np.searchsorted(known, truth[inside])
@@ -234,16 +236,18 @@ class Classical(Body):
         if not agreeing >= AGREEING:
             self._session, self._content = None, b""
             raise ExportError(
-                f"only {100 * agreeing:.2f} % of {self.label}'s probabilities are within {TOLERANCE} of scikit-learn's "
-                "when ONNX Runtime computes them."
+                f"only {100 * agreeing:.2f} % of the probabilities of {self.label} in ONNX Runtime are within "
+                f"{TOLERANCE} of scikit-learn's."
             )
 
 
 def speaker_folds(speakers: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield which utterances to fit on and which to hold out, five times or as often as there are speakers.
+    """Yield folds by speaker: the indices of the utterances to fit on and of those to hold out.
+
+    There are five folds, or one per speaker where there are fewer; none for a single speaker.
 
     Args:
-        speakers: Of the utterances; none of them stands on both sides.
+        speakers: Speaker of each utterance.
     """
     count = min(FOLDS, len(set(speakers)))
     if count >= 2:
@@ -251,30 +255,30 @@ def speaker_folds(speakers: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], 
 
 
 @dataclass(frozen=True)
-class _Scaling:
-    """Mean and deviation of each number, (F,), as networks have them: what rounding leaves of a constant stays so."""
+class _MeanAndDeviation:
+    """Mean and deviation of each feature, (F,), float32, with the constants of :class:`.Scaling`."""
 
     mean: FloatArray
     deviation: FloatArray
 
     @classmethod
-    def of(cls, features: FloatArray) -> "_Scaling":
+    def of(cls, features: FloatArray) -> "_MeanAndDeviation":
         scaling = Scaling(features.shape[1])
         scaling.fit([features])
         return cls(scaling.mean.numpy(), scaling.deviation.numpy())
 
     def apply(self, features: FloatArray) -> NDArray[np.float64]:
-        """Standardize in float32, as the graph does; scikit-learn goes on in float64."""
+        """Standardize in float32, as the graph does, and convert to float64 for scikit-learn."""
         scaled: NDArray[np.float64] = ((features - self.mean) / self.deviation).astype(np.float64)
         return scaled
 
 
 def _convert(classifier: Any, size: int, *, gives_scores: bool) -> Any:
-    """Return a graph from ``rows`` (n, F) to ``probabilities`` (n, K), or scores under that name."""
+    """Return a graph from ``rows`` (n, F) to ``probabilities`` (n, K), which hold scores with ``gives_scores``."""
     _round_thresholds(classifier)
     options = {"zipmap": False, **({"raw_scores": True} if gives_scores else {})}
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Attribute `prob[AB]_` was deprecated", FutureWarning)  # skl2onnx reads them
+        warnings.filterwarnings("ignore", "Attribute `prob[AB]_` was deprecated", FutureWarning)  # read by skl2onnx
         return convert_sklearn(
             classifier, "classifier", [("rows", FloatTensorType([None, size]))],
             target_opset={"": OPSET, ML_DOMAIN: ML_OPSET}, options={id(classifier): options},
@@ -282,7 +286,7 @@ def _convert(classifier: Any, size: int, *, gives_scores: bool) -> Any:
 
 
 def _round_thresholds(classifier: Any) -> None:
-    """Round the thresholds of trees down to float32: a float32 is below the one where it is below the other."""
+    """Round the thresholds of trees down to float32, so that float32 features fall on the same side of both."""
     for tree in np.ravel(getattr(classifier, "estimators_", [])):
         thresholds = tree.tree_.threshold
         rounded = thresholds.astype(np.float32)
@@ -291,5 +295,5 @@ def _round_thresholds(classifier: Any) -> None:
 
 def _session_of(content: bytes) -> Any:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # a damaged file is said in our words
+    options.log_severity_level = 4  # serkit reports a damaged file itself
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -10,22 +10,22 @@ from torch import Tensor, nn
 
 from serkit.lab.models.blocks.self_attention import SelfAttention
 
-_DEVIATION = 0.02  # of what positions, the class token and the patches' projection start with
+_DEVIATION = 0.02  # of the initial positions, class token and projection of the patches
 
 
 class VisionTransformer(nn.Module):
     """Patches, a class token, learned positions and pre-norm blocks: pictures (B, inputs, side, side) to (B, width).
 
-    The answer is the class token's, normalized.
+    The output is the class token after the last layer norm.
 
     Args:
         inputs: Channels of the picture.
-        side: Its height and width, a multiple of ``patch``.
+        side: Height and width of the picture, a multiple of ``patch``.
         patch: Height and width of a patch.
-        width: Of each patch inside, a multiple of ``heads``.
-        depth: Blocks.
-        heads: Of each self-attention.
-        dropout: Behind the positions and each part of a block.
+        width: Numbers per patch inside, a multiple of ``heads``.
+        depth: Number of blocks.
+        heads: Heads of each self-attention layer.
+        dropout: Dropout rate after the positions and after each part of a block.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class VisionTransformer(nn.Module):
         self.size = width
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Look at pictures."""
+        """Encode pictures."""
         x = self.patches(pictures).flatten(2).transpose(1, 2)  # (B, patches, width)
         x = torch.cat([self.token.expand(x.shape[0], -1, -1).to(x.dtype), x], dim=1)
         x = self.dropout(x + self.positions)

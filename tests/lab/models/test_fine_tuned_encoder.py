@@ -205,22 +205,22 @@ def test_masks_would_silence_a_waveform() -> None:
 
 
 def test_it_reads_the_waveform_alone(make: Make) -> None:
-    with pytest.raises(RecipeError, match="ssl reads the waveform itself, not logmel"):
+    with pytest.raises(RecipeError, match="ssl reads the waveform, not logmel"):
         build_body("ssl", {"model": str(make())}, layout=Layout("frames", (("logmel", 64),)), classes=2)
 
 
 def test_without_a_checkpoint_it_says_so() -> None:
-    with pytest.raises(RecipeError, match="say which encoder"):
+    with pytest.raises(RecipeError, match="no encoder is named"):
         build_body("ssl", {}, layout=LAYOUT, classes=2)
 
 
 def test_lora_where_wavlm_would_not_hear_it_is_refused(make: Make) -> None:
-    with pytest.raises(RecipeError, match="past their modules"):
+    with pytest.raises(RecipeError, match="bypasses the modules of its projections"):
         built(make("wavlm"), tuning="lora", lora_targets=("q_proj",))
 
 
 def test_lora_on_layers_that_are_not_there_is_refused(make: Make) -> None:
-    with pytest.raises(RecipeError, match="has no nowhere"):
+    with pytest.raises(RecipeError, match="has no modules named nowhere"):
         built(make(), tuning="lora", lora_targets=("nowhere",))
 
 
@@ -246,7 +246,7 @@ def test_settings_that_cannot_be_are_refused(make: Make, wrong: dict[str, Any]) 
     ],
 )  # fmt: skip
 def test_settings_that_a_tuning_would_ignore_are_refused(tuning: str, useless: dict[str, Any]) -> None:
-    with pytest.raises(RecipeError, match=f"^{next(iter(useless))} is for tuning .*, and this one is {tuning}.$"):
+    with pytest.raises(RecipeError, match=f"^{next(iter(useless))} is only for tuning .*, but tuning is {tuning}.$"):
         FineTunedEncoderConfig(**useless, tuning=tuning)
 
 
@@ -297,7 +297,7 @@ def test_a_fine_tuned_encoder_becomes_one_file(
 
 
 def test_an_encoder_and_co_attention_vote_in_one_file(make: Make, emodb_dir: Path, tmp_path: Path) -> None:
-    """Three models by majority, as document E's."""
+    """A majority vote, as in the iemocap-coattention report."""
     tiny = {key: value for key, value in asdict(CoAttentionConfig.tiny()).items() if key != "segment_seconds"}
     recipe = parse_recipe(
         {

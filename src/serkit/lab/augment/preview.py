@@ -1,4 +1,4 @@
-"""What augmentations do to one utterance: a sound file of each, and their spectrograms side by side."""
+"""Previews of augmentations: audio files of one utterance's variants, and a picture of their spectrograms."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 _CLEAN = "clean"
 _PICTURE = "spectrograms.png"
-_WINDOW_S, _HOP_S = 0.03, 0.005  # long enough to part the harmonics of a voice, short enough for its syllables
-_SHOWN_DB = 80.0  # below the loudest point of the clean utterance
-_HIGHEST_HZ = 12_000  # little of a voice is above
+_WINDOW_S, _HOP_S = 0.03, 0.005  # long enough to resolve the harmonics of a voice, short enough for its syllables
+_SHOWN_DB = 80.0  # dynamic range below the loudest point of the clean utterance
+_HIGHEST_HZ = 12_000  # a voice has little energy above
 _COLUMNS = 4
 _PANEL_IN = (3.3, 2.2)
 
@@ -31,27 +31,27 @@ _PANEL_IN = (3.3, 2.2)
 def show_variants(
     samples: FloatArray, sampling_rate: int, names: Sequence[Entry], folder: str | os.PathLike[str], seed: int
 ) -> list[Path]:
-    """Write an utterance, what each augmentation makes of it, and one picture of their spectrograms.
+    """Write an utterance, its variant under each augmentation, and one picture of their spectrograms.
 
-    The sound is written as 32-bit float, since an augmentation may leave [-1, 1]. All spectrograms have the same
-    axes and the same colors, in dB below the loudest point of the utterance as it was.
+    Audio is written as 32-bit float, because an augmentation may leave [-1, 1]. All spectrograms have the same axes and
+    colors, in dB below the loudest point of the clean utterance.
 
     Args:
-        samples: Shape (T,).
-        sampling_rate: In Hz.
-        names: Augmentations, each as for :func:`serkit.lab.augment.build_augmentation`; each is applied to the
-            utterance alone, whatever its ``p``.
-        folder: Made where it is missing; files of the same names are replaced.
-        seed: The same one gives the same variants; what one augmentation draws does not depend on the others.
+        samples: Waveform of shape (T,).
+        sampling_rate: Sampling rate in Hz.
+        names: Augmentations, each as for :func:`serkit.lab.augment.build_augmentation`; each is applied to the clean
+            utterance, whatever its ``p``.
+        folder: Folder for the files; it is created if needed, and files of the same names are replaced.
+        seed: Seed of all random numbers; the variant of one augmentation does not depend on the others.
 
     Returns:
-        ``clean.wav``, a ``NAME.wav`` for each augmentation (``NAME-2.wav`` where one comes twice), and
+        ``clean.wav``, a ``NAME.wav`` for each augmentation (``NAME-2.wav`` for its second use), and
         ``spectrograms.png``.
 
     Raises:
-        UnknownNameError: If there is no augmentation of a name.
-        RecipeError: If a setting is unknown or impossible, or a folder holds no sound.
-        MissingExtraError: If matplotlib, or a library that an augmentation needs, is not installed.
+        UnknownNameError: If no augmentation has a given name.
+        RecipeError: If a setting is unknown or has an invalid value, or a folder holds no audio.
+        MissingExtraError: If matplotlib or a library that an augmentation needs is not installed.
     """
     try:
         import matplotlib.figure  # noqa: F401
@@ -99,7 +99,7 @@ def _drawn(variants: Mapping[str, FloatArray], captions: Mapping[str, str], samp
         axes.set_ylim(0, min(sampling_rate / 2, _HIGHEST_HZ) / 1000)
     for axes in list(grid.flat)[len(variants) :]:
         axes.set_visible(False)
-    for i in range(columns):  # the lowest panel of each column that is there
+    for i in range(columns):  # the lowest visible panel of each column
         grid[(len(variants) - 1 - i) // columns][i].tick_params(labelbottom=True)
     figure.supxlabel("seconds", fontsize=9)
     figure.supylabel("kHz", fontsize=9)
@@ -110,7 +110,7 @@ def _drawn(variants: Mapping[str, FloatArray], captions: Mapping[str, str], samp
 
 
 def _finish(axes: "Axes", name: str, caption: str, end: float) -> None:
-    axes.set_facecolor("#EDEDED")  # where a variant has no sound any more
+    axes.set_facecolor("#EDEDED")  # after the end of a variant
     axes.axvline(end, color="#888888", linewidth=0.6)
     axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
     axes.set_title(caption, loc="right", fontsize=8)
@@ -118,7 +118,7 @@ def _finish(axes: "Axes", name: str, caption: str, end: float) -> None:
 
 
 def _power_spectrogram(samples: FloatArray, sampling_rate: int) -> NDArray[np.float64]:
-    """Return the power (K, N) of Hann-windowed frames, centered."""
+    """Return the power (K, N) of centered, Hann-windowed frames."""
     window, hop = (max(1, round(seconds * sampling_rate)) for seconds in (_WINDOW_S, _HOP_S))
     padded = np.pad(samples.astype(np.float64), (window // 2, window - window // 2))
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]

@@ -1,4 +1,4 @@
-"""Augmentations that add sound at a signal-to-noise ratio: white noise, babble, music."""
+"""Augmentations that add sound at a signal-to-noise ratio: white noise, babble or music."""
 
 import functools
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ import numpy as np
 from serkit.audio.decode import load_audio
 from serkit.data.find import sound_files
 from serkit.errors import CorpusError, RecipeError
-from serkit.lab.augment.augmentation import Augmentation, Drawn, Range, draw_seed, is_range
+from serkit.lab.augment.augmentation import Augmentation, Bounds, Drawn, draw_seed, is_range
 from serkit.lab.recipes.config import require
 from serkit.types import FloatArray
 
-_SILENT = 1e-20  # mean square, -200 dBFS: no gain makes sound of it
-_KEPT_FILES = 8  # decoded ones in memory, a minute of music each: 40 MB
+_SILENT = 1e-20  # mean square, -200 dBFS; anything below counts as silence
+_KEPT_FILES = 8  # decoded files kept in memory; with a minute of music each, 40 MB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +24,11 @@ class Noise(Augmentation):
     """Add white noise.
 
     Attributes:
-        snr_db: Signal-to-noise ratio over the whole utterance, pauses included.
+        snr_db: Range of the signal-to-noise ratio in dB, over the whole utterance with its pauses.
     """
 
     name: ClassVar[str] = "noise"
-    snr_db: Range = (10.0, 30.0)
+    snr_db: Bounds = (10.0, 30.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,42 +39,43 @@ class Noise(Augmentation):
         return {"snr_db": rng.uniform(*self.snr_db), "seed": draw_seed(rng)}
 
     def change(self, samples: FloatArray, sampling_rate: int, drawn: Drawn) -> FloatArray:
-        """Add noise to (T,)."""
+        """Add noise to samples (T,)."""
         noise = np.random.default_rng(drawn["seed"]).standard_normal(len(samples), np.float32)
         return mix_at_snr(samples, noise, drawn["snr_db"])
 
     def caption(self, drawn: Drawn) -> str:
-        """Say how much."""
+        """Describe the signal-to-noise ratio."""
         return f"SNR {drawn['snr_db']:.1f} dB"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Background(Augmentation):
-    """Add babble or music from a folder of the user's own; whoever speaks there should be no speaker of a test.
+    """Add babble or music from a folder of yours. The folder should not contain speakers of the test set.
 
     Attributes:
-        folder: Searched at any depth for sound files.
-        snr_db: Signal-to-noise ratio over the whole utterance, pauses included.
-        together: Files that sound at once: 1 for music or recorded babble, 3 to 7 make babble of single voices.
+        folder: Folder that is searched for audio files at any depth.
+        snr_db: Range of the signal-to-noise ratio in dB, over the whole utterance with its pauses.
+        together: Number of files that are mixed: 1 for music or recorded babble, 3 to 7 to make babble from single
+            voices.
     """
 
     name: ClassVar[str] = "background"
     folder: str = ""
-    snr_db: Range = (5.0, 20.0)
+    snr_db: Bounds = (5.0, 20.0)
     together: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.folder:
-            raise RecipeError("background needs folder: the folder of your babble or music.")
+            raise RecipeError("background needs a folder: set folder to the one with your babble or music.")
         require(self, snr_db=is_range(self.snr_db, -60, 120), together=1 <= self.together <= 64)
 
     @cached_property
     def files(self) -> tuple[str, ...]:
-        """Paths relative to the folder, in sorted order, listed once.
+        """Paths of the audio files relative to the folder, sorted; the folder is listed only once.
 
         Raises:
-            RecipeError: If there are none.
+            RecipeError: If the folder contains no audio file.
         """
         folder = Path(self.folder)
         try:
@@ -82,25 +83,27 @@ class Background(Augmentation):
         except CorpusError as error:
             raise RecipeError(f"background: {error}") from error
         if not found:
-            raise RecipeError(f"background: no sound file lies below {self.folder!r}; put babble or music there.")
+            raise RecipeError(
+                f"background: the folder {self.folder!r} contains no audio file; put babble or music there."
+            )
         return found
 
     def check(self) -> None:
-        """Look for the files.
+        """List the files.
 
         Raises:
-            RecipeError: If there are none.
+            RecipeError: If the folder contains no audio file.
         """
         self.files  # noqa: B018 - listing is what raises
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        """Draw ``snr_db``, and for each of the ``files`` where to start ``at``, as a share of it."""
+        """Draw ``snr_db``, the ``files``, and ``at``, the start in each file as a share of its length."""
         chosen = tuple(self.files[int(i)] for i in rng.integers(len(self.files), size=self.together))
         places = tuple(float(share) for share in rng.random(self.together))
         return {"snr_db": rng.uniform(*self.snr_db), "files": chosen, "at": places}
 
     def change(self, samples: FloatArray, sampling_rate: int, drawn: Drawn) -> FloatArray:
-        """Add what sounds in the files to (T,), all at the same level; a short file is repeated.
+        """Add excerpts of the files to samples (T,), all at the same level; a short file is repeated.
 
         Raises:
             AudioError: If a file cannot be read.
@@ -112,22 +115,22 @@ class Background(Augmentation):
         return mix_at_snr(samples, total, drawn["snr_db"])
 
     def caption(self, drawn: Drawn) -> str:
-        """Say what and how much."""
+        """Describe the files and the signal-to-noise ratio."""
         files = drawn["files"]
         what = Path(files[0]).stem[:16] if len(files) == 1 else f"{len(files)} files"
         return f"{what}, SNR {drawn['snr_db']:.1f} dB"
 
 
 def mix_at_snr(samples: FloatArray, added: FloatArray, snr_db: float) -> FloatArray:
-    """Add one sound to another, so that their powers have a ratio.
+    """Add noise to a waveform at a signal-to-noise ratio.
 
     Args:
-        samples: Shape (T,).
-        added: Shape (T,), of any level.
-        snr_db: Power of ``samples`` over that of what is added, in dB.
+        samples: Waveform of shape (T,).
+        added: Noise of shape (T,), at any level.
+        snr_db: Signal-to-noise ratio in dB.
 
     Returns:
-        Shape (T,); the samples as they are where either is silent, since no level then makes the ratio.
+        Mixture of shape (T,). If either input is silent, no level gives the ratio, and ``samples`` is returned.
     """
     signal, noise = _power(samples), _power(added)
     if min(signal, noise) < _SILENT:
@@ -136,11 +139,11 @@ def mix_at_snr(samples: FloatArray, added: FloatArray, snr_db: float) -> FloatAr
 
 
 def _power(samples: FloatArray) -> float:
-    return float(np.mean(np.square(samples)))  # pairwise, so float32 is right to 1e-6
+    return float(np.mean(np.square(samples)))  # numpy sums pairwise, so float32 is accurate to 1e-6
 
 
 def _excerpt(sound: FloatArray, length: int, share: float) -> FloatArray:
-    """Return (length,) of a sound, from a share of where it may start; a shorter sound goes round."""
+    """Return an excerpt (length,) that starts at a share of the possible starts; a shorter sound is repeated."""
     if len(sound) >= length:
         start = int(share * (len(sound) - length + 1))
         return sound[start : start + length]

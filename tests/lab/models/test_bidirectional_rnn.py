@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from serkit.errors import RecipeError
-from serkit.lab.models.bidirectional import Bidirectional, BidirectionalConfig
+from serkit.lab.models.bidirectional_rnn import BidirectionalRnn, BidirectionalRnnConfig
 from serkit.lab.models.blocks.recurrence import Cell
 from serkit.lab.recipes.config import build_settings
 from support.layouts import CLASSES, copy_weights, count_true_size, count_weights, frames, utterances, vector, vectors
@@ -17,7 +17,7 @@ TORCHS = {"gru": nn.GRU, "lstm": nn.LSTM}
 TOLERANCE = 1e-6  # float32 sums in another order, of numbers below 1
 
 
-def torchs_twin(body: Bidirectional, cell: Cell, units: int) -> nn.GRU | nn.LSTM:
+def torchs_twin(body: BidirectionalRnn, cell: Cell, units: int) -> nn.GRU | nn.LSTM:
     """Return torch's network of the same weights, which it keeps in the same order: layers, then directions."""
     twin = TORCHS[cell](body.steps.width, units, num_layers=2, batch_first=True, bidirectional=True)
     copy_weights(twin, body.layers)
@@ -27,7 +27,7 @@ def torchs_twin(body: Bidirectional, cell: Cell, units: int) -> nn.GRU | nn.LSTM
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_it_equals_torchs_bidirectional_network_on_packed_sequences(cell: Cell) -> None:
     torch.manual_seed(0)
-    body = Bidirectional(frames(7), CLASSES, replace(BidirectionalConfig.tiny(), cell=cell)).eval()
+    body = BidirectionalRnn(frames(7), CLASSES, replace(BidirectionalRnnConfig.tiny(), cell=cell)).eval()
     twin = torchs_twin(body, cell, units=16)
     features, lengths = utterances(13, 1, 7, 12, size=7)
     packed = nn.utils.rnn.pack_padded_sequence(
@@ -44,7 +44,7 @@ def test_it_equals_torchs_bidirectional_network_on_packed_sequences(cell: Cell) 
 @pytest.mark.parametrize("step", [1, 2, 5])
 def test_a_vector_is_read_step_by_step(step: int) -> None:
     torch.manual_seed(0)
-    body = Bidirectional(vector(10), CLASSES, replace(BidirectionalConfig.tiny(), step=step)).eval()
+    body = BidirectionalRnn(vector(10), CLASSES, replace(BidirectionalRnnConfig.tiny(), step=step)).eval()
     twin = torchs_twin(body, "gru", units=16)
     features, lengths = vectors(3, 10)
     _, last = twin(features.reshape(3, 10 // step, step))
@@ -57,7 +57,7 @@ def test_its_true_size_is_torchs_and_that_of_two_dense_layers(cell: Cell, expect
     twin = TORCHS[cell](1, 128, num_layers=2, bidirectional=True)
     dense = 256 * 128 + 128 + 128 * CLASSES + CLASSES
     assert (
-        count_true_size(Bidirectional, vector(848), BidirectionalConfig(cell=cell))
+        count_true_size(BidirectionalRnn, vector(848), BidirectionalRnnConfig(cell=cell))
         == count_weights(twin) + dense
         == expected
     )
@@ -68,9 +68,9 @@ def test_its_true_size_is_torchs_and_that_of_two_dense_layers(cell: Cell, expect
 )
 def test_a_setting_out_of_range_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match=f"{next(iter(settings))} is out of range"):
-        build_settings(BidirectionalConfig, settings, where="model: bigru")
+        build_settings(BidirectionalRnnConfig, settings, where="model: bigru")
 
 
 def test_an_unknown_cell_is_refused() -> None:
     with pytest.raises(RecipeError, match="cell is out of range"):
-        BidirectionalConfig(cell="rnn")  # type: ignore[arg-type]
+        BidirectionalRnnConfig(cell="rnn")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Stacked bidirectional GRU or LSTM, of document A."""
+"""Stacked bidirectional GRU or LSTM layers, from the hong-zhao report."""
 
 from dataclasses import dataclass
 
@@ -8,22 +8,22 @@ from serkit.lab.features import Layout
 from serkit.lab.models.blocks.head import Head
 from serkit.lab.models.blocks.recurrence import Cell, Recurrent
 from serkit.lab.models.blocks.scaling import Scaling
-from serkit.lab.models.blocks.steps import Steps
+from serkit.lab.models.blocks.sequence_steps import SequenceSteps
 from serkit.lab.models.contract import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 
 
 @dataclass(frozen=True)
-class BidirectionalConfig(BodyConfig):
-    """Settings of :class:`Bidirectional`.
+class BidirectionalRnnConfig(BodyConfig):
+    """Settings of :class:`BidirectionalRnn`.
 
     Attributes:
-        cell: Which kind.
-        units: Of each layer, in each direction.
-        step: Numbers of a vector that make one time step; zeros fill up the last one. With 16 a step of ``vector848``
-            is all that is known of one descriptor, and there are 53. Frames are steps as they are.
+        cell: ``gru`` or ``lstm``.
+        units: Units of each layer in each direction.
+        step: Numbers of a vector per step; zeros pad the last step. With 16, each of the 53 steps of ``vector848`` has
+            the numbers of one descriptor. Frames are steps already.
         embedding: D.
-        dropout: Behind each layer, and before the output.
+        dropout: Dropout rate after each layer and before the output layer.
     """
 
     cell: Cell = "gru"
@@ -43,30 +43,30 @@ class BidirectionalConfig(BodyConfig):
         )
 
     @classmethod
-    def tiny(cls) -> "BidirectionalConfig":
-        """The smallest network with every part, for tests."""
+    def tiny(cls) -> "BidirectionalRnnConfig":
+        """Return the settings of the smallest network with every part, for tests."""
         return cls(units=(16, 16), step=2, embedding=32, dropout=0.05)
 
 
-class Bidirectional(Body):
-    """Recurrent layers that read forwards and backwards, then what the last one has at both ends.
+class BidirectionalRnn(Body):
+    """Recurrent layers that read forwards and backwards, then a dense layer on the last state of each direction.
 
-    M. Schuster and K. Paliwal, Bidirectional recurrent neural networks, 1997, of the cells of S. Hochreiter and
+    M. Schuster and K. Paliwal, Bidirectional recurrent neural networks, 1997, with the cells of S. Hochreiter and
     J. Schmidhuber, Long short-term memory, 1997, or K. Cho et al., Learning phrase representations using RNN
     encoder-decoder, EMNLP 2014.
 
-    Document A stacks them over its vector of 848 numbers. It does not say how the vector becomes a sequence; ours: one
-    number after the other. Nor does it say how many layers and units there are, what follows them, and how numbers of
-    all scales are made alike; ours: the defaults, a dense layer on the last states, and
-    :class:`~serkit.lab.models.blocks.scaling.Scaling`. That it reads frames too is ours.
+    The hong-zhao report stacks them over its vector of 848 numbers. It does not say how the vector becomes a sequence;
+    ours is one number after the other by default. It gives no number of layers and units, no layers after them and no
+    scaling of the numbers; ours are the defaults, a dense layer on the last states, and
+    :class:`~serkit.lab.models.blocks.scaling.Scaling`. Reading frames is our addition.
     """
 
     reads = ("vector", "frames")
 
-    def __init__(self, layout: Layout, classes: int, config: BidirectionalConfig) -> None:
+    def __init__(self, layout: Layout, classes: int, config: BidirectionalRnnConfig) -> None:
         super().__init__(layout, classes, config)
         self.scale = Scaling(layout.size)
-        self.steps = Steps(layout, config.step)
+        self.steps = SequenceSteps(layout, config.step)
         self.layers = nn.ModuleList()
         width = self.steps.width
         for units in config.units:

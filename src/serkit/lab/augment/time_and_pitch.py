@@ -1,4 +1,4 @@
-"""Augmentations of when and how fast something is said, and how high."""
+"""Augmentations of time and pitch: shift, stretch, pitch shift and speed."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,7 +7,7 @@ import numpy as np
 
 from serkit.audio.decode import resample
 from serkit.errors import NoSamplesError
-from serkit.lab.augment.augmentation import Augmentation, Drawn, Range, draw_ratio, is_range
+from serkit.lab.augment.augmentation import Augmentation, Bounds, Drawn, draw_ratio, is_range
 from serkit.lab.augment.vocoder import shift_pitch, time_stretch
 from serkit.lab.recipes.config import require
 from serkit.types import FloatArray
@@ -15,15 +15,16 @@ from serkit.types import FloatArray
 
 @dataclass(frozen=True, kw_only=True)
 class Shift(Augmentation):
-    """Move the sound in time; the length stays.
+    """Move the utterance in time; the length stays the same.
 
     Attributes:
-        seconds: How far, backwards where negative; never more than half of the utterance.
-        wrap: Whether what leaves at one end comes in at the other, as ``numpy.roll`` does; else silence comes in.
+        seconds: Range of the shift in seconds, negative for earlier; a shift is at most half of the utterance.
+        wrap: Whether samples that leave at one end return at the other, as in ``numpy.roll``; otherwise silence fills
+            the gap.
     """
 
     name: ClassVar[str] = "shift"
-    seconds: Range = (-0.2, 0.2)
+    seconds: Bounds = (-0.2, 0.2)
     wrap: bool = False
 
     def __post_init__(self) -> None:
@@ -35,7 +36,7 @@ class Shift(Augmentation):
         return {"seconds": rng.uniform(*self.seconds)}
 
     def change(self, samples: FloatArray, sampling_rate: int, drawn: Drawn) -> FloatArray:
-        """Move (T,) by ``seconds``."""
+        """Move samples (T,) by ``seconds``."""
         half = len(samples) // 2
         steps = max(-half, min(half, round(drawn["seconds"] * sampling_rate)))
         moved: FloatArray = np.roll(samples, steps)
@@ -44,7 +45,7 @@ class Shift(Augmentation):
         return moved
 
     def caption(self, drawn: Drawn) -> str:
-        """Say how far."""
+        """Describe the shift."""
         return f"{1000 * drawn['seconds']:+.0f} ms"
 
 
@@ -53,13 +54,13 @@ class Stretch(Augmentation):
     """Speak faster or slower at the same pitch; the length becomes T / rate.
 
     Attributes:
-        rate: How much faster.
-        n_fft: Points of the vocoder's frames; None for the power of two nearest to 40 ms. 2048 at 22,050 Hz gives
-            what librosa gives.
+        rate: Range of the tempo factor; 2 doubles the tempo.
+        n_fft: Samples of the vocoder's frames; None for the power of two nearest to 40 ms. 2048 at 22,050 Hz gives
+            librosa's output.
     """
 
     name: ClassVar[str] = "stretch"
-    rate: Range = (0.8, 1.25)
+    rate: Bounds = (0.8, 1.25)
     n_fft: int | None = None
 
     def __post_init__(self) -> None:
@@ -71,25 +72,25 @@ class Stretch(Augmentation):
         return {"rate": draw_ratio(rng, self.rate)}
 
     def change(self, samples: FloatArray, sampling_rate: int, drawn: Drawn) -> FloatArray:
-        """Stretch (T,) to (round(T / rate),)."""
+        """Stretch samples (T,) to (round(T / rate),)."""
         return time_stretch(samples, drawn["rate"], sampling_rate=sampling_rate, n_fft=self.n_fft)
 
     def caption(self, drawn: Drawn) -> str:
-        """Say how much faster."""
+        """Describe the tempo."""
         return f"{drawn['rate']:.2f} times as fast"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PitchShift(Augmentation):
-    """Speak higher or lower at the same pace; the length stays.
+    """Speak higher or lower at the same tempo; the length stays the same.
 
     Attributes:
-        semitones: Upwards.
-        n_fft: As for :class:`Stretch`.
+        semitones: Range of the pitch shift in semitones, positive for higher.
+        n_fft: Samples of the vocoder's frames, as for :class:`Stretch`.
     """
 
     name: ClassVar[str] = "pitch"
-    semitones: Range = (-2.0, 2.0)
+    semitones: Bounds = (-2.0, 2.0)
     n_fft: int | None = None
 
     def __post_init__(self) -> None:
@@ -101,26 +102,26 @@ class PitchShift(Augmentation):
         return {"semitones": rng.uniform(*self.semitones)}
 
     def change(self, samples: FloatArray, sampling_rate: int, drawn: Drawn) -> FloatArray:
-        """Shift the pitch of (T,)."""
+        """Shift the pitch of samples (T,)."""
         return shift_pitch(samples, drawn["semitones"], sampling_rate=sampling_rate, n_fft=self.n_fft)
 
     def caption(self, drawn: Drawn) -> str:
-        """Say by how much."""
+        """Describe the pitch shift."""
         return f"{drawn['semitones']:+.1f} semitones"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Speed(Augmentation):
-    """Play faster or slower: plain resampling, which changes duration and pitch together.
+    """Play faster or slower by resampling, which changes duration and pitch together.
 
     Attributes:
-        factor: How much faster; the length becomes T / factor.
+        factor: Range of the speed factor; the length becomes T / factor.
 
     Source: Ko et al., Audio augmentation for speech recognition, Interspeech 2015.
     """
 
     name: ClassVar[str] = "speed"
-    factor: Range = (0.9, 1.1)
+    factor: Bounds = (0.9, 1.1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -131,14 +132,14 @@ class Speed(Augmentation):
         return {"factor": draw_ratio(rng, self.factor)}
 
     def change(self, samples: FloatArray, sampling_rate: int, drawn: Drawn) -> FloatArray:
-        """Resample (T,) to about (T / factor,)."""
+        """Resample samples (T,) to about (T / factor,)."""
         try:
             return resample(samples, round(sampling_rate * drawn["factor"]), sampling_rate)
-        except NoSamplesError:  # of one sample half is none
+        except NoSamplesError:  # a single sample at double speed leaves none
             return samples
 
     def caption(self, drawn: Drawn) -> str:
-        """Say how much faster."""
+        """Describe the speed."""
         return f"{drawn['factor']:.2f} times as fast and high"
 
 

@@ -1,6 +1,6 @@
-"""Model files put together from others: a front end and a scikit-learn head, or several models that vote.
+"""Model files assembled from several graphs: a front end and a scikit-learn head, or the members of an ensemble.
 
-Inputs and outputs have the names and shapes that :class:`serkit.runtime.recognizer.Recognizer` knows.
+Inputs and outputs have the names and shapes that :class:`serkit.runtime.recognizer.Recognizer` expects.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 
 from serkit.errors import ExportError
-from serkit.lab.graphs.merge import (
+from serkit.lab.graphs.onnx_graph import (
     Proto,
     all_nodes,
     build,
@@ -35,19 +35,21 @@ def build_head(
     temperature: float,
     gives_scores: bool,
 ) -> Proto:
-    """Put what stands around a scikit-learn classifier into its graph: the scaling before, the calibration behind.
+    """Extend the graph of a scikit-learn classifier by the scaling before it and the calibration after it.
 
     Args:
-        classifier: Graph from standardized ``rows`` (n, F) to ``probabilities`` (n, K), or scores under that name.
-        mean: Of each number, shape (F,).
-        deviation: Likewise.
-        present: The K classes that the classifier knows, of the C there are; the others get a probability of 0.
-        classes: C.
-        temperature: That scores, or logarithms of probabilities, are divided by before the softmax.
-        gives_scores: Whether the classifier gives scores.
+        classifier: Graph from standardized ``rows`` (n, F) to ``probabilities`` (n, K), which hold scores with
+            ``gives_scores``.
+        mean: Mean of each feature, shape (F,).
+        deviation: Deviation of each feature, shape (F,).
+        present: Indices of the K classes that the classifier knows; the other classes get a probability of 0.
+        classes: Number of classes C.
+        temperature: Divisor of the scores, or of the log-probabilities, before the softmax.
+        gives_scores: Whether the classifier gives scores in place of probabilities.
 
     Returns:
-        A graph from ``features`` (n, F) to ``probabilities`` (n, C) and ``embedding`` (n, F), the standardized numbers.
+        A graph from ``features`` (n, F) to ``probabilities`` (n, C) and ``embedding`` (n, F), the standardized
+        features.
     """
     size, known = len(mean), len(present)
     scale = build(
@@ -76,7 +78,7 @@ def build_head(
 
 
 def behind_embedding(head: Proto) -> Proto:
-    """Return the part of a head that leads from ``embedding`` (n, F) to ``probabilities`` (n, C)."""
+    """Return the part of a head from ``embedding`` (n, F) to ``probabilities`` (n, C)."""
     part = copy_of(head)
     del part.graph.input[:]
     outputs = {output.name: output for output in part.graph.output}
@@ -90,18 +92,18 @@ def behind_embedding(head: Proto) -> Proto:
 
 
 def join(front: Proto, head: Proto, temperature: float) -> Proto:
-    """Merge a front end and what was fitted on its numbers into one model file.
+    """Merge a front end and a head that was fitted on its features into one model file.
 
     Args:
         front: Graph from ``waveform`` (B, T), ``lengths`` (B,) and perhaps ``sex`` (B,) to ``vector`` (B, F).
         head: Graph from ``features`` (B, F) to ``probabilities`` (B, C) and ``embedding`` (B, D).
-        temperature: That the logarithms of the probabilities are divided by before the softmax.
+        temperature: Divisor of the log-probabilities before the softmax.
 
     Returns:
         A graph from the front end's inputs to calibrated ``probabilities`` (B, C) and ``embedding`` (B, D).
 
     Raises:
-        ExportError: If the two don't fit together.
+        ExportError: If the two graphs do not fit together.
     """
     sizes = {output.name: width_of(output) for output in head.graph.output}
     return connect(
@@ -115,28 +117,31 @@ def join(front: Proto, head: Proto, temperature: float) -> Proto:
 
 
 def vote(members: Sequence[Proto], rule: Rule, weights: Sequence[float], *, temperature: float = 1.0) -> Proto:
-    """Merge whole model files into one that answers for all of them.
+    """Merge the model files of an ensemble's members into one.
 
-    What members have in common, such as the same front end, stands in the file once.
+    Parts that members share, such as the same front end, are stored only once.
 
     Args:
         members: Graphs from ``waveform``, ``lengths`` and perhaps ``sex`` to ``probabilities`` (B, C) and
             ``embedding`` (B, D).
-        rule: As in :func:`serkit.lab.measure.voting.combine`, which gives the same numbers.
-        weights: Of the members, for ``weighted``.
-        temperature: As there.
+        rule: Combination rule of :func:`serkit.lab.measure.voting.combine`, which gives the same probabilities.
+        weights: Weights of the members, for the rule ``weighted``.
+        temperature: Divisor of the log-probabilities before a last softmax; 1 leaves the probabilities unchanged.
 
     Returns:
-        A graph from the same inputs to ``probabilities`` (B, C) and ``embedding``, the members' side by side.
+        A graph from the same inputs to ``probabilities`` (B, C) and ``embedding``, the members' embeddings
+        concatenated.
 
     Raises:
         ExportError: If there are no members, or they differ in the number of classes or the opset.
-        RecipeError: If ``weighted`` has no proper weights.
+        RecipeError: If the weights do not fit the rule ``weighted``.
     """
     sizes = [{output.name: width_of(output) for output in member.graph.output} for member in members]
     classes = {size["probabilities"] for size in sizes}
     if len(classes) != 1:
-        raise ExportError(f"models of {sorted(classes) or 'no'} classes cannot vote: members must have the same ones.")
+        raise ExportError(
+            f"an ensemble needs members with the same classes, but its members have {sorted(classes) or 'no'} classes."
+        )
     names = [f"member{i}" for i in range(len(members))]
     widths = [size["embedding"] for size in sizes]
     count = classes.pop()
@@ -155,7 +160,7 @@ def vote(members: Sequence[Proto], rule: Rule, weights: Sequence[float], *, temp
 
 
 def count_weights(model: Proto) -> int:
-    """Count the fitted numbers of a graph: its floating-point initializers, and what its operators hold themselves."""
+    """Count the fitted numbers of a graph: floating-point initializers, and floats in attributes of operators."""
     held = sum(len(attribute.floats) for node in all_nodes(model.graph) for attribute in node.attribute)
     return held + sum(
         int(np.prod(tensor.dims)) for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT
@@ -163,7 +168,7 @@ def count_weights(model: Proto) -> int:
 
 
 def _ballot(rule: Rule, weights: Sequence[float], classes: int, widths: Sequence[int]) -> Proto:
-    """Return the graph from ``p0``, ``e0``, ``p1``, ... to the ensemble's answer."""
+    """Return the graph from the members' outputs ``p0``, ``e0``, ``p1``, ... to those of the ensemble."""
     count = len(widths)
     shares = normalize(weights, count) if rule == "weighted" else np.full(count, 1 / count)
     steps = [("Unsqueeze", f"p{i} one", f"u{i}") for i in range(count)]
@@ -190,7 +195,7 @@ def _ballot(rule: Rule, weights: Sequence[float], classes: int, widths: Sequence
 
 
 def _calibration(classes: int, temperature: float, *, gives_scores: bool = False) -> Proto:
-    """Return the graph from ``given`` to the softmax of it, or of its logarithm, divided by a temperature."""
+    """Return the graph from ``given``, scores or probabilities, to probabilities at a temperature."""
     steps = [("Div", "logits temperature", "scaled"), ("Softmax axis=-1", "scaled", "probabilities")]
     if gives_scores:
         steps.insert(0, ("Identity", "given", "logits"))

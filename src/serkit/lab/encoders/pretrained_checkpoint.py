@@ -1,7 +1,7 @@
-"""Pretrained audio encoders of transformers, by the name on a hub or a local folder.
+"""Checkpoints of pretrained audio encoders for transformers, from the Hugging Face hub or a local folder.
 
-Weights are read from safetensors alone: a checkpoint that has only a pickle is refused. Nothing is downloaded without a
-name that says so.
+Weights are read only from safetensors: a checkpoint with nothing but a pickle is refused. serkit downloads a checkpoint
+only where you give its name on the hub.
 """
 
 import hashlib
@@ -25,15 +25,15 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 @dataclass(frozen=True)
 class PretrainedCheckpoint:
-    """What is known of an encoder without its weights.
+    """The configuration of an encoder, without its weights.
 
     Attributes:
-        model: As a recipe names it.
-        folder: Where its files lie.
-        config: transformers' own.
-        family: One of :data:`FAMILIES`.
-        sampling_rate: Hz of the waveform that it takes.
-        is_normalized: Whether each utterance is brought to mean 0 and variance 1 before, as its preprocessor says.
+        model: Folder or hub name, as in the recipe.
+        folder: Folder of the files.
+        config: Configuration of transformers.
+        family: Model family, one of :data:`FAMILIES`.
+        sampling_rate: Sampling rate of the encoder's waveform in Hz.
+        is_normalized: Whether its preprocessor normalizes each utterance to mean 0 and variance 1.
     """
 
     model: str
@@ -45,69 +45,71 @@ class PretrainedCheckpoint:
 
     @property
     def size(self) -> int:
-        """D, of its frames."""
+        """Size D of the frames."""
         return int(self.config.hidden_size)
 
     @property
     def layers(self) -> int:
-        """How many transformer layers it has."""
+        """Number of transformer layers."""
         return int(self.config.num_hidden_layers)
 
     @property
     def is_padding_blind(self) -> bool:
-        """Whether an attention mask makes padding harmless.
+        """Whether padding leaves the output unchanged if an attention mask is given.
 
-        Not where a group norm runs over the whole sound, nor in SEW, which pools frames across the sound's end, nor
-        where convolutions look past it without a mask.
+        It does not with a group norm over the whole waveform, in SEW, which pools frames across an utterance's end, and
+        with unmasked convolutions that read the padding.
         """
         norm = getattr(self.config, "feat_extract_norm", "layer")
         return self.family not in (SEW, CONFORMER, DATA2VEC) and norm != "group"
 
     @property
     def shortest(self) -> int:
-        """Samples below which it has no frame of its own; what is shorter is heard with silence behind it."""
+        """Smallest number of samples that gives a frame; shorter utterances are padded with silence."""
         if self.family == WHISPER:
             return 1
-        samples = int(getattr(self.config, "squeeze_factor", 1))  # frames
+        samples = int(getattr(self.config, "squeeze_factor", 1))  # a number of frames until the loop ends
         for kernel, stride in zip(reversed(self.config.conv_kernel), reversed(self.config.conv_stride), strict=True):
             samples = (samples - 1) * stride + kernel
         return samples
 
     @property
     def digest(self) -> str:
-        """SHA-256 of its settings and weights."""
+        """SHA-256 of the configuration and the weights."""
         return _digest(self.folder)
 
 
 def open_checkpoint(model: str, revision: str = "") -> PretrainedCheckpoint:
-    """Find a checkpoint and read its settings.
+    """Find a checkpoint and read its configuration.
 
     Args:
-        model: A folder, or a name on the Hugging Face hub such as ``facebook/wav2vec2-base``; one that has been
+        model: Folder, or name on the Hugging Face hub such as ``facebook/wav2vec2-base``. A checkpoint that was
             downloaded before needs no network.
-        revision: Of a hub name: a branch, tag or commit; empty for the newest.
+        revision: Branch, tag or commit of a hub name; empty for the newest.
 
     Raises:
         MissingExtraError: If transformers is not installed.
-        RecipeError: If there is no such checkpoint, it is of no known family, or has no safetensors.
+        RecipeError: If the checkpoint is not found, is no checkpoint of transformers, or serkit does not support it.
     """
     if not model:
-        raise RecipeError("ssl: say which encoder: model: facebook/wav2vec2-base, say, or a folder.")
+        raise RecipeError(
+            "ssl: no encoder is named; set model to a folder or a hub name such as facebook/wav2vec2-base."
+        )
     return _open(model, revision)
 
 
 def load_network(checkpoint: PretrainedCheckpoint, *, has_weights: bool = True) -> nn.Module:
     """Return the encoder of a checkpoint, in training mode.
 
-    Layers that training drops and frames that it masks at random are turned off: a learned sum of layers needs them
-    all, and what is random here must follow from a recipe's seed.
+    LayerDrop and transformers' random masks are turned off: a weighted sum of layers needs all layers, and a recipe's
+    seed must determine all random numbers.
 
     Args:
-        checkpoint: Which one.
-        has_weights: Whether to read its weights; otherwise they are random.
+        checkpoint: Checkpoint to load.
+        has_weights: Whether to read the checkpoint's weights; otherwise the weights are random.
 
     Raises:
-        RecipeError: If it has no safetensors.
+        RecipeError: If the checkpoint has no safetensors, or lacks weights.
     """
     auto, config = transformers_class("AutoModel"), deepcopy(checkpoint.config)
     config.apply_spec_augment, config.layerdrop, config.encoder_layerdrop = False, 0.0, 0.0
@@ -117,21 +119,21 @@ def load_network(checkpoint: PretrainedCheckpoint, *, has_weights: bool = True) 
 
 
 def read_weights(auto: Any, checkpoint: PretrainedCheckpoint, config: Any) -> Any:
-    """Read a checkpoint by one of transformers' automatic classes.
+    """Read a checkpoint with one of transformers' automatic classes.
 
     Args:
-        auto: The class.
-        checkpoint: What to read.
-        config: Its settings, perhaps changed.
+        auto: Automatic class, such as ``AutoModel``.
+        checkpoint: Checkpoint to read.
+        config: Configuration of the network.
 
     Raises:
-        RecipeError: If it has no safetensors, or they lack weights of the network, which would stay random.
+        RecipeError: If the checkpoint has no safetensors, or lacks weights, which would stay random.
     """
     if not any((checkpoint.folder / name).is_file() for name in _WEIGHTS):
         raise RecipeError(
             f"ssl: the checkpoint {checkpoint.model!r} has no {_WEIGHTS[0]} in {str(checkpoint.folder)!r}, and serkit "
-            "loads no pickle (pytorch_model.bin): name a revision that has it (revision: refs/pr/1, often), or convert "
-            "it once with transformers: AutoModel.from_pretrained(...).save_pretrained(FOLDER)."
+            "loads no pickle (pytorch_model.bin): set revision to one with safetensors (often refs/pr/1), or convert "
+            "the checkpoint with transformers: AutoModel.from_pretrained(...).save_pretrained(FOLDER)."
         )
     network, about = auto.from_pretrained(
         checkpoint.folder, config=config, use_safetensors=True, local_files_only=True, output_loading_info=True
@@ -140,7 +142,7 @@ def read_weights(auto: Any, checkpoint: PretrainedCheckpoint, config: Any) -> An
     if missing:
         raise RecipeError(
             f"ssl: the checkpoint {checkpoint.model!r} lacks {len(missing)} weights, such as {missing[0]}: they would "
-            "stay random."
+            "stay random. Use a checkpoint of the whole encoder."
         )
     return network
 
@@ -151,13 +153,15 @@ def _open(model: str, revision: str) -> PretrainedCheckpoint:
     try:
         config = transformers_class("AutoConfig").from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise RecipeError(f"ssl: {str(folder)!r} is no checkpoint of transformers ({_first_line(error)}).") from error
+        raise RecipeError(
+            f"ssl: {str(folder)!r} is not a checkpoint of transformers ({_first_line(error)})."
+        ) from error
     if config.model_type not in FAMILIES:
         raise RecipeError(
-            f"ssl: {model!r} is a {config.model_type!r}; those that serkit knows are {', '.join(FAMILIES)}."
+            f"ssl: {model!r} is of the family {config.model_type!r}; serkit supports {', '.join(FAMILIES)}."
         )
     if getattr(config, "add_adapter", False):
-        raise RecipeError(f"ssl: {model!r} has an adapter that drops frames, which serkit does not know.")
+        raise RecipeError(f"ssl: {model!r} has an adapter that drops frames, which serkit does not support.")
     read = _preprocessing(folder)
     return PretrainedCheckpoint(
         model,
@@ -170,7 +174,7 @@ def _open(model: str, revision: str) -> PretrainedCheckpoint:
 
 
 def _preprocessing(folder: Path) -> dict[str, Any]:
-    """Read what a checkpoint says of its waveform, where older and newer releases of transformers leave it."""
+    """Read a checkpoint's preprocessor settings, from the file of older or of newer releases of transformers."""
     for name, part in (("preprocessor_config.json", None), ("processor_config.json", "feature_extractor")):
         if (folder / name).is_file():
             content: dict[str, Any] = json.loads((folder / name).read_text("utf-8"))
@@ -191,9 +195,9 @@ def _folder_of(model: str, revision: str) -> Path:
         return Path(snapshot_download(model, revision=revision or None, allow_patterns=wanted))
     except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
         raise RecipeError(
-            f"ssl: there is no folder {model!r}, and it could not be fetched from the hub ({_first_line(error)}). "
+            f"ssl: there is no folder {model!r}, and it cannot be downloaded from the hub ({_first_line(error)}). "
             f"Download config.json, preprocessor_config.json and model.safetensors from https://huggingface.co/{model}"
-            f"{f'/tree/{revision}' if revision else ''} into a folder, and name that."
+            f"{f'/tree/{revision}' if revision else ''} into a folder, and set model to that folder."
         ) from error
 
 
@@ -201,7 +205,7 @@ def transformers_class(name: str) -> Any:
     """Return a class of transformers.
 
     Raises:
-        MissingExtraError: If it is not installed.
+        MissingExtraError: If transformers is not installed.
     """
     try:
         import transformers
@@ -212,9 +216,9 @@ def transformers_class(name: str) -> Any:
 
 @cache
 def code_version() -> str:
-    """Return what, beside a checkpoint's files, its numbers depend on: transformers' version and our own code."""
+    """Return transformers' version and a digest of our code, on which hidden states depend beside the checkpoint."""
     code = hashlib.sha256()
-    for name in ("pretrained.py", "waveform_encoder.py"):
+    for name in ("pretrained_checkpoint.py", "waveform_encoder.py"):
         code.update((Path(__file__).parent / name).read_bytes())
     return f"{transformers_class('__version__')} {code.hexdigest()}"
 

@@ -1,7 +1,8 @@
-"""The transforms of audiomentations, behind one adapter.
+"""An adapter for the transforms of the library audiomentations.
 
-They draw from Python's and numpy's global random state. That state is seeded for each call from the utterance's own
-generator and put back afterwards, so workers do not change what is drawn, and nobody else's draws change.
+These transforms draw from the global random state of Python and numpy. Each call seeds that state from the utterance's
+generator and restores it afterwards. So the number of workers does not matter, and other users of the global state are
+not affected.
 """
 
 import importlib
@@ -19,16 +20,16 @@ from serkit.errors import MissingExtraError, RecipeError, nearest
 from serkit.lab.augment.augmentation import Augmentation, Drawn, draw_seed
 from serkit.types import FloatArray
 
-_STATE = threading.Lock()  # of the global generators, while a transform draws from them
+_STATE = threading.Lock()  # held while a transform draws from the global generators
 
 
 @dataclass(frozen=True, kw_only=True)
 class Audiomentations(Augmentation):
-    """Any transform of the library audiomentations, for what serkit has none of its own.
+    """Any transform of the library audiomentations, for changes that serkit does not implement itself.
 
     Attributes:
-        transform: Its name there, such as ``SevenBandParametricEQ``.
-        settings: Its own, without its ``p``.
+        transform: Name of the transform, such as ``SevenBandParametricEQ``.
+        settings: Settings of the transform, without its ``p``.
     """
 
     name: ClassVar[str] = "audiomentations"
@@ -39,20 +40,20 @@ class Audiomentations(Augmentation):
         """Build the transform.
 
         Raises:
-            RecipeError: If the library has none of that name, or refuses the settings.
+            RecipeError: If the library has no transform of this name, or does not accept the settings.
             MissingExtraError: If the library is not installed.
         """
         self._transform  # noqa: B018 - building is what raises
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        """Draw the seed of all that the transform draws."""
+        """Draw the seed of the transform's random numbers."""
         return {"seed": draw_seed(rng)}
 
     def change(self, samples: FloatArray, sampling_rate: int, drawn: Drawn) -> FloatArray:
-        """Let the transform change (T,).
+        """Apply the transform to samples (T,).
 
         Raises:
-            RecipeError: As for :meth:`check`, or if the transform needs a part that is not installed.
+            RecipeError: If :meth:`check` fails, or the transform needs a package that is not installed.
         """
         transform = self._transform
         with _seeded(drawn["seed"]):
@@ -63,7 +64,7 @@ class Audiomentations(Augmentation):
         return np.asarray(changed, np.float32)
 
     def caption(self, drawn: Drawn) -> str:
-        """Say which transform."""
+        """Return the name of the transform."""
         return self.transform
 
     @cached_property
@@ -82,14 +83,14 @@ class Audiomentations(Augmentation):
         try:
             return kinds[self.transform](**{**self.settings, "p": 1.0})
         except (TypeError, ValueError, AssertionError, ImportError) as error:
-            raise RecipeError(f"audiomentations refuses the settings of {self.transform}: {error}.") from error
+            raise RecipeError(f"audiomentations does not accept the settings of {self.transform}: {error}.") from error
 
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed the global generators, and put their states back."""
+    """Seed the global generators, and restore their states afterwards."""
     with _STATE:
-        plain, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the library's own source
+        plain, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the library uses it
         random.seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002
         try:

@@ -1,4 +1,4 @@
-"""Features as a sequence of steps: the frames of an utterance, or the numbers of a vector one after the other."""
+"""Features as a sequence of steps: the frames of an utterance, or the numbers of a vector in order."""
 
 import torch
 from torch import Tensor, nn
@@ -7,17 +7,17 @@ from torch.nn import functional
 from serkit.lab.features import Layout
 
 
-class Steps(nn.Module):
-    """Frames (B, F, N) as they are, or a vector (B, F, 1) cut into steps (B, step, F / step).
+class SequenceSteps(nn.Module):
+    """Cuts a vector (B, F, 1) into steps (B, step, F / step), and passes frames (B, F, N) unchanged.
 
-    Where ``step`` numbers do not go into F, zeros fill up the last step: what a scaled number is on average.
+    Where F is no multiple of ``step``, the last step is padded with zeros, the mean of standardized features.
 
     Args:
-        layout: Of the features.
-        step: Numbers of a vector that make one step.
+        layout: Layout of the features.
+        step: Numbers of a vector per step.
 
     Attributes:
-        width: Numbers of a step.
+        width: Numbers per step.
     """
 
     def __init__(self, layout: Layout, step: int = 1) -> None:
@@ -28,7 +28,7 @@ class Steps(nn.Module):
         self.missing = self.count * step - layout.size
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the steps (B, width, N) and how many of them are valid, (B,)."""
+        """Return the steps (B, width, N) and the number of valid ones (B,)."""
         if not self.is_vector:
             return features, lengths
         whole = functional.pad(features[:, :, 0], (0, self.missing))

@@ -12,8 +12,8 @@ from onnx import TensorProto, helper
 from scipy.special import log_softmax, softmax
 
 from serkit.errors import ExportError
-from serkit.lab.graphs.assemble import behind_embedding, build_head, count_weights, join, vote
-from serkit.lab.graphs.merge import ML_DOMAIN, OPSET, build, connect
+from serkit.lab.graphs.model_assembly import behind_embedding, build_head, count_weights, join, vote
+from serkit.lab.graphs.onnx_graph import ML_DOMAIN, OPSET, build, connect
 from serkit.lab.measure.voting import Rule, combine
 
 SIZE, CLASSES = 3, 4
@@ -187,13 +187,13 @@ def test_a_vote_of_a_vote_is_a_model_file_too() -> None:
 
 def test_members_that_do_not_fit_are_refused() -> None:
     other = join(front(), head(present=[0, 1], classes=2), 1.0)
-    with pytest.raises(ExportError, match=r"models of \[2, 4\] classes cannot vote"):
+    with pytest.raises(ExportError, match=r"its members have \[2, 4\] classes"):
         vote([whole(), other], "mean", [])
-    with pytest.raises(ExportError, match="models of no classes cannot vote"):
+    with pytest.raises(ExportError, match="its members have no classes"):
         vote([], "mean", [])
     older = whole()
     older.opset_import[0].version -= 1
-    with pytest.raises(ExportError, match="models with opset 18 and 17 cannot be merged: export them with the same"):
+    with pytest.raises(ExportError, match="models with opset 18 and opset 17 cannot be merged: export them with"):
         vote([whole(), older], "mean", [])
 
 
