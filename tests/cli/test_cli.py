@@ -304,7 +304,7 @@ def test_the_variable_names_the_corpora_even_in_a_path_with_a_space(
     assert_one_sentence(done, f"no folder for EmoDB in {str(folder)!r}")
     monkeypatch.setenv("SERKIT_CORPORA", f"ravdess={folder}")
     done = call("evaluate", recipe_file, "--out", tmp_path / "run")
-    assert_one_sentence(done, "no folder given for EmoDB: pass --data emodb=DIR; get it with")
+    assert_one_sentence(done, "no folder is given for EmoDB: pass --data emodb=DIR; get it with")
 
 
 def test_what_cannot_be_run_is_one_sentence(call: Call, recipe_file: Path, tmp_path: Path, trained_run: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 import yaml
 
+from serkit.data.audio_files import sound_files
 from serkit.data.corpora import corpus_names, get_corpus, recognize
-from serkit.data.find import sound_files
 from serkit.data.manifest import Manifest
 from support.calling import Call, assert_one_sentence
 from support.synthetic import TITLES, voice, write_corpus
@@ -97,13 +97,13 @@ def test_check_prints_one_json_document_and_nothing_else(call: Call, whole_emodb
 def test_half_a_corpus_is_counted_and_does_not_pass(call: Call, emodb_dir: Path) -> None:
     done = call("corpora", "check", "emodb", emodb_dir)
     assert done.code == 1
-    assert "535 utterances are missing, among them all of 6 speakers" in done.out
+    assert "535 utterances are missing, among them all utterances of 6 speakers" in done.out
     assert "more; --json lists them all" in done.out
 
 
 def test_the_wrong_folder_is_refused_and_named(call: Call, emodb_dir: Path, tmp_path: Path) -> None:
     for command in (["check", "ravdess", emodb_dir], ["manifest", "ravdess", emodb_dir, "-o", tmp_path / "m.csv"]):
-        assert_one_sentence(call("corpora", *command), "no RAVDESS in", "56 have that of EmoDB (emodb)")
+        assert_one_sentence(call("corpora", *command), "no RAVDESS in", "56 are named as in EmoDB (emodb)")
     assert not (tmp_path / "m.csv").exists()
 
 
@@ -131,7 +131,7 @@ def test_files_that_are_not_read_are_counted(call: Call, emodb_dir: Path, tmp_pa
     (tmp_path / "one" / "notes.wav").touch()
     done = call("corpora", "manifest", "emodb", tmp_path, "-o", tmp_path / "m.csv")
     assert done.code == 0
-    assert "56 files not read: emodb: another file of an utterance that is there already" in done.err
+    assert "56 files not read: emodb: another file of an utterance that was read already" in done.err
     assert "1 files not read: emodb: a name that is not of this corpus's form" in done.err
 
 
@@ -150,7 +150,7 @@ def test_an_unknown_label_lists_the_known_ones_and_the_options(call: Call, own_d
 def test_a_label_that_is_left_out_is_counted(call: Call, own_dir: Path, tmp_path: Path) -> None:
     done = call("corpora", "manifest", "mine", own_dir, "-o", tmp_path / "m.csv", "--leave-out", "wut")
     assert done.code == 0
-    assert "8 files not read: mine: labeled wut, which is left out as asked" in done.err
+    assert "8 files not read: mine: labeled wut, which you asked to leave out" in done.err
 
 
 def test_options_for_own_data_are_refused_for_a_known_corpus(call: Call, emodb_dir: Path, tmp_path: Path) -> None:

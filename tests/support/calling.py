@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Done(NamedTuple):
-    """What a call left: its exit code, and what it printed."""
+    """Result of a call: its exit code and its output."""
 
     code: int
     out: str

@@ -1,4 +1,4 @@
-"""A web server on loopback, corpora that it serves, and what tests ask of a folder."""
+"""A web server on loopback, corpora that it serves, and queries about the folder of a download."""
 
 import hashlib
 import io
@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from serkit.data.corpora import Corpus, get_corpus
-from serkit.data.corpora.adapter import Remote
-from serkit.data.curation import transfer
+from serkit.data.corpora.corpus_definition import Remote
+from serkit.data.curation import http_fetch
 from serkit.data.curation.download import download
 from serkit.errors import CorpusError
 from serkit.progress import OnProgress
@@ -27,7 +27,7 @@ CLIPS = {f"wav/03a0{n}Fa.wav": BODY[n * 1000 : n * 1000 + 5000] for n in range(1
 
 
 class Host(ThreadingHTTPServer):
-    """A web server whose manners are the test's to choose."""
+    """A web server whose behavior a test chooses."""
 
     daemon_threads = True
 
@@ -45,7 +45,7 @@ class Host(ThreadingHTTPServer):
         self.lock = threading.Lock()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of connections that the client closed."""
+        """Ignore connections that the client closed."""
 
     def serve(self, path: str, body: bytes) -> str:
         self.files[path] = body
@@ -107,10 +107,10 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def running() -> Iterator[Host]:
-    """Run a server, with no pauses between attempts, and pieces that small files have many of."""
+    """Run a server, without pauses between attempts and with small pieces, so that small files have many."""
     with Host() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transfer, "_PAUSES", (0.0, 0.0, 0.0))
-        patch.setattr(transfer, "_PIECE_BYTES", 500)
+        patch.setattr(http_fetch, "_PAUSES", (0.0, 0.0, 0.0))
+        patch.setattr(http_fetch, "_PIECE_BYTES", 500)
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             patch.delenv(name, raising=False)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -166,7 +166,7 @@ def get(corpus: Corpus, folder: Path, on_progress: OnProgress | None = None) -> 
 
 
 def visible(folder: Path) -> dict[str, bytes]:
-    """Return the files of a folder that a user sees, by their paths."""
+    """Return the visible files of a folder, path to content."""
     files = (path for path in folder.rglob("*") if path.is_file() and ".serkit-download" not in path.parts)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 

@@ -144,7 +144,7 @@ def write_manifest(
     from typing import cast
 
     from serkit.data.corpora import corpus_names, label_set_of, read_corpus
-    from serkit.data.formats.own_labels import OwnData
+    from serkit.data.formats.row_to_utterance import OwnData
     from serkit.errors import CorpusError
 
     told = {
@@ -285,7 +285,7 @@ def _print_left_out(manifest: "Manifest") -> None:
 
 def _print_summary(manifest: "Manifest", output: Path) -> None:
     from serkit.data.corpora import corpus_of
-    from serkit.data.formats.own_labels import UNKNOWN
+    from serkit.data.formats.row_to_utterance import UNKNOWN
 
     unknown = sum(u.speaker.endswith(f"/{UNKNOWN}") for u in manifest)
     if unknown:
@@ -301,7 +301,7 @@ def _print_summary(manifest: "Manifest", output: Path) -> None:
 
 def _check_replaceable(output: Path) -> None:
     """Check that an output file is new, or a manifest that serkit wrote."""
-    from serkit.data.formats.table import looks_like_manifest
+    from serkit.data.formats.utterance_table import looks_like_manifest
     from serkit.data.tables import SUFFIXES
     from serkit.errors import ManifestError
 

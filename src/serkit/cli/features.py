@@ -96,12 +96,11 @@ def _write(manifest: "Manifest", rows: Rows, names: tuple[str, ...], output: Pat
     import numpy as np
 
     from serkit.data.tables import write_rows
-    from serkit.writing import whole_file
+    from serkit.writing import whole_binary
 
     if output.suffix == ".npz":
-        with whole_file(output) as temporary, temporary.open("wb") as file:
+        with whole_binary(output) as file:
             np.savez_compressed(file, **{u.id: rows[u.id] for u in manifest})
-            file.close()
         return
     facts = ("id", "corpus", "speaker", "sex", "emotion")
     table = (

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from serkit.data.corpora import Corpus
-from serkit.data.corpora.adapter import Remote
+from serkit.data.corpora.corpus_definition import Remote
 from serkit.data.curation import download as module
 from serkit.data.curation.download import download
-from serkit.data.curation.transfer import as_size
+from serkit.data.curation.http_fetch import as_size
 from serkit.errors import CorpusError, MissingExtraError
 from support.loopback import (
     BODY,
@@ -167,7 +167,7 @@ def test_a_users_file_of_the_same_name_is_refused_and_nothing_moved(host: Host, 
     corpus = a_zip(host, release())
     (tmp_path / "wav").mkdir()
     (tmp_path / "wav/03a07Fa.wav").write_bytes(b"mine")
-    assert "03a07Fa.wav' is there already with other content" in failure(corpus, tmp_path)
+    assert "03a07Fa.wav' exists with other content" in failure(corpus, tmp_path)
     assert visible(tmp_path) == {"wav/03a07Fa.wav": b"mine"}
     (tmp_path / "wav/03a07Fa.wav").unlink()
     get(corpus, tmp_path)
@@ -296,7 +296,7 @@ def test_a_dataverse_cannot_write_outside_the_folder(host: Host, tmp_path: Path)
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"data": {"latestVersion": {"files": [{"dataFile": {}}]}}}'])
 def test_what_is_no_listing_is_one_sentence(host: Host, tmp_path: Path, body: bytes) -> None:
     corpus = a_corpus(Remote(host.serve("/list", body), "", "tess.json", is_listing=True))
-    assert "list of files" in failure(corpus, tmp_path)
+    assert "file list" in failure(corpus, tmp_path)
     assert hidden(tmp_path) == [], "it is asked for again"
 
 

@@ -162,7 +162,7 @@ def test_parts_of_a_shared_file_are_cut_out(tmp_path: Path) -> None:
     stats = describe(Manifest(turns, {"toy": tmp_path}))
     assert [clip.duration for clip in stats.clips] == [1, 2]
     assert [clip.pitch for clip in stats.clips] == pytest.approx([100, 400], rel=0.005)
-    assert stats.unreadable[0].reason == "dialogue.wav holds nothing between 4.0 and 5.0 s."
+    assert stats.unreadable[0].reason == "dialogue.wav holds no audio between 4.0 and 5.0 s."
 
 
 def test_the_number_of_threads_does_not_matter(corpora_dir: Path) -> None:

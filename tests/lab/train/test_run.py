@@ -471,7 +471,7 @@ def test_a_missing_corpus_is_named_before_anything_is_decoded(
     monkeypatch.setattr(preparation, "open_store", fail)
     recipe = tiny_recipe(corpora=["ravdess", "emodb"], labels="basic7")
     with pytest.raises(
-        CorpusError, match=r"^no folder given for EmoDB: .* get it with 'serkit corpora download emodb DIR'"
+        CorpusError, match=r"^no folder is given for EmoDB: .* get it with 'serkit corpora download emodb DIR'"
     ):
         run(recipe, data, tmp_path / "run")
     with pytest.raises(

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from serkit.audio.decode import load_audio
-from serkit.data.find import sound_files
+from serkit.data.audio_files import sound_files
 from serkit.errors import CorpusError, RecipeError
 from serkit.lab.augment.augmentation import Augmentation, Bounds, Drawn, draw_seed, is_range
 from serkit.lab.recipes.config import require

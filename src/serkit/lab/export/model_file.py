@@ -36,6 +36,7 @@ from serkit.lab.train.resolve import ResolvedRecipe, resolve_recipe
 from serkit.lab.train.store import open_store
 from serkit.lab.train.tuning import with_settings
 from serkit.runtime.recognizer import Recognizer
+from serkit.writing import whole_file
 
 TOLERANCE = 1e-4
 _LARGEST_FILE = 2_000_000_000  # bytes; an ONNX file is a protobuf message, which holds less than 2 ** 31
@@ -128,17 +129,12 @@ def export(
     card = describe(resolved, run, models, weights, fit=fit, error_rate=error_rate)
     measured = tuple(evidence_of(Path(path), what_is_fitted(run), card) for path in evidence)
     card = replace(card, evidence=measured)
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with whole_file(output) as temporary:
         difference = write_checked(parts[0].model, parts[0].temperature, temporary, card)
         if resolved.ensemble:
             difference = _write_ensemble(parts, temporary, card, resolved.ensemble.rule, fit["temperature"])
         if int8:
             quantize(temporary, partial(_cost, recipe, _validated(run, fit), data, temporary))
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
     return difference
 
 

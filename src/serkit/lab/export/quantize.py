@@ -1,7 +1,6 @@
 """Quantizes the linear layers of a model file to 8-bit integers, and measures the cost in UAR."""
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from serkit.card import read_card, write_card
 from serkit.errors import ExportError
 from serkit.lab.measure.metrics import confusion_matrix, uar
+from serkit.writing import whole_file
 
 _LINEAR = ("MatMul", "Gemm")
 # Parts of the names of nodes that stay float: those that compute features, and those around a classical model.
@@ -60,8 +60,7 @@ def quantize(file: Path, measure: Callable[[Path], Cost | None] = lambda path: N
         node.name for node in graph.graph.node
         if node.op_type in _LINEAR and _KEPT & {*node.name.replace(".", "/").split("/")}
     ]  # fmt: skip
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.int8.tmp")
-    try:
+    with whole_file(file) as temporary:
         before = logging.root.manager.disable
         logging.disable(logging.WARNING)  # it recommends a preprocessing pass that has no effect here
         try:
@@ -87,9 +86,6 @@ def quantize(file: Path, measure: Callable[[Path], Cost | None] = lambda path: N
             card = replace(card, quantization={"weights": "int8", **asdict(cost)})
             onnx.helper.set_model_props(small, write_card(card))
             onnx.save(small, temporary)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
     return cost
 
 

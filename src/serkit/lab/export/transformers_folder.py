@@ -33,6 +33,7 @@ from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe
 from serkit.lab.train.tuning import with_settings
 from serkit.version import __version__
+from serkit.writing import whole_file, whole_files
 
 _AUTO = "AutoModelForAudioClassification"
 _ONE_OF_SEVERAL = "single_label_classification"
@@ -65,14 +66,8 @@ def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str], revi
     checkpoint = open_checkpoint(str(folder), revision)
     model, labels = load_classifier(checkpoint)
     card = _card_of(checkpoint, model, labels)
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        difference = write_checked(model, 1.0, temporary, card)
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return difference
+    with whole_file(output) as temporary:
+        return write_checked(model, 1.0, temporary, card)
 
 
 def load_classifier(checkpoint: PretrainedCheckpoint) -> tuple[Model, tuple[str, ...]]:
@@ -158,11 +153,13 @@ def save_classifier(
         weight.data /= fit["temperature"]
     if body.shares is not None:
         theirs.layer_weights.data.copy_(body.shares.data)
-    theirs.save_pretrained(folder)
-    transformers_class("Wav2Vec2FeatureExtractor")(
+    extractor = transformers_class("Wav2Vec2FeatureExtractor")(
         sampling_rate=checkpoint.sampling_rate, do_normalize=checkpoint.is_normalized,
         return_attention_mask=checkpoint.is_padding_blind,
-    ).save_pretrained(folder)  # fmt: skip
+    )  # fmt: skip
+    with whole_files(folder, last="config.json") as temporary:
+        theirs.save_pretrained(temporary)
+        extractor.save_pretrained(temporary)
 
 
 def _parts(body: FineTunedEncoder, theirs: Any) -> Iterable[tuple[nn.Module, nn.Module]]:

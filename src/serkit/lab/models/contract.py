@@ -13,6 +13,7 @@ from serkit.errors import RecipeError
 from serkit.lab.features import Front, Layout
 from serkit.lab.models.blocks.head import Output
 from serkit.types import FloatArray
+from serkit.writing import whole_file
 
 __all__ = ["Body", "BodyConfig", "Model", "Output"]
 
@@ -107,10 +108,10 @@ class Body(nn.Module, ABC):
         """Remove the layers that only training needs, once the weights are final."""
 
     def save(self, folder: Path) -> None:
-        """Write the weights to ``file`` in a folder, in one step."""
-        temporary = folder / f".{self.file}.tmp"
-        save_file({name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}, temporary)
-        temporary.replace(folder / self.file)
+        """Write the weights to ``file`` in a folder."""
+        weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
+        with whole_file(folder / self.file) as temporary:
+            save_file(weights, temporary)
 
     def load(self, folder: Path) -> None:
         """Read the weights that :meth:`save` wrote."""

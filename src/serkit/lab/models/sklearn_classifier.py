@@ -33,7 +33,7 @@ from serkit.lab.measure.voting import FLOOR
 from serkit.lab.models.blocks.scaling import Scaling
 from serkit.lab.models.contract import Body, Output
 from serkit.types import FloatArray
-from serkit.writing import whole_file
+from serkit.writing import write_whole
 
 FOLDS = 5  # folds of training speakers that calibration holds out one by one
 TOLERANCE = 1e-4  # difference between a probability of the graph and of scikit-learn
@@ -143,8 +143,7 @@ class SklearnClassifier(Body):
     def save(self, folder: Path) -> None:
         """Write the graph to ``file`` in a folder, in one step."""
         self._answering()
-        with whole_file(folder / self.file) as temporary:
-            temporary.write_bytes(self._content)
+        write_whole(folder / self.file, self._content)
 
     def load(self, folder: Path) -> None:
         """Read the graph that :meth:`save` wrote.

@@ -12,6 +12,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from serkit.errors import TrainingError
+from serkit.writing import move_whole, whole_folder, write_whole
+
+_HALF_WRITTEN = ".checkpoint-*.tmp"  # what a killed training leaves
 
 
 @dataclass(frozen=True)
@@ -50,22 +53,14 @@ class FitCheckpoint:
 def save_checkpoint(folder: Path, body: nn.Module, optimizer: torch.optim.Optimizer, checkpoint: FitCheckpoint) -> None:
     """Write a checkpoint under a temporary name, rename it, then remove the older one."""
     target = folder / f"checkpoint-{len(checkpoint.history):05d}"
-    temporary = folder / f".{target.name}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
     state = optimizer.state_dict()["state"]
-    save_file(
-        {f"{i}.{name}": value.contiguous() for i, values in state.items() for name, value in _tensors(values).items()},
-        temporary / "optimizer.safetensors",
-    )
-    save_file(
-        {name: value.contiguous() for name, value in body.state_dict().items()}, temporary / "weights.safetensors"
-    )
-    save_file(dict(checkpoint.best or {}), temporary / "best.safetensors")
-    text = json.dumps({"history": [asdict(epoch) for epoch in checkpoint.history]})
-    (temporary / "state.json").write_text(text, "utf-8")
-    temporary.replace(target)
-    for other in folder.glob("checkpoint-*"):
+    moments = {f"{i}.{name}": value for i, values in state.items() for name, value in _tensors(values).items()}
+    with whole_folder(target) as temporary:
+        _save(moments, temporary / "optimizer.safetensors")
+        _save(body.state_dict(), temporary / "weights.safetensors")
+        _save(checkpoint.best or {}, temporary / "best.safetensors")
+        write_whole(temporary / "state.json", json.dumps({"history": [asdict(epoch) for epoch in checkpoint.history]}))
+    for other in [*folder.glob("checkpoint-*"), *folder.glob(_HALF_WRITTEN)]:
         if other != target:
             shutil.rmtree(other)
 
@@ -96,8 +91,8 @@ def load_checkpoint(folder: Path, body: nn.Module) -> FitCheckpoint:
 def remove_checkpoints(folder: Path) -> None:
     """Remove all checkpoints. Each is renamed first, so a half removed one is never loaded."""
     for checkpoint in [*folder.glob("checkpoint-*")]:
-        checkpoint.rename(folder / f".{checkpoint.name}.gone")
-    for gone in [*folder.glob(".checkpoint-*.gone")]:
+        move_whole(checkpoint, folder / f".{checkpoint.name}.gone")
+    for gone in [*folder.glob(".checkpoint-*.gone"), *folder.glob(_HALF_WRITTEN)]:
         shutil.rmtree(gone)
 
 
@@ -115,6 +110,10 @@ def is_kept(history: Sequence[Epoch], *, keep: str, best: str) -> bool:
 def score_of(epoch: Epoch, best: str) -> float:
     """Return the score by which the best epoch is chosen; NaN without validation."""
     return epoch.validation_uar if best == "validation_uar" else -epoch.validation_loss
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path)
 
 
 def _tensors(values: Mapping[str, object]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import torch
 
 from serkit.data.corpora import label_set_of
 from serkit.data.manifest import Manifest
-from serkit.data.names import written_alike
+from serkit.data.name_spelling import spelling_key
 from serkit.errors import LeakageError
 from serkit.lab.models import Body
 from serkit.lab.recipes.parts import Pretrain
@@ -56,8 +56,8 @@ def check_apart(manifest: Manifest, first: Manifest) -> None:
     Raises:
         LeakageError: If they share a speaker; spellings that differ in form only count as one.
     """
-    own = {written_alike(name) for name in manifest.speakers}
-    _refuse("speakers", [name for name in first.speakers if written_alike(name) in own])
+    own = {spelling_key(name) for name in manifest.speakers}
+    _refuse("speakers", [name for name in first.speakers if spelling_key(name) in own])
 
 
 def check_heard_apart(digests: Mapping[str, str], first_digests: Mapping[str, str]) -> None:

@@ -7,11 +7,11 @@ content depends on, so a changed file or setting never gets an old row, and a se
 import hashlib
 import json
 import os
-import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from importlib.metadata import distributions
@@ -34,6 +34,7 @@ from serkit.lab import features, signal
 from serkit.lab.augment import AugmentedDataset, Chain
 from serkit.lab.features import Front
 from serkit.types import SEX_VALUES, FloatArray, Utterance
+from serkit.writing import whole_binary, whole_folder, write_whole
 
 _VERSIONS = [soundfile.__libsndfile_version__, soxr.__version__, *(d.version for d in distributions(name="av"))]
 _BLOCK = 256  # utterances in a pack of features
@@ -111,28 +112,17 @@ def cache_dir() -> Path:
 
 
 def write_pack(folder: Path, rows: Iterable[tuple[str, FloatArray]]) -> Pack:
-    """Write rows (length, width) under a temporary name, then rename it; the first of two writers wins."""
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        index: dict[str, tuple[int, int, str]] = {}
-        total, width = 0, 1
-        with (temporary / "values.f32").open("wb") as file:
+    """Write rows (length, width) into a new folder; the first of two writers wins."""
+    index: dict[str, tuple[int, int, str]] = {}
+    total, width = 0, 1
+    with suppress(FileExistsError), whole_folder(folder) as temporary:
+        with whole_binary(temporary / "values.f32") as file:
             for name, row in rows:
                 content = np.ascontiguousarray(row, np.float32).tobytes()
                 file.write(content)
                 index[name] = (total, total + len(row), hashlib.sha256(content).hexdigest())
                 total, width = total + len(row), row.shape[1]
-        text = json.dumps({"total": total, "width": width, "rows": index})
-        (temporary / "index.json").write_text(text, "utf-8")
-        try:
-            temporary.replace(folder)
-        except OSError:
-            if not folder.is_dir():  # otherwise another writer was first
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        write_whole(temporary / "index.json", json.dumps({"total": total, "width": width, "rows": index}))
     return Pack.open(folder)
 
 

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serkit.data.corpora import Corpus
-from serkit.data.corpora.adapter import Remote
+from serkit.data.corpora.corpus_definition import Remote
 from serkit.data.curation import download as module
-from serkit.data.curation import transfer
+from serkit.data.curation import http_fetch
 from serkit.errors import CorpusError
 from support.loopback import (
     BODY,
@@ -78,7 +78,7 @@ def test_a_connection_that_brings_nothing_ends_with_the_byte_that_comes_next(hos
     corpus = a_file(host)
     host.cuts["/clips.bin"] = [1000, 0, 0, 0, 0, 0]
     message = failure(corpus, tmp_path)
-    assert "the connection was cut. The same command goes on from byte 1000." in message
+    assert "the connection was lost. Run the same command to resume from byte 1000." in message
     assert visible(tmp_path) == {}
     host.cuts.clear()
     host.asked.clear()
@@ -166,8 +166,8 @@ def test_a_host_may_ask_for_a_longer_pause(host: Host, tmp_path: Path, monkeypat
     corpus, pauses = a_file(host), []
     monkeypatch.setattr(threading.Event, "wait", lambda _, pause=None: pauses.append(pause))
     host.answers["/clips.bin"] = [(429, {"Retry-After": "7"}), (503, {"Retry-After": "9999"}), (429, {})]
-    receive = transfer.fetch
-    with transfer.open_session() as session:
+    receive = http_fetch.fetch
+    with http_fetch.open_session() as session:
         receive(corpus.remotes[0].url, tmp_path / "clips.bin", session=session)
     assert [pause for pause in pauses if pause is not None] == [7.0, 60.0, 0.0]
 
@@ -178,7 +178,7 @@ def test_a_name_that_is_not_known_is_one_sentence(host: Host, tmp_path: Path, mo
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     corpus = a_corpus(Remote("http://corpus.invalid/a.zip", md5(b""), "a.zip"))
-    assert "the host's name is not known: is this machine online." in failure(corpus, tmp_path)
+    assert "the host's name cannot be resolved; check this machine's network connection." in failure(corpus, tmp_path)
 
 
 def test_a_host_that_is_not_there_is_one_sentence(host: Host, tmp_path: Path) -> None:
@@ -186,11 +186,11 @@ def test_a_host_that_is_not_there_is_one_sentence(host: Host, tmp_path: Path) ->
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/a.zip"
         message = failure(a_corpus(Remote(url, md5(b""), "a.zip")), tmp_path)
-    assert "the host cannot be reached. Nothing of it was received" in message
+    assert "the host cannot be reached. Nothing was received" in message
 
 
 def test_a_host_that_is_silent_is_one_sentence(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "_PATIENCE", (0.05, 0.05))
+    monkeypatch.setattr(http_fetch, "_PATIENCE", (0.05, 0.05))
     corpus, host.delay = a_file(host), 0.3
     assert "the host did not answer in time" in failure(corpus, tmp_path)
 
@@ -235,7 +235,7 @@ def test_a_full_disk_keeps_what_came_and_says_how_much_is_missing(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", full)
         message = failure(corpus, tmp_path)
-    assert "the disk is full: clips.bin needs 290 kB more. The same command goes on from byte 10000." in message
+    assert "the disk is full: clips.bin needs 290 kB more. The first 10000 bytes are kept." in message
     get(corpus, tmp_path)
     assert host.ranges == [None, "bytes=10000-"]
     assert visible(tmp_path) == {"clips.bin": BODY}
@@ -263,7 +263,7 @@ def test_too_little_room_to_unpack_is_known_beforehand(
     usage = shutil.disk_usage(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
-        assert "35.0 kB are needed" in failure(corpus, tmp_path)
+        assert "it needs 35.0 kB" in failure(corpus, tmp_path)
     asked = len(host.asked)
     get(corpus, tmp_path)
     assert len(host.asked) == asked, "the archive was kept"

@@ -1,7 +1,9 @@
-"""How somebody's own data says who spoke what with which emotion, brought to serkit's words.
+"""Turns the rows and paths of a user's own data into utterances.
 
-Names are compared and kept in Unicode's composed form (NFC), since the folders and tables of one data set may spell a
-name both ways; only the paths of files stay as they are on disk.
+:class:`OwnData` maps the data's columns, labels and words to serkit's; :class:`UtteranceBuilder` applies that mapping.
+
+Names are compared and stored in Unicode's composed form (NFC), since the folders and tables of one data set may code
+accents differently. Only file paths stay as they are on disk.
 """
 
 import os
@@ -11,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
-from serkit.data.names import composed
+from serkit.data.name_spelling import composed
 from serkit.errors import LabelError, ManifestError, nearest
 from serkit.labels import EMOTIONS, EmotionMap
 from serkit.types import LeftOut, Sex, Utterance
@@ -35,7 +37,7 @@ _SEXES: dict[str, Sex] = {
     **dict.fromkeys(("male", "m", "man"), "male"),
     **dict.fromkeys(("female", "f", "w", "woman"), "female"),
     **dict.fromkeys(("unknown", "other", "diverse", "non-binary", "nan", "none", ""), "unknown"),
-}  # no numbers: some data count men as 0 and women as 1, others the other way round
+}  # no numbers: some data sets code men as 0 and women as 1, others the other way round
 _FIELDS = (*(f.name for f in fields(Utterance) if f.name not in ("corpus", "extra")), "duration")
 _ALIASES = {
     "path": ("path", "file", "file_name", "filename", "audio_filepath", "audio", "wav"),
@@ -47,28 +49,31 @@ _ALIASES = {
     "split": ("split", "subset", "partition"),
 }
 Reading = Iterator[Utterance | LeftOut]
-SPLITS = {  # names of folders to those of splits
+SPLITS = {  # folder name to split
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
-UNKNOWN = "unknown"  # the speaker of all utterances that name none: together they are one, so that no split parts them
+UNKNOWN = "unknown"  # speaker of all utterances without one; as one speaker, they stay on one side of every split
 
 
 @dataclass(frozen=True, kw_only=True)
 class OwnData:
-    """What serkit must be told of data that is nobody's known corpus.
+    """Mapping from the columns, labels and words of a user's own data to serkit's.
 
     Attributes:
-        name: Lower case; becomes the corpus, and the prefix of ids and speakers.
-        columns: Field of an utterance to the column that holds it, where the usual names (in any case) do not find it;
-            ``duration``, from the start on, may stand in for ``end``.
-        labels: Own label to canonical emotion, beside the canonical names and their adjectives.
-        leave_out: Own labels that are not read; each utterance of them is counted.
-        sexes: Own word or number to ``male``, ``female`` or ``unknown``, beside the usual words.
-        speaker: A regular expression over the path, whose first group is the speaker; it outdoes a column that
-            ``columns`` does not name.
-        language: ISO 639-1 code of all, where no column says it.
+        name: Name of the corpus in lower case; also the prefix of its ids and speakers.
+        columns: Field of an utterance to the column that holds it. Columns with a usual name, in any case, need no
+            entry. ``duration``, counted from the start, may replace ``end``.
+        labels: Label of the data to canonical emotion. The canonical names and their adjectives need no entry.
+        leave_out: Labels whose utterances are not read; they are counted.
+        sexes: Word or number of the data to ``male``, ``female`` or ``unknown``. The usual words need no entry.
+        speaker: Regular expression over the path, whose first group is the speaker. It has precedence over a speaker
+            column, unless ``columns`` names one.
+        language: ISO 639-1 code of all utterances that have no language of their own.
+
+    Raises:
+        ManifestError: If a value is impossible.
     """
 
     name: str
@@ -81,33 +86,38 @@ class OwnData:
 
     def __post_init__(self) -> None:
         if re.fullmatch(r"[a-z0-9][a-z0-9._-]*", self.name) is None:
-            raise ManifestError(f"a corpus cannot be called {self.name!r}: use lower-case letters, digits and hyphens.")
+            raise ManifestError(f"a corpus cannot be named {self.name!r}: use lower-case letters, digits and hyphens.")
         if isinstance(self.leave_out, str):
-            raise ManifestError(f"leave_out is a set of labels, got the text {self.leave_out!r}.")
+            raise ManifestError(f"leave_out must be a set of labels, got the text {self.leave_out!r}.")
         for name in self.columns:
             if name not in _FIELDS:
                 hint = nearest(name, _FIELDS) or "."
-                raise ManifestError(f"an utterance has no {name!r}{hint} It has {', '.join(_FIELDS)}.")
+                raise ManifestError(f"an utterance has no field {name!r}{hint} The fields are {', '.join(_FIELDS)}.")
         for word, sex in self.sexes.items():
             if sex not in get_args(Sex):
-                raise ManifestError(f"sex {word!r} cannot count as {sex!r}: it is one of {', '.join(get_args(Sex))}.")
+                known = ", ".join(get_args(Sex))
+                raise ManifestError(f"sex {word!r} cannot be mapped to {sex!r}: choose one of {known}.")
         try:
             groups = re.compile(self.speaker).groups
         except re.error as error:
-            raise ManifestError(f"{self.speaker!r} is no regular expression: {error}.") from error
+            raise ManifestError(f"{self.speaker!r} is not a regular expression: {error}.") from error
         if self.speaker and not groups:
             raise ManifestError(f"{self.speaker!r} has no group: put the speaker's part in parentheses.")
 
     @property
     def emotions(self) -> EmotionMap:
-        """The map from own labels, in lower case, to canonical emotions."""
+        """Labels of the data, in lower case, to canonical emotions."""
         usual = {name: emotion for emotion, others in _SYNONYMS.items() for name in (emotion, *others)}
         own = {in_lower_case(label): emotion for label, emotion in self.labels.items()}
         return EmotionMap(self.name, 1, usual | own)
 
 
-class Builder:
-    """Builds utterances, or says why one is left out, from what a table or path holds."""
+class UtteranceBuilder:
+    """Builds utterances from the values of a table's row or from a path.
+
+    Args:
+        own: Mapping of the data's columns, labels and words.
+    """
 
     def __init__(self, own: OwnData) -> None:
         self._own = own
@@ -122,9 +132,12 @@ class Builder:
         """Build one utterance.
 
         Args:
-            values: Field or column to value; columns that are no field go into ``extra``.
-            path: Of its file, relative to the root.
-            where: Names the place in messages.
+            values: Field or column name to value. Columns that hold no field go into ``extra``.
+            path: Path of the file, relative to the root.
+            where: File and row named in error messages.
+
+        Returns:
+            The utterance, or the reason why it is left out.
 
         Raises:
             LabelError: If the label is unknown.
@@ -137,7 +150,7 @@ class Builder:
         if not label:
             return LeftOut(path.as_posix(), "without a label")
         if in_lower_case(label) in self._leave_out:
-            return LeftOut(path.as_posix(), f"labeled {label}, which is left out as asked")
+            return LeftOut(path.as_posix(), f"labeled {label}, which you asked to leave out")
         start, end = _times(found, where)
         given = found.get("id") if columns.get("id") != columns.get("path") else None
         used = {column for name, column in columns.items() if name != "duration"} | {"label"}
@@ -171,8 +184,8 @@ class Builder:
         except LabelError:
             known = ", ".join(EMOTIONS)
             raise LabelError(
-                f"{where}: unknown label {label!r}; say which emotion it is ({known}), or leave it out: "
-                f"--label '{label}=EMOTION' or --leave-out '{label}'."
+                f"{where}: unknown label {label!r}; map it to an emotion ({known}) with --label '{label}=EMOTION', "
+                f"or leave it out with --leave-out '{label}'."
             ) from None
 
     def _sex(self, word: str, where: str) -> Sex:
@@ -181,7 +194,8 @@ class Builder:
         except KeyError:
             known = ", ".join(filter(None, self._sexes))
             raise ManifestError(
-                f"{where}: unknown sex {word!r}, which is none of {known}; say what it means: --sex '{word}=unknown'."
+                f"{where}: unknown sex {word!r}, expected one of {known}; map it with --sex '{word}=SEX', where SEX is "
+                f"{', '.join(get_args(Sex))}."
             ) from None
 
     def _speaker_of(self, found: Mapping[str, str], path: PurePosixPath) -> str:
@@ -189,30 +203,30 @@ class Builder:
         if given or self._speaker is None:
             return given or UNKNOWN
         match = self._speaker.search(composed(path.as_posix()))
-        speaker = (match[1] or "").strip() if match else ""  # as a table's cells are
+        speaker = (match[1] or "").strip() if match else ""  # stripped like a table's cells
         if not speaker:
-            raise ManifestError(f"{self._own.speaker!r} finds no speaker in {path.as_posix()!r}.")
+            raise ManifestError(f"the pattern {self._own.speaker!r} finds no speaker in {path.as_posix()!r}.")
         return speaker
 
     def _named(self, text: str) -> str:
-        """Put the corpus before an id, a speaker or a sentence, unless serkit itself wrote it there."""
+        """Return an id, a speaker or a sentence prefixed with the corpus, unless it has that prefix already."""
         prefix, text = f"{self._own.name}/", composed(text)
         return text if text.startswith(prefix) else prefix + text
 
     def _id(self, path: PurePosixPath, start: float | None, end: float | None) -> str:
-        """Return the id that a path gives; parts of one file differ by their times."""
+        """Return an id made of the path, and of the times where the utterance is a part of the file."""
         name = composed("/".join(part for part in path.with_suffix("").parts if part not in ("/", "..")))
         part = "" if start is None and end is None else f"@{start or 0:.15g}-{'' if end is None else f'{end:.15g}'}"
         return f"{self._own.name}/{name}{part}"
 
 
 def in_lower_case(label: str) -> str:
-    """Return a label as it is looked up."""
+    """Return a label in lower case and NFC, as the mappings hold it."""
     return composed(label).lower()
 
 
 def find_columns(own: OwnData, columns: Collection[str]) -> dict[str, str]:
-    """Return which column holds each field: the one that was named, or else one of a usual name in any case."""
+    """Return field to column: the column that ``own`` names, or else the first with a usual name in any case."""
     usual = {column.strip().lower(): column for column in reversed(list(columns))}
     found = {}
     for name in _FIELDS:
@@ -226,16 +240,16 @@ def find_columns(own: OwnData, columns: Collection[str]) -> dict[str, str]:
 
 
 def check_columns(own: OwnData, needed: Collection[str], columns: Collection[str], where: str) -> dict[str, str]:
-    """Return which column holds each field.
+    """Return field to column, and check that no needed field lacks one.
 
     Args:
-        own: What was named.
-        needed: The fields that must have a column, beside those that were named.
-        columns: What there is.
-        where: Names the table in messages.
+        own: Mapping of the data, whose named columns are needed too.
+        needed: Fields that must have a column.
+        columns: Columns of the table.
+        where: Name of the table in error messages.
 
     Raises:
-        ManifestError: If one has none; the message lists the columns and says how to map one.
+        ManifestError: If a field has no column; the message lists the columns and the option that maps one.
     """
     found = find_columns(own, columns)
     for name in (*needed, *own.columns):
@@ -244,46 +258,52 @@ def check_columns(own: OwnData, needed: Collection[str], columns: Collection[str
             looked = repr(wanted) if wanted else f"any of {', '.join(_ALIASES[name])}"
             raise ManifestError(
                 f"{where} has no column for the {name} (looked for {looked}); "
-                f"it has {', '.join(columns)}: --column {name}=ONE."
+                f"its columns are {', '.join(columns)}. Name one with --column {name}=COLUMN."
             )
     return found
 
 
 def relative(file: str, folder: Path, root: Path) -> PurePosixPath:
-    """Return a table's path to a file, which is relative to the table's folder or absolute, relative to the root."""
-    # as texts, since a million Paths take a minute
+    """Return a file's path relative to the root.
+
+    Args:
+        file: Path in a table, absolute or relative to the table's folder.
+        folder: Folder of the table.
+        root: Root of the corpus. A file outside it gets an absolute path.
+    """
+    # texts instead of Path objects: a million of those take a minute
     path = os.path.join(os.path.abspath(folder), file.replace("\\", "/")).replace(os.sep, "/")  # noqa: PTH100, PTH118
     above = os.path.abspath(root).replace(os.sep, "/").rstrip("/") + "/"  # noqa: PTH100
     return PurePosixPath(path.removeprefix(above))
 
 
 def _left_out(utterance: Utterance, first: Utterance, where: str) -> LeftOut:
-    """Return why the second utterance of an id is left out; it must be the same one."""
+    """Return why the second utterance with an id is left out, and check that it repeats the first."""
     places = {(PurePosixPath(u.path).with_suffix(""), u.start, u.end) for u in (first, utterance)}
     if len(places) > 1:
         if first.path != utterance.path and composed(first.path) == composed(utterance.path):
             raise ManifestError(
-                f"{where}: there are two files of this name, whose accents are coded in two ways; rename one of them."
+                f"{where}: two files have this name, with accents coded in two ways; rename one of them."
             )
         raise ManifestError(
-            f"{where}: id {utterance.id!r} stands twice, the first is of {first.path}; "
-            f"name a column that tells the utterances apart, or that of the path: --column id=ONE."
+            f"{where}: id {utterance.id!r} occurs twice, first for {first.path}; "
+            f"name a column with unique values, such as that of the path, with --column id=COLUMN."
         )
     if first.emotion != utterance.emotion:
         raise ManifestError(
-            f"{where}: {utterance.id!r} is labeled {first.emotion} and {utterance.emotion}; keep one row of it."
+            f"{where}: {utterance.id!r} is labeled both {first.emotion} and {utterance.emotion}; keep one row of it."
         )
     if first.speaker != utterance.speaker:
         raise ManifestError(
-            f"{where}: {utterance.id!r} is spoken by {first.speaker} and {utterance.speaker}; keep one row of it."
+            f"{where}: {utterance.id!r} is spoken by both {first.speaker} and {utterance.speaker}; keep one row of it."
         )
-    return LeftOut(utterance.path, "another file or row of an utterance that is there already")
+    return LeftOut(utterance.path, "another file or row of an utterance that was read already")
 
 
 def _text(value: object) -> str:
     if value is None or value != value:  # noqa: PLR0124  (NaN is not itself)
         return ""
-    is_whole = isinstance(value, float) and value.is_integer()  # 3 becomes 3.0 where pandas had to hold a gap
+    is_whole = isinstance(value, float) and value.is_integer()  # pandas makes 3 into 3.0 in a column with gaps
     return str(int(value)) if is_whole else str(value)  # type: ignore[call-overload]
 
 
@@ -292,7 +312,7 @@ def _times(found: Mapping[str, str], where: str) -> tuple[float | None, float | 
     if start is not None and "end" not in found and (duration := _seconds(found.get("duration", ""), where)):
         end = start + duration
     if end is not None and end <= (start or 0.0):
-        raise ManifestError(f"{where}: ends at {end:g} s, which is not after its start at {start or 0:g} s.")
+        raise ManifestError(f"{where}: the end at {end:g} s is not after the start at {start or 0:g} s.")
     return start, end
 
 
@@ -300,7 +320,7 @@ def _seconds(value: str, where: str) -> float | None:
     if value.lower() in ("", "nan", "nat", "none"):
         return None
     try:
-        seconds = float(value.replace(",", "."))  # 0,5: a spreadsheet in German
+        seconds = float(value.replace(",", "."))  # a spreadsheet in German writes 0,5
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):

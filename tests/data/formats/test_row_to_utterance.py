@@ -1,4 +1,4 @@
-"""What serkit is told of own data, and how it finds out what it is given."""
+"""Mappings of the user's own data, and the recognition of its layout."""
 
 import unicodedata
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from serkit.data.corpora import read_corpora
 from serkit.data.corpora.own_data import KINDS, own_corpus, read_own
-from serkit.data.formats.own_labels import OwnData
+from serkit.data.formats.row_to_utterance import OwnData
 from serkit.data.manifest import Manifest
 from serkit.errors import CorpusError, LabelError, ManifestError
 from serkit.types import Utterance
@@ -38,20 +38,23 @@ def manifest_in(root: Path, name: str = "manifest.csv") -> Manifest:
 
 @pytest.mark.parametrize("name", ["", "My Data", "Ravdess", "a/b", "../up", "-x"])
 def test_a_name_that_could_be_no_prefix_is_refused(name: str) -> None:
-    with pytest.raises(ManifestError, match=r"cannot be called .*: use lower-case letters, digits and hyphens"):
+    with pytest.raises(ManifestError, match=r"cannot be named .*: use lower-case letters, digits and hyphens"):
         OwnData(name=name)
 
 
 def test_a_field_that_no_utterance_has_is_refused_with_the_nearest() -> None:
     with pytest.raises(
-        ManifestError, match=r"an utterance has no 'speakr'; did you mean 'speaker'.* It has id, path, "
+        ManifestError, match=r"an utterance has no field 'speakr'; did you mean 'speaker'.* The fields are id, path, "
     ):
         OwnData(name="own", columns={"speakr": "x"})
 
 
 @pytest.mark.parametrize(
     ("pattern", "said"),
-    [("Actor_(", "is no regular expression: missing"), (r"Actor_\d+", "has no group: put the speaker's part in paren")],
+    [
+        ("Actor_(", "is not a regular expression: missing"),
+        (r"Actor_\d+", "has no group: put the speaker's part in paren"),
+    ],
 )
 def test_a_bad_pattern_for_the_speaker_is_refused(pattern: str, said: str) -> None:
     with pytest.raises(ManifestError, match=said):
@@ -59,7 +62,7 @@ def test_a_bad_pattern_for_the_speaker_is_refused(pattern: str, said: str) -> No
 
 
 def test_a_sex_that_is_none_is_refused() -> None:
-    with pytest.raises(ManifestError, match="sex 'm' cannot count as 'man': it is one of male, female, unknown"):
+    with pytest.raises(ManifestError, match="sex 'm' cannot be mapped to 'man': choose one of male, female, unknown"):
         OwnData(name="own", sexes={"m": "man"})  # type: ignore[dict-item]
 
 
@@ -139,7 +142,7 @@ def test_an_empty_folder_is_an_error_for_every_kind(tmp_path: Path, kind: str) -
 @pytest.mark.parametrize("kind", ["audiofolder", "audformat", "folders"])
 def test_a_file_where_a_folder_belongs_is_an_error(tmp_path: Path, kind: str) -> None:
     folder_of(tmp_path, data_csv=ROW)
-    with pytest.raises(CorpusError, match=rf"data\.csv' is a file, not a folder as {kind} wants it"):
+    with pytest.raises(CorpusError, match=rf"data\.csv' is a file; data of kind {kind} must be a folder"):
         read_own(tmp_path / "data.csv", OWN, kind=kind)  # type: ignore[arg-type]
 
 
@@ -174,12 +177,12 @@ def test_nothing_is_claimed_of_a_corpus_that_is_only_the_users(tmp_path: Path) -
 def test_two_speakers_of_one_clip_are_refused(tmp_path: Path) -> None:
     (tmp_path / "c.wav").touch()
     (tmp_path / "t.csv").write_text("file,emotion,speaker\nc.wav,angry,a\nc.wav,angry,b\n")
-    with pytest.raises(ManifestError, match="is spoken by own/a and own/b"):
+    with pytest.raises(ManifestError, match="is spoken by both own/a and own/b"):
         read_own(tmp_path / "t.csv", OwnData(name="own"))
 
 
 def test_a_text_is_no_set_of_labels() -> None:
-    with pytest.raises(ManifestError, match="leave_out is a set of labels, got the text 'noise'"):
+    with pytest.raises(ManifestError, match="leave_out must be a set of labels, got the text 'noise'"):
         OwnData(name="own", leave_out="noise")  # type: ignore[arg-type]
 
 
@@ -221,7 +224,9 @@ def test_two_files_of_one_name_in_two_codings_are_refused(tmp_path: Path) -> Non
     folder_of(tmp_path, **{f"sad__{COMPOSED}_wav": "", f"sad__{APART}_wav": ""})
     if len(list((tmp_path / "sad").iterdir())) < 2:
         pytest.skip("this file system holds the two names as one")
-    with pytest.raises(ManifestError, match="whose accents are coded in two ways; rename one of them"):
+    with pytest.raises(
+        ManifestError, match="two files have this name, with accents coded in two ways; rename one of them"
+    ):
         read_own(tmp_path, OWN)
 
 

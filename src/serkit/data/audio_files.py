@@ -1,4 +1,4 @@
-"""Where files lie below a folder: sound, and the tables that come with it."""
+"""Lists the audio files below a folder, and the tables that come with them."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -6,20 +6,23 @@ from pathlib import Path, PurePosixPath
 
 from serkit.errors import CorpusError
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".opus", ".ogg", ".mp3")  # of two files of one utterance the earlier kind is read
+AUDIO_SUFFIXES = (".wav", ".flac", ".opus", ".ogg", ".mp3")  # of two files of one utterance, the earlier suffix is read
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".flv", ".wmv", ".mpg", ".mpeg", ".m4v", ".3gp", ".asf")
 SOUND_SUFFIXES = (*AUDIO_SUFFIXES, ".aiff", ".aif", ".m4a", ".aac", ".wma", ".amr", *VIDEO_SUFFIXES)
 
 
 def sound_files(root: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> Iterator[PurePosixPath]:
-    """Yield sound files below a folder, at any depth and in sorted order, through links but no folder twice.
+    """Yield the sound files below a folder, at any depth and in sorted order.
+
+    Links are followed, but no folder is visited twice. Hidden files and folders are skipped, such as the ``._name``
+    files that macOS adds.
 
     Args:
-        root: The folder.
-        suffixes: The kinds of files, lower case; names may have them in any case.
+        root: Folder to search.
+        suffixes: File suffixes in lower case; file names may have them in any case.
 
     Yields:
-        Paths relative to the root. What is hidden is passed over, such as the ``._name`` that macOS leaves behind.
+        Paths relative to ``root``.
 
     Raises:
         CorpusError: If a folder cannot be listed.
@@ -28,7 +31,14 @@ def sound_files(root: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> Itera
 
 
 def files_below(root: Path, is_wanted: Callable[[str], bool]) -> Iterator[PurePosixPath]:
-    """Yield files below a folder by their names, as :func:`sound_files` does.
+    """Yield the files below a folder whose name is wanted, in the way of :func:`sound_files`.
+
+    Args:
+        root: Folder to search.
+        is_wanted: Function from a file's name to whether it is yielded.
+
+    Yields:
+        Paths relative to ``root``.
 
     Raises:
         CorpusError: If a folder cannot be listed.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from serkit.data.corpora.own_data import read_own
-from serkit.data.formats.own_labels import OwnData
+from serkit.data.formats.row_to_utterance import OwnData
 from serkit.data.manifest import Manifest
 from serkit.errors import CorpusError, LabelError
 from serkit.labels import EMOTIONS
@@ -60,26 +60,26 @@ def test_a_folder_that_is_no_label_is_an_error_that_lists_the_known_ones(tmp_pat
     said = str(caught.value)
     assert "'angri/b.wav'" in said
     assert all(emotion in said for emotion in EMOTIONS)
-    assert "--label 'NAME=EMOTION' or --leave-out NAME" in said
+    assert "--label 'NAME=EMOTION', or leave it out with --leave-out NAME" in said
 
 
 def test_folders_that_are_left_out_are_counted(tmp_path: Path) -> None:
     own = OwnData(name="own", leave_out=frozenset({"Unsure"}))
     found = read(touch(tmp_path, "sad/a.wav", "unsure/b.wav", "unsure/c.wav"), own)
     assert len(found) == 1
-    assert found.left_out == {"own: labeled unsure, which is left out as asked": 2}
+    assert found.left_out == {"own: labeled unsure, which you asked to leave out": 2}
 
 
 def test_a_sound_beside_the_folders_is_counted(tmp_path: Path) -> None:
     found = read(touch(tmp_path, "sad/a.wav", "intro.wav"))
     assert [u.path for u in found] == ["sad/a.wav"]
-    assert found.left_out == {"own: in no folder that could be its label": 1}
+    assert found.left_out == {"own: not in a folder named after a label": 1}
 
 
 def test_a_clip_that_is_there_in_two_formats_is_read_once_and_counted(tmp_path: Path) -> None:
     found = read(touch(tmp_path, "sad/a.wav", "sad/a.mp3"))
     assert len(found) == 1
-    assert found.left_out == {"own: another file or row of an utterance that is there already": 1}
+    assert found.left_out == {"own: another file or row of an utterance that was read already": 1}
 
 
 def test_one_name_under_two_emotions_is_two_utterances(tmp_path: Path) -> None:
@@ -91,5 +91,5 @@ def test_what_is_no_sound_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_folders_without_sound_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"no utterance in .*: it is empty"):
+    with pytest.raises(CorpusError, match=r"no utterance was found in .*: it is empty"):
         read(touch(tmp_path, "sad/a.txt"))

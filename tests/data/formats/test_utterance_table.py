@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serkit.data.corpora.own_data import read_own
-from serkit.data.formats.own_labels import OwnData
+from serkit.data.formats.row_to_utterance import OwnData
 from serkit.data.manifest import Manifest
 from serkit.data.tables import write_rows
 from serkit.errors import CorpusError, LabelError, ManifestError, MissingExtraError
@@ -191,7 +191,7 @@ def test_a_table_none_of_whose_files_is_there_names_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [{"bytes": None, "path": "a.wav"}, ["a.wav"]])
 def test_audio_inside_the_table_is_refused(tmp_path: Path, value: object) -> None:
     (tmp_path / "data.jsonl").write_text(json.dumps({"audio": value, "label": "sad"}))
-    with pytest.raises(ManifestError, match=r"data\.jsonl, row 1: audio must hold the path of a file, got a "):
+    with pytest.raises(ManifestError, match=r"data\.jsonl, row 1: column audio must hold the path of a file, got a "):
         read_own(tmp_path / "data.jsonl", OWN)
 
 
@@ -228,9 +228,9 @@ def test_labels_that_are_left_out_as_asked_are_counted_each(tmp_path: Path) -> N
     found = read_own(file, OwnData(name="own", leave_out=frozenset({"xxx", "Fru"})))
     assert [u.emotion for u in found] == ["sadness"]
     assert found.left_out == {
-        "own: labeled xxx, which is left out as asked": 2,
-        "own: labeled XXX, which is left out as asked": 1,
-        "own: labeled fru, which is left out as asked": 1,
+        "own: labeled xxx, which you asked to leave out": 2,
+        "own: labeled XXX, which you asked to leave out": 1,
+        "own: labeled fru, which you asked to leave out": 1,
     }
 
 
@@ -274,7 +274,7 @@ def test_usual_words_for_a_sex_are_known(tmp_path: Path, word: str, sex: str) ->
 
 @pytest.mark.parametrize("word", ["0", "1", "w0man"])
 def test_a_sex_that_could_mean_anything_is_an_error(tmp_path: Path, word: str) -> None:
-    with pytest.raises(ManifestError, match=rf"row 1: unknown sex '{word}', .*male, m, .*--sex '{word}=unknown'"):
+    with pytest.raises(ManifestError, match=rf"row 1: unknown sex '{word}', .*male, m, .*--sex '{word}=SEX'"):
         one(tmp_path, sex=word)
 
 
@@ -315,8 +315,8 @@ def test_a_duration_stands_in_for_a_column_of_ends(tmp_path: Path, times: dict[s
         ({"end": "-1"}, "row 1: times must be seconds, got '-1'"),
         ({"end": "inf"}, "row 1: times must be seconds, got 'inf'"),
         ({"start": "0:01:02"}, "row 1: times must be seconds, got '0:01:02'"),
-        ({"start": "2", "end": "1.5"}, "row 1: ends at 1.5 s, which is not after its start at 2 s"),
-        ({"end": "0"}, "row 1: ends at 0 s, which is not after its start at 0 s"),
+        ({"start": "2", "end": "1.5"}, "row 1: the end at 1.5 s is not after the start at 2 s"),
+        ({"end": "0"}, "row 1: the end at 0 s is not after the start at 0 s"),
     ],
 )
 def test_impossible_times_are_an_error(tmp_path: Path, times: dict[str, str], said: str) -> None:
@@ -339,12 +339,12 @@ def test_a_row_that_stands_twice_is_read_once_and_counted(tmp_path: Path) -> Non
     rows = [{"file": "a.wav", "emotion": "sad"}] * 3
     found = read_own(table(tmp_path, rows), OWN)
     assert len(found) == 1
-    assert found.left_out == {"own: another file or row of an utterance that is there already": 2}
+    assert found.left_out == {"own: another file or row of an utterance that was read already": 2}
 
 
 def test_one_clip_with_two_labels_is_an_error(tmp_path: Path) -> None:
     rows = [{"file": "a.wav", "emotion": "sad"}, {"file": "a.wav", "emotion": "angry"}]
-    with pytest.raises(ManifestError, match="row 2: 'own/a' is labeled sadness and anger; keep one row of it"):
+    with pytest.raises(ManifestError, match="row 2: 'own/a' is labeled both sadness and anger; keep one row of it"):
         read_own(table(tmp_path, rows), OWN)
 
 
@@ -356,7 +356,7 @@ def test_a_column_of_ids_names_the_utterances(tmp_path: Path) -> None:
 def test_an_id_that_stands_twice_is_an_error_with_a_way_out(tmp_path: Path) -> None:
     rows = [{"file": f"{n}.wav", "emotion": "sad", "id": "patient 1"} for n in range(2)]
     file = table(tmp_path, rows)
-    with pytest.raises(ManifestError, match=r"row 2: id 'own/patient 1' stands twice, .* 0\.wav; .*--column id=ONE"):
+    with pytest.raises(ManifestError, match=r"row 2: id 'own/patient 1' occurs twice, .* 0\.wav; .*--column id=COLUMN"):
         read_own(file, OWN)
     by_path = OwnData(name="own", columns={"id": "file"})
     assert [u.id for u in read_own(file, by_path)] == ["own/0", "own/1"]
@@ -373,9 +373,13 @@ def test_the_corpus_is_put_before_a_name_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "columns", "said"),
     [
-        ("clip,emotion\n", {}, r"no column for the path \(looked for any of path, .*\); it has clip, emotion: --colu"),
-        ("file,mood\n", {}, r"no column for the emotion \(looked for any of emotion, .*\); .*: --column emotion=ONE"),
-        ("file,emotion\n", {"emotion": "mood"}, r"no column for the emotion \(looked for 'mood'\); it has file, emo"),
+        ("clip,emotion\n", {}, r"no column for the path \(looked for any of path, .*\); its columns are clip, emotion"),
+        ("file,mood\n", {}, r"no column for the emotion \(looked for any of emotion, .*\); .* --column emotion=COLUMN"),
+        (
+            "file,emotion\n",
+            {"emotion": "mood"},
+            r"no column for the emotion \(looked for 'mood'\); its columns are file",
+        ),
         ("file,emotion\n", {"speaker": "actr"}, r"no column for the speaker \(looked for 'actr'\)"),
         ("file,emotion\n", {"session": "day"}, r"no column for the session \(looked for 'day'\)"),
     ],
@@ -391,7 +395,7 @@ def test_a_column_that_is_not_there_is_an_error(
 @pytest.mark.parametrize("content", ["", "file,emotion\n", "\n\n"])
 def test_an_empty_table_is_an_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "data.csv").write_text(content)
-    with pytest.raises(CorpusError, match=r"no utterance in '.*data\.csv': it is empty"):
+    with pytest.raises(CorpusError, match=r"no utterance was found in '.*data\.csv': it is empty"):
         read_own(tmp_path / "data.csv", OWN)
 
 

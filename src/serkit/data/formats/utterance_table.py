@@ -1,9 +1,9 @@
-"""A table with one row per utterance: CSV, TSV, JSON Lines or Parquet, with the columns that its owner chose."""
+"""Reads a user's table with one row per utterance: CSV, TSV, JSON Lines or Parquet, with columns of any name."""
 
 import os
 from pathlib import Path
 
-from serkit.data.formats.own_labels import Builder, OwnData, Reading, check_columns, relative
+from serkit.data.formats.row_to_utterance import OwnData, Reading, UtteranceBuilder, check_columns, relative
 from serkit.data.manifest import is_manifest_row
 from serkit.data.tables import read_rows
 from serkit.errors import ManifestError
@@ -14,20 +14,20 @@ def read(file: Path, own: OwnData, *, root: Path | None = None, split: str = "")
     """Read a table.
 
     Args:
-        file: The table; paths in it are relative to its folder, or absolute.
-        own: Which column holds what; the usual names are found without.
-        root: What the utterances' paths shall be relative to; the table's folder by default.
-        split: Of all rows, where no column says it.
+        file: Table to read. Its paths are absolute or relative to its own folder.
+        own: Mapping of its columns and labels. Columns with usual names are found without it.
+        root: Folder that the utterances' paths are made relative to; the table's folder by default.
+        split: Split of all rows, where no column holds it.
 
     Yields:
-        An utterance, or what is left out, for each row.
+        An utterance for each row, or the reason why it was left out.
 
     Raises:
-        ManifestError: If there is no column for the path or the emotion, or a value is impossible.
+        ManifestError: If no column holds the path or the emotion, or a value is impossible.
         LabelError: If a label is unknown.
     """
     root = root or file.parent
-    build = Builder(own).build
+    build = UtteranceBuilder(own).build
     column = ""
     for number, row in enumerate(read_rows(file), 1):
         where = f"{file.name}, row {number}"
@@ -41,13 +41,13 @@ def read(file: Path, own: OwnData, *, root: Path | None = None, split: str = "")
 
 
 def looks_like_manifest(file: Path) -> bool:
-    """Whether a table has the columns that serkit itself writes, and no others."""
+    """Whether a table has the columns of a serkit manifest and no others."""
     return is_manifest_row(next(read_rows(file), {}))
 
 
 def _name(value: object, column: str, where: str) -> str:
     if isinstance(value, dict | list | bytes):
-        raise ManifestError(f"{where}: {column} must hold the path of a file, got a {type(value).__name__}.")
+        raise ManifestError(f"{where}: column {column} must hold the path of a file, got a {type(value).__name__}.")
     if value is None or value != value or not str(value).strip():  # noqa: PLR0124  (NaN is not itself)
         raise ManifestError(f"{where}: no value for {column}.")
     return str(value).strip()
