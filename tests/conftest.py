@@ -1,4 +1,4 @@
-"""Fixtures that many tests share: synthetic corpora, and the real ones where they lie at hand."""
+"""Fixtures that many tests share: synthetic corpora, and the real ones where SERKIT_CORPORA names their folder."""
 
 import os
 from collections.abc import Iterator
@@ -59,12 +59,12 @@ def corpora_dir(corpora_root: Path, ravdess_dir: Path, emodb_dir: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def real_corpora() -> Path:
-    """The folder of real corpora; skips where it is not there."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "corpora"
-    folder = Path(os.environ.get("SERKIT_CORPORA") or beside)
-    if not folder.is_dir():
-        pytest.skip(f"needs the real corpora: there is no folder {folder}; set SERKIT_CORPORA")
-    return folder
+    """The folder of real corpora, from SERKIT_CORPORA; skips where it is not set."""
+    folder = os.environ.get("SERKIT_CORPORA")
+    if not folder:
+        pytest.skip("needs the real corpora: set SERKIT_CORPORA to their folder")
+    assert Path(folder).is_dir(), f"SERKIT_CORPORA: there is no folder {folder}"
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from serkit.lab.export.model_file import TOLERANCE, export, largest_difference, 
 from serkit.lab.measure.calibration import describe_calibration
 from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_predictions, write_metrics, write_predictions
 from serkit.lab.models import Model, build_model, get_config, model_names
-from serkit.lab.models.classical import Classical
+from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.files import dump_recipe, load_recipe
 from serkit.lab.recipes.registry import ENSEMBLE, find_model
 from serkit.lab.recipes.schema import parse_recipe
@@ -87,7 +87,7 @@ def random_model(name: str, settings: dict[str, Any]) -> tuple[torch.nn.Module, 
     model: Model = build_model(features, name, settings, classes=len(CLASSES))
     inputs = ("waveform", "lengths", *(("sex",) if model.front.uses_sex else ()))
     sex = torch.tensor([0.0, 1.0, 0.5, 1.0])
-    if isinstance(model.body, Classical):
+    if isinstance(model.body, SklearnClassifier):
         clips = [voice(CLASSES[i % 7], f"emodb/{i // 7}", seconds=0.3 + 0.02 * i) for i in range(14)]
         rows = frames_of_batch(model.front, clips, [0.0, 1.0] * 7)
         names = [str(i) for i in range(14)]
@@ -249,7 +249,7 @@ def test_a_model_is_one_file_with_all_its_weights_inside(model_file: Path) -> No
 
 def test_weights_that_do_not_fit_in_one_file_are_refused_before_any_work(tmp_path: Path) -> None:
     card = replace(CARD, parameters=500_000_000)
-    with pytest.raises(ExportError, match=r"^the weights take 2\.0 GB, and one ONNX file holds 2 GB at most"):
+    with pytest.raises(ExportError, match=r"^the weights take 2\.0 GB, and an ONNX file holds at most 2 GB"):
         write_graph(nn.Identity(), tmp_path / "model.onnx", card)
     assert not (tmp_path / "model.onnx").exists()
 
@@ -305,7 +305,7 @@ def test_a_run_that_kept_no_validation_answers_has_a_card_without_them(run: Path
 
 @pytest.mark.parametrize("rate", [25, 1, 0, -0.1, float("nan")])
 def test_an_error_rate_that_is_no_share_is_refused(run: Path, tmp_path: Path, rate: float) -> None:
-    with pytest.raises(ExportError, match=r"is no share between 0 and 1: write 0\.25 for 25 %\.$"):
+    with pytest.raises(ExportError, match=r"must be between 0 and 1, such as 0\.25 for 25 %; it is"):
         export(run, tmp_path / "m.onnx", error_rate=rate)
 
 
@@ -349,7 +349,7 @@ def test_evidence_of_another_recipe_is_refused(run: Path, tmp_path: Path) -> Non
     export(run, tmp_path / "model.onnx", evidence=(other,))
     changed = recipe.model_copy(update={"train": recipe.train.model_copy(update={"lr": 0.5})})
     (other / "recipe.yaml").write_text(dump_recipe(changed), "utf-8")
-    with pytest.raises(RunError, match="measured another model: its numbers cannot go on this card"):
+    with pytest.raises(RunError, match="evaluated another model, so its results cannot go on this card"):
         export(run, tmp_path / "model.onnx", evidence=(other,))
 
 
@@ -361,7 +361,7 @@ def test_evidence_on_an_unseen_corpus_must_be_of_the_same_weights(run: Path, tmp
     same = evaluated(tmp_path / "same", run, protocol="unseen_corpus", model_weights_digest=digest)
     export(run, tmp_path / "model.onnx", evidence=(same,))
     other = evaluated(tmp_path / "other", run, protocol="unseen_corpus", model_weights_digest="0" * 64)
-    with pytest.raises(RunError, match="measured another model"):
+    with pytest.raises(RunError, match="evaluated another model"):
         export(run, tmp_path / "model.onnx", evidence=(other,))
 
 
@@ -375,7 +375,7 @@ def test_a_corpus_that_forbids_derivatives_is_named_on_the_card(run: Path, tmp_p
 
 @pytest.mark.usefixtures("quick")
 def test_evidence_that_is_not_finished_or_is_none_is_refused(run: Path, trained_run: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="is not finished: its numbers cannot go on a card"):
+    with pytest.raises(RunError, match="is not finished, so its results cannot go on a card"):
         export(run, tmp_path / "model.onnx", evidence=(evaluated(tmp_path / "part", run, is_complete=False),))
     with pytest.raises(RunError, match="holds no predictions: it was trained, not evaluated"):
         export(run, tmp_path / "model.onnx", evidence=(trained_run,))
@@ -429,7 +429,7 @@ def test_a_folder_without_a_finished_model_is_refused(run: Path, tmp_path: Path)
     with pytest.raises(RunError, match=r"holds no finished model for seed 3: make one with 'serkit train'\."):
         export(run, file, seed=3)
     (run / "fold_0" / "seed_0" / "weights.safetensors").unlink()
-    with pytest.raises(RunError, match=r"no weights .*: only the machine that trained a run keeps them; train"):
+    with pytest.raises(RunError, match=r"is missing: weights stay on the machine that trained a run; train"):
         export(run, file)
     change(run / "metrics.json", fits=[])
     with pytest.raises(RunError, match="holds no finished model for seed 0"):
@@ -485,7 +485,7 @@ def test_a_failure_leaves_the_older_file_and_nothing_beside_it(
     folder.mkdir()
     (folder / "model.onnx").write_bytes(b"the older file")
     monkeypatch.setattr(module, step, broken)
-    with pytest.raises((OSError, ExportError), match=r"No space left|differ by 2.0e-04, more than 0.0001"):
+    with pytest.raises((OSError, ExportError), match=r"No space left|differ by 2.0e-04; at most 0.0001 is allowed"):
         export(run, folder / "model.onnx")
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"model.onnx": b"the older file"}
 

@@ -228,7 +228,7 @@ def test_the_two_halves_of_a_model_meet_at_the_seam(name: str) -> None:
 @every_model
 def test_a_model_refuses_features_that_it_cannot_read(name: str) -> None:
     wrong = "frames" if layout_of(name).kind == "image" else "image"
-    with pytest.raises(RecipeError, match=r"reads .*, and spectrum gives"):
+    with pytest.raises(RecipeError, match=r"reads .*, but spectrum gives"):
         build_body(name, tiny_settings(name), layout=Layout(wrong, (("spectrum", 64),), None), classes=CLASSES)
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from serkit.errors import RecipeError, UnknownNameError
-from serkit.lab.encoders import pretrained as encoders
+from serkit.lab.encoders import pretrained_checkpoint as encoders
 from serkit.lab.features import build_feature
 from serkit.lab.recipes.files import dump_recipe, family_models, load_recipe, recipe_names, recipe_schema
 from serkit.lab.recipes.schema import (

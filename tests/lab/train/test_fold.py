@@ -118,10 +118,10 @@ def test_a_resolved_ensemble_says_everything_of_each_member_and_stays_as_it_is()
     ("model", "message"),
     [
         ({}, "an ensemble needs members"),
-        ({"members": [{"features": "logmel"}]}, "a member has model, .*, pretrain; this one has no model"),
+        ({"members": [{"features": "logmel"}]}, "an ensemble takes model, .*, pretrain; this one has no model"),
         ({"members": [{"model": "crnn", "seed": 1}]}, "this one has 'seed'"),
         ({"members": [{"model": "crnn"}], "rule": "median"}, "rule: Input should be"),
-        ({"members": [{"model": "crnn"}], "seeds": [1, 1]}, "one stands twice"),
+        ({"members": [{"model": "crnn"}], "seeds": [1, 1]}, "seeds must differ"),
         ({"members": [{"model": "crnn"}], "inner_folds": 1}, "inner_folds is out of range"),
         ({"members": [{"model": "ensemble"}]}, "an ensemble cannot be a member of another one"),
         ({"members": ["svm", "ensemble"]}, "an ensemble cannot be a member of another one"),

@@ -14,7 +14,8 @@ from serkit.errors import CorpusError, LeakageError, RecipeError, RunError
 from serkit.lab.audit.unseen_corpora import evaluate_model
 from serkit.lab.export.model_file import export
 from serkit.lab.features import build_front
-from serkit.lab.leaderboard import as_csv, as_html, as_page, compare, read_entry, recompute, what_is_fitted
+from serkit.lab.leaderboard import as_csv, as_html, as_page, compare, read_entry
+from serkit.lab.measure.run_entry import recompute, what_is_fitted
 from serkit.lab.measure.run_folder import read_json
 from serkit.lab.models import build_body
 from serkit.lab.recipes.files import load_recipe, recipe_schema
@@ -152,10 +153,10 @@ def test_the_card_names_corpora_and_speakers_of_the_first_training(data: Data, t
 
 def test_the_report_and_the_tables_say_it(run: Path, tmp_path: Path) -> None:
     page = write_report(run, out=tmp_path / "report.html").read_text("utf-8")
-    assert "ravdess; first trained on emodb (4 speakers, 56 utterances)" in page
+    assert "ravdess; pretrained on emodb (4 speakers, 56 utterances)" in page
     board = compare([read_entry(run)])
-    assert "(first trained on emodb)" in as_page(board)
-    assert '<span class="mark plain">first trained on emodb</span>' in as_html(board)
+    assert "(pretrained on emodb)" in as_page(board)
+    assert '<span class="mark plain">pretrained on emodb</span>' in as_html(board)
     assert next(csv.DictReader(io.StringIO(as_csv(board))))["first_corpora"] == "emodb"
 
 
@@ -175,7 +176,7 @@ def test_a_model_file_knows_its_first_training_when_it_is_scored(data: Data, tmp
     unseen = {"savee": write_corpus("savee", tmp_path / "savee", per_class=1)}
     scored = evaluate_model(model.card, model.predict, ("savee",), unseen, tmp_path / "scored")
     assert scored["pretraining"] == {"corpora": ["emodb"], "speakers": 4, "utterances": 56}
-    assert "first trained on emodb" in as_page(compare([read_entry(tmp_path / "scored")]))
+    assert "pretrained on emodb" in as_page(compare([read_entry(tmp_path / "scored")]))
 
 
 # Going on

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from serkit.audio.decode import load_audio, probe, resample
+from serkit.audio.decode import load_audio, probe
+from serkit.data.curation.f0 import track_pitch
 from serkit.data.curation.loudness import loudness
-from serkit.data.curation.yin import SAMPLING_RATE, track_pitch
 from serkit.data.manifest import Manifest
 from serkit.errors import AudioError, NoSamplesError
 from serkit.labels import EMOTIONS
@@ -254,7 +254,7 @@ def _clip(utterance: Utterance, samples: FloatArray, rate: int) -> Clip | Unread
     try:
         if not len(part):
             raise NoSamplesError(f"{u.path} holds nothing between {u.start} and {u.end or len(samples) / rate} s.")
-        pitch = track_pitch(resample(part, rate, SAMPLING_RATE), sampling_rate=SAMPLING_RATE)
+        pitch = track_pitch(part, sampling_rate=rate)
     except AudioError as error:
         return Unreadable(u.id, u.corpus, u.path, str(error))
     level, voiced = loudness(part, sampling_rate=rate), pitch[np.isfinite(pitch)]

@@ -1,25 +1,25 @@
-"""The card of a trained run's model, and the results that may stand on it."""
+"""The card of a trained run's model, and the results on it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from serkit.card import NOT_FOR, Card, Evidence
-from serkit.data.corpora import corpus_of
+from serkit.data.corpora import Corpus, corpus_of
 from serkit.errors import RunError
-from serkit.lab.graphs.assemble import count_weights
-from serkit.lab.leaderboard import recompute
+from serkit.lab.graphs.model_assembly import count_weights
 from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
+from serkit.lab.measure.run_entry import measure_records, read_records, what_is_fitted
 from serkit.lab.measure.run_folder import UNSEEN_CORPUS, VALIDATED, first_folder, read_json, read_predictions
 from serkit.lab.models import Model
-from serkit.lab.models.scikit import Classical
+from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.schema import parts_of
 from serkit.lab.train.resolve import ResolvedRecipe
 from serkit.version import __version__
 
 PUBLIC_DOMAIN = "CC0-1.0"
-MINIMUM_DURATION = 0.1  # seconds; shorter than a syllable says nothing of emotion
+MINIMUM_DURATION = 0.1  # seconds; anything shorter than a syllable carries no emotion
 
 
 def describe(
@@ -31,18 +31,19 @@ def describe(
     fit: dict[str, Any],
     error_rate: float = ERROR_RATE,
 ) -> Card:
-    """Say what there is to say of a trained run's model, but for its results.
+    """Return the card of a trained run's model, without evidence.
 
     Args:
-        resolved: Its recipe.
-        run: Its folder.
-        models: The model, or an ensemble's members.
-        weights: The file of each.
-        fit: What ``metrics.json`` says of the fit.
-        error_rate: That the threshold for ``uncertain`` shall keep to on validation, 0 to 1.
+        resolved: Resolved recipe of the run.
+        run: Run folder.
+        models: Model, or members of an ensemble.
+        weights: Weights file of each model.
+        fit: Record of the fit in ``metrics.json``.
+        error_rate: Share of wrong answers, 0 to 1, that the threshold for ``uncertain`` allows on validation.
     """
     recipe, labels = resolved.recipe, resolved.labels
-    folds = [one for one in read_json(run, "folds.json") if one["fold"] == fit["fold"]]  # one, or its draws
+    # There are several folds of one number if training speakers are drawn repeatedly.
+    folds = [one for one in read_json(run, "folds.json") if one["fold"] == fit["fold"]]
     for number, member in enumerate(resolved.members):
         if member.pretrain:
             folds += read_json(run / first_folder(number), "folds.json")
@@ -53,17 +54,10 @@ def describe(
         corpus_of(name)
         for name in dict.fromkeys([*parts_of(recipe.corpora), *sorted({u.split("/")[0] for u in utterances})])
     ]
-    about = tuple(
-        {
-            "name": c.name, "title": c.title, "license": c.license, "citation": c.citation, "url": c.url,
-            "speakers": sum(s.startswith(f"{c.voices_of or c.name}/") for s in speakers),
-            "utterances": sum(u.startswith(f"{c.name}/") for u in utterances),
-        }
-        for c in corpora
-    )  # fmt: skip
+    about = tuple(_about(corpus, speakers, utterances) for corpus in corpora)
     licenses = dict.fromkeys(c.license for c in corpora)
     if len(licenses) > 1:
-        licenses.pop(PUBLIC_DOMAIN, None)  # it asks for nothing beside the others
+        licenses.pop(PUBLIC_DOMAIN, None)  # it adds no condition to the other licenses
     encoders = _checkpoints(recipe.as_mapping())
     uses_sex = any(model.front.uses_sex for model in models)
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in weights]
@@ -96,8 +90,21 @@ def describe(
     )
 
 
+def _about(corpus: Corpus, speakers: Collection[str], utterances: Collection[str]) -> dict[str, Any]:
+    """Return what a card says about a corpus, given all training and validation speakers and utterances."""
+    return {
+        "name": corpus.name,
+        "title": corpus.title,
+        "license": corpus.license,
+        "citation": corpus.citation,
+        "url": corpus.url,
+        "speakers": sum(s.startswith(f"{corpus.voices_of or corpus.name}/") for s in speakers),
+        "utterances": sum(u.startswith(f"{corpus.name}/") for u in utterances),
+    }
+
+
 def _checkpoints(recipe: object) -> list[str]:
-    """Return the pretrained encoders that a recipe names anywhere, whose licenses hold for a model too."""
+    """Return the pretrained encoders that a recipe names anywhere. Their licenses apply to the model too."""
     if isinstance(recipe, list | tuple):
         return list(dict.fromkeys(name for part in recipe for name in _checkpoints(part)))
     if not isinstance(recipe, dict):
@@ -108,25 +115,26 @@ def _checkpoints(recipe: object) -> list[str]:
 
 
 def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:
-    """Recompute a run's numbers, which must be of what a recipe fits, or of a model's very weights.
+    """Return the recomputed results of an evaluation as evidence for a model's card.
 
     Args:
-        run: The folder of an evaluation.
-        fitted: What the model's recipe fits, see :func:`serkit.lab.leaderboard.what_is_fitted`.
-        card: Of the model.
+        run: Folder of an evaluation of the same recipe, or of the model itself on an unseen corpus.
+        fitted: Recipe text of the model, see :func:`serkit.lab.measure.run_entry.what_is_fitted`.
+        card: Card of the model.
 
     Raises:
-        RunError: If the run is not finished, or measured another model.
+        RunError: If the run is not finished, or evaluated another model.
     """
-    metrics = recompute(run)
+    records = read_records(run)
+    metrics = measure_records(records)
     if not metrics["complete"]:
-        raise RunError(f"{str(run)!r} is not finished: its numbers cannot go on a card.")
+        raise RunError(f"{str(run)!r} is not finished, so its results cannot go on a card.")
     if metrics["protocol"] == UNSEEN_CORPUS:
-        is_ours = read_json(run, "metrics.json").get("model_weights_digest") == card.weights_digest
+        is_ours = records.facts.get("model_weights_digest") == card.weights_digest
     else:
-        is_ours = metrics["fitted"] == fitted
+        is_ours = what_is_fitted(run) == fitted
     if not is_ours:
-        raise RunError(f"{str(run)!r} measured another model: its numbers cannot go on this card.")
+        raise RunError(f"{str(run)!r} evaluated another model, so its results cannot go on this card.")
     names = ("protocol", "speakers", "utterances", "uar", "uar_low", "uar_high", "interval_over", "wa", "macro_f1")
     return Evidence(
         run=metrics["name"],
@@ -139,7 +147,7 @@ def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:
 
 
 def _calibration(run: Path, fit: dict[str, Any], error_rate: float) -> dict[str, Any]:
-    """Describe the calibration by what the fit answered on its validation speakers; empty where that was not kept."""
+    """Return the calibration of a fit, from its stored validation predictions; empty without them."""
     rows, classes = read_predictions(run, VALIDATED)
     own = [row for row in rows if (row.seed, row.fold) == (fit["seed"], fit["fold"])]
     temperature = None if fit.get("members") and fit["temperature"] == 1 else fit["temperature"]
@@ -148,5 +156,7 @@ def _calibration(run: Path, fit: dict[str, Any], error_rate: float) -> dict[str,
 
 def _count_weights(model: Model) -> int:
     body = model.body
-    own = count_weights(body.graph) if isinstance(body, Classical) else sum(p.numel() for p in body.parameters())
+    own = (
+        count_weights(body.graph) if isinstance(body, SklearnClassifier) else sum(p.numel() for p in body.parameters())
+    )
     return model.front.weights + own

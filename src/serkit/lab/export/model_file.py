@@ -1,4 +1,4 @@
-"""A trained run to one ONNX file: front end, body, temperature and card, checked against torch."""
+"""Exports a trained run as one ONNX file with front end, body, temperature and card, and checks it against torch."""
 
 import os
 import warnings
@@ -20,14 +20,14 @@ from serkit.errors import ExportError, RunError
 from serkit.lab.export.model_card import describe, evidence_of
 from serkit.lab.export.quantize import Cost, cost_of, quantize
 from serkit.lab.features import Front, build_front
-from serkit.lab.graphs.assemble import join, vote
-from serkit.lab.graphs.merge import OPSET
-from serkit.lab.leaderboard import what_is_fitted
+from serkit.lab.graphs.model_assembly import join, vote
+from serkit.lab.graphs.onnx_graph import OPSET
 from serkit.lab.measure.calibration import ERROR_RATE
+from serkit.lab.measure.run_entry import what_is_fitted
 from serkit.lab.measure.run_folder import Fit, fit_folder, read_json
 from serkit.lab.measure.voting import FLOOR, Rule, combine
 from serkit.lab.models import Model, build_body
-from serkit.lab.models.scikit import Classical
+from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe
 from serkit.lab.train.ensemble import member_folder, member_weights
@@ -38,7 +38,7 @@ from serkit.lab.train.tuning import with_settings
 from serkit.runtime.recognizer import Recognizer
 
 TOLERANCE = 1e-4
-_LARGEST_FILE = 2_000_000_000  # bytes; protobuf, whose form it has, ends at 2 ** 31
+_LARGEST_FILE = 2_000_000_000  # bytes; an ONNX file is a protobuf message, which holds less than 2 ** 31
 _WEIGHT_BYTES = 4
 _PARITY_SECONDS = (0.2, 0.73, 3.0, 7.5, 20.0)
 
@@ -46,7 +46,7 @@ Graph = Callable[..., tuple[Tensor, Tensor]]
 
 
 class _Exported(nn.Module):
-    """The graph of a model file: waveform and lengths to calibrated probabilities and embedding."""
+    """The graph of a model file, from waveform and lengths to calibrated probabilities and embedding."""
 
     def __init__(self, model: Model, temperature: float) -> None:
         super().__init__()
@@ -58,16 +58,16 @@ class _Exported(nn.Module):
         return (output.logits / self.temperature).softmax(-1), output.embedding
 
     def answer_for(self, embedding: NDArray[np.float32]) -> Tensor | None:
-        """Return the probabilities (B, C) of a classical model for standardized features (B, F); None for a network."""
+        """Return a classical model's probabilities (B, C) for standardized features (B, F); None for a network."""
         body = self.model.body
-        if not isinstance(body, Classical):
+        if not isinstance(body, SklearnClassifier):
             return None
         logits = torch.from_numpy(body.classify(embedding)).clamp(FLOOR, 1).log()
         return (logits / self.temperature).softmax(-1)
 
 
 class _Vector(nn.Module):
-    """The graph of a front end that classical models read: waveform and lengths to (B, F)."""
+    """The graph of a classical model's front end, from waveform and lengths to features (B, F)."""
 
     def __init__(self, front: Front) -> None:
         super().__init__()
@@ -91,30 +91,31 @@ def export(
     int8: bool = False,
     data: Data | None = None,
 ) -> float:
-    """Write the model that ``serkit train`` left in a run folder, or one fold's of an evaluation, as one ONNX file.
+    """Write the model of a run folder as one ONNX file.
 
     Args:
-        run: The run folder.
-        output: The file, written whole.
-        seed: Which of the recipe's seeds; its first one by default.
-        fold: Of an evaluation that this machine has run: the model that has not seen the fold's test speakers.
+        run: Run folder of ``serkit train``, or of ``serkit evaluate`` with ``fold``.
+        output: Path of the model file.
+        seed: Seed of the exported fit; by default the recipe's first.
+        fold: Fold of an evaluation that ran on this machine. The model of a fold has not seen its test speakers.
         evidence: Run folders whose results go on the card.
-        error_rate: Share of wrong answers, 0 to 1, that the card's threshold for ``uncertain`` shall keep to on the
+        error_rate: Share of wrong answers, 0 to 1, that the card's threshold for ``uncertain`` allows on the
             validation speakers.
-        int8: Whether to make the linear layers 8-bit integers, see :func:`serkit.lab.export.quantize.quantize`.
-        data: Where the corpora lie, to measure on the validation utterances what ``int8`` costs; None leaves that out.
+        int8: Whether to quantize the linear layers, see :func:`serkit.lab.export.quantize.quantize`.
+        data: Folders of the corpora, to measure the cost of ``int8`` on the validation utterances. If None, it is not
+            measured.
 
     Returns:
-        The largest difference between torch and ONNX Runtime that was seen.
+        Largest difference between torch and ONNX Runtime.
 
     Raises:
-        RunError: If the folder holds no trained model, or one of ``evidence`` no finished evaluation.
-        ExportError: If the file does not agree with torch within 1e-4, ``output`` is a folder, or ``error_rate`` is no
-            share.
+        RunError: If the folder holds no trained model, or one of ``evidence`` is not a finished evaluation of it.
+        ExportError: If the file differs from torch by more than 1e-4, ``output`` is a folder, or ``error_rate`` is not
+            between 0 and 1.
     """
     run, output = Path(run), Path(output)
     if not 0 < error_rate < 1:  # false for NaN too
-        raise ExportError(f"an error rate of {error_rate:g} is no share between 0 and 1: write 0.25 for 25 %.")
+        raise ExportError(f"the error rate must be between 0 and 1, such as 0.25 for 25 %; it is {error_rate:g}.")
     if output.is_dir():
         raise ExportError(f"{str(output)!r} is a folder; name the file to write.")
     resolved = _recipe_of(run)
@@ -142,13 +143,13 @@ def export(
 
 
 def _validated(run: Path, fit: dict[str, Any]) -> dict[str, None]:
-    """Return the utterances that a fit was validated on, each once."""
+    """Return the utterances that a fit was validated on, without repetition."""
     folds = [fold for fold in read_json(run, "folds.json") if fold["fold"] == fit["fold"]]
     return dict.fromkeys(name for fold in folds for name in fold["validation"]["utterances"])
 
 
 def _cost(recipe: Recipe, names: Iterable[str], data: Data | None, whole: Path, small: Path) -> Cost | None:
-    """Measure a quantized file beside the whole one; None without utterances or corpora."""
+    """Return the cost of quantization on these utterances; None without utterances or corpora."""
     if data is None or not names:
         return None
     labels = label_set_of(recipe.labels, recipe.corpora)
@@ -163,7 +164,11 @@ def _cost(recipe: Recipe, names: Iterable[str], data: Data | None, whole: Path, 
 
 
 def fit_of(run: Path, seed: int, fold: int | None) -> dict[str, Any]:
-    """Return what a run says of the fit to write."""
+    """Return the record in ``metrics.json`` of the fit to export.
+
+    Raises:
+        RunError: If the run has no finished model for this seed and fold.
+    """
     fits = {(fit["fold"], fit["seed"]): fit for fit in read_json(run, "metrics.json")["fits"]}
     folds = read_json(run, "folds.json")
     is_evaluation = any(one["fold"] or one["test"]["utterances"] for one in folds)
@@ -176,7 +181,7 @@ def fit_of(run: Path, seed: int, fold: int | None) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Part:
-    """A model of a run, or one of an ensemble's members: the model, its temperature, weight and file."""
+    """A fitted model, or a member of an ensemble, with its temperature, weight in the vote, and weights file."""
 
     model: Model
     temperature: float
@@ -185,7 +190,7 @@ class _Part:
 
 
 def _parts_of(resolved: ResolvedRecipe, run: Path, fit: dict[str, Any]) -> list[_Part]:
-    """Load what a fit has left: one model, or all members of an ensemble."""
+    """Load the model of a fit, or all members of an ensemble."""
     folder = run / fit_folder(fit["fold"], fit["seed"])
     if resolved.ensemble is None:
         model = load_model(with_settings(resolved.recipe, fit.get("settings", {})), folder)
@@ -201,32 +206,32 @@ def _parts_of(resolved: ResolvedRecipe, run: Path, fit: dict[str, Any]) -> list[
 
 
 def write_checked(model: Model, temperature: float, path: Path, card: Card) -> float:
-    """Write a model file and return how far it is from torch.
+    """Write a model file and return its largest difference from torch.
 
     Args:
-        model: In evaluation mode.
-        temperature: That its logits are divided by.
-        path: Of the file.
-        card: What it shall say of itself.
+        model: Model in evaluation mode.
+        temperature: Temperature that the logits are divided by.
+        path: Path of the file.
+        card: Card of the model.
 
     Raises:
-        ExportError: If it differs by more than 1e-4.
+        ExportError: If the difference is larger than 1e-4.
     """
     exported = _Exported(model, temperature).eval()
     inputs = tuple(name for name in card.inputs if name != "sex" or exported.model.front.uses_sex)
     write_graph(exported, path, replace(card, inputs=inputs))
-    return _agreeing(largest_difference(exported, Recognizer.load(path), card.sampling_rate, takes_sex="sex" in inputs))
+    return _checked(largest_difference(exported, Recognizer.load(path), card.sampling_rate, takes_sex="sex" in inputs))
 
 
 def _write_ensemble(parts: Sequence[_Part], path: Path, card: Card, rule: Rule, temperature: float) -> float:
-    """Write all members, each checked against torch, and then one file of them, checked against their files."""
+    """Write each member and check it against torch; then write one file of all members and check it against theirs."""
     worst, graphs, files = 0.0, [], []
     weights = [part.weight for part in parts]
     for number, part in enumerate(parts):
         try:
             worst = max(worst, write_checked(part.model, part.temperature, path, card))
         except ExportError as error:
-            raise ExportError(f"member {number} of {len(parts)}, a {part.model.body.label}: {error}") from error
+            raise ExportError(f"member {number} of {len(parts)} ({part.model.body.label}): {error}") from error
         graphs.append(onnx.load(path))
         files.append(Recognizer.load(path))
     graph = vote(graphs, rule, weights, temperature=temperature)
@@ -238,17 +243,17 @@ def _write_ensemble(parts: Sequence[_Part], path: Path, card: Card, rule: Rule, 
     lengths = np.linspace(card.sampling_rate, 2 * card.sampling_rate, 8).astype(np.int64)
     answers = np.stack([file.run(waveform, lengths)[0] for file in files])
     expected = combine(answers, rule, weights, temperature=temperature)
-    return max(worst, _agreeing(float(np.abs(together.run(waveform, lengths)[0] - expected).max())))
+    return max(worst, _checked(float(np.abs(together.run(waveform, lengths)[0] - expected).max())))
 
 
-def _agreeing(difference: float) -> float:
+def _checked(difference: float) -> float:
     if not difference <= TOLERANCE:  # not >, which is false for NaN
-        raise ExportError(f"ONNX Runtime and torch differ by {difference:.1e}, more than {TOLERANCE}.")
+        raise ExportError(f"ONNX Runtime and torch differ by {difference:.1e}; at most {TOLERANCE} is allowed.")
     return difference
 
 
 def write_graph(exported: nn.Module, path: Path, card: Card) -> None:
-    """Trace the graph, dynamic in batch and time, and write it with its card.
+    """Trace the graph, with dynamic batch size and time, and write it with its card.
 
     Raises:
         ExportError: If the weights do not fit in one file.
@@ -256,10 +261,10 @@ def write_graph(exported: nn.Module, path: Path, card: Card) -> None:
     size = _WEIGHT_BYTES * card.parameters
     if size >= _LARGEST_FILE:
         raise ExportError(
-            f"the weights take {size / 1e9:.1f} GB, and one ONNX file holds 2 GB at most: choose a smaller encoder, or "
+            f"the weights take {size / 1e9:.1f} GB, and an ONNX file holds at most 2 GB: choose a smaller encoder or "
             "fewer members."
         )
-    if isinstance(exported, _Exported) and isinstance(exported.model.body, Classical):
+    if isinstance(exported, _Exported) and isinstance(exported.model.body, SklearnClassifier):
         front = _trace(_Vector(exported.model.front).eval(), path, card, ["vector"])
         graph = join(front, exported.model.body.graph, exported.temperature)
     else:
@@ -270,7 +275,7 @@ def write_graph(exported: nn.Module, path: Path, card: Card) -> None:
 
 
 def _trace(module: nn.Module, path: Path, card: Card, outputs: list[str]) -> Any:
-    """Return a module's graph; the file that torch writes is at ``path``."""
+    """Return the traced graph of a module; torch writes it to ``path`` first."""
     inputs = {
         "waveform": torch.zeros(2, card.sampling_rate),
         "lengths": torch.tensor([card.sampling_rate, card.sampling_rate // 2]),
@@ -278,7 +283,7 @@ def _trace(module: nn.Module, path: Path, card: Card, outputs: list[str]) -> Any
     }
     given = tuple(inputs[name] for name in card.inputs)
     with warnings.catch_warnings():
-        # Deprecated, but the newer exporter cannot decompose a GRU over dynamic time (torch 2.13).
+        # This exporter is deprecated, but the newer one cannot decompose a GRU over dynamic time (torch 2.13).
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module, given, path, dynamo=False, opset_version=OPSET,
@@ -292,19 +297,19 @@ def _trace(module: nn.Module, path: Path, card: Card, outputs: list[str]) -> Any
     with torch.inference_mode():
         answers = module(*given)
     for value, answer in zip(graph.graph.output, answers if len(outputs) > 1 else [answers], strict=True):
-        value.type.tensor_type.shape.dim[1].dim_value = answer.shape[1]  # which tracing does not always find out
+        value.type.tensor_type.shape.dim[1].dim_value = answer.shape[1]  # tracing does not always find this size
     return graph
 
 
 def largest_difference(
     exported: Graph, recognizer: Recognizer, sampling_rate: int, *, takes_sex: bool = False
 ) -> float:
-    """Compare torch and ONNX Runtime over lengths of 0.2 to 20 s and batches of 1 and 8.
+    """Return the largest difference between torch and ONNX Runtime, for lengths of 0.2 to 20 s, batches of 1 and 8.
 
-    A classical model is compared in its halves. The embedding, which is its standardized features, may differ by a
-    share of itself where it is larger than 1, since it knows no bounds. The probabilities must be those of the file's
-    own embedding: a feature that differs by a millionth may fall on the other side of a tree's threshold or turn the
-    vote of an SVM, which no tolerance of probabilities would tell from an error.
+    The front end and the classifier of a classical model are compared one by one. Its embedding holds the standardized
+    features, which have no bounds, so their difference is relative where they are larger than 1. Its probabilities are
+    compared with those that torch gives for the file's own embedding: a feature that differs by a millionth can fall on
+    the other side of a tree's threshold or change an SVM's vote, and no tolerance could tell that from an error.
     """
     rng = np.random.default_rng(0)
     answer_for = exported.answer_for if isinstance(exported, _Exported) else lambda embedding: None
@@ -322,7 +327,7 @@ def largest_difference(
             answer = answer_for(found[1])
             if answer is not None:
                 differences = [np.abs(answer.numpy() - found[0]), differences[1] / np.abs(found[1]).clip(1)]
-            worst = float(np.max([worst, *(d.max() for d in differences)]))  # NaN where there is one; max() may lose it
+            worst = float(np.max([worst, *(d.max() for d in differences)]))  # keeps NaN, which max() may lose
     return worst
 
 
@@ -333,14 +338,18 @@ def _recipe_of(run: Path) -> ResolvedRecipe:
 
 
 def load_model(recipe: Recipe, folder: Path) -> Model:
-    """Build a recipe's model and read what was fitted from the folder of a fold and seed."""
+    """Build the model of a recipe and load its weights from the folder of a fold and seed.
+
+    Raises:
+        RunError: If the folder holds no weights.
+    """
     classes = len(label_set_of(recipe.labels, recipe.corpora).classes)
     front = build_front(recipe.named_features)
     name, settings = recipe.model.name, recipe.model.settings
     body = build_body(name, settings, layout=front.layout, classes=classes, is_for_weights=True)
     if not (folder / body.file).is_file():
         where = str(folder / body.file)
-        raise RunError(f"no weights {where!r}: only the machine that trained a run keeps them; train it again.")
+        raise RunError(f"{where!r} is missing: weights stay on the machine that trained a run; train it again.")
     body.load(folder)
     body.settle()
     return Model(front, body).eval()

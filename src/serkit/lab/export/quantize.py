@@ -1,4 +1,4 @@
-"""Smaller model files: the matrices of linear layers as 8-bit integers, and what that costs in right answers."""
+"""Quantizes the linear layers of a model file to 8-bit integers, and measures the cost in UAR."""
 
 import logging
 import os
@@ -17,19 +17,19 @@ from serkit.errors import ExportError
 from serkit.lab.measure.metrics import confusion_matrix, uar
 
 _LINEAR = ("MatMul", "Gemm")
-# parts of the names of what must not become coarse: what computes features, and what stands around a classical model
+# Parts of the names of nodes that stay float: those that compute features, and those around a classical model.
 _KEPT = {"front", "loudness", "stft", "head", "calibrate", "spread"}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a quantized file answers beside the one it was made of; UAR in percent.
+    """The cost of quantization, in percent.
 
     Attributes:
-        utterances: How many were asked.
-        uar: Of the quantized file.
-        uar_before: Of the other.
-        changed: Percent of the answers that are another class.
+        utterances: Number of utterances.
+        uar: UAR of the quantized file.
+        uar_before: UAR of the original file.
+        changed: Share of the predictions that changed.
     """
 
     utterances: int
@@ -39,18 +39,21 @@ class Cost:
 
 
 def quantize(file: Path, measure: Callable[[Path], Cost | None] = lambda path: None) -> Cost | None:
-    """Make a model file's linear layers 8-bit integers, in place; the card says so.
+    """Quantize the linear layers of a model file in place, and note it on the card.
 
-    Activations become integers as they come (dynamic quantization), by the range of all that goes through at once; so
-    the runtime runs a batch of such a file one by one, and no answer depends on another. Convolutions and recurrent
-    layers stay float: ONNX Runtime is slower with their integers.
+    Activations are quantized dynamically, by the range of a whole batch. The runtime therefore runs the utterances of
+    a batch one by one, so that no prediction depends on another. Convolutions and recurrent layers stay float, because
+    ONNX Runtime is slower with integers there.
 
     Args:
-        file: A model file.
-        measure: From the quantized file to what it cost, which then stands on the card.
+        file: Path of the model file.
+        measure: Function that returns the cost of the quantized file, which is noted on the card.
+
+    Returns:
+        Cost from ``measure``.
 
     Raises:
-        ExportError: If it has no linear layers outside of its front end.
+        ExportError: If the model has no linear layers outside its front end.
     """
     graph = onnx.load(file)
     kept = [
@@ -60,7 +63,7 @@ def quantize(file: Path, measure: Callable[[Path], Cost | None] = lambda path: N
     temporary = file.with_name(f".{file.name}.{os.getpid()}.int8.tmp")
     try:
         before = logging.root.manager.disable
-        logging.disable(logging.WARNING)  # it advises a pass over the graph that would change nothing here
+        logging.disable(logging.WARNING)  # it recommends a preprocessing pass that has no effect here
         try:
             quantize_dynamic(
                 file, temporary, weight_type=QuantType.QInt8, op_types_to_quantize=[*_LINEAR], nodes_to_exclude=kept,
@@ -72,8 +75,8 @@ def quantize(file: Path, measure: Callable[[Path], Cost | None] = lambda path: N
         is_smaller = temporary.stat().st_size < file.stat().st_size
         if not is_smaller or not any(node.op_type.endswith("MatMulInteger") for node in small.graph.node):
             raise ExportError(
-                "int8: this model has no linear layers that would make the file smaller as integers (its front end, "
-                "and with it the feature ssl, stays as it is)."
+                "int8: quantization would not make this file smaller, because the model has no large linear layers "
+                "outside its front end (the feature ssl is part of the front end)."
             )
         properties = {entry.key: entry.value for entry in graph.metadata_props}
         card = replace(read_card(properties, file.name), quantization={"weights": "int8"})
@@ -91,25 +94,25 @@ def quantize(file: Path, measure: Callable[[Path], Cost | None] = lambda path: N
 
 
 def cost_of(found: NDArray[np.int64], before: NDArray[np.int64], truth: NDArray[np.int64], classes: int) -> Cost:
-    """Compare the answers of a quantized file with those of the file that it was made of.
+    """Return the cost of quantization from the predictions of both files.
 
     Args:
-        found: Class indices that the quantized file answers, shape (n,).
-        before: Those of the other.
-        truth: Those that are right.
-        classes: C.
+        found: Class indices predicted by the quantized file, shape (n,).
+        before: Class indices predicted by the original file, shape (n,).
+        truth: True class indices, shape (n,).
+        classes: Number of classes.
     """
     now, then = (round(100 * uar(confusion_matrix(truth, answers, classes)), 2) for answers in (found, before))
     return Cost(len(truth), now, then, round(100 * float(np.mean(found != before)), 2))
 
 
 def words_of(quantization: Mapping[str, Any]) -> str:
-    """Say what a card's ``quantization`` holds; empty for none."""
+    """Return a card's ``quantization`` in words; empty if the model is not quantized."""
     if not quantization:
         return ""
     if "uar" not in quantization:
-        return "int8: what it costs was not measured; say where the corpora lie: --data DIR"
+        return "int8: the cost was not measured; give the corpora with --data DIR to measure it"
     return (
         f"int8: UAR {quantization['uar']:.1f} on {quantization['utterances']} validation utterances "
-        f"({quantization['uar_before']:.1f} before), {quantization['changed']:.1f} % of the answers are others"
+        f"({quantization['uar_before']:.1f} before), {quantization['changed']:.1f} % of the predictions changed"
     )

@@ -1,7 +1,7 @@
-"""Audio classifiers of transformers: a fine-tuned one as a serkit model file, and a run's as one of theirs.
+"""Converts fine-tuned audio classifiers of transformers to serkit model files, and runs to transformers folders.
 
-Both are an encoder, a linear layer, the mean over frames and an output layer, which is what the model ``ssl`` with mean
-pooling is. What transformers has no class for is refused, with the reason.
+Both consist of an encoder, a linear layer, the mean over frames and an output layer, as the model ``ssl`` with mean
+pooling does. A model that transformers has no class for is refused, with the reason.
 """
 
 import os
@@ -15,7 +15,7 @@ from torch import nn
 from serkit.card import NOT_FOR, Card
 from serkit.data.corpora import label_set_of
 from serkit.errors import ExportError, RecipeError
-from serkit.lab.encoders.pretrained import (
+from serkit.lab.encoders.pretrained_checkpoint import (
     SEW,
     WHISPER,
     PretrainedCheckpoint,
@@ -36,28 +36,28 @@ from serkit.version import __version__
 
 _AUTO = "AutoModelForAudioClassification"
 _ONE_OF_SEVERAL = "single_label_classification"
-_OTHERWISE = {  # families whose classifiers hear something else
-    WHISPER: "transformers takes the mean over Whisper's 30 s, silence included, and serkit over the utterance",
-    SEW: "transformers brings SEW's frames back to their full rate, and serkit takes those between its layers",
+_INCOMPATIBLE = {  # encoder families whose classifiers in transformers compute something else
+    WHISPER: "transformers averages over Whisper's whole 30 s window, and serkit over the utterance only",
+    SEW: "transformers upsamples SEW's frames to the full rate, and serkit uses the frames between its layers",
 }
 
 
 def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str], revision: str = "") -> float:
     """Write a fine-tuned ``AutoModelForAudioClassification`` as a serkit model file, with its own labels.
 
-    Its card says that nobody knows here whom it was trained on, so that ``serkit evaluate`` refuses to score it.
+    Its card lists no training speakers, because they are unknown, so ``serkit evaluate`` refuses to score it.
 
     Args:
-        folder: What its ``save_pretrained`` wrote, or a name on the hub.
-        output: The file, written whole.
-        revision: Of a hub name.
+        folder: Folder that ``save_pretrained`` wrote, or a name on the Hugging Face Hub.
+        output: Path of the model file.
+        revision: Revision on the Hub.
 
     Returns:
-        The largest difference between torch and ONNX Runtime that was seen.
+        Largest difference between torch and ONNX Runtime.
 
     Raises:
-        RecipeError: If there is no such checkpoint, or it is no classifier that serkit knows.
-        ExportError: If the file does not agree with torch within 1e-4, or ``output`` is a folder.
+        RecipeError: If there is no such checkpoint, or serkit does not support its classifier.
+        ExportError: If the file differs from torch by more than 1e-4, or ``output`` is a folder.
     """
     output = Path(output)
     if output.is_dir():
@@ -76,21 +76,24 @@ def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str], revi
 
 
 def load_classifier(checkpoint: PretrainedCheckpoint) -> tuple[Model, tuple[str, ...]]:
-    """Load a fine-tuned classifier of transformers: a model, in evaluation mode, and its labels.
+    """Load a fine-tuned classifier of transformers.
+
+    Returns:
+        Model in evaluation mode, and its labels.
 
     Raises:
-        RecipeError: If it is none, or has a head that serkit has not.
+        RecipeError: If the checkpoint is not an audio classifier, or serkit does not support its head.
     """
     config = checkpoint.config
-    if checkpoint.family in _OTHERWISE:
+    if checkpoint.family in _INCOMPATIBLE:
         raise RecipeError(
-            f"{checkpoint.model!r}: {_OTHERWISE[checkpoint.family]}; fine-tune its encoder with model: ssl."
+            f"{checkpoint.model!r}: {_INCOMPATIBLE[checkpoint.family]}; fine-tune its encoder with model: ssl instead."
         )
     kinds = [name for name in config.architectures or () if name.endswith("ForSequenceClassification")]
     if not kinds:
         raise RecipeError(
-            f"{checkpoint.model!r} is no audio classifier (its architectures are {config.architectures}): fine-tune an "
-            "encoder with model: ssl."
+            f"{checkpoint.model!r} is not an audio classifier (its architectures are {config.architectures}); "
+            "fine-tune its encoder with model: ssl instead."
         )
     if config.problem_type not in (None, _ONE_OF_SEVERAL) or config.num_labels < 2:
         raise RecipeError(
@@ -115,18 +118,19 @@ def load_classifier(checkpoint: PretrainedCheckpoint) -> tuple[Model, tuple[str,
 def save_classifier(
     run: str | os.PathLike[str], folder: str | os.PathLike[str], *, seed: int | None = None, fold: int | None = None
 ) -> None:
-    """Write a run's fine-tuned encoder as an ``AutoModelForAudioClassification``, its temperature in the last layer.
+    """Write a run's fine-tuned encoder as an ``AutoModelForAudioClassification``.
+
+    The temperature is folded into the last layer.
 
     Args:
-        run: A run folder of ``serkit train``, or of ``serkit evaluate`` with ``fold``.
-        folder: To write to; ``transformers.pipeline("audio-classification", folder)`` then gives the same
-            probabilities.
-        seed: Which of the recipe's seeds; its first one by default.
-        fold: Of an evaluation.
+        run: Run folder of ``serkit train``, or of ``serkit evaluate`` with ``fold``.
+        folder: Output folder; ``transformers.pipeline("audio-classification", folder)`` gives the same probabilities.
+        seed: Seed of the exported fit; by default the recipe's first.
+        fold: Fold of an evaluation.
 
     Raises:
-        RunError: If the run holds no such model.
-        ExportError: If transformers has no class for it; the message says what it lacks.
+        RunError: If the run has no finished model for this seed and fold.
+        ExportError: If transformers has no class for the model; the message says why.
     """
     run, folder = Path(run), Path(folder)
     recipe = load_recipe(run / "recipe.yaml")
@@ -162,7 +166,7 @@ def save_classifier(
 
 
 def _parts(body: FineTunedEncoder, theirs: Any) -> Iterable[tuple[nn.Module, nn.Module]]:
-    """Return what stands for what."""
+    """Return pairs of corresponding modules, ours first."""
     encoder = getattr(theirs, theirs.base_model_prefix)
     return (body.encoder.network, encoder), (body.project, theirs.projector), (body.classify[1], theirs.classifier)
 
@@ -170,14 +174,16 @@ def _parts(body: FineTunedEncoder, theirs: Any) -> Iterable[tuple[nn.Module, nn.
 def _check_has_counterpart(recipe: Recipe) -> None:
     settings = recipe.model.settings
     if recipe.model.name != "ssl":
-        raise ExportError(f"transformers has no class for a {recipe.model.name}: it has classifiers of encoders (ssl).")
+        raise ExportError(
+            f"transformers has no class for the model {recipe.model.name!r}, only for fine-tuned encoders (ssl)."
+        )
     if settings.get("pooling", "mean") != "mean":
-        raise ExportError("transformers has no attentive statistics: train with model.pooling: mean.")
+        raise ExportError("transformers has no attentive statistics pooling; train with model.pooling: mean.")
     if recipe.named_features[0].get("trim_db") is not None:
-        raise ExportError("transformers does not cut silence off: train without trim_db.")
+        raise ExportError("transformers does not trim silence; train without trim_db.")
     family = open_checkpoint(settings["model"], settings.get("revision", "")).family
-    if family in _OTHERWISE:
-        raise ExportError(f"{_OTHERWISE[family]}.")
+    if family in _INCOMPATIBLE:
+        raise ExportError(f"{_INCOMPATIBLE[family]}.")
 
 
 def _card_of(checkpoint: PretrainedCheckpoint, model: Model, labels: tuple[str, ...]) -> Card:

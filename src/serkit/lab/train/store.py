@@ -31,7 +31,7 @@ from serkit.audio.media import decode
 from serkit.data.manifest import Manifest
 from serkit.errors import ManifestError
 from serkit.lab import features, signal
-from serkit.lab.augment import AugmentedUtterances, Chain
+from serkit.lab.augment import AugmentedDataset, Chain
 from serkit.lab.features import Front
 from serkit.types import SEX_VALUES, FloatArray, Utterance
 
@@ -232,7 +232,7 @@ def augmented_rows(
     workers: int = 0,
 ) -> dict[str, FloatArray]:
     """Return the frames (N, F) of augmented waveforms (T,) for one epoch; the same for any number of workers."""
-    utterances = AugmentedUtterances(waveforms, chain, sampling_rate=front.config.sampling_rate, seed=seed, epoch=epoch)
+    utterances = AugmentedDataset(waveforms, chain, sampling_rate=front.config.sampling_rate, seed=seed, epoch=epoch)
     source = iter(DataLoader(utterances, batch_size=None, num_workers=workers))
     rows = {}
     while some := list(islice(source, _BLOCK)):
