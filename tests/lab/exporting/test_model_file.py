@@ -19,8 +19,8 @@ import serkit
 from serkit.card import METADATA_KEY, NOT_FOR, Card, Evidence, read_card
 from serkit.data.corpora import corpus_names, get_corpus, read_corpora
 from serkit.errors import ExportError, RunError
-from serkit.lab.export import model_file as module
-from serkit.lab.export.model_file import TOLERANCE, export, largest_difference, write_graph
+from serkit.lab.exporting import model_file as module
+from serkit.lab.exporting.model_file import TOLERANCE, export, largest_difference, write_graph
 from serkit.lab.measure.calibration import describe_calibration
 from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_predictions, write_metrics, write_predictions
 from serkit.lab.models import Model, build_model, get_config, model_names
@@ -28,8 +28,8 @@ from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.files import dump_recipe, load_recipe
 from serkit.lab.recipes.registry import ENSEMBLE, find_model
 from serkit.lab.recipes.schema import parse_recipe
-from serkit.lab.train.run import fit_final, run_protocol
-from serkit.lab.train.store import frames_of_batch
+from serkit.lab.training.run import fit_final, run_protocol
+from serkit.lab.training.store import frames_of_batch
 from serkit.runtime.recognizer import Recognizer
 from support.synthetic import voice
 
