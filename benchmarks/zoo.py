@@ -68,7 +68,7 @@ class Measured:
 def features_of(front: Any, count: int) -> dict[str, Any]:
     """Return features (N, F) of ``count`` clips of 2 s, each at its own loudness and with its own noise."""
     from serkit.audio.decode import resample
-    from serkit.lab.train.store import frames_of_many
+    from serkit.lab.training.store import frames_of_many
 
     rng, rate = np.random.default_rng(0), front.config.sampling_rate
     speech = resample(np.resize(speech_clip(), 6 * SAMPLING_RATE), SAMPLING_RATE, rate)
@@ -83,7 +83,7 @@ def features_of(front: Any, count: int) -> dict[str, Any]:
 def epoch_seconds(body: Any, front: Any, train: Any) -> float:
     """Train a body and return the seconds of an epoch over 1000 clips, or of the whole fit."""
     from serkit.lab.recipes.schema import Augment
-    from serkit.lab.train.loop import Examples, fit
+    from serkit.lab.training.loop import Examples, fit
 
     count = VECTORS if body.is_fitted_at_once else CLIPS
     rows = features_of(front, count)
@@ -105,7 +105,7 @@ def epoch_seconds(body: Any, front: Any, train: Any) -> float:
 
 def measure(name: str) -> Measured:
     """Train a model briefly, write its file, and recognize a clip with it."""
-    from serkit.lab.export.model_file import _Exported, write_graph
+    from serkit.lab.exporting.model_file import _Exported, write_graph
     from serkit.lab.graphs.model_assembly import count_weights
     from serkit.lab.models import build_model
     from serkit.lab.recipes.registry import find_model

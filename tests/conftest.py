@@ -97,7 +97,7 @@ def small_recipe() -> dict[str, Any]:
 def trained_run(small_recipe: dict[str, Any], emodb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of the small recipe, trained on synthetic EmoDB. Read only."""
     from serkit.lab.recipes.schema import parse_recipe
-    from serkit.lab.train.run import fit_final
+    from serkit.lab.training.run import fit_final
 
     folder = tmp_path_factory.mktemp("runs") / "emodb-small"
     fit_final(parse_recipe(small_recipe), {"emodb": emodb_dir}, folder)
@@ -107,7 +107,7 @@ def trained_run(small_recipe: dict[str, Any], emodb_dir: Path, tmp_path_factory:
 @pytest.fixture(scope="session")
 def model_file(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model of that run: seven classes, a card without evidence. Read only."""
-    from serkit.lab.export.model_file import export
+    from serkit.lab.exporting.model_file import export
 
     file = tmp_path_factory.mktemp("models") / "emodb-small.onnx"
     export(trained_run, file)

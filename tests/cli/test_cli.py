@@ -130,7 +130,7 @@ def test_features_models_and_recipes_are_listed(call: Call) -> None:
 def test_a_recipe_is_shown_with_every_default(call: Call) -> None:
     from serkit.lab.recipes.files import load_recipe, recipe_names
     from serkit.lab.recipes.schema import parse_recipe
-    from serkit.lab.train.resolve import resolve_recipe
+    from serkit.lab.training.resolve import resolve_recipe
 
     for name in recipe_names()[::7]:
         done = call("recipes", "show", name)
@@ -166,7 +166,7 @@ def recipe_file(small_recipe: dict[str, Any], tmp_path: Path) -> Path:
 def test_a_model_is_trained_exported_shown_and_used(
     call: Call, recipe_file: Path, corpora_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab.export import model_file as export
+    from serkit.lab.exporting import model_file as export
 
     monkeypatch.setattr(export, "_PARITY_SECONDS", (0.2, 1.0))
     run, model = tmp_path / "run", tmp_path / "emodb-small.onnx"
@@ -266,7 +266,7 @@ def test_what_an_ablation_cannot_compare_costs_nothing_of_the_rest(
 ) -> None:
     from serkit.lab.measure import run_folder as runs
     from serkit.lab.measure.metrics import bootstrap_interval
-    from serkit.lab.train import run as running
+    from serkit.lab.training import run as running
 
     def ablate(*_: object, **__: object) -> dict[str, Path]:
         skills = {"base": 0.6, "other": 0.3} if alike else {"base": 0.6}

@@ -224,7 +224,7 @@ def test_an_option_that_says_two_things_is_refused(call: Call, own_dir: Path, tm
 def test_own_data_trains_a_model_and_its_corpus_is_on_the_card(
     call: Call, own_dir: Path, small_recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab.export import model_file as export
+    from serkit.lab.exporting import model_file as export
 
     monkeypatch.setattr(export, "_PARITY_SECONDS", (0.2, 1.0))
     table = tmp_path / "mine.csv"

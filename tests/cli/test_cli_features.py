@@ -78,7 +78,7 @@ def test_every_augmentation_that_needs_nothing_is_shown(call: Call, tmp_path: Pa
 def test_a_model_with_sex_trained_on_changed_waveforms_uses_the_sex(
     call: Call, small_recipe: dict[str, Any], corpora_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab.export import model_file as export
+    from serkit.lab.exporting import model_file as export
 
     monkeypatch.setattr(export, "_PARITY_SECONDS", (0.2, 1.0))
     recipe = tmp_path / "sex.yaml"

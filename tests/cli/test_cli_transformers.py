@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from serkit.lab.recipes.schema import parse_recipe
-from serkit.lab.train.run import fit_final
+from serkit.lab.training.run import fit_final
 from support.calling import Call
 from support.tiny_encoders import write_checkpoint
 

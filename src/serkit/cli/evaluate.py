@@ -81,7 +81,7 @@ def evaluate(
 def _ablated(recipe: "Recipe", axes: Sequence[str], data: "Data", out: Path, jobs: int) -> dict[str, Path]:
     """Run a recipe and its variants, and show their progress."""
     from serkit.cli.progress_bar import shown_progress
-    from serkit.lab.train import run as running
+    from serkit.lab.training import run as running
 
     with shown_progress(is_quiet=not is_main_process()) as on_progress:
         return running.ablate(recipe, axes, data, out, jobs=jobs, on_progress=on_progress)

@@ -43,15 +43,15 @@ def export(
 ) -> None:
     """Export a trained model as one ONNX file with its model card."""
     if transformers:
-        from serkit.lab.export.transformers_folder import save_classifier
+        from serkit.lab.exporting.transformers_folder import save_classifier
 
         if int8 or evidence:
             raise typer.BadParameter("--transformers writes only weights; leave --int8 and --evidence out.")
         save_classifier(run, output, seed=seed, fold=fold)
         typer.echo(f"{output}: pipeline('audio-classification', '{output}') loads it")
         return
-    from serkit.lab.export import quantize as quantizing
-    from serkit.lab.export.model_file import export as write
+    from serkit.lab.exporting import quantize as quantizing
+    from serkit.lab.exporting.model_file import export as write
     from serkit.lab.measure import calibration
     from serkit.runtime.recognizer import Recognizer
 

@@ -57,7 +57,7 @@ def extract(
     from serkit.data.corpora import read_corpora
     from serkit.lab.features import build_front
     from serkit.lab.features.opensmile_features import OpenSmile
-    from serkit.lab.train.store import cache_dir, open_store
+    from serkit.lab.training.store import cache_dir, open_store
     from serkit.progress import begin_task
 
     front = build_front([_named(name) for name in feature])

@@ -22,7 +22,7 @@ def convert_model(
     revision: Annotated[str, typer.Option(help="Branch, tag or commit on the hub.")] = "",
 ) -> None:
     """Convert an audio classifier from transformers into a model file; its labels are kept."""
-    from serkit.lab.export.transformers_folder import convert
+    from serkit.lab.exporting.transformers_folder import convert
 
     print_model_file(output, convert(checkpoint, output, revision))
 

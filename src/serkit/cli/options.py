@@ -90,7 +90,7 @@ def pairs(values: Sequence[str] | None, option: str, form: str) -> dict[str, str
 
 def is_main_process() -> bool:
     """Return whether this is the main process among those that accelerate or torchrun started."""
-    from serkit.lab.train import distributed as processes
+    from serkit.lab.training import distributed as processes
 
     return processes.is_main()
 

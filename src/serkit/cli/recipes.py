@@ -35,7 +35,7 @@ def list_recipes(as_json: JsonOption = False) -> None:
 def show_recipe(name: RecipeArgument, change: SetOption = None) -> None:
     """Print a recipe with all its defaults."""
     from serkit.lab.recipes.files import dump_recipe, load_recipe
-    from serkit.lab.train.resolve import resolve_recipe
+    from serkit.lab.training.resolve import resolve_recipe
 
     typer.echo(dump_recipe(resolve_recipe(load_recipe(name, change or ())).recipe), nl=False)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "evaluate", "export", "load_recipe", "train"]
 
+# No package here may have the name of a function: importing it would replace the function. Hence training, exporting.
 _HOMES = {
     "Run": "serkit.lab.experiments",
     "evaluate": "serkit.lab.experiments",

@@ -208,7 +208,7 @@ def evaluate(
         >>> run = evaluate("emodb-loso-crnn", data="corpora", out="runs/emodb", jobs=2)  # doctest: +SKIP
         >>> run.uar, run.interval  # doctest: +SKIP
     """
-    from serkit.lab.train.run import run_protocol
+    from serkit.lab.training.run import run_protocol
 
     run_protocol(_recipe_of(recipe), _data_of(data), out, jobs=jobs, on_progress=on_progress)
     return Run(out)
@@ -247,7 +247,7 @@ def train(
         >>> run = train("emodb-loso-crnn", data="corpora", out="runs/final")  # doctest: +SKIP
         >>> export(run, "emodb.onnx", evidence=["runs/emodb"])  # doctest: +SKIP
     """
-    from serkit.lab.train.run import fit_final
+    from serkit.lab.training.run import fit_final
 
     fit_final(_recipe_of(recipe), _data_of(data), out, jobs=jobs, on_progress=on_progress)
     return Run(out)
@@ -289,7 +289,7 @@ def export(
         >>> file = export("runs/final", "emodb.onnx")  # doctest: +SKIP
         >>> serkit.load(file).predict("clip.wav").emotion  # doctest: +SKIP
     """
-    from serkit.lab.export.model_file import export as write_model
+    from serkit.lab.exporting.model_file import export as write_model
     from serkit.lab.measure.calibration import ERROR_RATE
 
     write_model(

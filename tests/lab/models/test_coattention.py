@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from serkit.card import Card
 from serkit.errors import RecipeError
-from serkit.lab.export.model_file import TOLERANCE, _Exported, write_graph
+from serkit.lab.exporting.model_file import TOLERANCE, _Exported, write_graph
 from serkit.lab.features import Layout, build_front
 from serkit.lab.models import Body, Model, Output, build_body
 from serkit.lab.models.blocks import coattention_streams

@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from serkit.errors import RecipeError
-from serkit.lab.export.model_file import export
+from serkit.lab.exporting.model_file import export
 from serkit.lab.features import Layout
 from serkit.lab.models import build_body
 from serkit.lab.models.coattention import CoAttentionConfig
 from serkit.lab.models.fine_tuned_encoder import FineTunedEncoder, FineTunedEncoderConfig
 from serkit.lab.recipes.schema import Recipe, Train, parse_recipe
-from serkit.lab.train.loop import build_optimizer
-from serkit.lab.train.run import fit_final, run_protocol
+from serkit.lab.training.loop import build_optimizer
+from serkit.lab.training.run import fit_final, run_protocol
 from serkit.runtime.recognizer import Recognizer
 from support.tiny_encoders import FAMILIES
 

@@ -16,7 +16,7 @@ from serkit.lab.features import Layout
 from serkit.lab.models import Body, Model, Output, build_body, build_model, get_config
 from serkit.lab.recipes.registry import find_model
 from serkit.lab.recipes.schema import Train
-from serkit.lab.train.loop import build_optimizer
+from serkit.lab.training.loop import build_optimizer
 from support.tiny import CLASSES, NETWORKS, SIDE, UNITS, layout_of, tiny_body, tiny_settings
 
 TOLERANCE = 1e-5  # float32 sums in another order

@@ -22,8 +22,8 @@ from serkit.lab.recipes.registry import ENSEMBLE, model_names
 from serkit.lab.recipes.schema import Recipe
 from serkit.lab.splits.folds import Split
 from serkit.lab.splits.protocols import check_classes, make_split
-from serkit.lab.train.prepare import check_recipe
-from serkit.lab.train.resolve import resolve_recipe
+from serkit.lab.training.prepare import check_recipe
+from serkit.lab.training.resolve import resolve_recipe
 from support.synthetic import SPEAKERS, TITLES, write_corpus
 from support.toy import digests, manifest, speaker
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from serkit.lab.recipes.schema import parse_recipe
-from serkit.lab.train.resolve import resolve_recipe
+from serkit.lab.training.resolve import resolve_recipe
 
 ROOT = Path(__file__).parents[3]
 SNIPPETS = [

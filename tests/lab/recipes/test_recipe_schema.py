@@ -19,9 +19,9 @@ from serkit.lab.recipes.schema import (
     Train,
     parse_recipe,
 )
-from serkit.lab.train.prepare import check_recipe
-from serkit.lab.train.resolve import resolve_recipe
-from serkit.lab.train.run import fit_final, run_protocol
+from serkit.lab.training.prepare import check_recipe
+from serkit.lab.training.resolve import resolve_recipe
+from serkit.lab.training.run import fit_final, run_protocol
 from support.tiny_encoders import write_checkpoint
 
 SMALLEST: dict[str, Any] = {"name": "emodb-5fold-crnn", "corpora": ["emodb"], "labels": "emodb"}

@@ -17,7 +17,7 @@ from serkit.lab.splits.folds import Fold, Split, folds_as_json
 from serkit.lab.splits.leakage import check_ensemble, check_leakage, check_unseen, count_shared, recordings
 from serkit.lab.splits.protocols import check_classes, make_split
 from serkit.lab.splits.validation import hold_out_validation
-from serkit.lab.train.store import open_store
+from serkit.lab.training.store import open_store
 from serkit.labels import LabelSet
 from serkit.types import Sex, Utterance
 from support.toy import digests, manifest, speaker

@@ -13,8 +13,8 @@ from serkit.lab.measure.run_folder import UNSEEN_CORPUS, Row, read_json, write_j
 from serkit.lab.recipes.files import dump_recipe
 from serkit.lab.recipes.schema import Recipe, parse_recipe, parts_of
 from serkit.lab.splits.leakage import check_unseen
-from serkit.lab.train.environment import environment, log_what_is_missing
-from serkit.lab.train.workers import threads_each
+from serkit.lab.training.environment import environment, log_what_is_missing
+from serkit.lab.training.workers import threads_each
 from serkit.labels import LABEL_SETS, LabelSet
 from serkit.progress import OnProgress, begin_task
 from serkit.types import Prediction

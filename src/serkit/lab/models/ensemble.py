@@ -1,7 +1,7 @@
 """Ensembles: several models, seeds or inner folds whose predictions are combined.
 
 An ensemble has no weights of its own. Its members are trained one by one, each a whole model with its own features,
-training and calibration; see :mod:`serkit.lab.train.run`.
+training and calibration; see :mod:`serkit.lab.training.run`.
 """
 
 from dataclasses import dataclass

@@ -117,8 +117,8 @@ class FineTunedEncoder(Body):
     """An encoder of transformers and a head over its frames; padding changes nothing.
 
     Waveforms (B, 1, T) to logits (B, C) and embedding (B, D). With mean pooling this is the network that transformers
-    calls ``...ForSequenceClassification``; see :mod:`serkit.lab.export.transformers_folder`. Where padding would change
-    the encoder's output, utterances are encoded in groups of equal length.
+    calls ``...ForSequenceClassification``; see :mod:`serkit.lab.exporting.transformers_folder`. Where padding would
+    change the encoder's output, utterances are encoded in groups of equal length.
     """
 
     def __init__(self, layout: Layout, classes: int, config: FineTunedEncoderConfig) -> None:

@@ -17,7 +17,7 @@ from serkit.lab.recipes.parts import Range
 from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.splits.folds import Fold
 from serkit.lab.splits.validation import rotate_validation
-from serkit.lab.train import distributed as processes
+from serkit.lab.training import distributed as processes
 from serkit.writing import write_whole
 
 Settings = dict[str, Any]

@@ -37,13 +37,13 @@ from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.leakage import check_leakage
 from serkit.lab.splits.protocols import make_split
 from serkit.lab.splits.validation import hold_out_validation
-from serkit.lab.train import distributed as processes
-from serkit.lab.train.ensemble import fit_seeds
-from serkit.lab.train.fold import Experiment, FoldAnswers, fit_fold
-from serkit.lab.train.prepare import SplitBy, check_exportable, check_recipe, prepare
-from serkit.lab.train.pretraining import first_recipe
-from serkit.lab.train.resolve import ResolvedRecipe, resolve_recipe
-from serkit.lab.train.workers import check_one_process, fit_side_by_side, processes_for
+from serkit.lab.training import distributed as processes
+from serkit.lab.training.ensemble import fit_seeds
+from serkit.lab.training.fold import Experiment, FoldAnswers, fit_fold
+from serkit.lab.training.prepare import SplitBy, check_exportable, check_recipe, prepare
+from serkit.lab.training.pretraining import first_recipe
+from serkit.lab.training.resolve import ResolvedRecipe, resolve_recipe
+from serkit.lab.training.workers import check_one_process, fit_side_by_side, processes_for
 from serkit.progress import OnProgress
 
 _log = logging.getLogger(__name__)

@@ -19,10 +19,10 @@ from serkit.data.manifest import Manifest
 from serkit.errors import RunError
 from serkit.lab.measure.run_folder import Fit
 from serkit.lab.splits.folds import Fold, Split
-from serkit.lab.train import distributed as processes
-from serkit.lab.train.ensemble import ensemble_jobs
-from serkit.lab.train.fold import Experiment, FoldAnswers, fit_fold, fit_job, jobs_of_fold, log_job
-from serkit.lab.train.resolve import ResolvedRecipe
+from serkit.lab.training import distributed as processes
+from serkit.lab.training.ensemble import ensemble_jobs
+from serkit.lab.training.fold import Experiment, FoldAnswers, fit_fold, fit_job, jobs_of_fold, log_job
+from serkit.lab.training.resolve import ResolvedRecipe
 
 FittedFold = tuple[Fold, int, Fit, FoldAnswers]
 Result = tuple[Fit, FoldAnswers | None]  # the fit of an ensemble's member has no answers yet
@@ -107,7 +107,7 @@ def fit_side_by_side(run: Experiment, todo: Sequence[tuple[Fold, int]], workers:
         workers: Number of processes.
 
     Yields:
-        Fold, seed, and the result of :func:`serkit.lab.train.fold.fit_fold`, in the order in which they are done.
+        Fold, seed, and the result of :func:`serkit.lab.training.fold.fit_fold`, in the order in which they are done.
 
     Raises:
         RunError: If a process dies; the results of the others are yielded before.

@@ -19,8 +19,8 @@ import serkit
 from serkit.card import METADATA_KEY, NOT_FOR, Card, Evidence, read_card
 from serkit.data.corpora import corpus_names, get_corpus, read_corpora
 from serkit.errors import ExportError, RunError
-from serkit.lab.export import model_file as module
-from serkit.lab.export.model_file import TOLERANCE, export, largest_difference, write_graph
+from serkit.lab.exporting import model_file as module
+from serkit.lab.exporting.model_file import TOLERANCE, export, largest_difference, write_graph
 from serkit.lab.measure.calibration import describe_calibration
 from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_predictions, write_metrics, write_predictions
 from serkit.lab.models import Model, build_model, get_config, model_names
@@ -28,8 +28,8 @@ from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.files import dump_recipe, load_recipe
 from serkit.lab.recipes.registry import ENSEMBLE, find_model
 from serkit.lab.recipes.schema import parse_recipe
-from serkit.lab.train.run import fit_final, run_protocol
-from serkit.lab.train.store import frames_of_batch
+from serkit.lab.training.run import fit_final, run_protocol
+from serkit.lab.training.store import frames_of_batch
 from serkit.runtime.recognizer import Recognizer
 from support.synthetic import voice
 
@@ -176,7 +176,7 @@ def test_parity_is_measured_over_0_2_to_20_seconds_and_batches_of_1_and_8() -> N
 
 
 def test_an_exported_run_answers_as_its_torch_model_does(trained_run: Path, model_file: Path) -> None:
-    recipe = module._recipe_of(trained_run)
+    recipe = module._recipe_of(trained_run).recipe
     model = module.load_model(recipe, trained_run / "fold_0" / "seed_0")
     temperature = Recognizer.load(model_file).card.temperature
     for clip in SPEECH:
@@ -199,7 +199,7 @@ def test_a_classical_run_becomes_one_file_with_its_features_inside(
     assert card.inputs == ("waveform", "lengths", "sex")
     assert card.weights_digest == hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
     assert card.parameters > 100
-    model = module.load_model(module._recipe_of(tmp_path / "run"), folder)
+    model = module.load_model(module._recipe_of(tmp_path / "run").recipe, folder)
     for clip in SPEECH:
         with torch.inference_mode():
             output = model(torch.from_numpy(clip)[None], torch.tensor([len(clip)]), torch.tensor([0.5]))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from serkit.lab.recipes.schema import Train
-from serkit.lab.train.schedules import learning_rate
+from serkit.lab.training.schedules import learning_rate
 
 LOSSES = [1.0, 0.9, 0.95, 0.91, 0.9, 0.92, 0.89999, 0.8, 0.81, 0.82, 0.83, 0.84, 0.85, 0.86, 0.87, 0.88, 0.89, 0.9]
 

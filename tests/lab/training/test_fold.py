@@ -13,17 +13,17 @@ from sklearn.metrics import balanced_accuracy_score
 from serkit.data.corpora import read_corpora
 from serkit.data.manifest import Manifest
 from serkit.errors import ExportError, LeakageError, ProtocolError, RecipeError
-from serkit.lab.export.model_file import export
+from serkit.lab.exporting.model_file import export
 from serkit.lab.measure.run_folder import VALIDATED, Fit, read_json, read_predictions, seeds_together
 from serkit.lab.recipes.schema import Protocol, Recipe, parse_recipe
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.protocols import make_split
 from serkit.lab.splits.validation import rotate_validation
-from serkit.lab.train import fold as fitting
-from serkit.lab.train.ensemble import MemberJob, ensemble_jobs, member_weights
-from serkit.lab.train.resolve import resolve_recipe
-from serkit.lab.train.run import fit_final, run_protocol
-from serkit.lab.train.workers import processes_for
+from serkit.lab.training import fold as fitting
+from serkit.lab.training.ensemble import MemberJob, ensemble_jobs, member_weights
+from serkit.lab.training.resolve import resolve_recipe
+from serkit.lab.training.run import fit_final, run_protocol
+from serkit.lab.training.workers import processes_for
 from serkit.runtime.recognizer import Recognizer
 from support.notes import Notes
 from support.toy import TINY, digests, manifest, speaker

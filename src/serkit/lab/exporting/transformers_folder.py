@@ -23,15 +23,15 @@ from serkit.lab.encoders.pretrained_checkpoint import (
     read_weights,
     transformers_class,
 )
-from serkit.lab.export.model_card import MINIMUM_DURATION
-from serkit.lab.export.model_file import fit_of, load_model, write_checked
+from serkit.lab.exporting.model_card import MINIMUM_DURATION
+from serkit.lab.exporting.model_file import fit_of, load_model, write_checked
 from serkit.lab.features import build_front
 from serkit.lab.measure.run_folder import fit_folder
 from serkit.lab.models import Model
 from serkit.lab.models.fine_tuned_encoder import FineTunedEncoder, FineTunedEncoderConfig
 from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe
-from serkit.lab.train.tuning import with_settings
+from serkit.lab.training.tuning import with_settings
 from serkit.version import __version__
 from serkit.writing import whole_file, whole_files
 

@@ -31,9 +31,9 @@ from serkit.lab.measure.metrics import confusion_matrix, uar, weighted_accuracy
 from serkit.lab.models import Body, Output
 from serkit.lab.models.blocks.scaling import fit_scalings
 from serkit.lab.recipes.schema import Augment, Train
-from serkit.lab.train import distributed as processes
-from serkit.lab.train import trackers
-from serkit.lab.train.checkpoints import (
+from serkit.lab.training import distributed as processes
+from serkit.lab.training import trackers
+from serkit.lab.training.checkpoints import (
     Epoch,
     FitCheckpoint,
     is_kept,
@@ -43,9 +43,9 @@ from serkit.lab.train.checkpoints import (
     save_checkpoint,
     score_of,
 )
-from serkit.lab.train.feature_batches import Batch, balanced_names, evaluation_batches, training_batches
-from serkit.lab.train.losses import class_weights, penalty, summed_loss, summed_weight
-from serkit.lab.train.schedules import learning_rate
+from serkit.lab.training.feature_batches import Batch, balanced_names, evaluation_batches, training_batches
+from serkit.lab.training.losses import class_weights, penalty, summed_loss, summed_weight
+from serkit.lab.training.schedules import learning_rate
 from serkit.types import FloatArray
 from serkit.writing import write_whole
 

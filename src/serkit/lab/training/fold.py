@@ -23,13 +23,13 @@ from serkit.lab.models import Body, build_body
 from serkit.lab.recipes.schema import Recipe
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.leakage import Shared, check_ensemble, check_leakage
-from serkit.lab.train import distributed as processes
-from serkit.lab.train.ensemble import MemberJob, combine_validation, ensemble_jobs, member_weights
-from serkit.lab.train.loop import Examples, fit, fit_temperature, predict_logits
-from serkit.lab.train.pretraining import begin_with, first_labels
-from serkit.lab.train.resolve import ResolvedRecipe
-from serkit.lab.train.store import Store, StoredRows, augmented_rows
-from serkit.lab.train.tuning import search, with_settings
+from serkit.lab.training import distributed as processes
+from serkit.lab.training.ensemble import MemberJob, combine_validation, ensemble_jobs, member_weights
+from serkit.lab.training.loop import Examples, fit, fit_temperature, predict_logits
+from serkit.lab.training.pretraining import begin_with, first_labels
+from serkit.lab.training.resolve import ResolvedRecipe
+from serkit.lab.training.store import Store, StoredRows, augmented_rows
+from serkit.lab.training.tuning import search, with_settings
 from serkit.progress import OnProgress, begin_task
 from serkit.types import FloatArray
 from serkit.writing import write_whole

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 import serkit
 from serkit.errors import CorpusError, LeakageError, RecipeError, RunError
 from serkit.lab.audit.unseen_corpora import evaluate_model
-from serkit.lab.export.model_file import export
+from serkit.lab.exporting.model_file import export
 from serkit.lab.features import build_front
 from serkit.lab.leaderboard import as_csv, as_html, as_page, compare, read_entry
 from serkit.lab.measure.run_entry import recompute, what_is_fitted
@@ -21,13 +21,13 @@ from serkit.lab.models import build_body
 from serkit.lab.recipes.files import load_recipe, recipe_schema
 from serkit.lab.recipes.schema import parse_recipe
 from serkit.lab.report import write_report
-from serkit.lab.train import fold as fitting
-from serkit.lab.train import loop as training
-from serkit.lab.train.checkpoints import save_checkpoint
-from serkit.lab.train.ensemble import fit_seeds
-from serkit.lab.train.pretraining import begin_with
-from serkit.lab.train.resolve import resolve_recipe
-from serkit.lab.train.run import fit_final, run_protocol
+from serkit.lab.training import fold as fitting
+from serkit.lab.training import loop as training
+from serkit.lab.training.checkpoints import save_checkpoint
+from serkit.lab.training.ensemble import fit_seeds
+from serkit.lab.training.pretraining import begin_with
+from serkit.lab.training.resolve import resolve_recipe
+from serkit.lab.training.run import fit_final, run_protocol
 from support.synthetic import write_corpus
 from support.toy import TINY, tiny_recipe
 

@@ -9,11 +9,11 @@ import pytest
 
 from serkit.lab.measure import run_folder as runs
 from serkit.lab.splits.protocols import make_split
-from serkit.lab.train.fold import Experiment
-from serkit.lab.train.prepare import prepare
-from serkit.lab.train.resolve import resolve_recipe
-from serkit.lab.train.run import run_protocol
-from serkit.lab.train.workers import fit_side_by_side
+from serkit.lab.training.fold import Experiment
+from serkit.lab.training.prepare import prepare
+from serkit.lab.training.resolve import resolve_recipe
+from serkit.lab.training.run import run_protocol
+from serkit.lab.training.workers import fit_side_by_side
 from support.toy import tiny_recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")

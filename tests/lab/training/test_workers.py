@@ -14,10 +14,10 @@ import pytest
 from serkit.errors import RunError
 from serkit.lab.measure.run_folder import Fit
 from serkit.lab.splits.folds import Fold, Split
-from serkit.lab.train import workers as jobs
-from serkit.lab.train.fold import Experiment, FoldAnswers
-from serkit.lab.train.resolve import resolve_recipe
-from serkit.lab.train.workers import fit_side_by_side, processes_for
+from serkit.lab.training import workers as jobs
+from serkit.lab.training.fold import Experiment, FoldAnswers
+from serkit.lab.training.resolve import resolve_recipe
+from serkit.lab.training.workers import fit_side_by_side, processes_for
 from support.notes import Notes
 from support.toy import tiny_recipe
 

@@ -24,8 +24,8 @@ from serkit.lab.features import Layout
 from serkit.lab.measure.metrics import confusion_matrix, uar
 from serkit.lab.models import Output, build_body
 from serkit.lab.recipes.schema import Augment, Train
-from serkit.lab.train import loop as training
-from serkit.lab.train.loop import (
+from serkit.lab.training import loop as training
+from serkit.lab.training.loop import (
     Epoch,
     Examples,
     Fitted,

@@ -24,9 +24,9 @@ from serkit.errors import AudioError, ManifestError
 from serkit.lab.augment import mask_spectrogram
 from serkit.lab.features import LogMel, LogMelConfig, build_feature, build_front
 from serkit.lab.recipes.schema import Augment
-from serkit.lab.train import store as data
-from serkit.lab.train.feature_batches import Batch, evaluation_batches, training_batches
-from serkit.lab.train.store import Pack, cache_dir, open_store, write_pack
+from serkit.lab.training import store as data
+from serkit.lab.training.feature_batches import Batch, evaluation_batches, training_batches
+from serkit.lab.training.store import Pack, cache_dir, open_store, write_pack
 from serkit.types import FloatArray, Utterance
 from support.synthetic import SAMPLING_RATE, tone
 from support.toy import PLAIN
@@ -112,7 +112,7 @@ def test_a_killed_writer_leaves_nothing_that_is_taken_for_a_pack(tmp_path: Path)
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from serkit.lab.train.store import write_pack
+from serkit.lab.training.store import write_pack
 
 def rows():
     yield "a", np.ones((100_000, 2), np.float32)

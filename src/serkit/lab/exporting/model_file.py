@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from serkit.card import Card, write_card
 from serkit.data.corpora import Data, label_set_of, read_corpora
 from serkit.errors import ExportError, RunError
-from serkit.lab.export.model_card import describe, evidence_of
-from serkit.lab.export.quantize import Cost, cost_of, quantize
+from serkit.lab.exporting.model_card import describe, evidence_of
+from serkit.lab.exporting.quantize import Cost, cost_of, quantize
 from serkit.lab.features import Front, build_front
 from serkit.lab.graphs.model_assembly import join, vote
 from serkit.lab.graphs.onnx_graph import OPSET
@@ -30,11 +30,11 @@ from serkit.lab.models import Model, build_body
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe
-from serkit.lab.train.ensemble import member_folder, member_weights
-from serkit.lab.train.prepare import check_exportable
-from serkit.lab.train.resolve import ResolvedRecipe, resolve_recipe
-from serkit.lab.train.store import open_store
-from serkit.lab.train.tuning import with_settings
+from serkit.lab.training.ensemble import member_folder, member_weights
+from serkit.lab.training.prepare import check_exportable
+from serkit.lab.training.resolve import ResolvedRecipe, resolve_recipe
+from serkit.lab.training.store import open_store
+from serkit.lab.training.tuning import with_settings
 from serkit.runtime.recognizer import Recognizer
 from serkit.writing import whole_file
 
@@ -102,7 +102,7 @@ def export(
         evidence: Run folders whose results go on the card.
         error_rate: Share of wrong answers, 0 to 1, that the card's threshold for ``uncertain`` allows on the
             validation speakers.
-        int8: Whether to quantize the linear layers, see :func:`serkit.lab.export.quantize.quantize`.
+        int8: Whether to quantize the linear layers, see :func:`serkit.lab.exporting.quantize.quantize`.
         data: Folders of the corpora, to measure the cost of ``int8`` on the validation utterances. If None, it is not
             measured.
 

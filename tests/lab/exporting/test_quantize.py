@@ -7,11 +7,11 @@ import onnx
 import pytest
 
 from serkit.errors import ExportError
-from serkit.lab.export.model_file import export
-from serkit.lab.export.quantize import quantize, words_of
+from serkit.lab.exporting.model_file import export
+from serkit.lab.exporting.quantize import quantize, words_of
 from serkit.lab.measure.run_folder import read_json
 from serkit.lab.recipes.schema import parse_recipe
-from serkit.lab.train.run import fit_final
+from serkit.lab.training.run import fit_final
 from serkit.runtime.recognizer import Recognizer
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -15,7 +15,7 @@ from serkit.lab.measure.run_folder import UNSEEN_CORPUS, VALIDATED, first_folder
 from serkit.lab.models import Model
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.schema import parts_of
-from serkit.lab.train.resolve import ResolvedRecipe
+from serkit.lab.training.resolve import ResolvedRecipe
 from serkit.version import __version__
 
 PUBLIC_DOMAIN = "CC0-1.0"

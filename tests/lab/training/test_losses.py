@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn import functional
 
 from serkit.lab.recipes.schema import Train
-from serkit.lab.train.losses import penalty, summed_loss, summed_weight
+from serkit.lab.training.losses import penalty, summed_loss, summed_weight
 
 LOGITS = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.tensor([0, 1, 2, 3, 0, 1, 2, 3, 3])

@@ -17,10 +17,10 @@ from serkit.lab.features import Layout
 from serkit.lab.models import Body, Output
 from serkit.lab.models.blocks.scaling import Scaling
 from serkit.lab.recipes.schema import Augment, Train
-from serkit.lab.train import distributed as processes
-from serkit.lab.train import trackers
-from serkit.lab.train.checkpoints import Epoch, is_kept
-from serkit.lab.train.loop import Examples, build_optimizer, fit
+from serkit.lab.training import distributed as processes
+from serkit.lab.training import trackers
+from serkit.lab.training.checkpoints import Epoch, is_kept
+from serkit.lab.training.loop import Examples, build_optimizer, fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CLASSES, BANDS = 3, 4
@@ -200,7 +200,7 @@ sys.path[:0] = sys.argv[2:]
 torch.set_num_threads(1)
 from test_training_options import QUIET, TwoStages, examples
 from serkit.lab.recipes.schema import Train
-from serkit.lab.train.loop import fit
+from serkit.lab.training.loop import fit
 
 torch.manual_seed(0)
 fit(TwoStages(), examples(30), Train(epochs=3, batch_size=7, lr=0.02), QUIET, seed=0, folder=Path(sys.argv[1]))

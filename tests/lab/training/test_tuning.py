@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 
 from serkit.errors import MissingExtraError, ProtocolError, RecipeError
-from serkit.lab.export.model_file import export
+from serkit.lab.exporting.model_file import export
 from serkit.lab.measure.run_folder import read_json
 from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.splits.folds import Fold
-from serkit.lab.train import prepare as preparation
-from serkit.lab.train import tuning
-from serkit.lab.train.prepare import check_recipe
-from serkit.lab.train.resolve import resolve_recipe
-from serkit.lab.train.run import fit_final, run_protocol
-from serkit.lab.train.tuning import search, with_settings
+from serkit.lab.training import prepare as preparation
+from serkit.lab.training import tuning
+from serkit.lab.training.prepare import check_recipe
+from serkit.lab.training.resolve import resolve_recipe
+from serkit.lab.training.run import fit_final, run_protocol
+from serkit.lab.training.tuning import search, with_settings
 from support.toy import manifest, speaker, tiny_recipe, tiny_settings
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")

@@ -28,11 +28,11 @@ from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.splits.leakage import check_leakage
 from serkit.lab.splits.protocols import make_split
-from serkit.lab.train import prepare as preparation
-from serkit.lab.train import run as evaluation
-from serkit.lab.train.resolve import resolve_recipe
-from serkit.lab.train.run import fit_final, run_protocol
-from serkit.lab.train.store import open_store
+from serkit.lab.training import prepare as preparation
+from serkit.lab.training import run as evaluation
+from serkit.lab.training.resolve import resolve_recipe
+from serkit.lab.training.run import fit_final, run_protocol
+from serkit.lab.training.store import open_store
 from serkit.labels import get_label_set
 from serkit.progress import Progress
 from serkit.types import Prediction
@@ -678,7 +678,7 @@ def test_folds_of_a_finished_run_pass_the_leakage_guard_again(whole: Path, data:
 def test_waveforms_are_changed_of_the_training_side_alone(
     small_recipe: dict[str, Any], emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab.train import fold as fitting
+    from serkit.lab.training import fold as fitting
 
     changed: list[set[str]] = []
     rows = fitting.augmented_rows

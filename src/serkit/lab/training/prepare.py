@@ -22,16 +22,16 @@ from serkit.lab.splits.folds import Split, folds_as_json
 from serkit.lab.splits.leakage import count_shared
 from serkit.lab.splits.protocols import check_classes
 from serkit.lab.splits.validation import rotate_validation
-from serkit.lab.train import distributed as processes
-from serkit.lab.train import trackers
-from serkit.lab.train.ensemble import ensemble_jobs
-from serkit.lab.train.environment import environment, log_what_is_missing
-from serkit.lab.train.fold import Experiment, Member
-from serkit.lab.train.pretraining import check_apart, check_heard_apart, first_labels
-from serkit.lab.train.resolve import ResolvedRecipe
-from serkit.lab.train.store import Store, StoredRows, open_store
-from serkit.lab.train.tuning import ends_of_space
-from serkit.lab.train.workers import processes_for, threads_each
+from serkit.lab.training import distributed as processes
+from serkit.lab.training import trackers
+from serkit.lab.training.ensemble import ensemble_jobs
+from serkit.lab.training.environment import environment, log_what_is_missing
+from serkit.lab.training.fold import Experiment, Member
+from serkit.lab.training.pretraining import check_apart, check_heard_apart, first_labels
+from serkit.lab.training.resolve import ResolvedRecipe
+from serkit.lab.training.store import Store, StoredRows, open_store
+from serkit.lab.training.tuning import ends_of_space
+from serkit.lab.training.workers import processes_for, threads_each
 from serkit.labels import LabelSet
 from serkit.progress import OnProgress, begin_task
 from serkit.writing import write_whole

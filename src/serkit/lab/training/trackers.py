@@ -11,7 +11,7 @@ from accelerate import Accelerator
 
 from serkit.errors import MissingExtraError
 from serkit.lab.recipes.schema import Train
-from serkit.lab.train.checkpoints import Epoch
+from serkit.lab.training.checkpoints import Epoch
 
 _PACKAGES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from serkit.errors import ExportError, LeakageError, RecipeError
 from serkit.lab.audit.unseen_corpora import evaluate_model
-from serkit.lab.export.model_file import export
-from serkit.lab.export.transformers_folder import convert, save_classifier
+from serkit.lab.exporting.model_file import export
+from serkit.lab.exporting.transformers_folder import convert, save_classifier
 from serkit.lab.measure.run_folder import read_json
 from serkit.lab.recipes.schema import parse_recipe
-from serkit.lab.train.run import fit_final
+from serkit.lab.training.run import fit_final
 from serkit.runtime.recognizer import Recognizer
 from support.tiny_encoders import FAMILIES, write_checkpoint
 

@@ -14,7 +14,7 @@ from serkit.lab.measure.run_folder import Fit
 from serkit.lab.measure.voting import Rule, combine
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.validation import rotate_validation
-from serkit.lab.train.resolve import ResolvedRecipe
+from serkit.lab.training.resolve import ResolvedRecipe
 
 
 @dataclass(frozen=True)
