@@ -8,7 +8,6 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-_BESIDE = Path(__file__).resolve().parents[2] / "shared" / "corpora"
 _EXAMPLES = Path(__file__).parent.parent / "examples"
 _SOUND = {".wav", ".flac"}
 _CLIPS = 400
@@ -16,11 +15,10 @@ _NOISE = 3e-4  # level of the added noise, relative to full scale
 
 
 def voices(rate: int, *, clips: int = _CLIPS, seed: int = 0) -> list[NDArray[np.float32]]:
-    """Return clips of speech at a sampling rate, from RAVDESS and EmoDB, or from examples/ without those corpora."""
-    root = Path(os.environ.get("SERKIT_CORPORA") or _BESIDE)
-    files = [
-        file for name in ("RAVDESS", "EmoDB") for file in sorted((root / name).rglob("*")) if file.suffix in _SOUND
-    ]
+    """Return clips of speech at a rate: from RAVDESS and EmoDB in SERKIT_CORPORA, or else from ``examples/``."""
+    root = os.environ.get("SERKIT_CORPORA")
+    folders = [Path(root) / name for name in ("RAVDESS", "EmoDB")] if root else []
+    files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.suffix in _SOUND]
     rng = np.random.default_rng(seed)
     chosen = [files[i] for i in rng.permutation(len(files))[:clips]] if files else sorted(_EXAMPLES.glob("*.wav"))
     return [_trimmed(soxr.resample(*_mono(file), rate).astype(np.float32)) for file in chosen]

@@ -88,7 +88,7 @@ def step(folder: str, kind: str, gpu: bool, runs: int) -> dict[str, float]:
     from serkit.lab.features import Layout
     from serkit.lab.models import build_body
     from serkit.lab.recipes.schema import Train
-    from serkit.lab.train.loop import build_optimizer
+    from serkit.lab.training.loop import build_optimizer
 
     device = "cuda" if gpu else "cpu"
     torch.manual_seed(0)

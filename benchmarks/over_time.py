@@ -33,7 +33,7 @@ from serkit import Recognizer, Timeline
 from serkit.audio.decode import load_audio
 from serkit.data.corpora import read_corpora
 from serkit.data.manifest import Manifest
-from serkit.lab.export.model_file import export
+from serkit.lab.exporting.model_file import export
 from serkit.lab.measure.metrics import confusion_matrix, uar
 from serkit.lab.measure.run_folder import read_json
 

@@ -29,11 +29,11 @@ CLASSES, CLIPS, VECTORS, RUNS = 6, 128, 1000, 5
 PAGE = """# The models, side by side
 
 Made by `python benchmarks/zoo.py --write docs/ZOO.md`; do not edit. Six classes; each model over the features that it
-reads by default (`serkit models list`), trained as its document or its defaults say, on {machine}. An epoch is over
+reads by default (`serkit models list`), trained as its source or its defaults say, on {machine}. An epoch is over
 1000 clips of 2 s whose features are in the store; models of scikit-learn have none, and the whole fit counts. The
 answer is that of `Recognizer.predict` from a file, features included: the median of {runs}. Weights of trees are their
 thresholds and leaves. Rows that were measured alone (`--models`: `coattention`) may be of another machine. What the
-models recognize is in [RESULTS.md](RESULTS.md), what each is and where it differs from its document in
+models recognize is in [RESULTS.md](RESULTS.md), what each is and where it differs from its source in
 [MODELS.md](MODELS.md).
 
 {table}
@@ -45,7 +45,7 @@ class Measured:
     """Measurements of one model; ``ratio`` is its speed relative to real time."""
 
     name: str
-    document: str
+    source: str
     reads: str
     weights: int
     epoch_s: float
@@ -60,7 +60,7 @@ class Measured:
     def cells(self) -> list[str]:
         """Return the cells of the model's row."""
         return [
-            f"`{self.name}`", self.document, self.reads, f"{self.weights:,}", f"{self.epoch_s:.2f}",
+            f"`{self.name}`", self.source, self.reads, f"{self.weights:,}", f"{self.epoch_s:.2f}",
             f"{self.megabytes:.2f}", f"{self.answer_ms:.1f}",
         ]  # fmt: skip
 
@@ -68,7 +68,7 @@ class Measured:
 def features_of(front: Any, count: int) -> dict[str, Any]:
     """Return features (N, F) of ``count`` clips of 2 s, each at its own loudness and with its own noise."""
     from serkit.audio.decode import resample
-    from serkit.lab.train.store import frames_of_many
+    from serkit.lab.training.store import frames_of_many
 
     rng, rate = np.random.default_rng(0), front.config.sampling_rate
     speech = resample(np.resize(speech_clip(), 6 * SAMPLING_RATE), SAMPLING_RATE, rate)
@@ -83,7 +83,7 @@ def features_of(front: Any, count: int) -> dict[str, Any]:
 def epoch_seconds(body: Any, front: Any, train: Any) -> float:
     """Train a body and return the seconds of an epoch over 1000 clips, or of the whole fit."""
     from serkit.lab.recipes.schema import Augment
-    from serkit.lab.train.loop import Examples, fit
+    from serkit.lab.training.loop import Examples, fit
 
     count = VECTORS if body.is_fitted_at_once else CLIPS
     rows = features_of(front, count)
@@ -105,8 +105,8 @@ def epoch_seconds(body: Any, front: Any, train: Any) -> float:
 
 def measure(name: str) -> Measured:
     """Train a model briefly, write its file, and recognize a clip with it."""
-    from serkit.lab.export.model_file import _Exported, write_graph
-    from serkit.lab.graphs.assemble import count_weights
+    from serkit.lab.exporting.model_file import _Exported, write_graph
+    from serkit.lab.graphs.model_assembly import count_weights
     from serkit.lab.models import build_model
     from serkit.lab.recipes.registry import find_model
     from serkit.lab.recipes.schema import parse_recipe
@@ -126,7 +126,7 @@ def measure(name: str) -> Measured:
         answer = median_seconds([lambda: recognizer.predict(clip, sampling_rate=SAMPLING_RATE)], runs=[RUNS])[0]
         size = file.stat().st_size / 1e6
     reads = ", ".join(feature.name for feature in recipe.features)
-    return Measured(name, find_model(name).document, reads, weights, seconds, size, 1000 * answer)
+    return Measured(name, find_model(name).source, reads, weights, seconds, size, 1000 * answer)
 
 
 def card_of(recipe: Any, model: Any) -> Any:
@@ -144,7 +144,7 @@ def card_of(recipe: Any, model: Any) -> Any:
 
 def table(rows: list[str]) -> Iterator[str]:
     """Yield the lines of the table."""
-    head = ["model", "document", "reads", "weights", "epoch, s", "file, MB", "3 s clip, ms"]
+    head = ["model", "source", "reads", "weights", "epoch, s", "file, MB", "3 s clip, ms"]
     yield f"| {' | '.join(head)} |"
     yield "|---|---|---|---:|---:|---:|---:|"
     yield from rows

@@ -48,10 +48,12 @@ SIGNALS = _signals()
 
 
 @cache
-def real_clips(folder: Path, rate: int) -> tuple[Samples, ...]:
-    """Return two clips of each available corpus."""
+def real_clips(folder: Path, rate: int, corpora: tuple[str, ...] = ()) -> tuple[Samples, ...]:
+    """Return two clips of each of the named corpora, or of each corpus in the folder."""
     clips: list[Samples] = []
     for corpus in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if corpora and corpus.name.lower() not in corpora:
+            continue
         files = sorted(path for path in corpus.rglob("*") if path.suffix in (".flac", ".opus", ".wav"))
         clips += [load_audio(path, target_rate=rate) for path in (files[len(files) // 3], files[2 * len(files) // 3])]
     assert len(clips) >= 2

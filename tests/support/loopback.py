@@ -6,7 +6,7 @@ import threading
 import time
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +20,7 @@ from serkit.data.corpora.corpus_definition import Remote
 from serkit.data.curation import http_fetch
 from serkit.data.curation.download import download
 from serkit.errors import CorpusError
-from serkit.progress import Watch
+from serkit.progress import OnProgress
 
 BODY = np.random.default_rng(0).bytes(300_000)
 CLIPS = {f"wav/03a0{n}Fa.wav": BODY[n * 1000 : n * 1000 + 5000] for n in range(1, 8)}
@@ -105,23 +105,6 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = cut < len(body) or not host.says_length
 
 
-class Notes(Watch):
-    """Remembers the notes and progress that were shown."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.bars: dict[str, tuple[int, list[int]]] = {}
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    @contextmanager
-    def bar(self, label: str, total: int) -> Iterator[Callable[[int, str], None]]:
-        shown: list[int] = []
-        self.bars[label] = (total, shown)
-        yield lambda done, remark: shown.append(done)
-
-
 @contextmanager
 def running() -> Iterator[Host]:
     """Run a server, without pauses between attempts and with small pieces, so that small files have many."""
@@ -178,8 +161,8 @@ def a_file(host: Host, body: bytes = BODY, known_hash: str | None = None) -> Cor
     return a_corpus(Remote(url, md5(body) if known_hash is None else known_hash, "clips.bin", len(body)))
 
 
-def get(corpus: Corpus, folder: Path, watch: Watch | None = None) -> Path:
-    return download(corpus, folder, accept_license=True, watch=watch)
+def get(corpus: Corpus, folder: Path, on_progress: OnProgress | None = None) -> Path:
+    return download(corpus, folder, accept_license=True, on_progress=on_progress)
 
 
 def visible(folder: Path) -> dict[str, bytes]:

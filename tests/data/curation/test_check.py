@@ -1,7 +1,5 @@
 import json
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ from serkit.data.corpora import corpus_names, get_corpus
 from serkit.data.curation.check import Finding, Report, check, check_manifest
 from serkit.data.manifest import Manifest
 from serkit.errors import CorpusError, LabelError
-from serkit.progress import Watch
+from serkit.progress import Progress
 from serkit.types import Utterance
 from support.synthetic import TITLES, write_corpus
 from support.trees import fill, official_names, pip, pips, touch
@@ -80,16 +78,9 @@ def test_the_report_is_json_with_the_keys_that_scripts_rely_on(tmp_path: Path) -
 
 
 def test_the_progress_is_shown_to_its_end(tmp_path: Path) -> None:
-    seen: list[tuple[str, int]] = []
-
-    class Recorder(Watch):
-        @contextmanager
-        def bar(self, label: str, total: int) -> Iterator[object]:
-            seen.append((label, total))
-            yield lambda done, remark: seen.append((remark, done))
-
-    check(get_corpus("savee"), whole(tmp_path), watch=Recorder())
-    assert seen == [("decoding", 480), *(("", n) for n in range(1, 481))]
+    seen: list[Progress] = []
+    check(get_corpus("savee"), whole(tmp_path), on_progress=seen.append)
+    assert seen == [Progress("decoding", done, 480) for done in range(481)]
 
 
 # Names

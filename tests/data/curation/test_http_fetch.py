@@ -25,7 +25,6 @@ from support.loopback import (
     BODY,
     CLIPS,
     Host,
-    Notes,
     a_corpus,
     a_file,
     a_zip,
@@ -37,6 +36,7 @@ from support.loopback import (
     running,
     visible,
 )
+from support.notes import Notes
 
 
 @pytest.fixture
@@ -208,9 +208,9 @@ def test_a_broken_hash_deletes_the_file_and_names_both(host: Host, tmp_path: Pat
 
 
 def test_a_file_without_a_published_hash_says_so_and_names_its_own(host: Host, tmp_path: Path) -> None:
-    watch = Notes()
-    get(a_file(host, known_hash=""), tmp_path, watch)
-    assert any("No hash is published" in n and hashlib.sha256(BODY).hexdigest() in n for n in watch.notes)
+    with Notes() as seen:
+        get(a_file(host, known_hash=""), tmp_path)
+    assert any("No hash is published" in n and hashlib.sha256(BODY).hexdigest() in n for n in seen.notes)
 
 
 # The disk

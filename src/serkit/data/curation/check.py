@@ -21,7 +21,7 @@ from serkit.data.corpora.corpus_definition import LFS_POINTER, OTHER_FORM, SECON
 from serkit.data.manifest import Manifest
 from serkit.data.name_spelling import names_spelled_alike
 from serkit.errors import AudioError, CorpusError, MissingExtraError
-from serkit.progress import Watch
+from serkit.progress import OnProgress, begin_task
 from serkit.types import LeftOut, Utterance
 
 NEAR_SILENT_DB = -60.0  # peak relative to full scale; the quietest clip of RAVDESS peaks at -47
@@ -95,13 +95,13 @@ class _Sound:
     error: str = ""
 
 
-def check(corpus: Corpus, root: str | os.PathLike[str], *, watch: Watch | None = None) -> Report:
+def check(corpus: Corpus, root: str | os.PathLike[str], *, on_progress: OnProgress | None = None) -> Report:
     """Compare a known corpus with its official release, and decode every file.
 
     Args:
         corpus: Corpus that the folder should hold.
         root: Folder to check.
-        watch: Progress display.
+        on_progress: Callback for the progress of decoding.
 
     Raises:
         CorpusError: If the folder is missing or cannot be listed, or holds no utterance of the corpus.
@@ -112,13 +112,13 @@ def check(corpus: Corpus, root: str | os.PathLike[str], *, watch: Watch | None =
     if not len(manifest):
         corpus.manifest(root)  # raises an error that says why
     found = [*_against_official(corpus, manifest), *_left_out(left_out), *_oddities(corpus, manifest)]
-    sounds = _listen(manifest, watch or Watch())
+    sounds = _listen(manifest, on_progress)
     found += _in_sound(manifest, sounds, corpus.oddities)
     return _report(manifest, found, sounds, name=corpus.name, official=_official(corpus))
 
 
 def check_manifest(
-    name: str, manifest: Manifest, *, corpus: Corpus | None = None, watch: Watch | None = None
+    name: str, manifest: Manifest, *, corpus: Corpus | None = None, on_progress: OnProgress | None = None
 ) -> Report:
     """Check the utterances of a manifest and decode every file; see :func:`check`.
 
@@ -126,14 +126,14 @@ def check_manifest(
         name: Name of the corpus, or of the user's own data.
         manifest: Utterances to check.
         corpus: Known corpus whose official release the manifest is compared with; None for the user's own data.
-        watch: Progress display.
+        on_progress: Callback for the progress of decoding.
     """
     found = [
         Finding("left out", "note", f"{count} files not read: {reason}", ())
         for reason, count in manifest.left_out.items()
     ]
     found += _doubtful_speakers(manifest)
-    sounds = _listen(manifest, watch or Watch())
+    sounds = _listen(manifest, on_progress)
     if corpus is None:
         return _report(manifest, [*found, *_in_sound(manifest, sounds, {})], sounds, name=name, official={})
     found += [*_against_official(corpus, manifest), *_oddities(corpus, manifest)]
@@ -277,14 +277,15 @@ def _seconds_of(u: Utterance, sound: _Sound) -> float:
     return max(0.0, min(sound.seconds, sound.seconds if u.end is None else u.end) - u.start)
 
 
-def _listen(manifest: Manifest, watch: Watch) -> dict[str, _Sound]:
+def _listen(manifest: Manifest, on_progress: OnProgress | None) -> dict[str, _Sound]:
     """Decode every file once; return path to result."""
     files = {u.path: manifest.audio_path(u) for u in manifest}
-    with watch.bar("decoding", len(files)) as advance, ThreadPoolExecutor(os.cpu_count()) as pool:
+    step = begin_task("decoding", len(files), on_progress)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         sounds = {}
         for done, (path, sound) in enumerate(zip(files, pool.map(_hear, files.values()), strict=True), 1):
             sounds[path] = sound
-            advance(done, "")
+            step(done)
     return sounds
 
 

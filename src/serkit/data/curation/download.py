@@ -14,6 +14,7 @@ Source: git-lfs, docs/spec.md; Dataverse guides, API, "Data Access API" and "Nat
 import filecmp
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -32,12 +33,13 @@ from serkit.data.corpora.corpus_definition import Corpus, Remote
 from serkit.data.curation.http_fetch import as_size, disk_error, fetch, open_session
 from serkit.data.curation.unpacking import is_chosen, safe_path, unpack
 from serkit.errors import CorpusError, MissingExtraError
-from serkit.progress import Watch
+from serkit.progress import OnProgress, begin_task
 from serkit.writing import move_whole, remove_leftovers, whole_file, whole_folder, write_whole
 
 if TYPE_CHECKING:
     import requests
 
+_log = logging.getLogger(__name__)
 _WORK = ".serkit-download"
 _AT_ONCE = 4  # clips at a time; more would be impolite to a free host
 _MOST_POINTER_BYTES = 1024
@@ -57,7 +59,11 @@ class _Clip:
 
 
 def download(
-    corpus: Corpus, folder: str | os.PathLike[str], *, accept_license: bool = False, watch: Watch | None = None
+    corpus: Corpus,
+    folder: str | os.PathLike[str],
+    *,
+    accept_license: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> Path:
     """Download a corpus from its official host and unpack it.
 
@@ -68,7 +74,7 @@ def download(
         corpus: Corpus to download.
         folder: Folder to write to; it is made where it is missing. It gets the corpus without an outer folder.
         accept_license: Whether the user has read the corpus's license and agrees to it.
-        watch: Progress display, which also notes files that cannot be checked.
+        on_progress: Callback for the progress of downloading.
 
     Returns:
         The folder, for ``corpus.manifest``.
@@ -78,7 +84,7 @@ def download(
             disk is full, or the folder holds a file of the same name with other content.
         MissingExtraError: If pooch is not installed.
     """
-    folder, watch = Path(folder), watch or Watch()
+    folder = Path(folder)
     if not corpus.remotes:
         raise CorpusError(
             f"{corpus.title} must be requested from its authors: register at {corpus.url}, unpack the files that you "
@@ -86,17 +92,17 @@ def download(
         )
     missing = [remote for remote in corpus.remotes if not _is_done(remote, folder)]
     if not missing:
-        watch.note(f"{corpus.title} is in {folder} already; nothing was downloaded.")
+        _log.info(f"{corpus.title} is in {folder} already; nothing was downloaded.")
         return folder
     if not accept_license:
         raise CorpusError(_terms(corpus))
     if find_spec("pooch") is None:
         raise MissingExtraError("downloading a corpus", "data")
-    watch.note(f"{corpus.title}: {corpus.license}. Cite {corpus.citation}.")
+    _log.info(f"{corpus.title}: {corpus.license}. Cite {corpus.citation}.")
     try:
         with open_session() as session:
             for remote in missing:
-                _install(remote, folder, session, watch)
+                _install(remote, folder, session, on_progress)
     except OSError as error:
         raise disk_error(error, corpus.title, "more room", "The received files are kept.") from error
     return folder
@@ -117,17 +123,17 @@ def _work_folder(remote: Remote, folder: Path) -> Path:
     return folder / _WORK / f"{remote.name}-{version}"
 
 
-def _install(remote: Remote, folder: Path, session: "requests.Session", watch: Watch) -> None:
+def _install(remote: Remote, folder: Path, session: "requests.Session", on_progress: OnProgress | None) -> None:
     """Bring one remote from its last state to its files in the folder."""
     work = _work_folder(remote, folder)
     work.mkdir(parents=True, exist_ok=True)
     tree = work / "files"
     if not tree.is_dir():
-        _gather(remote, work, session, watch)
+        _gather(remote, work, session, on_progress)
     here: list[str] = []
     if remote.media or remote.is_listing:
         clips, here = _find_clips(remote, tree, folder)
-        _replace_pointers(clips, work, watch)
+        _replace_pointers(clips, work, on_progress)
     files = sorted([*here, *_move_in(tree, folder)])
     done = {"url": remote.url, "known_hash": remote.known_hash, "files": files}
     write_whole(work / "done.json", json.dumps(done, indent=1))
@@ -138,21 +144,21 @@ def _install(remote: Remote, folder: Path, session: "requests.Session", watch: W
             path.unlink()
 
 
-def _gather(remote: Remote, work: Path, session: "requests.Session", watch: Watch) -> None:
+def _gather(remote: Remote, work: Path, session: "requests.Session", on_progress: OnProgress | None) -> None:
     """Download a remote and unpack it into ``files/``, which appears when it is complete."""
     file, tree = work / remote.name, work / "files"
     size = 0 if remote.media or remote.is_listing else remote.size  # for those two it includes the clips
-    with watch.bar(f"{remote.name}, MB", max(1, size // 10**6)) as tell:
-        found = fetch(
-            remote.url,
-            file,
-            session=session,
-            known_hash=remote.known_hash,
-            tell=lambda done: tell(done // 10**6, as_size(done)),
-        )
+    step = begin_task(f"{remote.name}, MB", max(1, size // 10**6), on_progress)
+    found = fetch(
+        remote.url,
+        file,
+        session=session,
+        known_hash=remote.known_hash,
+        tell=lambda done: step(done // 10**6, as_size(done)),
+    )
     if not remote.known_hash and not remote.is_listing:
         rest = "; each of its clips is checked by the hash in its pointer" if remote.media else ""
-        watch.note(f"No hash is published for {remote.name}, so it was not checked{rest}. Its hash is {found}.")
+        _log.info(f"No hash is published for {remote.name}, so it was not checked{rest}. Its hash is {found}.")
     remove_leftovers(tree)  # before the next unpacking needs the room
     if remote.is_listing:
         _write_pointers(remote, file, tree)
@@ -213,7 +219,7 @@ def _find_clips(remote: Remote, tree: Path, folder: Path) -> tuple[list[_Clip], 
     return [_Clip(urls[known], known, tuple(places[known])) for known in urls], here
 
 
-def _replace_pointers(clips: Sequence[_Clip], work: Path, watch: Watch) -> None:
+def _replace_pointers(clips: Sequence[_Clip], work: Path, on_progress: OnProgress | None) -> None:
     """Replace each pointer by its clip. The first failure stops the rest; clips downloaded so far are kept."""
     stop, scratch = threading.Event(), work / "clips"
     sessions: SimpleQueue[requests.Session] = SimpleQueue()
@@ -234,12 +240,12 @@ def _replace_pointers(clips: Sequence[_Clip], work: Path, watch: Watch) -> None:
     with ExitStack() as opened:
         for _ in range(_AT_ONCE):
             sessions.put(opened.enter_context(open_session()))
-        tell = opened.enter_context(watch.bar("clips", len(clips)))
+        step = begin_task("clips", len(clips), on_progress)
         pool = opened.enter_context(ThreadPoolExecutor(_AT_ONCE))
         try:
             for done, job in enumerate(as_completed([pool.submit(replace, clip) for clip in clips]), 1):
                 job.result()
-                tell(done, "")
+                step(done)
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)

@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from serkit.audio.decode import load_audio, probe, resample
+from serkit.audio.decode import load_audio, probe
+from serkit.data.curation.f0 import track_pitch
 from serkit.data.curation.loudness import loudness
-from serkit.data.curation.yin import SAMPLING_RATE, track_pitch
 from serkit.data.manifest import Manifest
 from serkit.errors import AudioError, NoSamplesError
 from serkit.labels import EMOTIONS
-from serkit.progress import Watch
+from serkit.progress import OnProgress, begin_task
 from serkit.types import FloatArray, Sex, Utterance
 
 _SEXES: tuple[Sex, ...] = ("female", "male", "unknown")
@@ -158,7 +158,7 @@ class Table:
     names: int = 1
 
 
-def describe(manifest: Manifest, *, watch: Watch | None = None, jobs: int | None = None) -> CorpusStats:
+def describe(manifest: Manifest, *, on_progress: OnProgress | None = None, jobs: int | None = None) -> CorpusStats:
     """Decode and measure every utterance of a manifest.
 
     A file that several utterances share is decoded once. Files that cannot be read are listed in the result, and the
@@ -166,7 +166,7 @@ def describe(manifest: Manifest, *, watch: Watch | None = None, jobs: int | None
 
     Args:
         manifest: Utterances of one or several corpora, with known roots.
-        watch: Progress display.
+        on_progress: Callback for the progress of measuring.
         jobs: Number of threads, by default that of the processors. It does not change the result.
 
     Returns:
@@ -181,10 +181,10 @@ def describe(manifest: Manifest, *, watch: Watch | None = None, jobs: int | None
     found: dict[str, Clip | Unreadable] = {}
     pool = ThreadPoolExecutor(jobs or os.cpu_count())
     try:
-        with (watch or Watch()).bar("measuring", len(manifest)) as advance:
-            for measured in pool.map(_measure, files, files.values()):
-                found.update((one.id, one) for one in measured)
-                advance(len(found), "")
+        step = begin_task("measuring", len(manifest), on_progress)
+        for measured in pool.map(_measure, files, files.values()):
+            found.update((one.id, one) for one in measured)
+            step(len(found))
     finally:
         pool.shutdown(cancel_futures=True)  # an interrupt need not wait for the remaining files
     ordered = [found[utterance.id] for utterance in manifest]
@@ -257,7 +257,7 @@ def _clip(utterance: Utterance, samples: FloatArray, rate: int) -> Clip | Unread
         if not len(part):
             end_s = u.end or len(samples) / rate
             raise NoSamplesError(f"{u.path} holds no audio between {u.start} and {end_s} s.")
-        pitch = track_pitch(resample(part, rate, SAMPLING_RATE), sampling_rate=SAMPLING_RATE)
+        pitch = track_pitch(part, sampling_rate=rate)
     except AudioError as error:
         return Unreadable(u.id, u.corpus, u.path, str(error))
     level, voiced = loudness(part, sampling_rate=rate), pitch[np.isfinite(pitch)]
