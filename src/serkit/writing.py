@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from typing import BinaryIO, TextIO
-from uuid import uuid4
 
 _NAME_LENGTH = 40  # characters of the name to keep; a system allows 255 bytes, and a character has up to 4
 
@@ -119,4 +118,4 @@ def remove_leftovers(path: Path) -> None:
 
 def _temporary(path: Path) -> Path:
     """Return a hidden name beside a path that no other process or thread uses."""
-    return path.with_name(f".{path.name[:_NAME_LENGTH]}.{os.getpid()}-{uuid4().hex[:8]}.tmp")
+    return path.with_name(f".{path.name[:_NAME_LENGTH]}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
