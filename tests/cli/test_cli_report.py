@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from serkit.lab.measure import run_folder as runs
-from serkit.lab.measure.metrics import bootstrap_interval
+from serkit.lab.measure import pooled_metrics
+from serkit.lab.measure.intervals import bootstrap_interval
 from serkit.lab.report import scores
 from support.calling import Call, assert_one_sentence
 from support.run_folders import write_run
@@ -14,7 +14,7 @@ from support.run_folders import write_run
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (runs, scores):
+    for module in (pooled_metrics, scores):
         monkeypatch.setattr(module, "bootstrap_interval", partial(bootstrap_interval, draws=50))
 
 

@@ -6,8 +6,10 @@ import pytest
 import serkit
 from serkit.errors import RunError
 from serkit.lab.leaderboard import as_markdown, recompute
-from serkit.lab.measure.metrics import bootstrap_interval, confusion_matrix, macro_f1, uar, weighted_accuracy
-from serkit.lab.measure.run_folder import read_json, read_predictions, write_metrics, write_predictions
+from serkit.lab.measure.intervals import bootstrap_interval
+from serkit.lab.measure.metrics import confusion_matrix, macro_f1, uar, weighted_accuracy
+from serkit.lab.measure.pooled_metrics import write_metrics
+from serkit.lab.measure.run_folder import read_json, read_predictions, write_predictions
 from serkit.lab.recipes.files import load_recipe
 from support.leaderboard_runs import write_run
 from support.run_folders import CLASSES, facts

@@ -9,14 +9,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics as oracle
 
-from serkit.lab.measure.metrics import (
-    bootstrap_interval,
-    confusion_matrix,
-    expected_calibration_error,
-    macro_f1,
-    uar,
-    weighted_accuracy,
-)
+from serkit.lab.measure.intervals import bootstrap_interval
+from serkit.lab.measure.metrics import confusion_matrix, expected_calibration_error, macro_f1, uar, weighted_accuracy
 
 CLASSES = 5
 answers = st.lists(st.tuples(st.integers(0, CLASSES - 1), st.integers(0, CLASSES - 1)), min_size=1, max_size=60).map(

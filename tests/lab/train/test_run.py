@@ -22,7 +22,7 @@ from serkit.data.manifest import Manifest
 from serkit.errors import CorpusError, LeakageError, ProtocolError, RecipeError, RunError, SerkitError
 from serkit.lab.audit.unseen_corpora import evaluate_model
 from serkit.lab.features import build_front
-from serkit.lab.measure import run_folder as runs
+from serkit.lab.measure import pooled_metrics
 from serkit.lab.measure.run_folder import Row, read_json, read_predictions, write_json
 from serkit.lab.models import build_body
 from serkit.lab.recipes.files import load_recipe
@@ -281,7 +281,7 @@ def test_killed_between_predictions_and_metrics_and_resumed_equals_uninterrupted
     def killed(folder: Path, rows: Any, *args: Any, **more: Any) -> dict[str, Any]:
         if rows:
             raise Killed
-        return runs.write_metrics(folder, rows, *args, **more)
+        return pooled_metrics.write_metrics(folder, rows, *args, **more)
 
     monkeypatch.setattr(evaluation, "write_metrics", killed)
     with pytest.raises(Killed):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from serkit.errors import RunError
 from serkit.lab.measure.metrics import IntArray
+from serkit.lab.measure.pooled_metrics import measure, measure_validation, seeds_together, whole_seeds
 from serkit.lab.measure.run_folder import (
     ALL_SPEAKERS,
     TESTED,
@@ -20,13 +21,9 @@ from serkit.lab.measure.run_folder import (
     VALIDATED,
     Fit,
     Row,
-    measure,
-    measure_validation,
     read_fits,
     read_json,
     read_predictions,
-    seeds_together,
-    whole_seeds,
 )
 
 _FACTS = (
@@ -209,7 +206,7 @@ def _shortened(folder: Path) -> dict[str, int]:
 
 
 def _answers(rows: Sequence[Row], classes: tuple[str, ...]) -> RunAnswers | None:
-    """Put the predictions of the seeds that :func:`serkit.lab.measure.run_folder.measure` takes into arrays."""
+    """Put the predictions of the seeds that :func:`serkit.lab.measure.pooled_metrics.measure` takes into arrays."""
     by_seed = list(whole_seeds(rows).values())
     tested = [(r.utterance, r.speaker, r.true) for r in by_seed[0]]
     is_once = len({utterance for utterance, _, _ in tested}) == len(tested)

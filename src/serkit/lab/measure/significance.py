@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.lab.measure.intervals import LEVEL, tail_of
-from serkit.lab.measure.metrics import MIN_SPEAKERS, IntArray
+from serkit.lab.measure.intervals import LEVEL, MIN_SPEAKERS, tail_of
+from serkit.lab.measure.metrics import IntArray
 
 FloatArray = NDArray[np.float64]
 DRAWS = 10_000

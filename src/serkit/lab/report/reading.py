@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from serkit.errors import RunError
 from serkit.lab.leaderboard import recompute
-from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_fits, read_json, read_predictions, whole_seeds
+from serkit.lab.measure.pooled_metrics import whole_seeds
+from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_fits, read_json, read_predictions
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Run:
 
     Attributes:
         facts: What ``metrics.json`` knows beforehand: name, protocol, labels and the like.
-        numbers: Measured anew from the predictions, in percent; see :func:`serkit.lab.measure.run_folder.measure`.
+        numbers: Measured anew from the predictions, in percent; see :func:`serkit.lab.measure.pooled_metrics.measure`.
         answers: The predictions.
         validated: Answers on validation utterances; none where the run did not keep them.
         left_out: Seeds that have not predicted every utterance yet.
@@ -163,7 +164,7 @@ def _read_mapping(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _answers(rows: Sequence[Row], classes: tuple[str, ...]) -> tuple[AnswerArrays, tuple[int, ...]]:
-    """Put the predictions of the seeds that :func:`serkit.lab.measure.run_folder.measure` takes into arrays."""
+    """Put the predictions of the seeds that :func:`serkit.lab.measure.pooled_metrics.measure` takes into arrays."""
     whole = whole_seeds(rows)
     by_seed = tuple(map(tuple, whole.values()))
     index = {name: i for i, name in enumerate(classes)}

@@ -11,15 +11,8 @@ from numpy.typing import NDArray
 
 from serkit.lab.measure.calibration import RiskCoverage, recovered, risk_coverage
 from serkit.lab.measure.calibration_transfer import Transfer, known_temperatures, measure_transfer
-from serkit.lab.measure.metrics import (
-    Counts,
-    Interval,
-    bootstrap_interval,
-    brier_score,
-    confusion_matrix,
-    uar,
-    weighted_accuracy,
-)
+from serkit.lab.measure.intervals import Interval, bootstrap_interval
+from serkit.lab.measure.metrics import Counts, brier_score, confusion_matrix, uar, weighted_accuracy
 from serkit.lab.measure.run_folder import Row
 from serkit.lab.report.reading import AnswerArrays, Run
 
