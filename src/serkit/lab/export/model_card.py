@@ -11,7 +11,14 @@ from serkit.errors import RunError
 from serkit.lab.graphs.assemble import count_weights
 from serkit.lab.leaderboard import recompute
 from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
-from serkit.lab.measure.run_folder import UNSEEN_CORPUS, VALIDATED, first_folder, read_json, read_predictions
+from serkit.lab.measure.run_folder import (
+    UNSEEN_CORPUS,
+    VALIDATED,
+    first_folder,
+    read_folds,
+    read_json,
+    read_predictions,
+)
 from serkit.lab.models import Model
 from serkit.lab.models.scikit import Classical
 from serkit.lab.recipes.schema import Recipe, parts_of
@@ -42,10 +49,10 @@ def describe(
         error_rate: That the threshold for ``uncertain`` shall keep to on validation, 0 to 1.
     """
     labels = label_set_of(recipe.labels, recipe.corpora)
-    folds = [one for one in read_json(run, "folds.json") if one["fold"] == fit["fold"]]  # one, or its draws
+    folds = [one for one in read_folds(run) if one["fold"] == fit["fold"]]  # one, or its draws
     for number, member in enumerate(member_recipes(recipe)):
         if member.pretrain:
-            folds += read_json(run / first_folder(number), "folds.json")
+            folds += read_folds(run / first_folder(number))
     trained, validated = ({name for f in folds for name in f[part]["speakers"]} for part in ("train", "validation"))
     speakers = trained | validated
     utterances = {name for f in folds for part in ("train", "validation") for name in f[part]["utterances"]}

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from serkit.errors import RunError, nearest
+from serkit.lab.leaderboard.headline_names import note_headline_names
 from serkit.lab.leaderboard.pairs import Family, Leak, families, leaks, promises, without_companion
-from serkit.lab.leaderboard.rows import RunEntry, group_of, in_order, read_entry, without_copies
+from serkit.lab.leaderboard.rows import RunEntry, group_of, in_order, read_entry
 
 NOT_MEASURED = "not-measured.csv"
 _COLUMNS = ["recipe", "why"]
@@ -53,14 +54,11 @@ def compare(runs: Sequence[RunEntry], *, against: str | os.PathLike[str] | None 
     Raises:
         RunError: If ``against`` is no run, or was not tested on the utterances of any other.
     """
+    note_headline_names(runs)
     reference = None if against is None else _find(runs, against)
     if reference is not None and reference not in runs:
         runs = [*runs, reference]
-    entries = in_order(without_copies(runs))
-    if reference is not None:
-        reference = next((entry for entry in entries if entry.folder == reference.folder), None) or _original(
-            entries, reference
-        )
+    entries = in_order(runs)
     found = families(entries, reference)
     if reference is not None:
         _check(found, reference, str(against))
@@ -118,7 +116,7 @@ def _headlines(entries: Sequence[RunEntry]) -> frozenset[Path]:
 
 
 def _find(runs: Sequence[RunEntry], against: str | os.PathLike[str]) -> RunEntry:
-    named = [entry for entry in runs if against in (entry.name, entry.folder.name)]
+    named = [entry for entry in runs if against in (entry.name, entry.folder.name, entry.row.get("saved_as"))]
     if named:
         return named[0]
     folder = Path(against)
@@ -126,11 +124,6 @@ def _find(runs: Sequence[RunEntry], against: str | os.PathLike[str]) -> RunEntry
         return next((entry for entry in runs if entry.folder == folder.resolve()), None) or read_entry(folder)
     hint = nearest(str(against), [entry.name for entry in runs]) or ";"
     raise RunError(f"--against {str(against)!r}: no run of that name{hint} name one of these runs, or a run folder.")
-
-
-def _original(entries: Sequence[RunEntry], copy: RunEntry) -> RunEntry:
-    """Return the run whose saved copy was asked for."""
-    return next(entry for entry in entries if entry.row.get("saved_as") in (copy.name, copy.folder.name))
 
 
 def _check(found: Sequence[Family], reference: RunEntry, against: str) -> None:

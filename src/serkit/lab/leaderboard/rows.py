@@ -37,7 +37,6 @@ _SAYS_NOTHING = re.compile(
     r"|accumulate: 1|sampling: natural|copies: null)\n",  # defaults that came later
     flags=re.MULTILINE,
 )
-SAVED = "-best"  # how the name of a headline ends that was saved once more
 
 
 @dataclass(frozen=True)
@@ -164,29 +163,6 @@ def in_order(entries: Sequence[RunEntry]) -> list[RunEntry]:
         return corpora, labels, protocol == "random", protocol, sides, seen is None, -(seen or 0.0), entry.name
 
     return sorted(entries, key=key)
-
-
-def without_copies(entries: Sequence[RunEntry]) -> list[RunEntry]:
-    """Leave out headlines that were saved once more beside the run that they are; that run says so, ``saved_as``."""
-    kept = [entry for entry in entries if not _is_saved(entry)]
-    for copy in (entry for entry in entries if _is_saved(entry)):
-        twins = [entry for entry in kept if not _is_saved(entry) and _answer_alike(entry, copy)]
-        if twins:
-            twins[0].row["saved_as"] = copy.name if copy.name.endswith(SAVED) else copy.folder.name
-        else:
-            kept.append(copy)
-    return kept
-
-
-def _is_saved(entry: RunEntry) -> bool:
-    return entry.name.endswith(SAVED) or entry.folder.name.endswith(SAVED)
-
-
-def _answer_alike(one: RunEntry, other: RunEntry) -> bool:
-    a, b = one.answers, other.answers
-    if a is None or b is None or a.digest != b.digest or one.row["fitted"] != other.row["fitted"]:
-        return False
-    return group_of(one.row) == group_of(other.row) and np.array_equal(a.predicted, b.predicted)
 
 
 def _recipe(folder: Path) -> str:

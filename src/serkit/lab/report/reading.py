@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from serkit.errors import RunError
 from serkit.lab.leaderboard import recompute
 from serkit.lab.measure.pooled_metrics import whole_seeds
-from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_fits, read_json, read_predictions
+from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_fits, read_folds, read_json, read_predictions
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _answers(rows: Sequence[Row], classes: tuple[str, ...]) -> tuple[AnswerArray
 
 def _divisions(folder: Path) -> tuple[Division, ...]:
     try:
-        return tuple(_division(fold) for fold in read_json(folder, "folds.json"))
+        return tuple(_division(fold) for fold in read_folds(folder))
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{str(folder / 'folds.json')!r} is damaged (not a list of folds with their parts).") from error
 
