@@ -1,14 +1,14 @@
 """95 % confidence intervals from a bootstrap over speakers, widened for a small number of speakers."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.lab.measure.metrics import Counts, IntArray, confusion_matrix, uar
+from serkit.lab.measure.metrics import Counts, IntArray, confusion_matrix, uar, uar_of_each
 
 LEVEL = 0.95
 MIN_SPEAKERS = 6  # with fewer speakers a bootstrap over speakers is meaningless
@@ -56,17 +56,33 @@ def bootstrap_interval(
             [[confusion_matrix(true[g], seed_row[g], classes) for seed_row in predicted] for g in groups]
         )  # (speakers, seeds, C, C)
         times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-        values = [np.mean([metric(c) for c in np.tensordot(row, each, axes=1)]) for row in times]
+        drawn = np.tensordot(times, each, axes=1)  # (draws, seeds, C, C)
         over = "speakers"
     else:
-        values = []
-        for _ in range(draws):
-            drawn = np.concatenate([rng.choice(g, len(g)) for g in groups])
-            values.append(np.mean([metric(confusion_matrix(true[drawn], row[drawn], classes)) for row in predicted]))
+        drawn = _draw_utterances(true, predicted, groups, classes, draws=draws, rng=rng)
         over = "utterances within speakers"
+    scores = uar_of_each(drawn) if metric is uar else [[metric(c) for c in of_draw] for of_draw in drawn]
+    values = np.mean(scores, axis=1)
     tail = tail_of(len(names)) if over == "speakers" else (1 - LEVEL) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return Interval(float(low), float(high), over)
+
+
+def _draw_utterances(
+    true: IntArray,
+    predicted: NDArray[np.int64],
+    groups: Sequence[NDArray[np.int64]],
+    classes: int,
+    *,
+    draws: int,
+    rng: np.random.Generator,
+) -> Counts:
+    """Return confusion matrices of utterances drawn within each group, shape (draws, seeds, C, C)."""
+    found = []
+    for _ in range(draws):
+        drawn = np.concatenate([rng.choice(group, len(group)) for group in groups])
+        found.append([confusion_matrix(true[drawn], row[drawn], classes) for row in predicted])
+    return np.array(found)
 
 
 def tail_of(speakers: int) -> float:

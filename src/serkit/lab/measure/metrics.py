@@ -24,6 +24,20 @@ def uar(confusion: Counts) -> float:
     return float(np.mean(np.diag(confusion)[present] / support[present])) if present.any() else float("nan")
 
 
+def uar_of_each(confusions: Counts) -> NDArray[np.float64]:
+    """Return :func:`uar` of each matrix of an array of shape (..., C, C), to the same bits."""
+    flat = confusions.reshape(-1, *confusions.shape[-2:])
+    support, right = flat.sum(2), np.diagonal(flat, axis1=1, axis2=2)
+    present = support > 0
+    found = np.full(len(flat), np.nan)
+    for classes in np.unique(present, axis=0):  # absent classes are left out, as zeros would change how sums round
+        if classes.any():
+            those = (present == classes).all(1)
+            recall = np.ascontiguousarray(right[those][:, classes] / support[those][:, classes])
+            found[those] = recall.mean(1)
+    return found.reshape(confusions.shape[:-2])
+
+
 def weighted_accuracy(confusion: Counts) -> float:
     """Share of correctly classified utterances, known as WA in the field, 0 to 1; NaN for an empty matrix."""
     total = confusion.sum()

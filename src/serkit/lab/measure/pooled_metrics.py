@@ -89,7 +89,7 @@ def measure(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, Any]:
     folds = np.array([r.fold for r in first])
     probabilities = [np.array([r.probabilities for r in seed_rows]) for seed_rows in by_seed]
 
-    result = _scores(true, predicted, speakers, len(classes))
+    scores = _scores(true, predicted, speakers, len(classes))
     matrices = [confusion_matrix(true, row, len(classes)) for row in predicted]
     total = np.sum(matrices, axis=0)
     per_fold = [
@@ -97,7 +97,8 @@ def measure(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, Any]:
         for k in sorted(set(folds.tolist()))
     ]
     support = np.maximum(total.sum(1), 1)
-    result |= {
+    parts = {str(name): corpora == name for name in sorted(set(corpora.tolist()))}
+    return scores | {
         "ece": _percent(np.mean([expected_calibration_error(p, true) for p in probabilities])),
         "uar_deviation_over_seeds": _percent(np.std([uar(m) for m in matrices])),
         "uar_per_fold": [_percent(value) for value in per_fold],
@@ -105,16 +106,13 @@ def measure(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, Any]:
         "uar_fold_deviation": _percent(np.std(per_fold)),
         "recall": {name: _percent(total[i, i] / support[i]) for name, i in index.items() if total[i].sum()},
         "per_corpus": {
-            str(name): _scores(
-                true[corpora == name], predicted[:, corpora == name], speakers[corpora == name], len(classes)
-            )
-            for name in sorted(set(corpora.tolist()))
+            name: _scores(true[part], predicted[:, part], speakers[part], len(classes)) if len(parts) > 1 else scores
+            for name, part in parts.items()
         },
         "seeds": list(whole),
         "classes": list(classes),
         "confusion": total.tolist(),
     }
-    return result
 
 
 def _scores(true: Any, predicted: Any, speakers: Any, classes: int) -> dict[str, Any]:
