@@ -16,7 +16,7 @@ help:
 	@echo 'make test-all   run those that take minutes too'
 	@echo 'make lint       ruff, mypy, import rules'
 	@echo 'make bench      check every performance claim in benchmarks/'
-	@echo 'make results    rebuild docs/RESULTS.md from results/'
+	@echo 'make results    rebuild docs/RESULTS.md and the pages of results/ablations/ from predictions'
 	@echo 'make default-model   train the embedded model again (hours); make emodb-model, that of EmoDB alone'
 	@echo 'make speech-model    train the speech detector again (minutes)'
 	@echo 'make pitch-model     export the pitch tracker of corpora stats again (seconds)'
@@ -43,18 +43,21 @@ bench: $(VENV)/.bench
 	exit $$status
 
 results: $(VENV)/.dev
-	@$(BIN)/serkit compare results/*/ --format page > docs/.RESULTS.md
+	@$(BIN)/serkit compare $(sort $(dir $(wildcard results/*/recipe.yaml))) --format page > docs/.RESULTS.md
 	@mv docs/.RESULTS.md docs/RESULTS.md
-	@for one in ablations/*/; do $(BIN)/serkit compare $$one*/ --against $${one}base --out $${one}README.md || exit; done
+	@for one in results/ablations/*/; do \
+	  $(BIN)/serkit compare $$one*/ --against $${one}base --out $${one}README.md || exit; \
+	done
 
-# Takes hours; needs SERKIT_CORPORA. The first export is what is scored on the unseen corpus, the second carries that
-# score and those on unseen speakers on its card; the weights are the same.
+# Takes hours; needs SERKIT_CORPORA. The first exported file is scored on the unseen corpus. The second has the same
+# weights, and a card with that score and the scores on unseen speakers.
 default-model: $(VENV)/.dev
-	@rm -rf runs/default results/default-3fold-crnn results/tess-unseen-default
+	@rm -rf runs/default runs/default-3fold-crnn runs/tess-unseen-default
 	@$(BIN)/serkit train default-3fold-crnn --out runs/default
 	@$(BIN)/serkit export runs/default -o runs/default.onnx
-	@$(BIN)/serkit evaluate runs/default.onnx --corpora tess --out results/tess-unseen-default
-	@$(BIN)/serkit evaluate default-3fold-crnn --out results/default-3fold-crnn
+	@$(BIN)/serkit evaluate runs/default.onnx --corpora tess --out runs/tess-unseen-default
+	@$(BIN)/serkit evaluate default-3fold-crnn --out runs/default-3fold-crnn
+	@$(BIN)/python tools/publish_run.py runs/default-3fold-crnn runs/tess-unseen-default
 	@$(BIN)/serkit export runs/default -o src/serkit/assets/default.onnx \
 	  --evidence results/default-3fold-crnn --evidence results/tess-unseen-default
 	@$(BIN)/python tests/golden/make.py
@@ -66,11 +69,12 @@ pitch-model: $(VENV)/.dev
 	@PYTHONPATH=tools $(BIN)/python -m pitch_tracker -o src/serkit/assets/pitch.onnx
 
 emodb-model: $(VENV)/.dev
-	@rm -rf runs/emodb results/emodb-loso-crnn results/ravdess-unseen-emodb
+	@rm -rf runs/emodb runs/emodb-loso-crnn runs/ravdess-unseen-emodb
 	@$(BIN)/serkit train emodb-loso-crnn --out runs/emodb
 	@$(BIN)/serkit export runs/emodb -o runs/emodb.onnx
-	@$(BIN)/serkit evaluate runs/emodb.onnx --corpora ravdess --out results/ravdess-unseen-emodb
-	@$(BIN)/serkit evaluate emodb-loso-crnn --out results/emodb-loso-crnn
+	@$(BIN)/serkit evaluate runs/emodb.onnx --corpora ravdess --out runs/ravdess-unseen-emodb
+	@$(BIN)/serkit evaluate emodb-loso-crnn --out runs/emodb-loso-crnn
+	@$(BIN)/python tools/publish_run.py runs/emodb-loso-crnn runs/ravdess-unseen-emodb
 	@$(BIN)/serkit export runs/emodb -o src/serkit/assets/emodb.onnx --error-rate 15 \
 	  --evidence results/emodb-loso-crnn --evidence results/ravdess-unseen-emodb
 	@$(BIN)/python tests/golden/make.py

@@ -35,7 +35,7 @@ from serkit.data.corpora import read_corpora
 from serkit.data.manifest import Manifest
 from serkit.lab.exporting.model_file import export
 from serkit.lab.measure.metrics import confusion_matrix, uar
-from serkit.lab.measure.run_folder import read_json
+from serkit.lab.measure.run_folder import read_folds
 
 FRAME = 0.02
 OVERLAP = 0.5  # least intersection over union of a correct segment
@@ -143,7 +143,7 @@ def models(run: Path | None, folder: Path) -> Iterator[tuple[Recognizer, list[st
         recognizer = serkit.load()
         yield recognizer, list(recognizer.card.validation_speakers)
         return
-    for fold in read_json(run, "folds.json"):
+    for fold in read_folds(run):
         file = folder / f"fold{fold['fold']}.onnx"
         export(run, file, fold=fold["fold"])
         yield Recognizer.load(file), fold["test"]["speakers"]

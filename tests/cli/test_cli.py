@@ -264,8 +264,8 @@ def test_an_empty_axis_is_refused(call: Call, recipe_file: Path, tmp_path: Path)
 def test_what_an_ablation_cannot_compare_costs_nothing_of_the_rest(
     call: Call, recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alike: bool
 ) -> None:
-    from serkit.lab.measure import run_folder as runs
-    from serkit.lab.measure.metrics import bootstrap_interval
+    from serkit.lab.measure import pooled_metrics
+    from serkit.lab.measure.intervals import bootstrap_interval
     from serkit.lab.training import run as running
 
     def ablate(*_: object, **__: object) -> dict[str, Path]:
@@ -276,7 +276,7 @@ def test_what_an_ablation_cannot_compare_costs_nothing_of_the_rest(
         (made["broken"] / "predictions.csv").unlink()
         return made
 
-    monkeypatch.setattr(runs, "bootstrap_interval", partial(bootstrap_interval, draws=50))
+    monkeypatch.setattr(pooled_metrics, "bootstrap_interval", partial(bootstrap_interval, draws=50))
     monkeypatch.setattr(running, "ablate", ablate)
     done = call("evaluate", recipe_file, "--ablate", "balance", "--data", tmp_path, "--out", tmp_path)
     assert done.code == 0
@@ -407,7 +407,8 @@ def test_without_the_lab_extra_its_commands_print_the_exact_pip_command(tmp_path
 
 def _evaluated(folder: Path) -> Path:
     """Write what ``compare`` reads of a run of two speakers."""
-    from serkit.lab.measure.run_folder import Row, write_metrics, write_predictions
+    from serkit.lab.measure.pooled_metrics import write_metrics
+    from serkit.lab.measure.run_folder import Row, write_predictions
 
     classes = ("anger", "neutral")
     rows = [

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from serkit.lab.measure import run_folder as runs
-from serkit.lab.measure.metrics import bootstrap_interval
+from serkit.lab.measure import pooled_metrics
+from serkit.lab.measure.intervals import bootstrap_interval
 from serkit.lab.measure.run_folder import VALIDATED, write_predictions
 from support.calling import Call, assert_one_sentence
 from support.run_folders import CLASSES, predictions, write_run
@@ -18,7 +18,7 @@ from support.run_folders import CLASSES, predictions, write_run
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "bootstrap_interval", partial(bootstrap_interval, draws=50))
+    monkeypatch.setattr(pooled_metrics, "bootstrap_interval", partial(bootstrap_interval, draws=50))
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_run_that_is_named_twice_is_compared_once(call: Call, pair: tuple[Path
     )
     done = call("compare", *pair, folder)
     assert done.code == 1
-    assert "is damaged, or of another version of serkit" in done.err
+    assert "is damaged, or written by another version of serkit" in done.err
 
 
 def test_what_cannot_be_compared_is_one_sentence(call: Call, pair: tuple[Path, Path], tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from serkit.lab.measure import run_entry
-from serkit.lab.measure import run_folder as runs
-from serkit.lab.measure.metrics import Interval, bootstrap_interval, macro_f1, uar, weighted_accuracy
+from serkit.lab.measure import pooled_metrics, run_entry
+from serkit.lab.measure.intervals import Interval, bootstrap_interval
+from serkit.lab.measure.metrics import macro_f1, uar, weighted_accuracy
 from serkit.lab.measure.run_folder import TESTED, VALIDATED, read_predictions
 from serkit.lab.report import run_contents
 from support.calling import Call, assert_one_sentence
@@ -17,7 +17,7 @@ from support.run_folders import write_run
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (runs, run_contents):
+    for module in (pooled_metrics, run_contents):
         monkeypatch.setattr(module, "bootstrap_interval", partial(bootstrap_interval, draws=50))
 
 
@@ -55,7 +55,7 @@ def test_a_report_and_its_figures_read_and_measure_a_run_once(
         return bootstrap_interval(*args, draws=5, **options)
 
     monkeypatch.setattr(run_entry, "read_predictions", reading)
-    for module in (runs, run_contents):
+    for module in (pooled_metrics, run_contents):
         monkeypatch.setattr(module, "bootstrap_interval", measuring)
     folder = write_run(tmp_path / "toy")
     measured.clear()  # of writing the run

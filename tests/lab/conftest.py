@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from serkit.lab.measure import run_folder as runs
-from serkit.lab.measure.metrics import bootstrap_interval
+from serkit.lab.measure import pooled_metrics
+from serkit.lab.measure.intervals import bootstrap_interval
 from support.tiny_encoders import write_checkpoint
 
 
@@ -26,7 +26,7 @@ def one_thread() -> Iterator[None]:
 def quick_bootstrap() -> Iterator[None]:
     """Runs are measured with a rough interval."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "bootstrap_interval", partial(bootstrap_interval, draws=50))
+        patch.setattr(pooled_metrics, "bootstrap_interval", partial(bootstrap_interval, draws=50))
         yield
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from serkit.lab.measure.run_folder import Fit, Row, write_json, write_metrics, write_predictions
+from serkit.lab.measure.pooled_metrics import write_metrics
+from serkit.lab.measure.run_folder import Fit, Row, write_json, write_predictions
 
 CLASSES = ("anger", "fear", "calm")
 EPOCHS = 4

@@ -22,7 +22,8 @@ from serkit.errors import ExportError, RunError
 from serkit.lab.exporting import model_file as module
 from serkit.lab.exporting.model_file import TOLERANCE, export, largest_difference, write_graph
 from serkit.lab.measure.calibration import describe_calibration
-from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_predictions, write_metrics, write_predictions
+from serkit.lab.measure.pooled_metrics import write_metrics
+from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_predictions, write_predictions
 from serkit.lab.models import Model, build_model, get_config, model_names
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.files import dump_recipe, load_recipe

@@ -1,20 +1,13 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-import serkit
 from serkit.lab.leaderboard import as_markdown
-from serkit.lab.measure.metrics import bootstrap_interval, confusion_matrix, macro_f1, uar, weighted_accuracy
 from serkit.lab.measure.run_entry import recompute
 from serkit.lab.measure.run_folder import read_json, read_predictions, write_predictions
-from serkit.lab.recipes.files import load_recipe
 from support.leaderboard_runs import write_run
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap")
-RESULTS = Path(__file__).parents[3] / "results"
-COMMITTED = sorted(path.parent for path in RESULTS.glob("*/metrics.json"))
-each_result = pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
 
 
 # Tables
@@ -80,83 +73,3 @@ def test_a_validation_uar_is_computed_anew_from_its_answers(tmp_path: Path) -> N
 def test_a_run_without_validation_has_an_empty_cell(tmp_path: Path) -> None:
     run = recompute(write_run(tmp_path)) | {"validation_uar": None}
     assert cells(as_markdown([run]), "toy-loso-crnn")[-1] == ""
-
-
-# The committed runs
-
-
-def is_saved_again(folder: Path, name: str) -> bool:
-    """Whether a folder holds the headline that stands beside it under its own name, file by file."""
-    original = folder.with_name(name)
-    return folder.name.endswith("-best") and all(
-        (original / file.name).read_bytes() == file.read_bytes() for file in folder.iterdir()
-    )
-
-
-@each_result
-def test_a_committed_runs_numbers_follow_from_its_predictions(folder: Path) -> None:
-    """Anew from the table, by the metrics alone; to the second decimal that is stored."""
-    stored = read_json(folder, "metrics.json")
-    if not stored["complete"]:
-        pytest.skip(f"{folder.name} is not finished")
-    rows, classes = read_predictions(folder)
-    seeds = sorted({row.seed for row in rows})
-    by_seed = [sorted((row for row in rows if row.seed == seed), key=lambda row: row.utterance) for seed in seeds]
-    index = {name: i for i, name in enumerate(classes)}
-    true = np.array([index[row.true] for row in by_seed[0]])
-    predicted = np.array([[index[row.predicted] for row in of_seed] for of_seed in by_seed])
-    speakers = np.array([row.speaker for row in by_seed[0]])
-    confusions = [confusion_matrix(true, row, len(classes)) for row in predicted]
-    for name, metric in (("uar", uar), ("wa", weighted_accuracy), ("macro_f1", macro_f1)):
-        assert stored[name] == pytest.approx(100 * np.mean([metric(c) for c in confusions]), abs=0.0051)
-    interval = bootstrap_interval(true, predicted, speakers, len(classes))
-    assert stored["uar_low"] == pytest.approx(100 * interval.low, abs=0.0051)
-    assert stored["uar_high"] == pytest.approx(100 * interval.high, abs=0.0051)
-    assert stored["interval_over"] == interval.over
-
-
-@each_result
-def test_a_committed_run_is_complete_and_its_recipe_says_how_it_was_made(folder: Path) -> None:
-    stored = read_json(folder, "metrics.json")
-    if not stored["complete"]:
-        pytest.skip(f"{folder.name} is not finished")
-    recipe, environment = load_recipe(folder / "recipe.yaml"), read_json(folder, "env.json")
-    assert stored["name"] == folder.name or is_saved_again(folder, stored["name"])
-    assert {"manifest_digest", "serkit", "torch"} <= environment.keys()
-    if stored["protocol"] != "unseen_corpus":  # the recipe of a model that is scored elsewhere is the model's
-        assert recipe.name == stored["name"]
-        assert stored["seeds"] == list(recipe.seeds)
-        assert stored["corpora"] == list(recipe.corpora)
-
-
-@each_result
-def test_a_committed_run_shares_no_speaker_and_tests_each_utterance_once(folder: Path) -> None:
-    stored = read_json(folder, "metrics.json")
-    if not stored["complete"]:
-        pytest.skip(f"{folder.name} is not finished")
-    folds = read_json(folder, "folds.json")
-    for fold in folds:
-        seen = {*fold["train"]["speakers"], *fold["validation"]["speakers"]}
-        if stored["is_speaker_independent"]:
-            assert not seen & set(fold["test"]["speakers"])
-        if stored["is_speaker_independent"] and stored["validation"] == "speakers":
-            assert not set(fold["train"]["speakers"]) & set(fold["validation"]["speakers"])
-    tested = [(fold["fold"], name) for fold in folds for name in fold["test"]["utterances"]]
-    assert len({name for _, name in tested}) == len(tested)
-    rows, _ = read_predictions(folder)
-    assert sorted((row.seed, row.fold, row.utterance) for row in rows) == sorted(
-        (seed, k, name) for seed in stored["seeds"] for k, name in tested
-    )
-
-
-@pytest.mark.parametrize("name", ["default", "emodb"])
-def test_the_card_of_an_embedded_model_says_what_its_committed_runs_say(name: str) -> None:
-    card = serkit.load(name).card
-    assert card.evidence
-    for evidence in card.evidence:
-        metrics = read_json(RESULTS / evidence.run, "metrics.json")
-        for fact in ("uar", "uar_low", "uar_high", "wa", "macro_f1", "speakers", "utterances"):
-            assert getattr(evidence, fact) == metrics[fact], f"{evidence.run}: {fact}"
-        assert {row["corpus"]: row["uar_low"] for row in evidence.per_corpus} == {
-            corpus: row["uar_low"] for corpus, row in metrics["per_corpus"].items()
-        }

@@ -86,19 +86,25 @@ def test_where_there_is_nothing_to_choose_there_is_no_headline(tmp_path: Path) -
     assert "**" not in as_sections(compare([one]))
 
 
-def test_a_saved_headline_is_shown_once(tmp_path: Path) -> None:
-    original, other = entry(tmp_path / "crnn", seen=60.0), entry(tmp_path / "svm", seen=50.0, wrong=3)
-    board = compare([entry(tmp_path / "toy-best", seen=60.0), original, other])
+def test_a_headlines_name_stands_beside_its_run(tmp_path: Path) -> None:
+    (tmp_path / "headlines.yaml").write_text("# comment\n\ntoy-best: crnn\nother-best: elsewhere\n", "utf-8")
+    board = compare([entry(tmp_path / "crnn", seen=60.0), entry(tmp_path / "svm", seen=50.0, wrong=3)])
     assert names(board) == ["crnn", "svm"]
     assert "| **crnn (saved as toy-best)** |" in as_sections(board)
-    assert names(compare([entry(tmp_path / "toy-best"), other])) == ["toy-best", "svm"], "alone it is a run like others"
-    changed = entry(tmp_path / "toy-best", wrong=7)
-    assert "toy-best" in names(compare([changed, entry(tmp_path / "crnn")])), "its answers are others"
+    assert "saved_as" not in board.entries[1].row
 
 
-def test_the_saved_headline_may_be_asked_for(tmp_path: Path) -> None:
-    runs = [entry(tmp_path / "toy-best"), entry(tmp_path / "crnn"), entry(tmp_path / "svm", seen=90.0, wrong=3)]
+def test_a_run_may_be_asked_for_by_its_name_as_a_headline(tmp_path: Path) -> None:
+    (tmp_path / "headlines.yaml").write_text("toy-best: crnn\n", "utf-8")
+    runs = [entry(tmp_path / "crnn"), entry(tmp_path / "svm", seen=90.0, wrong=3)]
     assert compare(runs, against="toy-best").families[0].reference.name == "crnn"
+
+
+@pytest.mark.parametrize("content", [b"- crnn\n", b"toy-best:\n  run: crnn\n", b"\xff"])
+def test_headline_names_that_cannot_be_read_are_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "headlines.yaml").write_bytes(content)
+    with pytest.raises(RunError, match=r"headlines\.yaml'"):
+        compare([entry(tmp_path / "crnn")])
 
 
 def test_cross_corpus_runs_are_grouped_by_what_is_trained_and_tested(tmp_path: Path) -> None:

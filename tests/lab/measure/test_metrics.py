@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics as oracle
 
+from serkit.lab.measure.intervals import bootstrap_interval
 from serkit.lab.measure.metrics import (
-    bootstrap_interval,
     confusion_matrix,
     expected_calibration_error,
     macro_f1,
     uar,
+    uar_of_each,
     weighted_accuracy,
 )
 
@@ -76,6 +77,14 @@ def test_nothing_is_measured_on_nothing() -> None:
     empty = np.zeros((CLASSES, CLASSES), np.int64)
     assert np.isnan([uar(empty), weighted_accuracy(empty), macro_f1(empty)]).all()
     assert np.isnan(expected_calibration_error(np.empty((0, CLASSES)), np.empty(0, np.int64)))
+
+
+@pytest.mark.parametrize("classes", [2, 5, 8, 17])
+def test_uar_of_many_matrices_is_that_of_each_to_the_bit(classes: int) -> None:
+    """Intervals are the same whichever way they are computed; a class, or all, may be absent."""
+    matrices = np.random.default_rng(0).integers(0, 30, (60, 2, classes, classes))
+    matrices[::3, 0, 1], matrices[5] = 0, 0
+    assert np.array_equal(uar_of_each(matrices), [[uar(one) for one in row] for row in matrices], equal_nan=True)
 
 
 # Calibration

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from serkit.errors import RunError
+from serkit.lab.measure.pooled_metrics import write_metrics
 from serkit.lab.measure.run_entry import measure_records, read_entry, read_records, recompute
-from serkit.lab.measure.run_folder import read_json, write_metrics
+from serkit.lab.measure.run_folder import read_json
 from support.leaderboard_runs import write_run
 from support.run_folders import CLASSES, facts
 

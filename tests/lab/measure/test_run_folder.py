@@ -9,17 +9,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
 from serkit.errors import RunError
+from serkit.lab.measure.pooled_metrics import measure, measure_validation, whole_seeds, write_metrics
 from serkit.lab.measure.run_folder import (
     Fit,
     Row,
-    measure,
-    measure_validation,
     read_fits,
     read_json,
     read_predictions,
-    whole_seeds,
     write_json,
-    write_metrics,
     write_predictions,
 )
 
@@ -99,7 +96,7 @@ def test_seeds_that_tested_other_folds_are_not_scored_against_each_other(tmp_pat
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("{row}\n{row}\n", r"predictions\.csv' is damaged \(a/0 stands twice in fold 0 of seed 0\)\.$"),
+    ("{row}\n{row}\n", r"predictions\.csv' is damaged: it has two rows for a/0 in fold 0 of seed 0\.$"),
     ("a/0,a,a/01,0,0,fear,fear,0.2,nan,0.2\n", r"row 1: a probability is not between 0 and 1\.$"),
     ("a/0,a,a/01,0,0,fear,fear,0.2,1.6,0.2\n", r"row 1: a probability is not between 0 and 1\.$"),
     ("a/\xe9,a,a/01,0,0,fear,fear,0.2,0.6,0.2\n", r"predictions\.csv' is damaged \('utf-8' codec can't decode"),
@@ -117,7 +114,7 @@ def test_a_damaged_table_of_predictions_is_named(tmp_path: Path, text: str, mess
 def test_fits_that_cannot_be_read_are_named(tmp_path: Path, fits: Any) -> None:
     assert read_fits(tmp_path) == []
     (tmp_path / "metrics.json").write_text(json.dumps({"fits": fits}), "utf-8")
-    with pytest.raises(RunError, match=r"metrics\.json' is damaged, or of another version of serkit"):
+    with pytest.raises(RunError, match=r"metrics\.json' is damaged, or written by another version of serkit"):
         read_fits(tmp_path)
 
 

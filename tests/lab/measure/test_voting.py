@@ -104,7 +104,7 @@ def test_the_graph_gives_the_same_numbers_as_numpy(rule: Rule, said: Any) -> Non
 @pytest.mark.parametrize("weights", [[], [1.0], [1.0, -1.0], [0.0, 0.0], [1.0, float("nan")]])
 def test_weights_that_are_none_are_refused(weights: list[float]) -> None:
     probabilities = np.full((2, 1, 4), 0.25, np.float32)
-    with pytest.raises(RecipeError, match="2 members need 2 weights of which none is negative"):
+    with pytest.raises(RecipeError, match="do not fit 2 members: expected one per member, none negative"):
         combine(probabilities, "weighted", weights)
-    with pytest.raises(RecipeError, match="2 members need 2 weights"):
+    with pytest.raises(RecipeError, match="do not fit 2 members"):
         vote([member(rows) for rows in probabilities], "weighted", weights)

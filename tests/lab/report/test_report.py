@@ -15,13 +15,8 @@ from sklearn import metrics as oracle
 
 from serkit.data.corpora import get_corpus
 from serkit.errors import CorpusError, DrawingError, RunError
-from serkit.lab.measure.metrics import (
-    bootstrap_interval,
-    brier_score,
-    expected_calibration_error,
-    macro_f1,
-    weighted_accuracy,
-)
+from serkit.lab.measure.intervals import bootstrap_interval
+from serkit.lab.measure.metrics import brier_score, expected_calibration_error, macro_f1, weighted_accuracy
 from serkit.lab.measure.run_folder import VALIDATED, Row, read_json, write_json, write_predictions
 from serkit.lab.pages import markup
 from serkit.lab.report import breakdown, run_contents, sections, write_figures, write_report

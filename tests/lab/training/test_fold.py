@@ -14,7 +14,8 @@ from serkit.data.corpora import read_corpora
 from serkit.data.manifest import Manifest
 from serkit.errors import ExportError, LeakageError, ProtocolError, RecipeError
 from serkit.lab.exporting.model_file import export
-from serkit.lab.measure.run_folder import VALIDATED, Fit, read_json, read_predictions, seeds_together
+from serkit.lab.measure.pooled_metrics import seeds_together
+from serkit.lab.measure.run_folder import VALIDATED, Fit, read_json, read_predictions
 from serkit.lab.recipes.schema import Protocol, Recipe, parse_recipe
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.protocols import make_split
@@ -87,7 +88,7 @@ def test_inner_folds_let_every_training_speaker_be_validation_once() -> None:
 
 def test_more_inner_folds_than_speakers_are_refused() -> None:
     people = manifest(speaker("toy/0"), speaker("toy/1"))
-    with pytest.raises(ProtocolError, match=r"^3 inner folds need as many training speakers, and there are 2\.$"):
+    with pytest.raises(ProtocolError, match=r"^3 inner folds need as many training speakers, but there are 2\.$"):
         rotate_validation(people, Protocol(), Fold(0, tuple(u.id for u in people), (), ()), 3)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serkit.lab.measure import run_folder as runs
+from serkit.lab.measure import pooled_metrics
 from serkit.lab.splits.protocols import make_split
 from serkit.lab.training.fold import Experiment
 from serkit.lab.training.prepare import prepare
@@ -55,8 +55,10 @@ def test_workers_read_no_corpus(ravdess_dir: Path, tmp_path: Path) -> None:
 
 def test_scores_are_measured_once_in_a_run(ravdess_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[int] = []
-    measure = runs.measure
-    monkeypatch.setattr(runs, "measure", lambda rows, classes: measured.append(len(rows)) or measure(rows, classes))
+    measure = pooled_metrics.measure
+    monkeypatch.setattr(
+        pooled_metrics, "measure", lambda rows, classes: measured.append(len(rows)) or measure(rows, classes)
+    )
     for _ in range(2):
         metrics = run_protocol(tiny_recipe(seeds=[0, 1]), {"ravdess": ravdess_dir}, tmp_path)
     assert measured == [2 * 96]

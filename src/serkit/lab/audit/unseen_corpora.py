@@ -9,7 +9,8 @@ from serkit.card import Card
 from serkit.data.corpora import Data, corpus_of, read_corpora
 from serkit.data.manifest import Manifest
 from serkit.errors import LeakageError, RunError
-from serkit.lab.measure.run_folder import UNSEEN_CORPUS, Row, read_json, write_json, write_metrics, write_predictions
+from serkit.lab.measure.pooled_metrics import write_metrics
+from serkit.lab.measure.run_folder import UNSEEN_CORPUS, Row, read_json, write_json, write_predictions
 from serkit.lab.recipes.files import dump_recipe
 from serkit.lab.recipes.schema import Recipe, parse_recipe, parts_of
 from serkit.lab.splits.leakage import check_unseen

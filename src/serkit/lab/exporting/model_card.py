@@ -11,7 +11,14 @@ from serkit.errors import RunError
 from serkit.lab.graphs.model_assembly import count_weights
 from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
 from serkit.lab.measure.run_entry import measure_records, read_records, what_is_fitted
-from serkit.lab.measure.run_folder import UNSEEN_CORPUS, VALIDATED, first_folder, read_json, read_predictions
+from serkit.lab.measure.run_folder import (
+    UNSEEN_CORPUS,
+    VALIDATED,
+    first_folder,
+    read_folds,
+    read_json,
+    read_predictions,
+)
 from serkit.lab.models import Model
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.schema import parts_of
@@ -43,10 +50,10 @@ def describe(
     """
     recipe, labels = resolved.recipe, resolved.labels
     # There are several folds of one number if training speakers are drawn repeatedly.
-    folds = [one for one in read_json(run, "folds.json") if one["fold"] == fit["fold"]]
+    folds = [one for one in read_folds(run) if one["fold"] == fit["fold"]]
     for number, member in enumerate(resolved.members):
         if member.pretrain:
-            folds += read_json(run / first_folder(number), "folds.json")
+            folds += read_folds(run / first_folder(number))
     trained, validated = ({name for f in folds for name in f[part]["speakers"]} for part in ("train", "validation"))
     speakers = trained | validated
     utterances = {name for f in folds for part in ("train", "validation") for name in f[part]["utterances"]}

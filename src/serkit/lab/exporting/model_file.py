@@ -24,7 +24,7 @@ from serkit.lab.graphs.model_assembly import join, vote
 from serkit.lab.graphs.onnx_graph import OPSET
 from serkit.lab.measure.calibration import ERROR_RATE
 from serkit.lab.measure.run_entry import what_is_fitted
-from serkit.lab.measure.run_folder import Fit, fit_folder, read_json
+from serkit.lab.measure.run_folder import Fit, fit_folder, read_folds, read_json
 from serkit.lab.measure.voting import FLOOR, Rule, combine
 from serkit.lab.models import Model, build_body
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
@@ -140,7 +140,7 @@ def export(
 
 def _validated(run: Path, fit: dict[str, Any]) -> dict[str, None]:
     """Return the utterances that a fit was validated on, without repetition."""
-    folds = [fold for fold in read_json(run, "folds.json") if fold["fold"] == fit["fold"]]
+    folds = [fold for fold in read_folds(run) if fold["fold"] == fit["fold"]]
     return dict.fromkeys(name for fold in folds for name in fold["validation"]["utterances"])
 
 
@@ -166,7 +166,7 @@ def fit_of(run: Path, seed: int, fold: int | None) -> dict[str, Any]:
         RunError: If the run has no finished model for this seed and fold.
     """
     fits = {(fit["fold"], fit["seed"]): fit for fit in read_json(run, "metrics.json")["fits"]}
-    folds = read_json(run, "folds.json")
+    folds = read_folds(run)
     is_evaluation = any(one["fold"] or one["test"]["utterances"] for one in folds)
     if (fold is None and is_evaluation) or (fold or 0, seed) not in fits:
         of_fold = "" if fold is None else f" and fold {fold}"

@@ -9,7 +9,8 @@ from typing import Any
 
 from serkit.errors import RunError, nearest
 from serkit.lab.leaderboard.comparisons import Family, Leak, families, leaks, not_comparable, validation_pairs
-from serkit.lab.leaderboard.grouping import group_of, in_order, without_copies
+from serkit.lab.leaderboard.grouping import group_of, in_order
+from serkit.lab.leaderboard.headline_names import note_headline_names
 from serkit.lab.measure.run_entry import RunEntry, read_entry
 
 _NOT_MEASURED = "not-measured.csv"
@@ -63,14 +64,11 @@ def compare(runs: Sequence[RunEntry], *, against: str | os.PathLike[str] | None 
     Raises:
         RunError: If ``against`` is not a run, or no other run was tested on the same utterances.
     """
+    note_headline_names(runs)
     reference = None if against is None else _find(runs, against)
     if reference is not None and reference not in runs:
         runs = [*runs, reference]
-    entries = in_order(without_copies(runs))
-    if reference is not None:
-        reference = next((entry for entry in entries if entry.folder == reference.folder), None) or _original(
-            entries, reference
-        )
+    entries = in_order(runs)
     found = families(entries, reference)
     if reference is not None:
         _check_reference(found, reference, str(against))
@@ -128,7 +126,7 @@ def _headlines(entries: Sequence[RunEntry]) -> frozenset[Path]:
 
 
 def _find(runs: Sequence[RunEntry], against: str | os.PathLike[str]) -> RunEntry:
-    named = [entry for entry in runs if against in (entry.name, entry.folder.name)]
+    named = [entry for entry in runs if against in (entry.name, entry.folder.name, entry.row.get("saved_as"))]
     if named:
         return named[0]
     folder = Path(against)
@@ -136,11 +134,6 @@ def _find(runs: Sequence[RunEntry], against: str | os.PathLike[str]) -> RunEntry
         return next((entry for entry in runs if entry.folder == folder.resolve()), None) or read_entry(folder)
     hint = nearest(str(against), [entry.name for entry in runs]) or "."
     raise RunError(f"--against {str(against)!r}: no run has this name{hint} Name one of the runs, or a run folder.")
-
-
-def _original(entries: Sequence[RunEntry], copy: RunEntry) -> RunEntry:
-    """Return the run that a saved copy was made of."""
-    return next(entry for entry in entries if entry.row.get("saved_as") in (copy.name, copy.folder.name))
 
 
 def _check_reference(found: Sequence[Family], reference: RunEntry, against: str) -> None:

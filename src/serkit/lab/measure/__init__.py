@@ -1,1 +1,12 @@
-"""Run folders, metrics, intervals, significance and calibration. No torch."""
+"""Run folders, metrics, intervals, significance tests and calibration. Nothing here imports torch.
+
+run_folder             reads and writes the files of a run folder
+publish                writes a run folder in the compact form of results/
+metrics                metrics of one confusion matrix
+pooled_metrics         metrics of a run: folds pooled, seeds averaged
+intervals              confidence intervals from a bootstrap over speakers
+significance           paired comparison of two runs
+calibration            thresholds and prediction sets from validation predictions
+calibration_transfer   the same, measured on test predictions
+voting                 combination of the probabilities of several models
+"""

@@ -1,6 +1,6 @@
-"""How what was fitted on validation speakers does on test speakers: temperature, threshold and sets of classes.
+"""Measures on test speakers what was fitted on validation speakers: temperature, threshold and prediction sets.
 
-Each fold's threshold and sets come from the answers on its own validation speakers, and meet the fold's test answers.
+The thresholds of a fold are fitted on its validation predictions and applied to its test predictions.
 """
 
 import os
@@ -24,14 +24,14 @@ from serkit.lab.measure.calibration import (
 from serkit.lab.measure.metrics import IntArray, brier_score, expected_calibration_error
 from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_fits, read_predictions
 
-COVERAGES = (0.8, 0.9)  # of the sets in a table
+COVERAGES = (0.8, 0.9)  # coverages of the prediction sets in a table
 
 Key = tuple[int, int]  # fold and seed
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Of probabilities: the expected calibration error, 0 to 1, and the Brier score, 0 to 2."""
+    """Calibration scores of probabilities: the expected calibration error, 0 to 1, and the Brier score, 0 to 2."""
 
     ece: float
     brier: float
@@ -39,7 +39,12 @@ class Scores:
 
 @dataclass(frozen=True)
 class Selection:
-    """Test answers that reach their fold's threshold: their share, and that of wrong ones among them (NaN of none)."""
+    """Effect of the thresholds for "uncertain" on test predictions.
+
+    Attributes:
+        coverage: Share of test predictions that reach the threshold of their fold.
+        error: Share of wrong predictions among these; NaN if there are none.
+    """
 
     coverage: float
     error: float
@@ -47,7 +52,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Sets:
-    """Sets of classes: the share that holds the true class, and how many classes a set has on average."""
+    """Prediction sets: the share that holds the true class, and the mean number of classes in a set."""
 
     coverage: float
     size: float
@@ -55,14 +60,14 @@ class Sets:
 
 @dataclass(frozen=True)
 class Transfer:
-    """What validation promised, on test answers; folds pooled, mean over seeds.
+    """Calibration on test predictions; folds pooled, mean over seeds.
 
     Attributes:
-        before: The temperature; None where it is not known: of a vote, without validation, of a finished model,
-            or where the stored decimals do not tell what there was before it.
-        after: The temperature.
-        selection: By the threshold; None where validation answers were not kept.
-        sets: By the coverage that was asked for; empty where validation answers were not kept.
+        before: Scores without the temperature. None if they are not known: for a vote, a run without validation, a
+            finished model, or if the stored decimals do not determine them.
+        after: Scores with the temperature.
+        selection: Effect of the thresholds; None if the run stored no validation predictions.
+        sets: Prediction sets by requested coverage; empty if the run stored no validation predictions.
     """
 
     before: Scores | None
@@ -72,10 +77,14 @@ class Transfer:
 
 
 def read_transfer(run: str | os.PathLike[str], *, error_rate: float = ERROR_RATE) -> Transfer:
-    """Measure a run folder's test answers, see :func:`measure_transfer`.
+    """Measure the calibration of a run on its test predictions, see :func:`measure_transfer`.
+
+    Args:
+        run: Run folder.
+        error_rate: Error rate that the thresholds keep to on validation, 0 to 1.
 
     Raises:
-        RunError: If it holds no predictions, or one of its files is damaged.
+        RunError: If the folder holds no predictions, or one of its files is damaged.
     """
     folder = Path(run)
     tested, classes = read_predictions(folder)
@@ -87,7 +96,10 @@ def read_transfer(run: str | os.PathLike[str], *, error_rate: float = ERROR_RATE
 
 
 def known_temperatures(fits: Sequence[Fit]) -> dict[Key, float]:
-    """Return each fit's temperature; nothing where one has none: some do not validate, and older ensembles had none."""
+    """Return the temperature of each fit; empty unless every fit has one.
+
+    Fits without validation have none, nor have older ensembles.
+    """
     if any((fit.members and fit.temperature == 1) or fit.validation_uar is None for fit in fits):
         return {}
     return {(fit.fold, fit.seed): fit.temperature for fit in fits}
@@ -101,17 +113,17 @@ def measure_transfer(
     *,
     error_rate: float = ERROR_RATE,
 ) -> Transfer:
-    """Apply what each fold's validation answers give to its test answers.
+    """Apply the thresholds fitted on each fold's validation predictions to its test predictions.
 
-    A fold in which no threshold leaves few enough wrong answers answers nothing; one with too few validation answers
-    for a coverage puts every class into its sets.
+    A fold in which no threshold keeps to the error rate answers "uncertain" throughout. A fold with too few validation
+    predictions for a coverage puts every class into its sets.
 
     Args:
-        tested: All test answers, of seeds that are whole, at least one.
-        validated: All validation answers.
-        classes: In order.
-        temperatures: From :func:`known_temperatures`.
-        error_rate: That the thresholds shall keep to, 0 to 1.
+        tested: Test predictions of complete seeds, at least one.
+        validated: Validation predictions.
+        classes: Class names, in the order of the probabilities.
+        temperatures: Temperatures from :func:`known_temperatures`.
+        error_rate: Error rate that the thresholds keep to on validation, 0 to 1.
     """
     probabilities, true = arrays_of(tested, classes)
     keys = [(row.fold, row.seed) for row in tested]
@@ -158,7 +170,7 @@ def _sets(tested: Sequence[Row], validated: Sequence[Row], classes: Sequence[str
 
 
 def _folds(tested: Sequence[Row], validated: Sequence[Row]) -> list[tuple[list[Row], list[Row]]]:
-    """Return the test and validation answers of each fold and seed."""
+    """Return the test and validation predictions of each fold and seed."""
     found: dict[Key, tuple[list[Row], list[Row]]] = {(row.fold, row.seed): ([], []) for row in tested}
     for side, rows in enumerate((tested, validated)):
         for row in rows:

@@ -16,19 +16,16 @@ from numpy.typing import NDArray
 
 from serkit.errors import RunError
 from serkit.lab.measure.metrics import IntArray
+from serkit.lab.measure.pooled_metrics import measure, measure_validation, seeds_together, whole_seeds
 from serkit.lab.measure.run_folder import (
     ALL_SPEAKERS,
     TESTED,
     VALIDATED,
     Fit,
     Row,
-    measure,
-    measure_validation,
     read_fits,
     read_json,
     read_predictions,
-    seeds_together,
-    whole_seeds,
 )
 
 _FACTS = (

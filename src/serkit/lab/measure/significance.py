@@ -1,9 +1,9 @@
-"""Whether two runs on the same utterances differ: an interval and a p value of the difference in UAR.
+"""Compares two runs on the same utterances: a confidence interval and a p value of their difference in UAR.
 
-Speakers are what is drawn, since new speakers are what a result is about, and both runs always see the same ones. The
-interval is a bootstrap, widened for few speakers; the p value is that of a swap test, which is exact. The p value of
-the bootstrap itself would be too small: of runs that do not differ, with ten speakers it calls 11 in 100 different at
-a level of 5 %, the swap test 5. Nothing here needs torch.
+Speakers are resampled, because a result is a claim about new speakers; both runs always get the same speakers. The
+interval is from a bootstrap, widened for a small number of speakers. The p value is from a swap (permutation) test,
+which is exact. The bootstrap's own p value would be too small: for runs that do not differ, with ten speakers, it
+falls below 5 % in 11 of 100 cases, the swap test's in 5.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,18 +13,26 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.lab.measure.intervals import LEVEL, tail_of
-from serkit.lab.measure.metrics import MIN_SPEAKERS, IntArray
+from serkit.lab.measure.intervals import LEVEL, MIN_SPEAKERS, tail_of
+from serkit.lab.measure.metrics import IntArray
 
 FloatArray = NDArray[np.float64]
 DRAWS = 10_000
-_BLOCK = 2_000_000  # numbers that are drawn at once
-_SAME = 1e-12  # differences in UAR as near as this are equal
+_BLOCK = 2_000_000  # numbers drawn at once, to bound memory
+_SAME = 1e-12  # differences in UAR closer than this count as equal
 
 
 @dataclass(frozen=True)
 class Difference:
-    """First minus second UAR, -1 to 1, its 95 % interval, the two-sided p value, and what was drawn."""
+    """The difference in UAR of two runs, first minus second, -1 to 1.
+
+    Attributes:
+        value: Difference.
+        low: Lower end of its 95 % interval.
+        high: Upper end of its 95 % interval.
+        p: Two-sided p value.
+        over: What was resampled: ``speakers`` or ``utterances within speakers``.
+    """
 
     value: float
     low: float
@@ -35,16 +43,24 @@ class Difference:
 
 @dataclass(frozen=True)
 class _Units:
-    """What is drawn, in groups within which it is drawn; (K, C) arrays have a row for each kind of unit.
+    """The units that are resampled, counted by kind.
 
-    Of speakers there is one of each kind, in one group. Of utterances, alike are those of one speaker and class that
-    each run got right in the same share of its seeds: a group is a speaker.
+    If speakers are resampled, each speaker is a kind of its own, and all form one group. If utterances are resampled
+    within speakers, the utterances of one speaker and class that each run classified correctly in the same share of
+    its seeds are one kind, and the kinds of a speaker form a group.
+
+    Attributes:
+        times: Number of units of each kind, shape (K,).
+        groups: Ranges of kinds; units are drawn within a group.
+        support: Number of utterances of each class in one unit of a kind, shape (K, C).
+        first: How many of them the first run classified correctly, mean over its seeds, shape (K, C).
+        second: The same for the second run, shape (K, C).
     """
 
-    times: IntArray  # (K,) how often each kind is there
-    groups: tuple[slice, ...]  # of kinds
-    support: FloatArray  # (K, C) utterances of each class in one unit
-    first: FloatArray  # (K, C) of these right, mean over seeds
+    times: IntArray
+    groups: tuple[slice, ...]
+    support: FloatArray
+    first: FloatArray
     second: FloatArray
 
 
@@ -58,18 +74,19 @@ def paired_difference(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Difference:
-    """Compare two runs on the same utterances by their UAR, each averaged over its seeds.
+    """Compare two runs on the same utterances by their UAR, averaged over the seeds of each run.
 
-    With fewer than six speakers utterances are drawn within each speaker, which tells nothing about new speakers.
+    With fewer than six speakers, utterances are drawn within each speaker, and the result says nothing about new
+    speakers.
 
     Args:
-        true: Class indices, shape (n,).
-        first: Class indices that the first run answered, shape (seeds, n).
-        second: Of the second run, which may have another number of seeds.
-        speakers: Shape (n,).
-        classes: C.
-        draws: How many resamples, and random swaps at most.
-        seed: Of the resampling.
+        true: True class indices, shape (n,).
+        first: Predicted class indices of the first run, shape (seeds, n).
+        second: Predicted class indices of the second run, shape (seeds, n); the number of seeds may differ.
+        speakers: Speaker of each utterance, shape (n,).
+        classes: Number of classes, C.
+        draws: Number of resamples, and largest number of swaps.
+        seed: Random seed.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 13 and 15; the widening is the
         expanded percentile interval of Hesterberg, What Teachers Should Know About the Bootstrap, 2015.
@@ -95,7 +112,7 @@ def paired_difference(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p values for their number, in their order.
+    """Return p values corrected for the number of tests, in the given order.
 
     Source: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 1979.
 
@@ -111,7 +128,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _mean_recall(right: FloatArray, support: FloatArray) -> NDArray[np.float64]:
-    """Return the mean of ``right / support`` over the classes that have support; the last axis is the classes'."""
+    """Return the mean of ``right / support`` over the classes with support; classes are on the last axis."""
     present = support > 0
     recall = np.divide(right, support, out=np.zeros(np.broadcast_shapes(right.shape, support.shape)), where=present)
     mean: NDArray[np.float64] = recall.sum(-1) / present.sum(-1)
@@ -142,7 +159,7 @@ def _alike_utterances(
 
 
 def _resamples(units: _Units, draws: int, rng: np.random.Generator) -> Iterator[FloatArray]:
-    """Yield how often each kind is drawn, in blocks of shape (draws, K)."""
+    """Yield the number of drawn units of each kind, in blocks of shape (draws, K)."""
     for size in _blocks(draws, len(units.times)):
         parts = []
         for group in units.groups:
@@ -156,10 +173,10 @@ def _of_draw(times: FloatArray, units: _Units) -> NDArray[np.float64]:
 
 
 def _p_of_swaps(units: _Units, total: FloatArray, value: float, draws: int, rng: np.random.Generator) -> float:
-    """Return the share of swaps that give a difference as large, in either direction.
+    """Return the share of swaps that give a difference at least as large as ``value``, in either direction.
 
-    Were the runs alike, each unit's answers could as well be the other's. All swaps are counted where they are few,
-    else random ones.
+    A swap exchanges the two runs' results on some units; if the runs do not differ, every swap is equally likely. All
+    swaps are counted if there are at most ``draws``, otherwise as many random ones.
     """
     gain = units.first - units.second
     differs = np.abs(gain).max(1) > 0

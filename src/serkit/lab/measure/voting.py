@@ -1,4 +1,4 @@
-"""How several models answer as one: by their mean, by weights, or by majority."""
+"""Combines the probabilities of several models: by their mean, by a weighted mean, or by majority vote."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,29 +10,31 @@ from serkit.errors import RecipeError
 
 Rule = Literal["majority", "mean", "weighted"]
 
-FLOOR = 1e-7  # of a probability, before its logarithm is taken
-TOWARDS_MEAN = 1e-4  # how far vote shares are moved towards the mean probability, so that it decides between equals
+FLOOR = 1e-7  # smallest probability whose logarithm is taken
+TOWARDS_MEAN = 1e-4  # weight of the mean probability beside the vote shares: it decides between equal shares
 
 
 def combine(
     probabilities: NDArray[np.floating], rule: Rule, weights: Sequence[float] = (), *, temperature: float = 1.0
 ) -> NDArray[np.float64]:
-    """Combine what the members of an ensemble say.
+    """Combine the probabilities of the members of an ensemble.
 
     Args:
-        probabilities: Shape (M, n, C).
-        rule: ``mean``: of the probabilities; ``weighted``: by ``weights``; ``majority``: the share of the members whose
-            most probable class it is, moved by 1e-4 towards the mean, which so decides between classes with as many
-            votes. (In a model file, whose numbers are float32, means closer than a thousandth are alike there.)
-        weights: One for each member, for ``weighted``; not negative, and not all zero.
-        temperature: Of the common answer, which is too unsure where members that are sure of themselves disagree; its
-            logarithm is divided by it. It never changes which class is first.
+        probabilities: Probabilities of the members, shape (M, n, C).
+        rule: ``mean``: mean of the probabilities. ``weighted``: mean weighted by ``weights``. ``majority``: for each
+            class, the share of the members for which it is the most probable one, moved by 1e-4 towards the mean so
+            that the mean decides between classes with equal shares. (A model file computes in float32: there, means
+            that differ by less than a thousandth count as equal.)
+        weights: One weight per member for ``weighted``; not negative, and not all zero.
+        temperature: Temperature of the combined probabilities: their logarithm is divided by it. Confident members
+            that disagree give combined probabilities that are not confident enough. It never changes the most
+            probable class.
 
     Returns:
-        Shape (n, C); rows sum to 1.
+        Combined probabilities, shape (n, C); rows sum to 1.
 
     Raises:
-        RecipeError: If the weights are none.
+        RecipeError: If the weights do not fit, see :func:`normalize`.
     """
     members, _, classes = probabilities.shape
     shares = normalize(weights, members) if rule == "weighted" else np.full(members, 1 / members)
@@ -45,7 +47,7 @@ def combine(
 
 
 def tempered(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    """Divide the logarithm of probabilities (n, C) by a temperature; rows sum to 1."""
+    """Return probabilities, shape (n, C), whose logarithm is divided by a temperature; rows sum to 1."""
     if temperature == 1:
         return probabilities
     raised = np.clip(probabilities, FLOOR, 1) ** (1 / temperature)
@@ -54,15 +56,15 @@ def tempered(probabilities: NDArray[np.float64], temperature: float) -> NDArray[
 
 
 def normalize(weights: Sequence[float], members: int) -> NDArray[np.float64]:
-    """Return weights that sum to 1.
+    """Return the weights of ``members`` ensemble members, scaled to sum to 1.
 
     Raises:
-        RecipeError: If they are not one for each member, or negative, not finite, or all zero.
+        RecipeError: If there is not one weight per member, or a weight is negative or not finite, or all are zero.
     """
     given = np.array(weights, np.float64)
     if given.shape != (members,) or not np.isfinite(given).all() or (given < 0).any() or not given.any():
         raise RecipeError(
-            f"{members} members need {members} weights of which none is negative and not all are 0: {list(weights)}."
+            f"weights {list(weights)} do not fit {members} members: expected one per member, none negative, not all 0."
         )
     shares: NDArray[np.float64] = given / given.sum()
     return shares

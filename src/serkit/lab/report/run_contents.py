@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from serkit.errors import RunError
 from serkit.lab.measure.calibration import recovered
 from serkit.lab.measure.calibration_transfer import Transfer, known_temperatures, measure_transfer
-from serkit.lab.measure.metrics import Interval, bootstrap_interval, macro_f1, weighted_accuracy
+from serkit.lab.measure.intervals import Interval, bootstrap_interval
+from serkit.lab.measure.metrics import macro_f1, weighted_accuracy
+from serkit.lab.measure.pooled_metrics import whole_seeds
 from serkit.lab.measure.run_entry import measure_records, read_records
-from serkit.lab.measure.run_folder import Fit, Row, read_json, whole_seeds
+from serkit.lab.measure.run_folder import Fit, Row, read_folds, read_json
 
 _INTERVALS = {"wa": weighted_accuracy, "macro_f1": macro_f1}
 
@@ -217,7 +219,7 @@ def _answers(rows: Sequence[Row], classes: tuple[str, ...]) -> tuple[AnswerArray
 
 def _divisions(folder: Path) -> tuple[Division, ...]:
     try:
-        return tuple(_division(fold) for fold in read_json(folder, "folds.json"))
+        return tuple(_division(fold) for fold in read_folds(folder))
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(
             f"{str(folder / 'folds.json')!r} is damaged: expected a list of folds with their parts."

@@ -1,24 +1,26 @@
-"""What a protocol makes: folds of utterance ids, what can be said of them, and how they are written down."""
+"""The folds that a protocol makes, and the content of ``folds.json``."""
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from serkit.data.manifest import Manifest
 
+PARTS = ("train", "validation", "test")
+
 
 @dataclass(frozen=True)
 class Fold:
-    """Utterance ids, sorted, of the three parts of one fold.
+    """One fold: sorted utterance ids of its three parts.
 
     Attributes:
-        fold: Its number.
-        train: What weights are fitted on.
-        validation: What epochs, calibration and settings are chosen on.
-        test: What is scored.
-        draw: Which draw of training and validation speakers this is, where a protocol has several for each test side.
+        fold: Number of the fold.
+        train: Utterances that weights are fitted on.
+        validation: Utterances that epochs, calibration and settings are chosen on.
+        test: Utterances that are scored.
+        draw: Number of the draw of training and validation speakers, for a protocol with several draws per test part.
     """
 
     fold: int
@@ -30,13 +32,13 @@ class Fold:
 
 @dataclass(frozen=True)
 class Split:
-    """All folds of a protocol, and what can be said of it.
+    """All folds of a protocol.
 
     Attributes:
-        protocol: Its name.
-        is_speaker_independent: Whether no test speaker is ever trained on.
-        validation: What validation was taken from: ``speakers``, ``sentences``, ``random`` or ``none``.
-        folds: In order; of several draws, all of the first come first.
+        protocol: Name of the protocol.
+        is_speaker_independent: Whether no test speaker is trained on.
+        validation: What validation parts were drawn by: ``speakers``, ``sentences``, ``random`` or ``none``.
+        folds: Folds in order. With several draws, all folds of the first draw come first.
     """
 
     protocol: str
@@ -46,7 +48,7 @@ class Split:
 
     @property
     def draws(self) -> int:
-        """How many draws of the training side there are."""
+        """Number of draws of the training side."""
         return 1 + max((fold.draw for fold in self.folds), default=0)
 
     def of_seed(self, seed: int) -> tuple[Fold, ...]:
@@ -55,13 +57,12 @@ class Split:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over all ids of all folds."""
-        text = json.dumps([[f.train, f.validation, f.test] for f in self.folds])
-        return hashlib.sha256(text.encode()).hexdigest()
+        """SHA-256 of the utterance ids of all folds."""
+        return _digest([[f.train, f.validation, f.test] for f in self.folds])
 
 
 def folds_as_json(split: Split, manifest: Manifest) -> list[dict[str, Any]]:
-    """Return the content of ``folds.json``: per fold and part its utterances and speakers."""
+    """Return the content of ``folds.json``: utterances and speakers of each part of each fold."""
     speaker_of = {u.id: u.speaker for u in manifest}
 
     def part(ids: Sequence[str]) -> dict[str, list[str]]:
@@ -74,3 +75,15 @@ def folds_as_json(split: Split, manifest: Manifest) -> list[dict[str, Any]]:
         }
         for f in split.folds
     ]  # fmt: skip
+
+
+def digest_of_folds(folds: Sequence[Mapping[str, Any]]) -> str:
+    """Return the digest of the content of ``folds.json``; it equals :attr:`Split.digest` of the same split.
+
+    A part of which only speakers are known, as from the card of a finished model, counts by its speakers.
+    """
+    return _digest([[fold[part]["utterances"] or fold[part]["speakers"] for part in PARTS] for fold in folds])
+
+
+def _digest(ids: Sequence[Sequence[Sequence[str]]]) -> str:
+    return hashlib.sha256(json.dumps(ids).encode()).hexdigest()

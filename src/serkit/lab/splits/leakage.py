@@ -1,7 +1,7 @@
-"""The leakage guard: it proves that a split, a model file or an ensemble shares nothing with what it is tested on.
+"""Checks for leaks: refuses splits, model files and ensembles whose test speakers or recordings were trained on.
 
-Names of speakers that differ by case, surrounding spaces or the coding of accents alone count as one speaker's: two
-people so named are rarer than one person whose name was typed twice.
+Speaker names that differ only by case, surrounding spaces or the encoding of accents count as one speaker: one person
+whose name was typed in two ways is more common than two people with such names.
 """
 
 import math
@@ -15,19 +15,20 @@ from serkit.errors import LeakageError
 from serkit.lab.splits.folds import Fold, Split
 from serkit.types import Utterance
 
-_OVERLAPPING = "; leave out one of two utterances of a file whose times overlap, or keep them in one part"
-_ROUNDING_S = 1e-6  # a start and a duration do not add up to the next start exactly; one audio sample is longer
+_OVERLAPPING = "; leave out one of two overlapping utterances of a file, or keep both in one part"
+_ROUNDING_S = 1e-6  # start plus duration differs from the next start by rounding; one audio sample is longer
 
 
 @dataclass(frozen=True)
 class Shared:
-    """Test utterances, of all folds and draws, that share something with their training or validation side.
+    """Numbers of test utterances that share something with the training or validation part of their fold.
 
     Attributes:
-        test_utterances: All of them, an utterance that is tested twice counted twice.
-        shared_speakers: Whose speaker is there too.
-        identical_recordings: Whose audio is there too, whole or in part.
-        shared_sentences: Whose sentence is there too: no leak, but a model may know the words.
+        test_utterances: Number of test utterances in all folds and draws; one that is tested twice counts twice.
+        shared_speakers: Number whose speaker is also in training or validation.
+        identical_recordings: Number whose audio, or part of it, is also in training or validation.
+        shared_sentences: Number whose sentence is also in training or validation. This is not a leak, but the model
+            may know the words.
     """
 
     test_utterances: int
@@ -36,22 +37,22 @@ class Shared:
     shared_sentences: int
 
     def as_json(self) -> dict[str, int]:
-        """Return what ``metrics.json`` has of it."""
+        """Return the entry ``guard`` of ``metrics.json``."""
         return asdict(self)
 
 
 def recordings(utterances: Iterable[Utterance], digests: Mapping[str, str]) -> dict[str, str]:
-    """Find which utterances are of one recording: their audio is identical, or they are overlapping parts of one file.
+    """Group utterances by recording: those with identical audio, and overlapping parts of one file.
 
-    Both lead on from one utterance to the next: the parts of a file from 0 to 2 s, 1 to 3 s and 2 to 4 s are one
-    recording. Parts that only touch are two.
+    Groups are transitive: the parts of a file from 0 to 2 s, 1 to 3 s and 2 to 4 s are one recording. Parts that only
+    touch are two recordings.
 
     Args:
-        utterances: In any order.
-        digests: Utterance id to the digest of its decoded audio.
+        utterances: Utterances in any order.
+        digests: Digest of the decoded audio, by utterance id.
 
     Returns:
-        Utterance id to the name of its recording, which is the first of its utterances' ids.
+        Name of the recording by utterance id; a recording is named by the first of its utterances' ids.
     """
     groups: dict[object, list[str]] = defaultdict(list)
     files: dict[tuple[str, str], list[Utterance]] = defaultdict(list)
@@ -59,7 +60,7 @@ def recordings(utterances: Iterable[Utterance], digests: Mapping[str, str]) -> d
         groups[digests[u.id]].append(u.id)
         files[u.corpus, u.path].append(u)
     for file, parts in files.items():
-        latest, run = -math.inf, -1  # the end of what is heard so far, and how many stretches without overlap there are
+        latest, run = -math.inf, -1  # end of the audio so far, and number of the current stretch
         for u in sorted(parts, key=lambda u: u.start or 0.0):
             run += (u.start or 0.0) >= latest - _ROUNDING_S
             latest = max(latest, math.inf if u.end is None else u.end)
@@ -68,12 +69,12 @@ def recordings(utterances: Iterable[Utterance], digests: Mapping[str, str]) -> d
 
 
 def count_shared(split: Split, manifest: Manifest, digests: Mapping[str, str]) -> Shared:
-    """Count what the test sides of a split share with their training sides.
+    """Count the test utterances of a split that share speakers, recordings or sentences with their training side.
 
     Args:
-        split: The folds.
-        manifest: Their utterances.
-        digests: Utterance id to the digest of its decoded audio.
+        split: Folds to check.
+        manifest: Utterances of the folds.
+        digests: Digest of the decoded audio, by utterance id.
     """
     known = {u.id: u for u in manifest}
     speaker_of = {u.id: spelling_key(u.speaker) for u in manifest}
@@ -92,10 +93,12 @@ def count_shared(split: Split, manifest: Manifest, digests: Mapping[str, str]) -
 
 
 def check_leakage(split: Split, manifest: Manifest, digests: Mapping[str, str]) -> None:
-    """Prove that no fold shares utterances, speakers or audio between its parts.
+    """Check that no fold shares utterances, speakers or audio between its parts.
+
+    Speakers are checked for speaker-independent splits only.
 
     Raises:
-        LeakageError: With the fold, how many are shared, and the first of them.
+        LeakageError: If a fold does; the message has the fold, the number of shared items and the first of them.
     """
     speaker_of = {u.id: u.speaker for u in manifest}
     recording_of = recordings(manifest, digests)
@@ -121,46 +124,50 @@ def check_leakage(split: Split, manifest: Manifest, digests: Mapping[str, str]) 
 
 
 def check_unseen(seen_speakers: Collection[str], test_speakers: Collection[str], what: str = "the model") -> None:
-    """Refuse to score a model, or a member of an ensemble, on speakers that it has seen.
+    """Check that a model, or a member of an ensemble, is not tested on speakers that it was fitted on.
 
     Args:
-        seen_speakers: Of its training and validation sets.
-        test_speakers: That it is to be scored on.
-        what: Names it in the message.
+        seen_speakers: Speakers of its training and validation parts.
+        test_speakers: Speakers it is tested on.
+        what: Name of the model in the message.
 
     Raises:
-        LeakageError: If they share a speaker.
+        LeakageError: If a test speaker was seen.
     """
     seen = {spelling_key(name) for name in seen_speakers}
     shared = sorted({name for name in test_speakers if spelling_key(name) in seen})
     if shared:
         raise LeakageError(
             f"{what} was fitted on {len(shared)} of the test speakers ({', '.join(shared[:3])}"
-            f"{', ...' if len(shared) > 3 else ''}): its score there would say nothing."
+            f"{', ...' if len(shared) > 3 else ''}): test it on other speakers."
         )
 
 
 def check_ensemble(members: Mapping[str, Collection[str]], test_speakers: Collection[str]) -> None:
-    """Refuse to score an ensemble on a speaker that any of its members has seen.
+    """Check that an ensemble is not tested on speakers that one of its members was fitted on.
 
     Args:
-        members: Member name to the speakers of its training and validation sets.
-        test_speakers: That the ensemble is to be scored on.
+        members: Speakers of the training and validation parts of each member, by its name.
+        test_speakers: Speakers the ensemble is tested on.
 
     Raises:
-        LeakageError: Naming the first such member.
+        LeakageError: If a member has seen a test speaker; the message names the first such member.
     """
     for name, seen in members.items():
         check_unseen(seen, test_speakers, what=f"ensemble member {name!r}")
 
 
 def _joined(groups: Iterable[list[str]]) -> dict[str, str]:
-    """Join groups that share an id, directly or through others: id to the first id of all that are joined to it."""
+    """Merge groups that share an id, directly or through others.
+
+    Returns:
+        The first id of the merged group, by id.
+    """
     above: dict[str, str] = {}
 
     def top(name: str) -> str:
         while (higher := above.setdefault(name, name)) != name:
-            above[name] = above[higher]  # halves the way for the next one
+            above[name] = above[higher]  # shortens the path for the next lookup
             name = higher
         return name
 
@@ -175,16 +182,16 @@ def _refuse(fold: Fold, what: str, shared: Iterable[str], sides: str, advice: st
     names = sorted(shared)
     if names:
         raise LeakageError(
-            f"fold {fold.fold}: {len(names)} {what} stand in both {sides}, the first is {names[0]!r}{advice}."
+            f"fold {fold.fold}: {len(names)} {what} are in both {sides}, the first is {names[0]!r}{advice}."
         )
 
 
 def _refuse_alike(fold: Fold, seen: Iterable[str], other: Iterable[str], sides: str) -> None:
-    """Refuse one speaker under two spellings."""
+    """Refuse a speaker who is in both sides under two spellings."""
     spelling = {spelling_key(name): name for name in sorted(seen)}
     for name in sorted(other):
         if found := spelling.get(spelling_key(name)):
             raise LeakageError(
-                f"fold {fold.fold}: {found!r} and {name!r} stand in {sides} and differ by case or spaces alone: give "
-                "one person one name, or two people names that differ more."
+                f"fold {fold.fold}: the speakers {found!r} in one and {name!r} in the other of {sides} differ by case "
+                "or spaces only: give one person one name, or two people names that differ more."
             )

@@ -1,9 +1,8 @@
-"""Protocols: which speakers, corpora or utterances a recipe is tested on, and what is left to train on.
+"""Makes the folds of a protocol: which speakers, corpora or utterances are tested, and which are trained on.
 
-No speaker stands on both sides of a split, and identical audio always stays on one side, overlapping parts of one file
-likewise. A random split and published folds that share speakers exist only where their recipe says
-``speaker_dependent: true``, which lifts the speaker rule alone. Validation is taken from the training side, see
-:mod:`serkit.lab.splits.validation`. Nothing here needs torch.
+No speaker is on both sides of a split. Identical audio, and overlapping parts of one file, always stay on one side. A
+random split, or published folds that share speakers, need ``speaker_dependent: true`` in the recipe, which lifts the
+rule on speakers only. Validation parts are held out of the training side, see :mod:`serkit.lab.splits.validation`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,16 +23,16 @@ from serkit.types import Utterance
 
 
 def make_split(manifest: Manifest, protocol: Protocol, digests: Mapping[str, str]) -> Split:
-    """Divide utterances by a protocol, and prove that nothing leaks.
+    """Divide utterances into the folds of a protocol, and check that nothing leaks.
 
     Args:
-        manifest: The utterances.
-        protocol: From a recipe.
-        digests: Utterance id to the digest of its decoded audio.
+        manifest: Utterances to divide.
+        protocol: Protocol of a recipe.
+        digests: Digest of the decoded audio, by utterance id.
 
     Raises:
-        ProtocolError: If the speakers, sessions or corpora do not suffice, or are not those that the protocol names.
-        LeakageError: If a speaker, or identical or overlapping audio, would stand on both sides.
+        ProtocolError: If there are too few speakers, sessions or corpora, or not those that the protocol names.
+        LeakageError: If a speaker, or identical or overlapping audio, would be on both sides.
     """
     if protocol.name == "random":
         split = Split("random", False, "random", _random_folds(manifest, protocol, digests))
@@ -58,16 +57,16 @@ def make_split(manifest: Manifest, protocol: Protocol, digests: Mapping[str, str
 
 
 def check_classes(split: Split, manifest: Manifest, labels: LabelSet, protocol: Protocol) -> None:
-    """See that a model tested on other corpora than it is trained on can give their answers.
+    """Check that a model tested on other corpora than it is trained on knows their classes.
 
     Raises:
-        ProtocolError: If a class is tested that no training utterance has; or, with ``intersect: both``, trained that
-            no test utterance has.
+        ProtocolError: If no training utterance has a class that is tested; or, with ``intersect: both``, no test
+            utterance has a class that is trained.
     """
     if protocol.name not in ("cross_corpus", "leave_one_corpus_out"):
         return
     class_of = {u.id: labels.class_of(u.emotion) for u in manifest}
-    for fold in (fold for fold in split.folds if fold.test):  # a model for use is tested on nobody
+    for fold in (fold for fold in split.folds if fold.test):  # a final model has no test part
         trained, tested = ({class_of[i] for i in ids} for ids in (fold.train, fold.test))
         unknown, untested = sorted(map(str, tested - trained)), sorted(map(str, trained - tested))
         if unknown:
@@ -76,8 +75,8 @@ def check_classes(split: Split, manifest: Manifest, labels: LabelSet, protocol: 
             )
         if untested and protocol.name == "cross_corpus" and protocol.intersect == "both":
             raise ProtocolError(
-                f"{', '.join(untested)}: trained and never tested. Use labels: common, or intersect: test, where an "
-                "answer that the test corpora lack counts as wrong."
+                f"{', '.join(untested)}: trained and never tested. Use labels: common, or intersect: test, where "
+                "predictions of classes that the test corpora lack count as wrong."
             )
 
 
@@ -99,24 +98,29 @@ def _fold(
 
 
 def _test_sides(manifest: Manifest, protocol: Protocol) -> list[frozenset[str]]:
-    """Return what is tested in each fold."""
+    """Return the ids of the test utterances of each fold."""
     if protocol.name == "published_folds":
         return [frozenset(ids) for ids in published_folds(manifest, protocol.table)]
     if protocol.name == "cross_corpus":
         for corpus in (*protocol.train_corpora, *protocol.test_corpora):
             if corpus not in manifest.corpora:
-                hint = nearest(corpus, manifest.corpora) or ";"
-                raise ProtocolError(f"no utterances of {corpus!r}{hint} there are {_listed(manifest.corpora)}.")
+                hint = nearest(corpus, manifest.corpora) or "."
+                raise ProtocolError(f"no utterances of {corpus!r}{hint} The corpora are {_listed(manifest.corpora)}.")
         strangers = set(manifest.corpora) - {*protocol.train_corpora, *protocol.test_corpora}
         if strangers:
-            raise ProtocolError(f"{_listed(sorted(strangers))} would be neither trained on nor tested.")
+            raise ProtocolError(
+                f"{_listed(sorted(strangers))} would be neither trained on nor tested: add them to train_corpora or "
+                "test_corpora, or leave them out of corpora."
+            )
         groups, key = [list(protocol.test_corpora)], _corpus
     elif protocol.name == "leave_one_corpus_out":
         groups, key = [[corpus] for corpus in _several(manifest.corpora, protocol, "corpora")], _corpus
     elif protocol.name == "leave_one_session_out":
         without = [u.id for u in manifest if not u.session]
         if without:
-            raise ProtocolError(f"leave_one_session_out: {len(without)} utterances have no session, as {without[0]!r}.")
+            raise ProtocolError(
+                f"leave_one_session_out: {len(without)} utterances have no session, the first is {without[0]!r}."
+            )
         sessions = sorted({_session(u) for u in manifest})
         groups, key = [[session] for session in _several(sessions, protocol, "sessions")], _session
     else:
@@ -142,7 +146,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _several(found: Sequence[str], protocol: Protocol, what: str) -> Sequence[str]:
     if len(found) < 2:
-        raise ProtocolError(f"{protocol.name} needs two {what} or more, and there is {len(found)}.")
+        raise ProtocolError(f"{protocol.name} needs two {what} or more, but there is {len(found)}.")
     return found
 
 
@@ -154,20 +158,20 @@ def _test_groups(manifest: Manifest, protocol: Protocol) -> list[list[str]]:
             if speaker not in speakers:
                 raise ProtocolError(f"no speaker {speaker!r} to test on{nearest(speaker, speakers) or '.'}")
         if set(protocol.test_speakers) == set(speakers):
-            raise ProtocolError("every speaker is a test speaker: nobody is left to train on.")
+            raise ProtocolError("test_speakers are all speakers: nobody is left to train on.")
         return [list(protocol.test_speakers)]
     _several(speakers, protocol, "speakers")
     if protocol.name == "leave_one_speaker_out":
         return [[speaker] for speaker in speakers]
     if protocol.folds > len(speakers):
-        raise ProtocolError(f"{protocol.folds} folds need as many speakers, and there are {len(speakers)}.")
+        raise ProtocolError(f"{protocol.folds} folds need as many speakers, but there are {len(speakers)}.")
     if protocol.order == "consecutive":
         return [list(group) for group in np.array_split(np.array(speakers), protocol.folds)]
     return balanced_groups(manifest, protocol.folds, protocol.seed)
 
 
 def _random_folds(manifest: Manifest, protocol: Protocol, digests: Mapping[str, str]) -> tuple[Fold, ...]:
-    """Deal utterances to folds, or draw one test side; then validation, of each training side."""
+    """Deal utterances to folds, or draw one test part; then draw a validation part from each training side."""
     rng = np.random.default_rng(protocol.seed)
     if protocol.test_share is None:
         part = deal(manifest, protocol.folds, digests, rng)

@@ -1,4 +1,4 @@
-"""Random divisions of utterances, class by class, where a recording stays whole. They share speakers."""
+"""Divides utterances at random within each class, keeping recordings whole. The parts share speakers."""
 
 import math
 from collections import defaultdict
@@ -13,16 +13,16 @@ from serkit.types import Utterance
 def deal(
     utterances: Iterable[Utterance], parts: int, digests: Mapping[str, str], rng: np.random.Generator
 ) -> dict[str, int]:
-    """Deal utterances to parts of one size.
+    """Deal utterances to parts of equal size.
 
     Args:
-        utterances: In any order.
-        parts: How many.
-        digests: Utterance id to the digest of its decoded audio.
-        rng: Shuffles within each class.
+        utterances: Utterances in any order.
+        parts: Number of parts.
+        digests: Digest of the decoded audio, by utterance id.
+        rng: Generator that shuffles within each class.
 
     Returns:
-        Utterance id to the number of its part.
+        Number of the part, by utterance id.
     """
     return {i: place % parts for place, ids in enumerate(_shuffled(utterances, digests, rng)) for i in ids}
 
@@ -30,32 +30,32 @@ def deal(
 def draw_share(
     utterances: Iterable[Utterance], share: float, digests: Mapping[str, str], rng: np.random.Generator
 ) -> set[str]:
-    """Draw a share of utterances, spread evenly over the classes.
+    """Draw a share of the recordings, spread evenly over the classes.
 
     Args:
-        utterances: In any order.
-        share: Of all recordings, above 0 and below 1. What is drawn is rounded up to whole ones, as scikit-learn's
-            ``train_test_split`` does.
-        digests: Utterance id to the digest of its decoded audio.
-        rng: Shuffles within each class.
+        utterances: Utterances in any order.
+        share: Share of all recordings to draw, above 0 and below 1. The number of recordings is rounded up, as in
+            scikit-learn's ``train_test_split``.
+        digests: Digest of the decoded audio, by utterance id.
+        rng: Generator that shuffles within each class.
 
     Returns:
-        The ids.
+        Ids of the drawn utterances.
     """
     shuffled = _shuffled(utterances, digests, rng)
     wanted = math.ceil(share * len(shuffled) - 1e-9)
-    places = {int(k / share + 1e-9) for k in range(wanted)}  # evenly, so that every class gives its share
+    places = {int(k / share + 1e-9) for k in range(wanted)}  # evenly spaced, so that each class gives its share
     return {i for place, ids in enumerate(shuffled) if place in places for i in ids}
 
 
 def _shuffled(utterances: Iterable[Utterance], digests: Mapping[str, str], rng: np.random.Generator) -> list[list[str]]:
-    """Return the ids of each recording, class by class, shuffled within each class."""
+    """Return the utterance ids of each recording, ordered by class and shuffled within each class."""
     in_order = sorted(utterances, key=lambda u: u.id)
     recording_of = recordings(in_order, digests)
     emotion_of = {u.id: u.emotion for u in in_order}
     ids_of: dict[str, list[str]] = defaultdict(list)
     for u in in_order:
         ids_of[recording_of[u.id]].append(u.id)
-    names = list(ids_of)  # sorted, as each is the first of its ids
+    names = list(ids_of)  # sorted, because a recording is named by its first id
     order = sorted(rng.permutation(len(names)), key=lambda i: emotion_of[names[i]])
     return [ids_of[names[i]] for i in order]

@@ -1,4 +1,4 @@
-"""Groups of speakers that are alike in corpus, sex and utterances."""
+"""Divides speakers into groups with similar corpora, sexes and numbers of utterances."""
 
 from collections import defaultdict
 
@@ -8,12 +8,12 @@ from serkit.data.manifest import Manifest
 
 
 def balanced_groups(manifest: Manifest, count: int, seed: int) -> list[list[str]]:
-    """Spread speakers over groups that are alike in corpus, then sex, then utterances.
+    """Divide speakers into groups balanced by corpus, then sex, then number of utterances.
 
     Args:
-        manifest: Whose speakers.
-        count: How many groups.
-        seed: Of the order in which speakers of one corpus and sex are taken.
+        manifest: Utterances whose speakers are divided.
+        count: Number of groups.
+        seed: Random seed of the order in which speakers of one corpus and sex are assigned.
     """
     rng = np.random.default_rng(seed)
     strata: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -23,7 +23,7 @@ def balanced_groups(manifest: Manifest, count: int, seed: int) -> list[list[str]
             strata[u.corpus, u.sex].append(u.speaker)
         counts[u.speaker] += 1
     groups: list[list[str]] = [[] for _ in range(count)]
-    load: dict[tuple[int, str], int] = defaultdict(int)  # utterances of a corpus in a fold
+    load: dict[tuple[int, str], int] = defaultdict(int)  # number of utterances, by group and corpus
     for corpus, sex in sorted(strata):
         members = sorted(strata[corpus, sex])
         rng.shuffle(members)

@@ -1,4 +1,4 @@
-"""How validation is held out of the training side of a fold, and which of its speakers train."""
+"""Holds validation out of the training side of a fold, and limits its training speakers."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from serkit.lab.splits.folds import Fold
 from serkit.lab.splits.random_split import draw_share
 from serkit.lab.splits.speaker_groups import balanced_groups
 
-_INSTEAD = "set validation: sentences, or validation: none with the epochs fixed beforehand."
+_INSTEAD = "set validation: sentences, or validation: none with a fixed number of epochs."
 
 
 def hold_out_validation(
@@ -23,21 +23,21 @@ def hold_out_validation(
     draw: int = 0,
     digests: Mapping[str, str] | None = None,
 ) -> tuple[list[str], list[str]]:
-    """Divide the training side of a fold.
+    """Divide the training side of a fold into training and validation.
 
     Args:
-        manifest: The training side.
-        protocol: How.
-        fold: Its number, which the draw depends on.
-        draw: Which of the protocol's draws.
-        digests: Utterance id to the digest of its decoded audio, for ``validation: random``; by default no two
-            recordings are identical.
+        manifest: Utterances of the training side.
+        protocol: Protocol with the kind and size of validation, and the seed.
+        fold: Number of the fold, which seeds the draw too.
+        draw: Number of the draw, for a protocol with several draws.
+        digests: Digest of the decoded audio by utterance id, for ``validation: random``; by default all recordings
+            count as different.
 
     Returns:
-        Ids for training, and ids for validation (none for ``validation: none``).
+        Ids for training, and ids for validation (empty for ``validation: none``).
 
     Raises:
-        ProtocolError: If there are too few speakers or sentences for it.
+        ProtocolError: If there are too few speakers, sentences or utterances.
     """
     rng = np.random.default_rng([protocol.seed, fold, draw] if draw else [protocol.seed, fold])
     if protocol.validation == "none":
@@ -45,7 +45,7 @@ def hold_out_validation(
     elif protocol.validation == "random":
         chosen = draw_share(manifest, protocol.validation_share, digests or {u.id: u.id for u in manifest}, rng)
         if len(chosen) >= len(manifest):
-            raise ProtocolError(f"{len(manifest)} training utterances are too few to validate on a share of them.")
+            raise ProtocolError(f"{len(manifest)} training utterances are too few to hold out a share for validation.")
     elif protocol.validation == "sentences":
         held_out = _validation_sentences(manifest, rng)
         chosen = {u.id for u in manifest if u.sentence in held_out}
@@ -60,20 +60,23 @@ def hold_out_validation(
 
 
 def rotate_validation(manifest: Manifest, protocol: Protocol, fold: Fold, parts: int) -> list[Fold]:
-    """Divide the training side of a fold by speakers, and let each part be validation once.
+    """Divide the training side of a fold into groups of speakers, and validate on each group once.
 
     Args:
-        manifest: All utterances of the experiment.
-        protocol: Its seed draws the parts.
-        fold: Training and validation are put together; the test side stays as it is.
-        parts: How many.
+        manifest: Utterances of the experiment.
+        protocol: Protocol whose seed draws the groups.
+        fold: Fold whose training and validation parts are divided anew; its test part stays as it is.
+        parts: Number of groups.
+
+    Returns:
+        One fold per group.
 
     Raises:
-        ProtocolError: If there are fewer speakers than parts.
+        ProtocolError: If there are fewer speakers than groups.
     """
     side = manifest.subset((*fold.train, *fold.validation))
     if parts > len(side.speakers):
-        raise ProtocolError(f"{parts} inner folds need as many training speakers, and there are {len(side.speakers)}.")
+        raise ProtocolError(f"{parts} inner folds need as many training speakers, but there are {len(side.speakers)}.")
     groups = balanced_groups(side, parts, protocol.seed)
     speaker_of = {u.id: u.speaker for u in side}
     return [
@@ -89,15 +92,15 @@ def rotate_validation(manifest: Manifest, protocol: Protocol, fold: Fold, parts:
 
 
 def _some_speakers(manifest: Manifest, count: int, rng: np.random.Generator) -> set[str]:
-    """Draw speakers of all corpora together."""
+    """Draw training speakers from all corpora together."""
     speakers = manifest.speakers
     if count > len(speakers):
-        raise ProtocolError(f"train_speakers: {count} are asked for, and {len(speakers)} are left to train on.")
+        raise ProtocolError(f"train_speakers: {count} is more than the {len(speakers)} speakers left to train on.")
     return {str(name) for name in rng.permutation(np.array(speakers))[:count]}
 
 
 def _validation_speakers(manifest: Manifest, wanted: int | None, rng: np.random.Generator) -> set[str]:
-    """Draw speakers of each corpus, sexes in turn."""
+    """Draw validation speakers from each corpus, alternating between the sexes."""
     chosen: set[str] = set()
     for corpus in manifest.corpora:
         of_corpus = manifest.filter(lambda u, corpus=corpus: u.corpus == corpus)  # type: ignore[misc]
@@ -105,7 +108,7 @@ def _validation_speakers(manifest: Manifest, wanted: int | None, rng: np.random.
         count = wanted or max(1, round(len(sex_of) / 8))
         if len(sex_of) <= count:
             if len(manifest.corpora) > 1 and wanted is None:
-                continue  # a corpus of one speaker is trained on whole; the others give validation speakers
+                continue  # train on all of a corpus with one speaker; the others give validation speakers
             raise ProtocolError(
                 f"{corpus} has {len(sex_of)} training speakers, too few to hold out {count} for validation: {_INSTEAD}"
             )

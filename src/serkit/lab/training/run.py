@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from serkit.data.corpora import Data
 from serkit.data.manifest import Manifest
 from serkit.errors import ProtocolError, RecipeError
+from serkit.lab.measure.pooled_metrics import write_metrics
 from serkit.lab.measure.run_folder import (
     ALL_SPEAKERS,
     TESTED,
@@ -27,7 +28,6 @@ from serkit.lab.measure.run_folder import (
     read_fits,
     read_json,
     read_predictions,
-    write_metrics,
     write_predictions,
 )
 from serkit.lab.recipes.ablation import BASE, variants
