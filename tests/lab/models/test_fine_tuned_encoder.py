@@ -200,7 +200,7 @@ def test_sound_at_another_rate_is_refused(make: Make) -> None:
 
 def test_masks_would_silence_a_waveform() -> None:
     recipe = {"name": "x", "corpora": ["emodb"], "labels": "emodb", "model": {"name": "ssl", "model": "x"}}
-    with pytest.raises(RecipeError, match="set both masks to 0"):
+    with pytest.raises(RecipeError, match="set band_masks and frame_masks to 0"):
         parse_recipe({**recipe, "augment": {"band_masks": 1}})
 
 

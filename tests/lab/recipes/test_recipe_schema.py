@@ -231,7 +231,7 @@ ONE_FOLD = RANDOM | {"test_share": 0.2}
     [
         *((one | {"folds": 3}, "folds is for speaker_kfold and random; ") for one in OTHERS),
         *((one | {"order": "consecutive"}, "order is for speaker_kfold; ") for one in (*OTHERS, RANDOM)),
-        (ONE_FOLD | {"folds": 3}, "folds: test_share makes one fold in place of several"),
+        (ONE_FOLD | {"folds": 3}, "folds: test_share makes a single fold"),
         *(
             (one | {"validation": by, "validation_share": 0.2}, f"validation_share .* validation: {by} would ignore it")
             for one in (KFOLD, *OTHERS)

@@ -271,7 +271,7 @@ def test_a_model_that_is_fitted_at_once_is_refused() -> None:
 
 
 def test_tuning_and_a_first_training_exclude_each_other() -> None:
-    with pytest.raises(RecipeError, match="pretrain: weights of a first training fit one size of a model"):
+    with pytest.raises(RecipeError, match="pretrain: the weights of a first training fit one model size only"):
         tiny_recipe(pretrain=FIRST, tune={"space": {"train.lr": [0.1, 0.2]}})
 
 
@@ -326,7 +326,7 @@ def test_who_is_trained_on_first_has_no_part_in_any_fold(ravdess_dir: Path, tmp_
         pretrain={"corpora": ["ravdess-song"], "labels": ["calm", "happiness", "neutral", "sadness"]},
         protocol={"validation": validation},
     )
-    with pytest.raises(LeakageError, match=r"^pretrain: 6 speakers of the first training are the recipe's own too"):
+    with pytest.raises(LeakageError, match=r"^pretrain: 6 speakers of the first training are also the recipe's own"):
         run_protocol(recipe, {"ravdess": ravdess_dir, "ravdess-song": songs}, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -335,7 +335,7 @@ def test_a_recording_under_another_name_is_found(data: Data, tmp_path: Path) -> 
     shutil.copytree(data["emodb"], tmp_path / "emodb")
     clip = min((tmp_path / "emodb" / "wav").iterdir())
     clip.write_bytes(min(data["ravdess"].rglob("*.flac")).read_bytes())
-    with pytest.raises(LeakageError, match="1 recordings of the first training are the recipe's own too"):
+    with pytest.raises(LeakageError, match="1 recordings of the first training are also the recipe's own"):
         run_protocol(RECIPE, {**data, "emodb": tmp_path / "emodb"}, tmp_path / "run")
 
 

@@ -106,7 +106,7 @@ def test_a_tuned_run_says_what_each_fold_chose_and_becomes_a_file(ravdess_dir: P
         ({"space": {"augment.speeds": [1, 2]}}, "'augment.speeds' cannot be searched"),
         ({"space": {"train.lr": [1e-3]}}, "train.lr: name at least two values, or low and high"),
         ({"space": {"train.lr": {"low": 1, "high": 0.1}}}, "low must be below high"),
-        ({"space": {"train.lr": {"low": 0, "high": 0.1, "log": True}}}, "above 0 where log is set"),
+        ({"space": {"train.lr": {"low": 0, "high": 0.1, "log": True}}}, "above 0 with log: true"),
         ({"space": SPACE, "inner_folds": 1}, "tune.inner_folds: Input should be greater than or equal to 2"),
     ],
 )
