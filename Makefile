@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c c
 REQUIREMENTS := pyproject.toml constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint bench results default-model emodb-model speech-model clean distclean
+.PHONY: help demo test test-all lint bench results default-model emodb-model speech-model pitch-model clean distclean
 
 help:
 	@echo 'make demo       recognize a clip of examples/ (installs no torch)'
@@ -19,6 +19,7 @@ help:
 	@echo 'make results    rebuild docs/RESULTS.md and the pages of results/ablations/ from predictions'
 	@echo 'make default-model   train the embedded model again (hours); make emodb-model, that of EmoDB alone'
 	@echo 'make speech-model    train the speech detector again (minutes)'
+	@echo 'make pitch-model     export the pitch tracker of corpora stats again (seconds)'
 	@echo 'make clean      delete caches and builds; make distclean deletes .venv too'
 
 demo: $(VENV)/.base
@@ -63,6 +64,9 @@ default-model: $(VENV)/.dev
 
 speech-model: $(VENV)/.dev
 	@PYTHONPATH=tools $(BIN)/python -m speech_detector -o src/serkit/assets/speech.onnx
+
+pitch-model: $(VENV)/.dev
+	@PYTHONPATH=tools $(BIN)/python -m pitch_tracker -o src/serkit/assets/pitch.onnx
 
 emodb-model: $(VENV)/.dev
 	@rm -rf runs/emodb runs/emodb-loso-crnn runs/ravdess-unseen-emodb

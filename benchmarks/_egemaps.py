@@ -1,7 +1,8 @@
-"""How close `prosody` comes to openSMILE's eGeMAPSv02, number by number, over real clips of EmoDB and RAVDESS.
+"""Compares each number of `prosody` with openSMILE's eGeMAPSv02, over real clips of EmoDB and RAVDESS.
 
-Prints a table in Markdown for docs/FEATURES.md, and the time that both take. Where a number is a deviation, openSMILE's
-is multiplied by the mean that it was divided by. Needs `pip install opensmile` and the corpora (SERKIT_CORPORA).
+The script prints a Markdown table for docs/FEATURES.md and the time of both. openSMILE divides deviations by the mean;
+they are multiplied by it again before the comparison. It needs `pip install opensmile` and the corpora
+(SERKIT_CORPORA).
 """
 
 import os
@@ -45,7 +46,7 @@ _RHYTHM = {
 
 
 def counterpart(name: str) -> str:
-    """Return openSMILE's name of one of our numbers."""
+    """Return openSMILE's name for a number of `prosody`."""
     if name in _RHYTHM:
         return _RHYTHM[name]
     for prefix, theirs in (("f0_semitones_", "F0semitoneFrom27.5Hz_sma3nz_"), ("loudness_", "loudness_sma3_")):
@@ -62,7 +63,7 @@ def counterpart(name: str) -> str:
 
 
 def read_clips() -> Iterator[NDArray[np.float32]]:
-    """Read clips from all over both corpora, each (T,), at 16 kHz."""
+    """Yield clips spread over both corpora, each (T,), at 16 kHz."""
     root = os.environ.get("SERKIT_CORPORA", "")
     for corpus in ("emodb", "ravdess"):
         folder = find_corpus(corpus, root)
@@ -83,7 +84,7 @@ def _ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def compare(ours: NDArray[np.float64], theirs: NDArray[np.float64], names: list[str]) -> None:
-    """Print the table of numbers (clips, some)."""
+    """Print the table of correlations of our numbers (clips, ours) and openSMILE's (clips, theirs)."""
     print("| number | openSMILE | Pearson | Spearman |\n|---|---|---:|---:|")
     for i, name in enumerate(PROSODY):
         if name.startswith("h1_h2_db"):  # openSMILE counts harmonics from the one above the fundamental
@@ -99,7 +100,7 @@ def compare(ours: NDArray[np.float64], theirs: NDArray[np.float64], names: list[
 def milliseconds(
     actions: list[Callable[[NDArray[np.float32]], object]], clips: list[NDArray[np.float32]]
 ) -> list[float]:
-    """Time several things in turn, clip by clip, so that a busy machine slows them all; return their medians."""
+    """Time actions in turn, clip by clip, so that a busy machine slows all of them; return their medians."""
     taken = np.empty((len(clips), len(actions)))
     for row, clip in zip(taken, clips, strict=True):
         for i, action in enumerate(actions):

@@ -1,4 +1,4 @@
-"""What the benchmarks of long recordings share: an hour of talk, the same each time."""
+"""Makes the long recording that benchmarks share; it is the same in every run."""
 
 import os
 from pathlib import Path
@@ -8,26 +8,24 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-_BESIDE = Path(__file__).resolve().parents[2] / "shared" / "corpora"
 _EXAMPLES = Path(__file__).parent.parent / "examples"
 _SOUND = {".wav", ".flac"}
 _CLIPS = 400
-_NOISE = 3e-4  # of full scale, under it all
+_NOISE = 3e-4  # level of the added noise, relative to full scale
 
 
 def voices(rate: int, *, clips: int = _CLIPS, seed: int = 0) -> list[NDArray[np.float32]]:
-    """Return clips of speech at a rate: some of RAVDESS and EmoDB, or the project's own where they are not at hand."""
-    root = Path(os.environ.get("SERKIT_CORPORA") or _BESIDE)
-    files = [
-        file for name in ("RAVDESS", "EmoDB") for file in sorted((root / name).rglob("*")) if file.suffix in _SOUND
-    ]
+    """Return clips of speech at a rate: from RAVDESS and EmoDB in SERKIT_CORPORA, or else from ``examples/``."""
+    root = os.environ.get("SERKIT_CORPORA")
+    folders = [Path(root) / name for name in ("RAVDESS", "EmoDB")] if root else []
+    files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.suffix in _SOUND]
     rng = np.random.default_rng(seed)
     chosen = [files[i] for i in rng.permutation(len(files))[:clips]] if files else sorted(_EXAMPLES.glob("*.wav"))
     return [_trimmed(soxr.resample(*_mono(file), rate).astype(np.float32)) for file in chosen]
 
 
 def _trimmed(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut off what lies 40 dB and more below the loudest sample at both ends: RAVDESS has a second of it."""
+    """Trim both ends to within 40 dB of the loudest sample: RAVDESS clips have a second of silence there."""
     loud = np.flatnonzero(np.abs(samples) > 0.01 * np.abs(samples).max())
     return samples[loud[0] : loud[-1] + 1]
 
@@ -38,7 +36,7 @@ def _mono(file: Path) -> tuple[NDArray[np.float32], int]:
 
 
 def write_talk(path: Path, seconds: float, rate: int, *, channels: int = 1, seed: int = 0) -> Path:
-    """Write clips with pauses of 0.2 to 1.5 s between them and quiet noise under them, until it is long enough."""
+    """Write a recording of clips with pauses of 0.2 to 1.5 s and quiet noise, of the given length in seconds."""
     clips, rng, left = voices(rate), np.random.default_rng(seed), round(seconds * rate)
     with soundfile.SoundFile(path, "w", rate, channels, format=path.suffix[1:].upper()) as file:
         while left > 0:

@@ -1,4 +1,4 @@
-"""What the benchmarks of the service share with its tests: a service in processes of its own, and broken files."""
+"""Imports from the tests what the benchmarks of the service need: a service in processes of its own, broken files."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the clip, fair timing of things in turn, and the line with the verdict."""
+"""Shared by the benchmarks: the speech clip, fair timing, and the line with the verdict."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ _SPEECH = Path(__file__).parent.parent / "examples" / "loud_fast_high.wav"
 def speech_clip() -> NDArray[np.float32]:
     """Return 3 s of speech at 16,000 Hz, shape (T,).
 
-    Speech, not noise: a model that hears no speech may answer without doing its work.
+    It is speech, since a model that detects no speech may answer without doing its work.
     """
     samples, rate = soundfile.read(_SPEECH, dtype="float32")
     if rate != SAMPLING_RATE:
@@ -27,22 +27,22 @@ def speech_clip() -> NDArray[np.float32]:
 
 
 def seconds_of(action: Callable[[], object]) -> float:
-    """Return how long one call takes."""
+    """Return the duration of one call."""
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
 
 
 def median_seconds(actions: Sequence[Callable[[], object]], *, runs: Sequence[int], warm_up: int = 2) -> list[float]:
-    """Time several things in turn, so that a machine that slows down slows them all.
+    """Time actions in turn, so that a machine that slows down slows all of them.
 
     Args:
-        actions: What to time.
-        runs: Calls of each, counted over all rounds; there are as many rounds as the smallest number.
-        warm_up: Calls of each that are made before and not counted.
+        actions: Functions to time.
+        runs: Number of calls of each action over all rounds; there are as many rounds as the smallest number.
+        warm_up: Number of calls of each action before the timing.
 
     Returns:
-        Their medians, in seconds.
+        Median duration of each action in seconds.
     """
     for action in actions:
         for _ in range(warm_up):
@@ -56,17 +56,17 @@ def median_seconds(actions: Sequence[Callable[[], object]], *, runs: Sequence[in
 
 
 def detail(text: str) -> None:
-    """Tell a person more, on stderr."""
+    """Print details on stderr."""
     print(text, file=sys.stderr)
 
 
 def at_most(name: str, ratio: float, goal: float) -> int:
-    """Print the verdict on a ratio that should be small; returns the exit code."""
+    """Print the verdict on a ratio that should be at most the goal; return the exit code."""
     return _verdict(name, ratio, goal, met=ratio <= goal)
 
 
 def at_least(name: str, ratio: float, goal: float) -> int:
-    """Print the verdict on a ratio that should be large; returns the exit code."""
+    """Print the verdict on a ratio that should be at least the goal; return the exit code."""
     return _verdict(name, ratio, goal, met=ratio >= goal)
 
 

@@ -1,8 +1,8 @@
-"""Claim: a minute of speech as frozen frames of wav2vec2 costs at most 1.1 times transformers' own pass.
+"""Claim: extracting frozen wav2vec2 frames of a minute of speech takes at most 1.1 times transformers' own pass.
 
-And a table of what wav2vec2-base and -large cost here, in time and memory: frames of a frozen encoder, and a step of
-fine-tuning of four clips of 3 s. Weights are random, sizes are the real ones; each figure is a process of its own.
-`--gpu` measures the GPU instead, `--sizes base` leaves the large one out, and `--runs 1` is quicker.
+The script also prints the time and memory of wav2vec2-base and -large on this machine: for frames of a frozen encoder,
+and for a fine-tuning step on four clips of 3 s. The weights are random, the sizes are real, and each figure is measured
+in a process of its own. `--gpu` measures the GPU, `--sizes base` skips the large model, and `--runs 1` is quicker.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from _verdict import at_most, detail, median_seconds
 
 RATE = 16_000
 CLIPS, CLIP_SECONDS = 10, 6.0  # a minute of speech
-BATCH, BATCH_SECONDS = 4, 3.0  # of document D's recipe
+BATCH, BATCH_SECONDS = 4, 3.0  # from the recipe of the emodb-xlsr report
 GOAL = 1.1
 SIZES: dict[str, dict[str, Any]] = {
     "base": {},
@@ -40,7 +40,7 @@ STEPS: dict[str, dict[str, Any]] = {
 
 
 def write_checkpoint(size: str, folder: Path) -> None:
-    """Write random weights of the true size, as a hub would have them."""
+    """Write a checkpoint of random weights with the real size."""
     import torch
     from transformers import Wav2Vec2Config, Wav2Vec2Model
 
@@ -49,7 +49,7 @@ def write_checkpoint(size: str, folder: Path) -> None:
 
 
 def extract(folder: str, gpu: bool, runs: int) -> dict[str, float]:
-    """Time a minute of speech through our front end and through transformers' own model, clip by clip."""
+    """Time serkit's front end and transformers' own model on a minute of speech, clip by clip."""
     import torch
     from transformers import AutoModel
 
@@ -81,14 +81,14 @@ def extract(folder: str, gpu: bool, runs: int) -> dict[str, float]:
 
 
 def step(folder: str, kind: str, gpu: bool, runs: int) -> dict[str, float]:
-    """Time a step of fine-tuning."""
+    """Time a fine-tuning step."""
     import torch
     from torch.nn import functional
 
     from serkit.lab.features import Layout
     from serkit.lab.models import build_body
     from serkit.lab.recipes.schema import Train
-    from serkit.lab.train.loop import build_optimizer
+    from serkit.lab.training.loop import build_optimizer
 
     device = "cuda" if gpu else "cpu"
     torch.manual_seed(0)
@@ -112,7 +112,7 @@ def step(folder: str, kind: str, gpu: bool, runs: int) -> dict[str, float]:
 
 
 def in_turn(actions: list[Callable[[], None]], *, gpu: bool, runs: int) -> list[float]:
-    """Return the medians of several things in seconds, done when the GPU is."""
+    """Return the median duration of each action in seconds, including the work of the GPU."""
     import torch
 
     def done(action: Callable[[], None]) -> None:
@@ -124,14 +124,14 @@ def in_turn(actions: list[Callable[[], None]], *, gpu: bool, runs: int) -> list[
 
 
 def peak_mb(*, gpu: bool) -> float:
-    """Return the peak memory of this process, or of its GPU."""
+    """Return the peak memory of this process or of its GPU in MB."""
     import torch
 
     return torch.cuda.max_memory_allocated() / 1e6 if gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
 def measured(folder: Path, kind: str, *, gpu: bool, runs: int) -> dict[str, float]:
-    """Measure one thing in a process of its own."""
+    """Run one measurement in a process of its own."""
     command = [sys.executable, __file__, "--one", str(folder), kind, "--runs", str(runs), *(["--gpu"] if gpu else [])]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -139,7 +139,7 @@ def measured(folder: Path, kind: str, *, gpu: bool, runs: int) -> dict[str, floa
 
 
 def main() -> int:
-    """Measure all; returns the exit code."""
+    """Run all measurements; return the exit code."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--gpu", action="store_true")
     parser.add_argument("--sizes", default="base,large")
@@ -157,8 +157,8 @@ def main() -> int:
             write_checkpoint(size, Path(folder))
             found = measured(Path(folder), "extract", gpu=gpu, runs=runs)
             ratios.append(found["seconds"] / found["baseline"])
-            detail(f"wav2vec2-{size}: a minute of speech frozen in {found['seconds']:.2f} s, {found['mb']:.0f} MB; "
-                   f"transformers' own pass {found['baseline']:.2f} s")  # fmt: skip
+            detail(f"wav2vec2-{size}: frozen frames of a minute of speech in {found['seconds']:.2f} s, "
+                   f"{found['mb']:.0f} MB; transformers' own pass {found['baseline']:.2f} s")  # fmt: skip
             for kind in STEPS:
                 found = measured(Path(folder), kind, gpu=gpu, runs=runs)
                 detail(f"wav2vec2-{size}: a step of {BATCH} clips of {BATCH_SECONDS:.0f} s, {kind}: "

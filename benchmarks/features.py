@@ -1,15 +1,15 @@
-"""Claims: front ends and augmentation are many times faster than the notebooks' recipes, over 500 RAVDESS clips.
+"""Claims: front ends and augmentation are many times faster than the code of common notebooks, over 500 RAVDESS clips.
 
-- ``notebook162`` (ZCR, chroma, MFCC, RMS, mel, as means over time) at least 10 times faster than the same by librosa;
-- clean, with noise, and stretched and pitch-shifted, three such vectors a clip, at least 20 times faster than librosa;
-- the log-mel of a batch at least 10 times faster than by librosa;
-- ``prosody`` at least 5 times faster than openSMILE's eGeMAPS.
+- ``notebook162`` (means of ZCR, chroma, MFCC, RMS and mel) is at least 10 times faster than with librosa.
+- Three such vectors per clip (clean, with noise, stretched and pitch-shifted) are at least 20 times faster.
+- The log-mel spectrogram of a batch is at least 10 times faster than with librosa.
+- ``prosody`` is at least 5 times faster than openSMILE's eGeMAPS.
 
-Decoded waveforms at the front end's rate are the input on both sides; ours go as in the feature store, and both forget
-what they have computed. The slow side is timed on a seeded 50 of the clips, warm, in turn with ours on all 500, and
-times per clip are compared. NumPy's products, which librosa waits for, take one thread and all in turn, and the faster
-counts: beside other work threads that spin make librosa several times slower. RAVDESS is looked for in
-``SERKIT_CORPORA``; without it the clips of ``examples/`` stand in, cut and repeated to the same lengths.
+Both sides get decoded waveforms at the front end's sampling rate and discard the results; serkit's side runs as in the
+feature store. The baseline is timed on a seeded choice of 50 clips, warm, in turn with serkit on all 500, and times per
+clip are compared. It runs with NumPy's matrix products on one thread and on all, and the faster one counts: on a busy
+machine, spinning threads make librosa several times slower. RAVDESS is read from ``SERKIT_CORPORA``; without it, clips
+of ``examples/`` are used, cut and repeated to the same lengths.
 """
 
 import os
@@ -32,7 +32,7 @@ Clips = Sequence[NDArray[np.float32]]
 
 
 def clips(rate: int) -> Clips:
-    """Return 500 waveforms (T,) at a rate."""
+    """Return 500 waveforms (T,) at a sampling rate."""
     from serkit.audio.decode import load_audio
 
     folder = os.environ.get("SERKIT_CORPORA")
@@ -43,7 +43,7 @@ def clips(rate: int) -> Clips:
         manifest = read_corpora(["ravdess"], folder)
         chosen = sorted(rng.choice(len(manifest), CLIPS, replace=False))
         return [load_audio(manifest.audio_path(manifest.utterances[i]), target_rate=rate) for i in chosen]
-    detail("no SERKIT_CORPORA: the clips of examples/ stand in for RAVDESS")
+    detail("SERKIT_CORPORA is not set: using the clips of examples/ in place of RAVDESS")
     files = sorted((Path(__file__).parent.parent / "examples").glob("*.wav"))
     sounds = [load_audio(file, target_rate=rate) for file in files]
     lengths = (rng.normal(3.7, 0.3, CLIPS) * rate).astype(int)
@@ -51,7 +51,7 @@ def clips(rate: int) -> Clips:
 
 
 def librosa_162(samples: NDArray[np.float32], tuning: float | None = None) -> NDArray[np.float32]:
-    """Compute the notebooks' vector with librosa, at 22,050 Hz; ``tuning=0`` leaves out the estimate, as we do."""
+    """Compute the notebooks' vector with librosa at 22,050 Hz; ``tuning=0`` skips the tuning estimate, like serkit."""
     import librosa
 
     return np.hstack(
@@ -66,7 +66,7 @@ def librosa_162(samples: NDArray[np.float32], tuning: float | None = None) -> ND
 
 
 def librosa_three(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute the notebooks' three vectors: clean, with noise, stretched and pitch-shifted."""
+    """Compute the notebooks' three vectors: clean, with noise, and stretched and pitch-shifted."""
     import librosa
 
     rng = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def librosa_three(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def on_one_thread(action: Callable[[Clips], object], sounds: Clips) -> None:
-    """Run a baseline with NumPy's products on one thread."""
+    """Run a baseline with NumPy's matrix products on one thread."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, "blas"):
@@ -87,15 +87,15 @@ def on_one_thread(action: Callable[[Clips], object], sounds: Clips) -> None:
 
 
 def store(front: torch.nn.Module, sounds: Clips) -> None:
-    """Run a front end over waveforms as the feature store does, which writes each row and forgets it."""
-    from serkit.lab.train.store import frames_of_many
+    """Run a front end over waveforms as the feature store does, and discard each result."""
+    from serkit.lab.training.store import frames_of_many
 
     deque(frames_of_many(front, sounds), maxlen=0)  # type: ignore[arg-type]
 
 
 def batched(front: torch.nn.Module, sounds: Clips) -> list[NDArray[np.float32]]:
-    """Run a front end over waveforms as the feature store does: (N, F) of each."""
-    from serkit.lab.train.store import frames_of_many
+    """Run a front end over waveforms as the feature store does; return (N, F) for each."""
+    from serkit.lab.training.store import frames_of_many
 
     return [row for _, row in sorted(frames_of_many(front, sounds), key=lambda pair: pair[0])]  # type: ignore[arg-type]
 
@@ -103,21 +103,21 @@ def batched(front: torch.nn.Module, sounds: Clips) -> list[NDArray[np.float32]]:
 def compare(
     name: str, goal: float, ours: Callable[[Clips], object], theirs: Callable[[Clips], object], sounds: Clips
 ) -> int:
-    """Time ours on all clips and the baseline on 50 of them, in turn; print the verdict and return the exit code."""
+    """Time serkit on all clips and the baseline on 50 of them, in turn; print the verdict and return the exit code."""
     few = [sounds[i] for i in sorted(np.random.default_rng(1).choice(len(sounds), SLOW_CLIPS, replace=False))]
     mine, many, one = median_seconds(
         [lambda: ours(sounds), lambda: theirs(few), lambda: on_one_thread(theirs, few)], runs=(RUNS,) * 3, warm_up=1
     )
     mine, many, one = 1000 * mine / len(sounds), 1000 * many / len(few), 1000 * one / len(few)
     detail(
-        f"{name}: {mine:.2f} ms a clip, the baseline {many:.2f} ms, {one:.2f} ms with NumPy's products on one thread"
+        f"{name}: {mine:.2f} ms per clip, the baseline {many:.2f} ms, {one:.2f} ms with NumPy on one thread"
         f" (medians of {RUNS} rounds, in turn)"
     )
     return at_least(name, min(many, one) / mine, goal)
 
 
 def main() -> int:
-    """Run all four; returns the exit code."""
+    """Run all four benchmarks; return the exit code."""
     import librosa
 
     from serkit.lab.augment import build_chain, random_of
@@ -132,7 +132,7 @@ def main() -> int:
         float(np.max(np.abs(ours[0] - librosa_162(s, 0.0)) / (1 + np.abs(ours[0]))))
         for s, ours in zip(sounds[:SLOW_CLIPS], batched(vector, sounds[:SLOW_CLIPS]), strict=True)
     )
-    detail(f"notebook162: the largest difference from librosa is {difference:.1e} of 1 + the number itself")
+    detail(f"notebook162: the largest difference from librosa is {difference:.1e}, relative to 1 + the value")
     noise = build_chain([{"name": "noise", "p": 1}])
     tempo = build_chain([{"name": "stretch", "rate": 0.8, "p": 1}, {"name": "pitch", "semitones": 0.7, "p": 1}])
 
@@ -163,7 +163,7 @@ def main() -> int:
     try:
         import opensmile
     except ImportError:
-        detail("prosody: left out, since openSMILE is not installed: pip install 'serkit[opensmile]'")
+        detail("prosody: skipped, since openSMILE is not installed: pip install 'serkit[opensmile]'")
         return status
     smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
     status |= compare(

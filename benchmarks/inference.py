@@ -1,10 +1,10 @@
 """Claim: the embedded model is at least 30 times faster on a 3 s clip than a wav2vec2-base encoder.
 
-The baseline is the usual starting point of speech emotion recognition: transformers' Wav2Vec2Model in
-its base size, under ``torch.inference_mode``, with random weights, since they do not change the time. serkit is timed
-with all that `Recognizer.predict` does; the baseline without a classifier, which favors the baseline.
-The baseline is timed on one thread and on two (or on as many as serkit turns out to use, where that is more), and the
-faster counts: on a busy machine torch's threads wait for each other, and two can take several times as long as one.
+The baseline is a usual encoder in speech emotion recognition: transformers' Wav2Vec2Model in its base size, under
+``torch.inference_mode``, with random weights, which do not change the time. serkit is timed with everything that
+`Recognizer.predict` does; the baseline has no classifier, which favors it. The baseline is timed on one thread and on
+two (or as many as serkit uses, if more), and the faster one counts: on a busy machine torch's threads wait for each
+other, and two can take several times as long as one.
 """
 
 import os
@@ -23,9 +23,9 @@ TASKS = Path("/proc/self/task")  # Linux
 
 
 def wav2vec2() -> Callable[[int], object]:
-    """Return a call that encodes the clip with wav2vec2-base on so many threads.
+    """Return a function of the number of threads that encodes the clip with wav2vec2-base.
 
-    Where it is not installed, the process ends with the command that installs it.
+    Without torch and transformers, the process ends with the command that installs them.
     """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
@@ -46,11 +46,11 @@ def wav2vec2() -> Callable[[int], object]:
 
 
 def embedded() -> tuple[Callable[[], object], int]:
-    """Return a call that recognizes the clip with the embedded model, and how many threads it may use."""
+    """Return a function that recognizes the clip with the embedded model, and the number of threads it may use."""
     import serkit
 
     samples = speech_clip()
-    import_module("onnxruntime")  # starts a thread of its own, which computes nothing
+    import_module("onnxruntime")  # starts a thread that computes nothing
     others = running_threads()
     recognizer = serkit.load()
 
@@ -63,12 +63,12 @@ def embedded() -> tuple[Callable[[], object], int]:
 
 
 def running_threads() -> int:
-    """Count this process's threads, where the system lists them."""
+    """Return the number of this process's threads; 0 where the system does not list them."""
     return len(list(TASKS.iterdir())) if TASKS.is_dir() else 0
 
 
 def main() -> int:
-    """Time both and print the verdict; returns the exit code."""
+    """Time both and print the verdict; return the exit code."""
     recognize, used = embedded()
     encode, threads = wav2vec2(), max(FEWEST_THREADS, used)
     actions = [recognize, partial(encode, 1), partial(encode, threads)]

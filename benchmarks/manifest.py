@@ -1,8 +1,8 @@
 """Claims: reading a manifest of 1,000,000 rows takes at most 4 times as long as csv.DictReader, and less than 2 GB.
 
-The baseline is ``list(csv.DictReader(file))``, which checks nothing and yields texts; serkit's reading checks every
-row and builds utterances. Each runs in a process of its own, whose peak memory is its whole resident set. How long
-writing, filtering and choosing a label set take is told beside it.
+The baseline is ``list(csv.DictReader(file))``, which checks nothing and yields texts. serkit checks every row and
+builds utterances. Each runs in a process of its own; memory is the peak of its resident set. The script also prints the
+time of writing, filtering and choosing a label set.
 """
 
 import json
@@ -23,7 +23,7 @@ GOAL_GB = 2.0
 
 
 def write(file: Path) -> dict[str, float]:
-    """Write a manifest of 500 speakers whose rows differ as those of real corpora do."""
+    """Write a manifest of 500 speakers with rows like those of real corpora; return the time."""
     from serkit.data.manifest import Manifest
     from serkit.labels import EMOTIONS
     from serkit.types import Utterance
@@ -49,7 +49,7 @@ def write(file: Path) -> dict[str, float]:
 
 
 def read(file: Path) -> dict[str, float]:
-    """Read it, keep one speaker in two, and choose a label set."""
+    """Read the manifest, keep every second speaker, and choose a label set; return the times and the peak memory."""
     from serkit.data.manifest import Manifest
     from serkit.labels import get_label_set
 
@@ -63,7 +63,7 @@ def read(file: Path) -> dict[str, float]:
 
 
 def baseline(file: Path) -> dict[str, float]:
-    """Read it with the standard library."""
+    """Read the manifest with the standard library; return the time and the peak memory."""
     import csv
 
     with file.open(encoding="utf-8", newline="") as rows:
@@ -72,21 +72,21 @@ def baseline(file: Path) -> dict[str, float]:
 
 
 def timed(action: object) -> float:
-    """Return how long a call takes."""
+    """Return the duration of a call in seconds."""
     start = time.perf_counter()
     action()  # type: ignore[operator]
     return time.perf_counter() - start
 
 
 def alone(step: str, file: Path) -> dict[str, float]:
-    """Run one of the steps in a process of its own."""
+    """Run a step in a process of its own and return its measurements."""
     done = subprocess.run([sys.executable, __file__, step, str(file)], check=True, capture_output=True, text=True)
     result: dict[str, float] = json.loads(done.stdout)
     return result
 
 
 def main() -> int:
-    """Write, then read with both in turn, and print the verdicts; returns the exit code."""
+    """Write the manifest, read it with both in turn, and print the verdicts; return the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "manifest.csv"
         written = alone("write", file)
@@ -97,7 +97,7 @@ def main() -> int:
     detail(f"{ROWS:,} rows, {size:.0f} MB of CSV: written in {written['write']:.1f} s, read in {ours['read']:.1f} s,")
     detail(f"filtered in {ours['filter']:.2f} s, label set chosen in {ours['select']:.2f} s; peak {ours['gb']:.2f} GB")
     detail(f"csv.DictReader into a list: {plain['read']:.1f} s, peak {plain['gb']:.2f} GB")
-    detail(f"(a process each, in turn, medians of {RUNS})")
+    detail(f"(one process each, in turn, medians of {RUNS})")
     slow = at_most("manifest_read", ours["read"] / plain["read"], GOAL)
     large = at_most("manifest_memory", ours["gb"] / GOAL_GB, 1.0)
     return slow or large

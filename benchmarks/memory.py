@@ -1,6 +1,6 @@
-"""Claim: ten hours need no more memory than one: the peak of `Recognizer.timeline` stays under 400 MB, and flat.
+"""Claim: the peak memory of `Recognizer.timeline` stays under 400 MB, and ten hours need no more than one.
 
-Each length is a process of its own, whose peak resident memory the system tells. The file is a WAV at 16 kHz.
+Each length is measured in a process of its own, as its peak resident memory. The file is WAV at 16 kHz.
 """
 
 import os
@@ -15,7 +15,7 @@ from _verdict import at_most, detail
 HOURS = tuple(float(hours) for hours in os.environ.get("SERKIT_BENCH_HOURS", "1,4,10").split(","))
 RATE = 16_000
 LIMIT_MB = 400.0
-GOAL_FLAT = 1.5  # the longest against the shortest
+GOAL_FLAT = 1.5  # peak of the longest recording over that of the shortest
 
 _CHILD = """
 import resource, sys, serkit
@@ -25,7 +25,7 @@ print(len(found.windows), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1
 
 
 def peak_mb(file: Path) -> float:
-    """Return the peak of a process that makes a file's timeline."""
+    """Return the peak memory of a process that makes a file's timeline."""
     done = subprocess.run([sys.executable, "-c", _CHILD, str(file)], check=True, capture_output=True, text=True)
     windows, peak = done.stdout.split()
     detail(f"{file.name}: {file.stat().st_size / 1e6:.0f} MB, {windows} windows, peak {float(peak):.0f} MB")
@@ -33,7 +33,7 @@ def peak_mb(file: Path) -> float:
 
 
 def main() -> int:
-    """Measure all lengths; returns the exit code."""
+    """Measure all lengths; return the exit code."""
     peaks = []
     for hours in HOURS:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,17 +1,18 @@
-"""Claim: windows placed in speech name more of it rightly than document D's cutting into pieces of 3 s.
+"""Claim: windows placed in speech recognize more of it correctly than successive pieces of 3 s (emodb-xlsr report).
 
-Clips of one speaker are joined, in an order that is drawn, with pauses and quiet noise, so that it is known who says
-what when. What is measured of a timeline, against that:
+Clips of one speaker are joined in a random order, with pauses and quiet noise, so the true emotion is known at every
+time. A timeline is scored against it:
 
-- frame UAR: recall over the emotions of speech, in frames of 20 ms; speech that is missed counts as wrong.
-- segment F1: a segment is right if it has the emotion of a stretch of speech, and half of their union in common.
-- boundary: how far the nearest boundary is from a change of emotion, median, in seconds.
+- frame UAR: recall over the emotions of speech, in frames of 20 ms; missed speech counts as wrong.
+- segment F1: a segment is correct if it has the emotion of a stretch of speech and their overlap is at least half of
+  their union.
+- boundary: distance of the nearest segment boundary from a change of emotion, median, in seconds.
 
     python benchmarks/over_time.py [RUN] [--data DIR]
 
-With RUN, a run folder of ``serkit evaluate`` on this machine, each fold's model hears its own test speakers; that is
-what docs/BENCHMARKS.md shows. Without it the embedded model hears the speakers that it was validated on: not trained
-on, but calibrated by. Needs the corpora of the model; without them it ends with exit code 2.
+RUN is a run folder that ``serkit evaluate`` made on this machine: then each fold's model is tested on its own test
+speakers, as in docs/BENCHMARKS.md. Without RUN the embedded model is tested on its validation speakers, which it was
+not trained on, but calibrated with. The script needs the corpora of the model and exits with 2 without them.
 """
 
 import argparse
@@ -32,18 +33,18 @@ from serkit import Recognizer, Timeline
 from serkit.audio.decode import load_audio
 from serkit.data.corpora import read_corpora
 from serkit.data.manifest import Manifest
-from serkit.lab.export.model_file import export
+from serkit.lab.exporting.model_file import export
 from serkit.lab.measure.metrics import confusion_matrix, uar
 from serkit.lab.measure.run_folder import read_folds
 
 FRAME = 0.02
-OVERLAP = 0.5  # intersection over union from which on a segment is found
-QUIET = 0.01  # of the loudest sample: what lies below at a clip's ends is no speech
+OVERLAP = 0.5  # least intersection over union of a correct segment
+QUIET = 0.01  # level relative to the loudest sample below which the ends of a clip are trimmed
 NOISE = 3e-4
-CLIPS = 24  # of a recording
+CLIPS = 24  # per recording
 PLAIN = {"vad": False, "window": 3.0, "hop": 3.0}
 SETTINGS: dict[str, dict[str, float | bool]] = {
-    "plain 3 s pieces (document D)": PLAIN,
+    "plain 3 s pieces (emodb-xlsr report)": PLAIN,
     "window 3 s, hop 1 s": {},
     "window 3 s, hop 3 s": {"hop": 3.0},
     "window 3 s, hop 0.5 s": {"hop": 0.5},
@@ -64,12 +65,12 @@ class Told:
 
 @dataclass
 class Scores:
-    """What is counted over all recordings."""
+    """Counts over all recordings."""
 
     confusion: NDArray[np.int64]
-    found: int = 0  # segments that are right
+    found: int = 0  # correct segments
     said: int = 0  # segments
-    true: int = 0  # stretches
+    true: int = 0  # true stretches of speech
     distances: tuple[float, ...] = ()
 
     def line(self) -> str:
@@ -79,12 +80,12 @@ class Scores:
 
     @property
     def uar(self) -> float:
-        """Frame UAR; the last column is what was missed."""
+        """Frame UAR; the last column of the confusion matrix is missed speech."""
         return uar(self.confusion)
 
 
 def recordings(manifest: Manifest, rate: int, *, seed: int) -> Iterator[tuple[NDArray[np.float32], list[Told]]]:
-    """Yield a recording of each speaker's clips, and what is told in it."""
+    """Yield a recording of each speaker's clips, and its true stretches of speech."""
     for number, speaker in enumerate(manifest.speakers):
         rng = np.random.default_rng([seed, number])
         own = [u for u in manifest if u.speaker == speaker]
@@ -102,7 +103,7 @@ def recordings(manifest: Manifest, rate: int, *, seed: int) -> Iterator[tuple[ND
 
 
 def score(timeline: Timeline, told: Sequence[Told], scores: Scores) -> None:
-    """Add one recording."""
+    """Add the scores of one recording."""
     classes = [*timeline.classes, ""]
     heard = np.full(round(timeline.duration / FRAME) + 1, len(classes) - 1)
     for segment in timeline.segments:
@@ -125,7 +126,7 @@ def _matches(one: Told, segment: serkit.Segment) -> bool:
 
 
 def measure(recognizer: Recognizer, speakers: Sequence[str], data: str, scores: dict[str, Scores]) -> None:
-    """Let a model hear recordings of some speakers, by every setting."""
+    """Score a model on recordings of some speakers, with every setting."""
     card = recognizer.card
     names = [str(corpus["name"]) for corpus in card.corpora]
     everything = read_corpora(names, data).filter(lambda u: u.speaker in speakers and u.emotion in card.classes)
@@ -137,7 +138,7 @@ def measure(recognizer: Recognizer, speakers: Sequence[str], data: str, scores: 
 
 
 def models(run: Path | None, folder: Path) -> Iterator[tuple[Recognizer, list[str]]]:
-    """Yield models, each with the speakers that it may be tested on."""
+    """Yield models, each with its test speakers."""
     if run is None:
         recognizer = serkit.load()
         yield recognizer, list(recognizer.card.validation_speakers)
@@ -149,13 +150,13 @@ def models(run: Path | None, folder: Path) -> Iterator[tuple[Recognizer, list[st
 
 
 def main() -> int:
-    """Measure, print the table on stderr and the verdict on stdout; returns the exit code."""
+    """Measure, print the table on stderr and the verdict on stdout; return the exit code."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", maxsplit=1)[0])
     parser.add_argument("run", nargs="?", type=Path)
     parser.add_argument("--data", default=os.environ.get("SERKIT_CORPORA"))
     given = parser.parse_args()
     if not given.data:
-        print("over_time.py needs the corpora: --data DIR, or the variable SERKIT_CORPORA.", file=sys.stderr)
+        print("over_time.py needs the corpora: pass --data DIR, or set SERKIT_CORPORA.", file=sys.stderr)
         return 2
     scores: dict[str, Scores] = {}
     with tempfile.TemporaryDirectory() as folder:

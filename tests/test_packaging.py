@@ -5,18 +5,27 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
 import serkit
-from serkit.runtime.recognizer import embedded_models
+from serkit.runtime.session import embedded_models
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "serkit"
-BASE = {"numpy", "soundfile", "soxr", "onnxruntime", "typer"}
+BASE = {"numpy", "soundfile", "soxr", "onnxruntime", "typer", "rich"}
+EXTRAS_OF = {  # by package: the extras whose requirements its modules may import
+    "annotations": ("plot",),
+    "audio": ("media", "mic"),
+    "cli": ("lab", "server"),
+    "data": ("data", "plot"),
+    "lab": ("lab", "ssl", "opensmile", "tracking", "tune"),
+    "server": ("server",),
+}
+REQUIREMENT_OF = {"yaml": "pyyaml", "sklearn": "scikit-learn", "mlflow": "mlflow-skinny"}  # where the names differ
 PICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 # A folder of somebody's machine; written so that this file does not hold one.
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(?:work|root|home|Users|mnt)/[\w.-]+")
@@ -41,7 +50,7 @@ def name_of(requirement: str) -> str:
     return re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
 
 
-def test_a_plain_installation_asks_for_five_packages(project: dict[str, Any]) -> None:
+def test_a_plain_installation_asks_for_six_packages(project: dict[str, Any]) -> None:
     assert {name_of(requirement) for requirement in project["project"]["dependencies"]} == BASE
 
 
@@ -129,6 +138,29 @@ def test_no_module_can_load_a_pickle(file: Path) -> None:
     calls = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
     assert not {"torch.load", "torch.save", "torch.jit.load", "yaml.load", "eval", "exec", "numpy.load"} & set(calls)
     assert "allow_pickle=True" not in ast.unparse(tree)
+
+
+def requirements_of(extras: Mapping[str, Sequence[str]], name: str) -> set[str]:
+    """Return the packages that an extra asks for, with those of the extras that it includes."""
+    found = set[str]()
+    for requirement in extras[name]:
+        included = re.match(r"serkit\[(.*)\]", requirement)
+        parts = [requirements_of(extras, one.strip()) for one in included[1].split(",")] if included else []
+        found |= set.union(*parts) if parts else {name_of(requirement)}
+    return found
+
+
+@pytest.mark.parametrize("file", sorted(SOURCE.rglob("*.py")), ids=lambda file: str(file.relative_to(SOURCE)))
+def test_what_a_module_imports_is_declared_in_the_base_or_in_the_extra_of_its_package(
+    file: Path, project: dict[str, Any]
+) -> None:
+    extras = project["project"]["optional-dependencies"]
+    package = file.relative_to(SOURCE).parts[0]
+    declared = BASE.union(*(requirements_of(extras, extra) for extra in EXTRAS_OF.get(package, ())))
+    top = {name.split(".")[0] for name in imports(ast.parse(file.read_text("utf-8")))}
+    third_party = top - sys.stdlib_module_names - {"serkit", "__future__"}
+    names = {REQUIREMENT_OF.get(name, name.replace("_", "-")) for name in third_party}
+    assert names - declared == set()
 
 
 @pytest.mark.usefixtures("embedded")

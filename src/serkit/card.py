@@ -1,6 +1,6 @@
-"""The model card: what a model file says of itself, kept in its ONNX metadata as JSON.
+"""The model card: a description of the model, stored as JSON in the metadata of its ONNX file.
 
-Reading needs no more than the metadata mapping that ONNX Runtime gives; writing is done at export.
+Reading a card needs only the metadata mapping that ONNX Runtime gives. The export writes it.
 """
 
 import json
@@ -23,7 +23,24 @@ NOT_FOR = (
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """One measured result, in percent, with the protocol that makes it mean something."""
+    """One measured result with its protocol. Scores are in percent.
+
+    Attributes:
+        run: Name of the run.
+        protocol: Name of the protocol.
+        corpora: Corpora that were tested on.
+        is_speaker_independent: Whether no test speaker was seen in training.
+        speakers: Number of test speakers.
+        utterances: Number of test utterances.
+        seeds: Number of seeds that the scores are means of.
+        uar: Unweighted average recall.
+        uar_low: Lower end of the confidence interval of ``uar``.
+        uar_high: Upper end of the confidence interval of ``uar``.
+        interval_over: What the bootstrap resampled, such as ``speakers``.
+        wa: Weighted accuracy.
+        macro_f1: Macro F1 score.
+        per_corpus: Scores on each corpus alone.
+    """
 
     run: str
     protocol: str
@@ -38,41 +55,42 @@ class Evidence:
     interval_over: str
     wa: float
     macro_f1: float
-    per_corpus: tuple[Mapping[str, Any], ...] = ()
+    per_corpus: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What a model file says of itself.
+    """The description of a model.
 
     Attributes:
-        name: Of the recipe that made it.
-        serkit_version: That made it.
-        classes: In the order of the outputs.
-        label_set: Name of the label set, and ``label_note`` why these classes.
-        sampling_rate: In Hz, of the waveform that the graph takes.
+        name: Name of the recipe that made the model.
+        serkit_version: Version of serkit that made the model.
+        classes: Classes, in the order of the outputs.
+        label_set: Name of the label set.
+        label_note: Reason for these classes.
+        sampling_rate: Sampling rate of the graph's waveform in Hz.
         inputs: Names of the graph's inputs.
-        minimum_duration: Seconds; shorter audio is refused.
-        parameters: Trained weights.
-        corpora: Name, title, license, citation and counts of each corpus it was fitted on.
+        minimum_duration: Shortest audio that the model takes, in seconds.
+        parameters: Number of trained weights.
+        corpora: Name, title, license, citation and counts of each corpus that the model was trained on.
         languages: ISO 639-1 codes of those corpora.
-        train_speakers: Whom it was trained on, all members of an ensemble together.
-        validation_speakers: Whom epoch, calibration and choice were fitted on.
+        train_speakers: Training speakers; of an ensemble, those of all members.
+        validation_speakers: Validation speakers, on whom the epoch, the calibration and the model were chosen.
         split_digest: SHA-256 of the split.
-        temperature: That the logits are divided by, inside the graph.
-        validation_uar: Percent, or None without validation.
+        temperature: Number that the graph divides the logits by.
+        validation_uar: Unweighted average recall on the validation speakers in percent. None without validation.
         evidence: Measured results.
-        weights_digest: SHA-256 of the trained weights' file.
-        license: That follows from the corpora.
-        is_commercial_use_allowed: Whether all the corpora allow it.
-        is_sharing_allowed: Whether all the corpora allow passing on what is derived from them.
-        not_for: Uses that it must not be put to.
-        recipe: The resolved recipe.
-        needs_equal_lengths: Whether utterances of different lengths must not be padded into one batch; the runtime then
-            runs them one by one.
-        calibration: How far the probabilities could be trusted on validation speakers, and what follows for
-            ``uncertain`` and for sets of classes; see ``docs/CALIBRATION.md``. Empty without validation.
-        quantization: Which weights were made coarser, and what that changed; empty where none were.
+        weights_digest: SHA-256 of the file of trained weights.
+        license: License of the model, which follows from the corpora.
+        is_commercial_use_allowed: Whether all corpora allow commercial use.
+        is_sharing_allowed: Whether all corpora allow sharing of derived works.
+        not_for: Uses that the model is not made for.
+        recipe: Resolved recipe.
+        needs_equal_lengths: Whether utterances of different lengths must not be padded into one batch. The runtime
+            then runs them one by one.
+        calibration: Reliability of the probabilities on validation speakers, the threshold for ``uncertain``, and the
+            thresholds of the prediction sets; see ``docs/CALIBRATION.md``. Empty without validation.
+        quantization: Quantized weights and the cost in accuracy; empty for a model that is not quantized.
     """
 
     name: str
@@ -84,7 +102,7 @@ class Card:
     inputs: tuple[str, ...]
     minimum_duration: float
     parameters: int
-    corpora: tuple[Mapping[str, Any], ...]
+    corpora: tuple[Mapping[str, Any], ...] = field(hash=False)
     languages: tuple[str, ...]
     train_speakers: tuple[str, ...]
     validation_speakers: tuple[str, ...]
@@ -95,63 +113,65 @@ class Card:
     license: str
     is_commercial_use_allowed: bool
     not_for: tuple[str, ...]
-    recipe: Mapping[str, Any]
+    recipe: Mapping[str, Any] = field(hash=False)
     weights_digest: str = ""
     is_sharing_allowed: bool = True
     needs_equal_lengths: bool = False
-    calibration: Mapping[str, Any] = field(default_factory=dict)
-    quantization: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    quantization: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def seen_speakers(self) -> frozenset[str]:
-        """Everybody who must not be in a test of this model."""
+        """The speakers of training and validation, who must not be in a test of this model."""
         return frozenset(self.train_speakers) | frozenset(self.validation_speakers)
 
     def check_duration(self, seconds: float, name: str) -> None:
-        """Check that a sound is long enough for the model.
+        """Check that audio is long enough for the model.
 
         Args:
-            seconds: That it lasts.
-            name: How a message names it.
+            seconds: Duration of the audio.
+            name: Name of the audio for the message.
 
         Raises:
-            AudioTooShortError: If it is not.
+            AudioTooShortError: If the audio is shorter than the model's minimum.
         """
         if seconds < self.minimum_duration:
             raise AudioTooShortError(
                 f"{name} lasts {seconds:.4f} s; the model needs {self.minimum_duration} s or more."
             )
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the card as JSON-ready values, with the format's number."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the card as values that JSON can hold, with the number of the card's format."""
         return {"format": FORMAT, **asdict(self)}
+
+    def to_json(self) -> str:
+        """Return the card as a JSON document."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
 
 
 def write_card(card: Card) -> dict[str, str]:
     """Return the ONNX metadata entries that hold a card."""
-    return {METADATA_KEY: json.dumps(card.to_json(), ensure_ascii=False, sort_keys=True)}
+    return {METADATA_KEY: json.dumps(card.to_dict(), ensure_ascii=False, sort_keys=True)}
 
 
 def read_card(metadata: Mapping[str, str], name: str) -> Card:
-    """Read the card from a model file's metadata.
+    """Read the card from the metadata of a model file.
 
     Args:
-        metadata: Of the ONNX file.
-        name: How a message names the file.
+        metadata: Metadata of the ONNX file.
+        name: Name of the file for the message.
 
     Raises:
-        ModelFileError: If there is no card, or it is of a later format.
+        ModelFileError: If there is no card, or the card is damaged or has a later format.
     """
     if METADATA_KEY not in metadata:
-        raise ModelFileError(
-            f"{name} is an ONNX file without a serkit card; only 'serkit export' makes models with one."
-        )
+        raise ModelFileError(f"{name} is an ONNX file without a serkit card; use a model file made by 'serkit export'.")
     try:
         content = json.loads(metadata[METADATA_KEY])
         number = content.pop("format")
         if number > FORMAT:
             raise ModelFileError(
-                f"{name} has a card of format {number}, and this serkit reads {FORMAT}: upgrade serkit."
+                f"{name} has a card of format {number}, but this serkit reads up to format {FORMAT}; upgrade serkit."
             )
         if number == 1:
             content = _american(content)
@@ -164,7 +184,7 @@ def read_card(metadata: Mapping[str, str], name: str) -> Card:
 
 
 def _american(content: Any) -> Any:
-    """Rename the keys of a card of format 1, which were spelled the British way."""
+    """Return a card of format 1 with American instead of British spelling in its keys."""
     if isinstance(content, dict):
         return {_RENAMED.get(key, key): _american(value) for key, value in content.items()}
     return [_american(value) for value in content] if isinstance(content, list) else content

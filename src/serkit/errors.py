@@ -1,36 +1,37 @@
 """Every error that serkit raises on purpose.
 
-Each message is one sentence or two: what was wrong, what was expected, what to do. Each class also
-derives from the built-in exception that a caller would expect, so ``except FileNotFoundError`` works.
+A message is one or two sentences: what was wrong, what was expected, what to do. Each class also derives from the
+built-in exception that a caller would expect, so ``except FileNotFoundError`` works.
 
     SerkitError
     ├── AudioError (ValueError)
-    │   ├── AudioNotFoundError (FileNotFoundError)   no such file
+    │   ├── AudioNotFoundError (FileNotFoundError)   no file at the path
     │   ├── AudioIsDirectoryError (IsADirectoryError) a folder where a file was expected
-    │   ├── AudioUnreadableError (PermissionError)   the system refuses to open it
+    │   ├── AudioUnreadableError (PermissionError)   a file or device that cannot be opened or read
     │   ├── EmptyAudioFileError                      a file of zero bytes
-    │   ├── UnknownAudioFormatError                  not audio, or a format we cannot decode
-    │   ├── TruncatedAudioError                      the file ends before its header says
-    │   ├── NoSamplesError                           valid, but holds no samples, or is a film without sound
+    │   ├── UnknownAudioFormatError                  not audio, or a format that cannot be decoded
+    │   ├── TruncatedAudioError                      a file that is damaged or shorter than its header says
+    │   ├── NoSamplesError                           valid audio without samples, or a video without sound
     │   ├── NonFiniteAudioError                      NaN or infinite samples
     │   ├── AudioShapeError                          an array that is not (T,) or (channels, T)
-    │   ├── SamplingRateError                        missing, zero, negative or absurd
-    │   └── AudioTooShortError                       shorter than the model's minimum
-    ├── UnknownNameError (LookupError)               no such corpus, model, recipe, feature, label set
+    │   ├── SamplingRateError                        a sampling rate that is missing or out of range
+    │   └── AudioTooShortError                       audio shorter than the model's minimum
+    ├── UnknownNameError (LookupError)               no corpus, model, recipe, feature or label set of that name
     ├── CorpusError (ValueError)                     a folder that does not hold the corpus
-    ├── ManifestError (ValueError)                   a table with missing, doubled or wrong rows
-    ├── LabelError (ValueError)                      an emotion outside the known ones
+    ├── ManifestError (ValueError)                   a manifest with missing, duplicate or wrong rows
+    ├── LabelError (ValueError)                      an emotion that is not canonical
     ├── ProtocolError (ValueError)                   folds that cannot be made
     │   └── LeakageError                             a speaker or audio on both sides of a split
-    ├── RecipeError (ValueError)                     an unknown or impossible setting
-    ├── TrainingError (RuntimeError)                 training went wrong (NaN loss, other checkpoint)
-    ├── RunError (ValueError)                        a folder that is not a run, or of another recipe
-    ├── ExportError (RuntimeError)                   a model that cannot become one ONNX file
-    ├── ModelFileError (ValueError)                  an ONNX file without a serkit card, or broken
+    ├── RecipeError (ValueError)                     an unknown or impossible setting in a recipe
+    ├── SettingsError (ValueError)                   a setting outside recipes that is out of range
+    ├── TrainingError (RuntimeError)                 training that cannot continue (NaN loss, other checkpoint)
+    ├── RunError (ValueError)                        a folder that is not a run, or belongs to another recipe
+    ├── ExportError (RuntimeError)                   a model that cannot be written as one ONNX file
+    ├── ModelFileError (ValueError)                  a damaged model file, or one without a serkit card
     ├── DrawingError (ValueError)                    a figure that cannot be drawn as asked
     ├── InferenceError (RuntimeError)                a model that fails on valid audio
-    ├── StreamClosedError (RuntimeError)             a stream that has been flushed
-    └── MissingExtraError (ImportError)              an optional package is not installed
+    ├── StreamClosedError (RuntimeError)             a stream that has been flushed or closed
+    └── MissingExtraError (ImportError)              an optional package that is not installed
 """
 
 from collections.abc import Iterable
@@ -54,7 +55,7 @@ class AudioIsDirectoryError(AudioError, IsADirectoryError):
 
 
 class AudioUnreadableError(AudioError, PermissionError):
-    """The operating system refuses to open the file."""
+    """The file or device cannot be opened or read."""
 
 
 class EmptyAudioFileError(AudioError):
@@ -62,27 +63,27 @@ class EmptyAudioFileError(AudioError):
 
 
 class UnknownAudioFormatError(AudioError):
-    """The content is not audio, or is in a format that cannot be decoded."""
+    """The content is not audio, or has a format that cannot be decoded."""
 
 
 class TruncatedAudioError(AudioError):
-    """The file ends before its header says it does."""
+    """The file is damaged, or shorter than its header says."""
 
 
 class NoSamplesError(AudioError):
-    """The audio is valid but holds no samples."""
+    """The audio is valid but has no samples."""
 
 
 class NonFiniteAudioError(AudioError):
-    """The audio holds NaN or infinite samples."""
+    """The audio has NaN, infinite or absurdly large samples."""
 
 
 class AudioShapeError(AudioError):
-    """The array is neither (T,) nor (channels, T)."""
+    """The array is not (T,) or (channels, T), or has too many channels."""
 
 
 class SamplingRateError(AudioError):
-    """The sampling rate is missing, zero, negative or beyond any recording."""
+    """The sampling rate is missing or out of range."""
 
 
 class AudioTooShortError(AudioError):
@@ -90,63 +91,72 @@ class AudioTooShortError(AudioError):
 
 
 class UnknownNameError(SerkitError, LookupError):
-    """No entry of that name; see :func:`unknown_name`."""
+    """A registry has no entry of that name; see :func:`unknown_name`."""
 
 
 class CorpusError(SerkitError, ValueError):
-    """A folder that does not hold the corpus it should."""
+    """The folder does not hold the corpus."""
 
 
 class ManifestError(SerkitError, ValueError):
-    """A manifest with missing, doubled or wrong rows."""
+    """The manifest has missing, duplicate or wrong rows."""
 
 
 class LabelError(SerkitError, ValueError):
-    """An emotion outside the known ones."""
+    """The emotion is not canonical, or the label set has no class for it."""
 
 
 class ProtocolError(SerkitError, ValueError):
-    """Folds that cannot be made from these utterances."""
+    """The folds cannot be made from these utterances."""
 
 
 class LeakageError(ProtocolError):
-    """A speaker, or identical audio, stands on both sides of a split."""
+    """A speaker, or identical audio, is on both sides of a split."""
 
 
 class RecipeError(SerkitError, ValueError):
-    """An unknown or impossible setting in a recipe."""
+    """The recipe has an unknown or impossible setting."""
+
+
+class SettingsError(SerkitError, ValueError):
+    """A setting that is not part of a recipe is out of range, such as a window, a threshold or an address."""
 
 
 class TrainingError(SerkitError, RuntimeError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 class RunError(SerkitError, ValueError):
-    """A folder that is not a run folder, or belongs to another recipe."""
+    """The folder is not a run folder, or belongs to another recipe."""
 
 
 class ExportError(SerkitError, RuntimeError):
-    """A model that cannot be written as one ONNX file."""
+    """The model cannot be written as one ONNX file."""
 
 
 class ModelFileError(SerkitError, ValueError):
-    """A file that is not a serkit model."""
+    """The file is not a serkit model, or cannot be read."""
 
 
 class DrawingError(SerkitError, ValueError):
-    """A figure of nothing, or in a format that is not known."""
+    """The figure has nothing to show, or cannot be written where asked."""
 
 
 class InferenceError(SerkitError, RuntimeError):
-    """A model that fails on valid audio, for want of memory, say."""
+    """The model fails on valid audio, for example because memory runs out."""
 
 
 class StreamClosedError(SerkitError, RuntimeError):
-    """A stream that has been flushed and takes no more sound."""
+    """The stream has been flushed or closed."""
 
 
 class MissingExtraError(SerkitError, ImportError):
-    """An optional package is needed; the message holds the exact pip command."""
+    """An optional package is not installed. The message has the pip command.
+
+    Args:
+        purpose: What needs the package, as the start of a sentence.
+        extra: Name of the extra that brings it.
+    """
 
     def __init__(self, purpose: str, extra: str) -> None:
         super().__init__(f"{purpose} needs an optional part: pip install 'serkit[{extra}]'")
@@ -154,7 +164,7 @@ class MissingExtraError(SerkitError, ImportError):
         self.extra = extra
 
     def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str]]:
-        """Pickle by the arguments: a worker process hands its error over by that."""
+        """Pickle the arguments, so that a worker process can hand its error to the main process."""
         return type(self), (self.purpose, self.extra)
 
 
@@ -168,10 +178,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str], see: str) -> Unknow
     """Build the error for a name that a registry does not hold.
 
     Args:
-        kind: What was looked up, such as ``"corpus"``.
-        name: The name that was asked for.
-        known: The names that exist.
-        see: The command that lists them.
+        kind: Kind of entry, such as ``"corpus"``.
+        name: Name that was asked for.
+        known: Names that exist.
+        see: Command that lists the names.
     """
     hint = nearest(name, known) or "."
     return UnknownNameError(f"no {kind} {name!r}{hint} See '{see}'.")

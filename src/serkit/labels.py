@@ -1,13 +1,12 @@
-"""Canonical emotions, the maps to them, and the named sets of classes that models are trained on.
+"""Canonical emotions, the maps to them, and the label sets that models are trained on.
 
-A corpus file maps its own codes to canonical emotions by an :class:`EmotionMap`. A label set then says which
-classes a model has, which emotions are merged into one, and by that which are left out. Nothing is left out
-in silence: :meth:`serkit.data.manifest.Manifest.select` counts what a label set drops.
+An :class:`EmotionMap` maps a corpus's own labels to canonical emotions. A :class:`LabelSet` lists the classes of a
+model and the emotions that are merged into one class; it leaves all other emotions out.
+:meth:`serkit.data.manifest.Manifest.select` counts the utterances that a label set leaves out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from serkit.errors import LabelError, UnknownNameError, nearest
 
@@ -18,12 +17,13 @@ EMOTIONS = (
 
 
 class EmotionMap(Mapping[str, str]):
-    """One corpus's own labels, each with the canonical emotion that it counts as.
+    """A mapping from a corpus's own labels to canonical emotions.
 
     Args:
-        owner: Whose labels they are, as messages name it.
-        version: Raised whenever an entry changes its meaning, since every number made before then changes too.
-        emotions: Own label to canonical emotion.
+        owner: Name of the corpus for messages.
+        version: Version of the mapping. It is raised whenever an entry changes its meaning, since results made with
+            the mapping change too.
+        emotions: Canonical emotion of each own label.
 
     Example:
         >>> EmotionMap("EmoDB", 1, {"W": "anger", "T": "sadness"})["X"]
@@ -43,7 +43,7 @@ class EmotionMap(Mapping[str, str]):
             known = ", ".join(f"{own} ({emotion})" for own, emotion in self._emotions.items())
             raise LabelError(f"{self.owner} has no label {label!r}: it knows {known}.") from None
 
-    def __contains__(self, label: object) -> bool:  # Mapping's own waits for a KeyError
+    def __contains__(self, label: object) -> bool:  # the inherited method expects a KeyError from __getitem__
         return label in self._emotions
 
     def __iter__(self) -> Iterator[str]:
@@ -54,7 +54,7 @@ class EmotionMap(Mapping[str, str]):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The canonical emotions that occur, each once, in alphabetical order."""
+        """The canonical emotions of the mapping, each once, in alphabetical order."""
         return tuple(sorted(set(self._emotions.values())))
 
 
@@ -64,18 +64,18 @@ class LabelSet:
 
     Attributes:
         name: Name in :data:`LABEL_SETS`.
-        classes: In the order of the model's outputs.
-        why: One line on the choice, shown on cards and in listings.
-        merge: Canonical emotion to the class that it counts as.
+        classes: Classes, in the order of the model's outputs.
+        why: Reason for these classes in one line, for cards and listings.
+        merge: Class of each canonical emotion that is merged into another one.
     """
 
     name: str
     classes: tuple[str, ...]
     why: str
-    merge: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    merge: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def class_of(self, emotion: str) -> str | None:
-        """Return the class of a canonical emotion, or None where this set leaves it out."""
+        """Return the class of a canonical emotion, or None if this set leaves the emotion out."""
         check_emotion(emotion)
         name = self.merge.get(emotion, emotion)
         return name if name in self.classes else None
@@ -135,32 +135,32 @@ LABEL_SETS = {
             "iemocap4",
             ("anger", "happiness", "neutral", "sadness"),
             "the usual four of IEMOCAP: excitement counts as happiness, the other labels are left out",
-            MappingProxyType({"excitement": "happiness"}),
+            {"excitement": "happiness"},
         ),
         LabelSet(
             "basic7",
             _SEVEN,
             "Ekman's six and neutral: each is acted in two corpora or more; calm, which RAVDESS's authors added as a "
             "second kind of neutral, counts as neutral, and boredom, which EmoDB alone has, is left out",
-            MappingProxyType({"calm": "neutral"}),
+            {"calm": "neutral"},
         ),
     )
 }  # fmt: skip
 
-COMMON = "common"  # the label set that the corpora of an experiment make, see common_labels
+COMMON = "common"  # name of the label set that common_labels makes from the corpora of an experiment
 
 
 def common_labels(classes: Mapping[str, Iterable[str]]) -> LabelSet:
-    """Make the label set of a cross-corpus experiment: what all its corpora have.
+    """Return the label set of a cross-corpus experiment: the emotions that all its corpora have.
 
     Args:
-        classes: Corpus name to its canonical emotions.
+        classes: Canonical emotions of each corpus.
 
     Returns:
-        A set named ``common`` that states which corpora it is of, and what each of them loses by it.
+        A label set named ``common``. Its reason names the corpora and the emotions of each that are left out.
 
     Raises:
-        LabelError: If they share fewer than two.
+        LabelError: If the corpora share fewer than two emotions.
 
     Example:
         >>> common_labels({"emodb": ("anger", "boredom", "neutral"), "tess": ("anger", "neutral")}).why
@@ -171,9 +171,9 @@ def common_labels(classes: Mapping[str, Iterable[str]]) -> LabelSet:
     names = " and ".join(sets)
     if len(shared) < 2:
         if not sets:
-            raise LabelError("no corpora are named, so they share no emotion; name two at least.")
+            raise LabelError("no corpora are named, so they share no emotion; name at least two.")
         plural = "" if len(shared) == 1 else "s"
-        raise LabelError(f"{names} share {len(shared)} emotion{plural}; a label set needs two at least.")
+        raise LabelError(f"{names} share {len(shared)} emotion{plural}; a label set needs at least two.")
     lost = ", ".join(
         f"{', '.join(sorted(extra))} ({name})" for name, own in sets.items() if (extra := own - set(shared))
     )
@@ -181,10 +181,10 @@ def common_labels(classes: Mapping[str, Iterable[str]]) -> LabelSet:
 
 
 def check_emotion(emotion: str) -> str:
-    """Return the emotion, or raise with the list of canonical ones.
+    """Return the emotion if it is canonical.
 
     Raises:
-        LabelError: If it is not canonical.
+        LabelError: If it is not; the message lists the canonical emotions.
     """
     if emotion not in EMOTIONS:
         hint = nearest(emotion, EMOTIONS) or ";"
@@ -193,10 +193,10 @@ def check_emotion(emotion: str) -> str:
 
 
 def get_label_set(name: str) -> LabelSet:
-    """Return a named label set.
+    """Return the label set of a name.
 
     Raises:
-        UnknownNameError: If there is none of that name.
+        UnknownNameError: If there is no label set of that name.
 
     Example:
         >>> get_label_set("basic7").class_of("calm")

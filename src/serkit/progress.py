@@ -1,44 +1,58 @@
-"""How an experiment shows where it is: silently, or with rich's bars on stderr."""
+"""Progress of long work: a report for each step, passed to a callback that the caller may give.
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+Messages, such as what a corpus lacks or that a fold is done, are logged under ``serkit`` at level INFO.
+"""
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-
-class Watch:
-    """Shows nothing; the base of those that do."""
-
-    def note(self, text: str) -> None:
-        """Say something once."""
-
-    @contextmanager
-    def bar(self, label: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
-        """Count up to a total, where it is known; what it yields takes how many are done and a remark."""
-        yield lambda done, remark: None
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 
-class RichWatch(Watch):
-    """Shows notes and bars on stderr; where that is no terminal, notes alone."""
+@dataclass(frozen=True)
+class Progress:
+    """One step of a task: ``on_progress`` is called with it when the task begins, and after each step.
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+    Attributes:
+        label: Name of the task, such as ``decoding`` or ``fold 0 seed 0``.
+        done: Steps done so far; 0 when the task begins, and ``total`` when it ends.
+        total: Steps of the whole task, None where that is unknown.
+        remark: Latest result, such as a loss, or an empty text.
+    """
 
-    def note(self, text: str) -> None:
-        """Print a line."""
-        self._console.print(text, markup=False)
+    label: str
+    done: int
+    total: int | None
+    remark: str = ""
 
-    @contextmanager
-    def bar(self, label: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
-        """Draw a bar that goes away when it is done."""
-        if not self._console.is_terminal:
-            yield lambda done, remark: None
-            return
-        columns = (
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[remark]}"),
-        )  # fmt: skip
-        with Progress(*columns, console=self._console, transient=True) as progress:
-            task = progress.add_task(label, total=total, remark="")
-            yield lambda done, remark: progress.update(task, completed=done, remark=remark)
+
+OnProgress = Callable[[Progress], object]
+
+
+class Step(Protocol):
+    """Function that reports one step of a task."""
+
+    def __call__(self, done: int, remark: str = "") -> None:
+        """Report the steps done so far, with an optional remark."""
+
+
+def begin_task(label: str, total: int | None, on_progress: OnProgress | None) -> Step:
+    """Report the start of a task and return the function that reports its steps.
+
+    Args:
+        label: Name of the task.
+        total: Steps of the whole task, None where that is unknown.
+        on_progress: Callback, or None to report nothing.
+
+    Example:
+        >>> step = begin_task("decoding", 2, print)
+        Progress(label='decoding', done=0, total=2, remark='')
+        >>> step(2)
+        Progress(label='decoding', done=2, total=2, remark='')
+    """
+
+    def step(done: int, remark: str = "") -> None:
+        if on_progress:
+            on_progress(Progress(label, done, total, remark))
+
+    step(0)
+    return step

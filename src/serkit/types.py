@@ -1,4 +1,8 @@
-"""The data shapes that every part of serkit shares: frozen dataclasses, no behavior."""
+"""The data types that every part of serkit shares: frozen dataclasses without behavior.
+
+Predictions, windows and events compare and hash without error: mappings count in comparisons but not in hashes,
+embeddings in neither.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,9 +14,9 @@ from numpy.typing import NDArray
 Sex = Literal["male", "female", "unknown"]
 FloatArray = NDArray[np.float32]
 
-UNCERTAIN = "uncertain"  # in an emotion's place, where no class is probable enough
-NO_SPEECH = "no speech"  # in an emotion's place, where nobody speaks
-SEX_VALUES: Mapping[Sex, float] = {"male": 1.0, "female": 0.0, "unknown": 0.5}  # as an input of a model that uses it
+UNCERTAIN = "uncertain"  # stands in place of an emotion where no class reaches its threshold
+NO_SPEECH = "no speech"  # stands in place of an emotion where no speech was detected
+SEX_VALUES: Mapping[Sex, float] = {"male": 1.0, "female": 0.0, "unknown": 0.5}  # values of a model's ``sex`` input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,20 +24,20 @@ class Utterance:
     """One piece of speech by one speaker with one emotion.
 
     Attributes:
-        id: Unique over corpora: the corpus, a slash, the corpus's own name (``ravdess/03-01-...``).
+        id: Identifier, unique over all corpora: the corpus, a slash, the corpus's own name (``ravdess/03-01-...``).
         path: Audio file, relative to the corpus root, with forward slashes.
-        start: Seconds into the file.
-        end: Seconds into the file, or None for its end.
-        corpus: Name in the registry of corpora.
-        speaker: Carries the corpus (``ravdess/03``): EmoDB and RAVDESS both have a speaker 03.
-        sex: Of the speaker.
-        language: ISO 639-1 code.
-        emotion: A canonical emotion, see :mod:`serkit.labels`.
-        sentence: What was said, as a code that is shared by all who said it; empty where unknown.
-        session: Recording session, empty where the corpus has none.
-        intensity: The corpus's own word, such as ``strong``; empty where it has none.
-        split: The corpus's own published split, empty where it has none.
-        extra: Whatever else the corpus says; its own label is under ``label``.
+        start: Start in the file in seconds.
+        end: End in the file in seconds. None is the end of the file.
+        corpus: Name of the corpus in the registry.
+        speaker: Speaker, with the corpus (``ravdess/03``), since EmoDB and RAVDESS both have a speaker 03.
+        sex: Sex of the speaker.
+        language: ISO 639-1 code of the language.
+        emotion: Canonical emotion; see :mod:`serkit.labels`.
+        sentence: Code of the spoken sentence, the same for all speakers; empty where unknown.
+        session: Recording session; empty where the corpus has none.
+        intensity: Intensity in the corpus's own words, such as ``strong``; empty where the corpus has none.
+        split: Split that the corpus publishes; empty where the corpus has none.
+        extra: Other facts from the corpus. The key ``label`` holds its own label.
     """
 
     id: str
@@ -54,11 +58,11 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A sound file of a corpus that is not read, and why.
+    """A sound file of a corpus that is left out, and the reason.
 
     Attributes:
-        path: Relative to the corpus root, with forward slashes.
-        reason: The same words for all files that are left out for it, since reasons are counted.
+        path: Sound file, relative to the corpus root, with forward slashes.
+        reason: Reason in fixed words, since reasons are counted.
     """
 
     path: str
@@ -67,25 +71,33 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What a model says of one clip.
+    """A model's answer for one clip.
+
+    Two predictions are equal if emotion, probabilities and duration are; embeddings are not compared.
 
     Attributes:
-        emotion: The most probable class, or ``uncertain``, or ``no speech``.
-        probabilities: Class to probability, most probable first; they sum to 1. Calibrated on held-out speakers of
-            the model's own corpora, which says little of other voices.
-        embedding: The model's utterance embedding, shape (D,).
-        duration: Seconds of audio that were heard.
+        emotion: Most probable class, or ``uncertain``, or ``no speech``.
+        probabilities: Probability of each class, most probable first; they sum to 1. They are calibrated on held-out
+            speakers of the model's own corpora, so they may be wrong for other voices.
+        embedding: Embedding of the clip, shape (D,).
+        duration: Duration of the clip in seconds.
     """
 
     emotion: str
-    probabilities: Mapping[str, float]
-    embedding: FloatArray
+    probabilities: Mapping[str, float] = field(hash=False)
+    embedding: FloatArray = field(hash=False, compare=False)
     duration: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speech:
-    """A stretch in which somebody speaks, in seconds from the beginning."""
+    """A stretch of speech.
+
+    Attributes:
+        start: Start in seconds from the start of the recording.
+        end: End in seconds from the start of the recording.
+        channel: Channel, counted from 0; also 0 where channels were mixed.
+    """
 
     start: float
     end: float
@@ -94,15 +106,15 @@ class Speech:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What a model says of one window of speech.
+    """A model's answer for one window of speech.
 
     Attributes:
-        start: Seconds from the beginning of the recording.
-        end: Likewise; the last window of a stretch of speech may be shorter than the others.
-        emotion: The most probable class, or ``uncertain``.
-        probabilities: Class to probability, most probable first; smoothed where that was asked for.
-        embedding: Shape (D,), where embeddings were asked for.
-        channel: From 0; 0 too where channels were mixed.
+        start: Start in seconds from the start of the recording.
+        end: End in seconds. The last window of a stretch of speech may be shorter than the others.
+        emotion: Most probable class, or ``uncertain``.
+        probabilities: Probability of each class, most probable first; smoothed where smoothing is on.
+        embedding: Embedding of the window, shape (D,), where embeddings were requested. It is not compared.
+        channel: Channel, counted from 0; also 0 where channels were mixed.
     """
 
     start: float
@@ -115,14 +127,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A stretch of speech with one emotion: windows in a row that say the same.
+    """A stretch of speech with one emotion: consecutive windows with the same answer, merged.
 
     Attributes:
-        start: Seconds from the beginning of the recording.
-        end: Likewise; segments of a channel do not overlap.
-        emotion: That of its windows; may be ``uncertain``.
-        probabilities: The mean over its windows, most probable first.
-        channel: From 0; 0 too where channels were mixed.
+        start: Start in seconds from the start of the recording.
+        end: End in seconds. Segments of one channel do not overlap.
+        emotion: Emotion of the windows, or ``uncertain``.
+        probabilities: Mean probability of each class over the windows, most probable first.
+        channel: Channel, counted from 0; also 0 where channels were mixed.
     """
 
     start: float
@@ -134,17 +146,18 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamEvent:
-    """Something that happened in a stream.
+    """An event of a stream.
 
     Attributes:
-        kind: ``speech_start`` and ``speech_end``: somebody begins or ends to speak, at ``start`` and ``end`` alike.
-            ``emotion``: an answer on one window, from ``start`` to ``end``. ``utterance``: the answer on a whole
-            stretch of speech, after its end.
-        start: Seconds from the beginning of the stream.
-        end: Likewise.
-        emotion: As in :class:`Window`; empty for the first two kinds.
-        probabilities: Likewise; of an utterance the mean over its windows.
-        embedding: Of an ``emotion`` event, shape (D,).
+        kind: ``speech_start`` and ``speech_end`` are the moments when speech begins and ends; their ``start`` and
+            ``end`` are equal. ``emotion`` is the answer for one window. ``utterance`` is the answer for a whole
+            stretch of speech, and comes after its end.
+        start: Start in seconds from the start of the stream.
+        end: End in seconds from the start of the stream.
+        emotion: Most probable class, or ``uncertain``; empty for ``speech_start`` and ``speech_end``.
+        probabilities: Probability of each class, most probable first; for an utterance the mean over its windows.
+            Empty for ``speech_start`` and ``speech_end``.
+        embedding: Embedding of the window, shape (D,), where embeddings were requested. It is not compared.
     """
 
     kind: Literal["speech_start", "emotion", "speech_end", "utterance"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serkit.annotations.predictions import Answers, answers_as_csv, answers_as_json, print_answers
+from serkit.annotations.predictions import Answers, answers_as_csv, answers_as_json
 from serkit.errors import AudioError, SerkitError
 from serkit.types import Prediction
 
@@ -27,19 +27,6 @@ ANSWERS: Answers = [
     (Path("d.wav"), ANGRY),
 ]
 ODD_NAMES = ["[bold]x[/bold].wav", "[/x].wav", ":smile:.wav", "a b.wav", 'quo"te.wav', "com,ma.wav", "Übung.wav"]
-
-
-@pytest.fixture(autouse=True)
-def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "120")
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def table(answers: Answers, top: int | None, capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
-    """Return the printed lines that are not empty, as words."""
-    print_answers(answers, top)
-    return [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
 
 
 def test_json_has_one_object_per_file_in_order_and_an_error_where_one_failed() -> None:
@@ -91,48 +78,3 @@ def test_any_file_name_survives_json_and_csv(name: str) -> None:
     assert [row["file"] for row in json.loads(text)] == [name, name]
     rows = list(csv.DictReader(io.StringIO(answers_as_csv(answers, CLASSES, None), newline="")))
     assert [row["file"] for row in rows] == [name, name]
-
-
-def test_a_table_of_one_file_has_a_row_for_each_emotion_with_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
-    title, _, _, *rows = table(ANSWERS[:1], None, capsys)
-    assert title == ["a.wav", "(1.25", "s)"]
-    assert rows == [["neutral", "0.700", "█" * 21], ["fear", "0.200", "█" * 6], ["anger", "0.100", "█" * 3]]
-
-
-def test_a_table_of_one_file_shows_top(capsys: pytest.CaptureFixture[str]) -> None:
-    _, _, _, *rows = table(ANSWERS[:1], 1, capsys)
-    assert [row[0] for row in rows] == ["neutral"]
-
-
-def test_a_table_of_several_files_has_a_row_for_each_that_was_heard(capsys: pytest.CaptureFixture[str]) -> None:
-    heading, _, *rows = table(ANSWERS, None, capsys)
-    assert heading == ["file", "emotion", "probability", "next"]
-    assert rows == [
-        ["a.wav", "neutral", "0.700", "fear", "0.200,", "anger", "0.100"],
-        ["d.wav", "anger", "0.988", "fear", "0.012,", "neutral", "0.000"],
-    ]
-    assert [len(row) for row in table(ANSWERS, 1, capsys)[2:]] == [3, 3]
-
-
-def test_where_every_file_failed_no_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert table(ANSWERS[1:2], None, capsys) == []
-    assert table([ANSWERS[1], ANSWERS[1]], None, capsys) == []
-
-
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_a_table_shows_a_file_name_as_it_is(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for count in (1, 2):  # one file, several files
-        print_answers([(Path(name), NEUTRAL)] * count, None)
-        assert capsys.readouterr().out.count(name) == count
-
-
-def test_a_long_path_in_a_narrow_table_breaks_no_emotion_in_two(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    path = Path("a/long/way" * 20) / "clip.wav"
-    print_answers([(path, NEUTRAL)] * 2, None)
-    text = capsys.readouterr().out
-    assert text.count("neutral ") == 2
-    assert text.count("0.700 ") == 2
-    assert max(map(len, text.splitlines())) <= 60

@@ -27,7 +27,7 @@ def expected(made: Timeline, *, by_start: bool = True) -> Found:
 
 
 def parse_textgrid(text: str) -> tuple[float, dict[str, list[tuple[float, float, str]]]]:
-    """Read a long TextGrid by the values alone, as Praat does: numbers, texts, flags, whatever stands between."""
+    """Read the values of a long TextGrid (numbers, texts, flags) and ignore the rest, as Praat does."""
     values = iter(re.findall(r'"(?:[^"]|"")*"|<exists>|(?<=[= ])-?\d+(?:\.\d+)?(?![\]\d])', text))
 
     def word() -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serkit.annotations.timeline import PEAK_SECONDS
+from serkit.annotations.timeline_data import PEAK_SECONDS
 from serkit.annotations.timeline_layout import (
     COLORS,
     EmotionBands,
@@ -35,7 +35,7 @@ COMMON = ("anger", "boredom", "calm", "disgust", "fear", "happiness", "neutral",
 
 
 def lab(color: str, sight: str) -> np.ndarray:
-    """Return a color as someone sees it, in CIE L*a*b*."""
+    """Return a color in CIE L*a*b*, as seen with a kind of color vision."""
     rgb = np.array([int(color[place : place + 2], 16) for place in (1, 3, 5)]) / 255
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     seen = np.clip(np.array(SIGHTS[sight]) @ linear, 0, 1)

@@ -102,7 +102,7 @@ def test_ten_hours_of_two_channels_stay_below_five_megabytes() -> None:
     assert sum(len(one["starts"]) for one in data["channels"]) <= page.MOST_WINDOWS
     assert sum(len(base64.b64decode(one["peaks"])) for one in data["channels"]) <= page.MOST_PEAKS
     assert len(data["segments"]) == len(made.segments)
-    assert "probabilities are means" in text
+    assert "the drawing shows mean probabilities" in text
 
 
 @pytest.mark.parametrize(("ending", "kind"), [(".wav", "audio/wav"), (".MP3", "audio/mpeg"), (".m4a", "audio/mp4")])
@@ -123,7 +123,7 @@ def test_a_large_recording_is_linked_relative_to_the_page(tmp_path: Path, monkey
     (player,) = reader.all("audio")
     assert player["src"] == "./../sounds/my%20%26%20%3Ccall%3E%20%231.wav"
     assert reader.all("a")[0]["href"] == player["src"]
-    assert "is not part of this page" in reader.texts["p"]
+    assert "is not embedded in this page" in reader.texts["p"]
     assert Reader(write_page(timeline(), audio)).all("audio")[0]["src"] == "./my%20%26%20%3Ccall%3E%20%231.wav"
 
 

@@ -75,7 +75,7 @@ def test_ten_hours_are_reduced_to_what_can_be_seen_and_the_picture_says_so(tmp_p
     made = long_timeline(36_000, hop=2.0)
     path = draw(made, tmp_path / "long.svg")
     assert path.stat().st_size < 2_000_000
-    remark = "Over 72 s each: probabilities are means, and of emotions the one that lasts longest is shown."
+    remark = "Each column of 72 s shows the mean probabilities and the emotion that lasts longest."
     assert remark in texts(make_figure(made))
     assert not any("each" in text for text in texts(make_figure(long_timeline(COLUMNS))))
 

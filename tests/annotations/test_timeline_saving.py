@@ -1,8 +1,10 @@
+import json
 import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from serkit.annotations import FORMATS, check_ending, render, suffix_of
@@ -82,3 +84,9 @@ def test_writing_needs_no_extra() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_dict_is_what_the_json_document_holds() -> None:
+    made = timeline([segment(0, 1)], settings={"window": np.float32(3), "longest": float("inf")})
+    assert made.to_dict() == json.loads(made.to_json())
+    assert made.to_dict()["settings"] == {"window": 3.0, "longest": None}

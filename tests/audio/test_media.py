@@ -41,7 +41,7 @@ CHUNK = 960  # samples, muxed in turn with one picture each
 
 
 class Form(NamedTuple):
-    """How sound is packed: FFmpeg's names of the muxer and the encoders."""
+    """A container with a codec, by FFmpeg's names of the muxer and the encoders."""
 
     muxer: str
     codec: str
@@ -51,7 +51,7 @@ class Form(NamedTuple):
 
 
 def speech(rate: int = RATE, channels: int = 1, seconds: float = 2.0) -> NDArray[np.int16]:
-    """Return int16 samples (channels, T) that correlate with themselves at one lag alone."""
+    """Return int16 samples (channels, T) whose autocorrelation has a single peak."""
     sound = np.stack([voice("anger", "a", name=str(n), seconds=seconds * rate / 16_000) for n in range(channels)])
     return (sound[:, : round(seconds * rate)] * 32767).astype(np.int16)
 
@@ -157,7 +157,7 @@ MADE: dict[Form, bytes] = {}
 
 
 def made(form: Form) -> bytes:
-    """Return the form with two seconds of mono; made once."""
+    """Return two seconds of mono in a container; each is made once."""
     if form not in MADE:
         MADE[form] = packed(form, speech(form.rate))
     return MADE[form]
@@ -168,7 +168,7 @@ def read(data: bytes) -> NDArray[np.float32]:
 
 
 def aligned(samples: NDArray[np.float32], original: NDArray[np.float32]) -> tuple[int, float]:
-    """Return the lag of the samples behind the original, and their correlation there."""
+    """Return the lag of the samples against the original, and the correlation at that lag."""
     size = len(samples) + len(original)
     cross = np.fft.irfft(np.fft.rfft(samples, size) * np.conj(np.fft.rfft(original, size)), size)
     lag = int(cross.argmax())
@@ -227,7 +227,7 @@ def test_every_kind_of_sample_is_scaled_as_libsndfile_does(codec: str, subtype: 
 
 
 def test_bytes_are_scaled_as_libsndfile_does() -> None:
-    """It writes no bytes, so that the WAV is FFmpeg's too."""
+    """PyAV writes the WAV too, since soundfile does not write unsigned bytes."""
     sound = np.tile(np.arange(256, dtype=np.uint8), (1, 9))
     whole, wav = (read(packed(Form(muxer, "pcm_u8"), sound)) for muxer in ("matroska", "wav"))
     np.testing.assert_array_equal(whole, wav)
@@ -261,7 +261,7 @@ def test_channels_are_kept_apart_and_in_order(form: Form) -> None:
 
 @pytest.mark.parametrize("form", [MP4, Form("matroska", "pcm_s16le")])
 def test_eight_channels_are_eight(form: Form) -> None:
-    """In planar formats, such as AAC's, PyAV 18 lists a ninth plane, of memory that is not the frame's."""
+    """In planar formats, such as AAC's, PyAV 18 lists a ninth plane that points outside the frame."""
     for _ in range(5):
         samples = read(packed(form, speech(form.rate).repeat(8, axis=0)))
         assert samples.shape == (8, 2 * form.rate)
@@ -411,7 +411,7 @@ def test_a_short_pause_between_timestamps_is_silence(form: Form) -> None:
 
 
 def test_sound_that_is_missing_for_seconds_is_not_made_up() -> None:
-    with pytest.raises(TruncatedAudioError, match=r"is damaged: its sound stops at 1\.20 s until 3\.20 s\.$"):
+    with pytest.raises(TruncatedAudioError, match=r"is damaged: it has no audio from 1\.20 s to 3\.20 s\.$"):
         read(packed(Form("matroska", "pcm_s16le"), speech(), gap=(CHUNK * 20, 2 * RATE)))
 
 
@@ -425,7 +425,7 @@ def test_a_video_without_sound_has_its_own_error() -> None:
 
 
 def test_sound_without_a_sample_has_its_own_error() -> None:
-    with pytest.raises(NoSamplesError, match=r"is a file \(AVI\) without a single sample\.$"):
+    with pytest.raises(NoSamplesError, match=r"is a file \(AVI\) without samples\.$"):
         read(packed(AVI, np.zeros((1, 0), np.int16)))
 
 
@@ -514,7 +514,7 @@ def test_a_single_wrong_bit_in_flac_is_refused() -> None:
 
 
 def test_an_mp3_that_was_cut_out_of_a_longer_one_is_read() -> None:
-    """Its first frame refers to bits that are gone, and its last may be a part of one."""
+    """The first frame refers to bits that are missing, and the last may be incomplete."""
     file = io.BytesIO()
     with av.open(io.BytesIO(made(AVI_MP3))) as old, av.open(file, "w", format="avi") as new:
         stream = new.add_stream_from_template(old.streams.audio[0])
@@ -539,7 +539,7 @@ def test_channels_that_change_midway_are_refused() -> None:
 
 def test_an_unknown_codec_is_named_as_such() -> None:
     data = packed(MKV, speech()).replace(b"A_FLAC", b"A_WHAT")
-    with pytest.raises(UnknownAudioFormatError, match=r"encrypted, or of a codec that FFmpeg lacks\.$"):
+    with pytest.raises(UnknownAudioFormatError, match=r"encrypted, or in a codec that FFmpeg does not know\.$"):
         read(data)
 
 
@@ -551,7 +551,7 @@ PAGES = [b"<!DOCTYPE html><html>...", b"<html><body>Not found", b"\n  <!doctype 
 def test_what_a_download_left_in_place_of_sound_is_called_by_its_name(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"clip{suffix}"
     expected = {POINTER: "is a Git LFS pointer, not sound: fetch the file itself with 'git lfs pull'."} | dict.fromkeys(
-        PAGES, "is a web page, not sound: the download went wrong."
+        PAGES, "is a web page, not sound: download the file again."
     )
     for (data, said), function in product(expected.items(), (read_file, probe)):
         path.write_bytes(data)

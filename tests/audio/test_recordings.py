@@ -80,5 +80,5 @@ def test_what_is_no_number_is_found_in_the_piece_that_holds_it(
     soundfile.write(tmp_path / "sound.wav", sound.T, 8_000, subtype="FLOAT")
     with open_recording(tmp_path / "sound.wav") as recording:
         assert next(recording.pieces).shape == next(recording.pieces).shape == (2, 8_000)
-        with pytest.raises(NonFiniteAudioError, match=r"sound\.wav' holds NaN"):
+        with pytest.raises(NonFiniteAudioError, match=r"sound\.wav' has NaN"):
             next(recording.pieces)

@@ -1,9 +1,16 @@
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from serkit.cli import main
 from support.calling import Call, Done
+from support.synthetic import voice
+
+RATE = 16_000
+SPEECH = voice("anger", "emodb/03", seconds=1.0)
 
 
 @pytest.fixture(autouse=True)
@@ -27,3 +34,13 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
         return Done(int(stop.value.code or 0), captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Good clips: a.wav, b.flac, and c.wav in stereo at another rate."""
+    folder = tmp_path_factory.mktemp("clips")
+    soundfile.write(folder / "a.wav", SPEECH, RATE)
+    soundfile.write(folder / "b.flac", voice("sadness", "emodb/08", seconds=0.6), RATE)
+    soundfile.write(folder / "c.wav", np.stack([SPEECH, SPEECH], axis=1), 22_050)
+    return folder

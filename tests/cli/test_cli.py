@@ -1,25 +1,22 @@
 import csv
-import io
 import json
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
+import typer
 import yaml
 
 import serkit
+from serkit.cli import app
 from serkit.data.corpora import corpus_names, get_corpus
 from serkit.data.manifest import Manifest
 from serkit.runtime.recognizer import Recognizer
 from support import bare
-from support.calling import Call, Done, assert_one_sentence
+from support.calling import Call, Done, assert_one_sentence, process
 from support.run_folders import predictions, write_run
 from support.synthetic import voice
 
@@ -27,238 +24,6 @@ RATE = 16_000
 SPEECH = voice("anger", "emodb/03", seconds=1.0)
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MISSING_LAB = "serkit: this command needs an optional part: pip install 'serkit[lab]'"
-
-
-def process(*arguments: object, **environment: str) -> Done:
-    """Run the command line as users do, in a process of its own."""
-    command = [sys.executable, "-m", "serkit.cli", *map(str, arguments)]
-    done = subprocess.run(
-        command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=os.environ | environment
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Good clips: a.wav, b.flac, and c.wav in stereo at another rate."""
-    folder = tmp_path_factory.mktemp("clips")
-    soundfile.write(folder / "a.wav", SPEECH, RATE)
-    soundfile.write(folder / "b.flac", voice("sadness", "emodb/08", seconds=0.6), RATE)
-    soundfile.write(folder / "c.wav", np.stack([SPEECH, SPEECH], axis=1), 22_050)
-    return folder
-
-
-def _patched(file: Path, offset: int, content: bytes) -> None:
-    data = bytearray(file.read_bytes())
-    data[offset : offset + len(content)] = content
-    file.write_bytes(data)
-
-
-def _bad_file(kind: str, folder: Path) -> Path:
-    file = folder / "bad.wav"
-    if kind == "folder":
-        file.mkdir()
-    elif kind == "text":
-        file.write_text("this is no sound\n")
-    elif kind == "empty":
-        file.touch()
-    elif kind == "nan":
-        soundfile.write(file, np.where(np.arange(RATE) == 7, np.nan, 0.1), RATE, subtype="FLOAT")
-    elif kind == "infinite":
-        soundfile.write(file, np.where(np.arange(RATE) == 7, np.inf, 0.1), RATE, subtype="FLOAT")
-    elif kind != "missing":
-        size = {"no samples": 0, "too short": 100}.get(kind, RATE)
-        soundfile.write(file, SPEECH[:size], RATE)
-    if kind == "truncated":
-        file.write_bytes(file.read_bytes()[:5000])
-    if kind == "truncated in its header":
-        file.write_bytes(file.read_bytes()[:20])
-    if kind == "0 Hz":
-        _patched(file, 24, bytes(4))
-    return file
-
-
-BAD = {
-    "missing": "no file ",
-    "folder": "is a folder; name the files in it.",
-    "empty": "is empty: zero bytes.",
-    "text": "is not audio that can be decoded",
-    "truncated": "is cut off: ",
-    "truncated in its header": "is cut off: ",
-    "nan": "holds NaN, infinite or absurdly large samples",
-    "infinite": "holds NaN, infinite or absurdly large samples",
-    "no samples": "without a single sample.",
-    "0 Hz": "has a sampling rate of 0 Hz; expected 1000 to 768000 Hz.",
-    "too short": "lasts 0.0063 s; the model needs 0.1 s or more.",
-}
-every_bad_kind = pytest.mark.parametrize("kind", BAD)
-
-
-def test_predict_prints_a_table_for_one_file(call: Call, model_file: Path, clips: Path) -> None:
-    done = call("predict", "--model", model_file, clips / "a.wav")
-    assert (done.code, done.err) == (0, "")
-    expected = Recognizer.load(model_file).predict(clips / "a.wav")
-    assert f"{clips / 'a.wav'} (1.00 s)" in " ".join(done.out.split())  # a long name may be broken
-    found = [line.split()[:2] for line in done.out.splitlines()[-9:] if re.search(r"\d\.\d{3}", line)]
-    assert found == [[name, f"{p:.3f}"] for name, p in expected.probabilities.items()]
-
-
-def test_predict_prints_a_row_per_file_for_several(call: Call, model_file: Path, clips: Path) -> None:
-    files = sorted(clips.iterdir())
-    done = call("predict", "--model", model_file, *files)
-    assert (done.code, done.err) == (0, "")
-    recognizer = Recognizer.load(model_file)
-    rows = [re.split(r"\s{2,}", line.strip()) for line in done.out.splitlines() if str(clips) in line]
-    assert [row[:2] for row in rows] == [[str(file), recognizer.predict(file).emotion] for file in files]
-
-
-def test_predict_may_be_forced_to_name_a_class(call: Call, model_file: Path, clips: Path) -> None:
-    """The clips are tones, which nobody speaks."""
-    assert "(1.00 s): no speech" in " ".join(call("predict", "--model", model_file, clips / "a.wav").out.split())
-    rows = json.loads(call("predict", "--model", model_file, clips / "a.wav", "--forced", "--format", "json").out)
-    assert rows[0]["emotion"] == next(iter(rows[0]["probabilities"]))
-
-
-def test_predict_names_the_classes_among_which_the_right_one_is(call: Call, model_file: Path, clips: Path) -> None:
-    done = call("predict", "--model", model_file, clips / "a.wav", "--coverage", 0.8, "--format", "json")
-    (row,) = json.loads(done.out)
-    recognizer = Recognizer.load(model_file)
-    assert row["set"] == list(recognizer.classes_within(recognizer.predict(clips / "a.wav"), 0.8))
-    assert "one of" in call("predict", "--model", model_file, clips / "a.wav", "--coverage", 0.8).out
-    assert_one_sentence(call("predict", "--model", model_file, clips / "a.wav", "--coverage", 0.55), "0.55", "0.8")
-
-
-def test_predict_prints_one_json_document_and_nothing_else(call: Call, model_file: Path, clips: Path) -> None:
-    files = sorted(clips.iterdir())
-    done = call("predict", *files, "--model", model_file, "--format", "json")
-    assert (done.code, done.err) == (0, "")
-    recognizer = Recognizer.load(model_file)
-    for file, row in zip(files, json.loads(done.out), strict=True):
-        answer = recognizer.predict(file)
-        assert row["file"] == str(file)
-        assert (row["emotion"], row["duration"]) == (answer.emotion, answer.duration)
-        assert row["probabilities"] == pytest.approx(dict(answer.probabilities), abs=1e-6)
-        assert list(row["probabilities"]) == list(answer.probabilities)
-
-
-def test_predict_prints_csv(call: Call, model_file: Path, clips: Path) -> None:
-    files = sorted(clips.iterdir())
-    done = call("predict", *files, "--model", model_file, "--format", "csv")
-    assert (done.code, done.err) == (0, "")
-    recognizer = Recognizer.load(model_file)
-    rows = list(csv.DictReader(io.StringIO(done.out)))
-    assert [row["file"] for row in rows] == [str(file) for file in files]
-    assert list(rows[0]) == ["file", "emotion", "duration", *recognizer.card.classes, "error"]
-    for file, row in zip(files, rows, strict=True):
-        expected = recognizer.predict(file).probabilities
-        assert {name: float(row[name]) for name in recognizer.card.classes} == pytest.approx(dict(expected), abs=1e-6)
-
-
-def test_predict_shows_as_many_emotions_as_asked(call: Call, model_file: Path, clips: Path) -> None:
-    for top, count in ((1, 1), (3, 3), (99, 7)):
-        done = call("predict", clips / "a.wav", "--model", model_file, "--format", "json", "--top", top)
-        assert len(json.loads(done.out)[0]["probabilities"]) == count
-    assert call("predict", clips / "a.wav", "--model", model_file, "--top", 0).code == 2
-
-
-@every_bad_kind
-def test_a_bad_file_is_one_sentence_and_exit_code_2(call: Call, model_file: Path, tmp_path: Path, kind: str) -> None:
-    file = _bad_file(kind, tmp_path)
-    assert_one_sentence(call("predict", file, "--model", model_file), BAD[kind], repr(str(file)))
-
-
-@every_bad_kind
-def test_a_bad_file_among_good_ones_is_named_and_costs_none_of_them(
-    call: Call, model_file: Path, clips: Path, tmp_path: Path, kind: str
-) -> None:
-    files = [clips / "a.wav", _bad_file(kind, tmp_path), clips / "b.flac"]
-    done = call("predict", *files, "--model", model_file, "--format", "json")
-    assert done.code == 1
-    assert done.err.startswith("serkit: ")
-    assert done.err.count("\n") == 1
-    assert BAD[kind] in done.err
-    rows = json.loads(done.out)
-    assert [row["file"] for row in rows] == list(map(str, files))
-    assert ["error" in row for row in rows] == [False, True, False]
-    assert f"serkit: {rows[1]['error']}\n" == done.err
-
-
-def test_the_good_ones_are_in_the_table_and_in_the_csv_too(
-    call: Call, model_file: Path, clips: Path, tmp_path: Path
-) -> None:
-    files = (clips / "a.wav", tmp_path / "none.wav", clips / "c.wav")
-    done = call("predict", *files, "--model", model_file)
-    assert done.code == 1
-    assert [str(file) in done.out for file in files] == [True, False, True]
-    assert done.err == f"serkit: no file {str(files[1])!r}.\n"
-    done = call("predict", *files, "--model", model_file, "--format", "csv")
-    assert [bool(row["error"]) for row in csv.DictReader(io.StringIO(done.out))] == [False, True, False]
-
-
-def test_where_every_file_is_bad_the_exit_code_is_2_and_each_has_its_sentence(
-    call: Call, model_file: Path, tmp_path: Path
-) -> None:
-    files = [tmp_path / f"{i}.wav" for i in range(3)]
-    done = call("predict", *files, "--model", model_file)
-    assert done == Done(2, "", "".join(f"serkit: no file {str(file)!r}.\n" for file in files))
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_json_and_csv_are_documents_even_where_every_file_is_bad(
-    call: Call, model_file: Path, tmp_path: Path, count: int
-) -> None:
-    files = [tmp_path / "none.wav"] * count
-    done = call("predict", *files, "--model", model_file, "--format", "json")
-    assert done.code == 2
-    assert [row.keys() for row in json.loads(done.out)] == [{"file", "error"}] * count
-    done = call("predict", *files, "--model", model_file, "--format", "csv")
-    assert done.code == 2
-    assert len(list(csv.DictReader(io.StringIO(done.out)))) == count
-
-
-def test_a_file_whose_name_is_no_utf8_is_named_all_the_same(call: Call, model_file: Path, tmp_path: Path) -> None:
-    file = tmp_path / "b\udcff.wav"
-    done = call("predict", file, "--model", model_file, "--format", "json")
-    assert json.loads(done.out)[0]["file"] == str(file)
-    assert "b\\udcff.wav" in done.err
-
-
-@pytest.mark.parametrize("kind", ["missing", "folder", "text", "empty", "wav"])
-def test_a_bad_model_file_is_one_sentence_and_exit_code_2(call: Call, clips: Path, tmp_path: Path, kind: str) -> None:
-    model = clips / "a.wav" if kind == "wav" else _bad_file(kind, tmp_path)
-    assert_one_sentence(call("predict", clips / "b.flac", "--model", model), f"the model {str(model)!r}")
-
-
-def test_as_a_process_predict_writes_answers_to_stdout_and_errors_to_stderr(
-    model_file: Path, clips: Path, tmp_path: Path
-) -> None:
-    done = process("predict", clips / "a.wav", tmp_path / "none.wav", "--model", model_file, "--format", "json")
-    assert done.code == 1
-    assert [row["file"] for row in json.loads(done.out)] == [str(clips / "a.wav"), str(tmp_path / "none.wav")]
-    assert done.err == f"serkit: no file {str(tmp_path / 'none.wav')!r}.\n"
-
-
-def test_as_a_process_a_bad_file_is_one_sentence_and_exit_code_2(model_file: Path, tmp_path: Path) -> None:
-    file = _bad_file("truncated", tmp_path)
-    assert_one_sentence(process("predict", file, "--model", model_file), BAD["truncated"], str(file))
-
-
-def test_a_pipe_that_knows_only_ascii_gets_every_answer(model_file: Path, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "Übung.wav", SPEECH, RATE)
-    done = process("predict", tmp_path / "Übung.wav", "--model", model_file, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
-    assert (done.code, done.err) == (0, "")
-    assert "#" in done.out
-    assert "\\xdcbung.wav" in done.out
-
-
-@pytest.mark.usefixtures("embedded")
-def test_without_a_model_the_embedded_one_is_taken(call: Call) -> None:
-    files = sorted(file for file in EXAMPLES.iterdir() if file.suffix in {".wav", ".flac"})
-    done = call("predict", *files, "--format", "json")
-    assert (done.code, done.err) == (0, "")
-    expected = [serkit.load().predict(file).emotion for file in files]
-    assert [row["emotion"] for row in json.loads(done.out)] == expected
-    assert json.loads(call("models", "show").out)["name"] == serkit.load().card.name
 
 
 def test_the_version_is_the_packages(call: Call) -> None:
@@ -286,6 +51,40 @@ def test_every_command_has_help(call: Call, command: list[str]) -> None:
     done = call(*command, "--help")
     assert done.code == 0
     assert "Usage: " in done.out
+
+
+def test_help_groups_the_commands_by_what_people_do(call: Call) -> None:
+    found: dict[str, list[str]] = {}
+    for line in call("--help").out.splitlines():
+        if title := re.match(r"╭─ (\w+) ─", line):
+            commands = found.setdefault(title[1], [])
+        elif command := re.match(r"│ (\w+) ", line):
+            commands.append(command[1])
+    assert list(found.items())[1:] == [
+        ("Recognize", ["predict", "timeline", "listen", "serve"]),
+        ("Corpora", ["corpora"]),
+        ("Experiments", ["recipes", "features", "augment", "train", "evaluate", "report", "compare"]),
+        ("Models", ["models", "export"]),
+    ]
+
+
+def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield a command and those below it, each with its path."""
+    yield path, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _commands(below, (*path, name))
+
+
+def test_every_command_argument_and_option_is_described_in_a_phrase() -> None:
+    for path, command in _commands(typer.main.get_command(app)):
+        assert path == () or re.match(r"[A-Z].*\.", command.help, re.DOTALL), path
+        for parameter in command.params:
+            text = getattr(parameter, "help", None)
+            if parameter.name == "help":
+                continue
+            assert text, (path, parameter.name)
+            assert re.fullmatch(r"[A-Z.].*\.", text), (path, text)
+            assert not re.match(r"(Of|That|How|Which|Likewise|Those|As for)\b", text), (path, text)
 
 
 def test_a_wrong_call_is_told_on_stderr_with_exit_code_2(call: Call) -> None:
@@ -331,13 +130,13 @@ def test_features_models_and_recipes_are_listed(call: Call) -> None:
 def test_a_recipe_is_shown_with_every_default(call: Call) -> None:
     from serkit.lab.recipes.files import load_recipe, recipe_names
     from serkit.lab.recipes.schema import parse_recipe
-    from serkit.lab.train.prepare import resolve_recipe
+    from serkit.lab.training.resolve import resolve_recipe
 
     for name in recipe_names()[::7]:
         done = call("recipes", "show", name)
         assert (done.code, done.err) == (0, "")
         shown = yaml.safe_load(done.out)
-        assert parse_recipe(shown) == resolve_recipe(load_recipe(name))
+        assert parse_recipe(shown) == resolve_recipe(load_recipe(name)).recipe
         features = shown.get("features", [])  # an ensemble has none of its own
         features = features if isinstance(features, list) else [features]
         assert all("sampling_rate" in feature or feature["name"] == "sex" for feature in features)
@@ -346,7 +145,7 @@ def test_a_recipe_is_shown_with_every_default(call: Call) -> None:
 def test_a_models_card_is_shown_as_json(call: Call, model_file: Path) -> None:
     done = call("models", "show", model_file)
     assert (done.code, done.err) == (0, "")
-    assert json.loads(done.out) == json.loads(json.dumps(Recognizer.load(model_file).card.to_json()))
+    assert json.loads(done.out) == json.loads(Recognizer.load(model_file).card.to_json())
 
 
 def test_a_manifest_is_written_as_a_table(call: Call, emodb_dir: Path, tmp_path: Path) -> None:
@@ -367,7 +166,7 @@ def recipe_file(small_recipe: dict[str, Any], tmp_path: Path) -> Path:
 def test_a_model_is_trained_exported_shown_and_used(
     call: Call, recipe_file: Path, corpora_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab.export import model_file as export
+    from serkit.lab.exporting import model_file as export
 
     monkeypatch.setattr(export, "_PARITY_SECONDS", (0.2, 1.0))
     run, model = tmp_path / "run", tmp_path / "emodb-small.onnx"
@@ -403,7 +202,7 @@ def test_a_recipe_is_evaluated_and_compared(call: Call, recipe_file: Path, emodb
     assert done.code == 0
     assert "Traceback" not in done.err
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
-    row = f"| emodb-small | speaker kfold | 7 | 4 | 56 | 1 | {metrics['uar']:.1f} ["
+    row = f"| emodb-small | speaker k-fold | 7 | 4 | 56 | 1 | {metrics['uar']:.1f} ["
     assert row in done.out
     compared = call("compare", run, run)
     assert (compared.code, compared.err) == (0, "")
@@ -433,7 +232,7 @@ def test_an_ablation_is_one_table_and_goes_on(call: Call, emodb_dir: Path, tmp_p
     names = ["base", "without-sex", "imbalanced", "balanced-sampling"]
     assert {path.name for path in (tmp_path / "all").iterdir()} == {*names, "ablation.html", "ablation.csv"}
     assert "without-statistics is left out: " in done.err
-    assert "3 comparisons were made" in done.out
+    assert "corrected for 3 comparisons" in done.out
     for name in names[1:]:
         assert done.out.count(f"emodb-small+{name}") >= 2, "in the table, and against the recipe itself"
     with (tmp_path / "all" / "ablation.csv").open() as file:
@@ -454,7 +253,7 @@ def test_an_empty_axis_is_refused(call: Call, recipe_file: Path, tmp_path: Path)
     for axes in ("", " ", "features,"):
         done = call("evaluate", recipe_file, "--ablate", axes, "--out", tmp_path / "run")
         assert_one_sentence(
-            done, f"--ablate {axes!r}: name one of features, augment, balance, corpora, pretrain, or several"
+            done, f"--ablate {axes!r}: expected one or more of features, augment, balance, corpora, pretrain"
         )
     done = call("evaluate", "a.onnx", "--corpora", "tess", "--ablate", "", "--out", tmp_path / "run")
     assert_one_sentence(done, "--set and --ablate are for recipes")
@@ -467,7 +266,7 @@ def test_what_an_ablation_cannot_compare_costs_nothing_of_the_rest(
 ) -> None:
     from serkit.lab.measure import pooled_metrics
     from serkit.lab.measure.intervals import bootstrap_interval
-    from serkit.lab.train import run as evaluation
+    from serkit.lab.training import run as running
 
     def ablate(*_: object, **__: object) -> dict[str, Path]:
         skills = {"base": 0.6, "other": 0.3} if alike else {"base": 0.6}
@@ -478,14 +277,14 @@ def test_what_an_ablation_cannot_compare_costs_nothing_of_the_rest(
         return made
 
     monkeypatch.setattr(pooled_metrics, "bootstrap_interval", partial(bootstrap_interval, draws=50))
-    monkeypatch.setattr(evaluation, "ablate", ablate)
+    monkeypatch.setattr(running, "ablate", ablate)
     done = call("evaluate", recipe_file, "--ablate", "balance", "--data", tmp_path, "--out", tmp_path)
     assert done.code == 0
     broken, fewer = done.err.splitlines()
-    assert broken.startswith("serkit: broken is left out: ")
+    assert broken.startswith("serkit: broken is skipped: ")
     assert fewer == (
-        "serkit: fewer is left out of the comparison: it was not tested on the utterances of the recipe itself with "
-        "the same classes."
+        "serkit: fewer is left out of the comparison: it was tested on other utterances or classes than the recipe "
+        "itself."
     )
     assert ("Reference: base" in done.out) == alike
     with (tmp_path / "ablation.csv").open() as file:
@@ -505,7 +304,7 @@ def test_the_variable_names_the_corpora_even_in_a_path_with_a_space(
     assert_one_sentence(done, f"no folder for EmoDB in {str(folder)!r}")
     monkeypatch.setenv("SERKIT_CORPORA", f"ravdess={folder}")
     done = call("evaluate", recipe_file, "--out", tmp_path / "run")
-    assert_one_sentence(done, "no folder given for EmoDB: pass --data emodb=DIR; get it with")
+    assert_one_sentence(done, "no folder is given for EmoDB: pass --data emodb=DIR; get it with")
 
 
 def test_what_cannot_be_run_is_one_sentence(call: Call, recipe_file: Path, tmp_path: Path, trained_run: Path) -> None:
@@ -517,11 +316,13 @@ def test_what_cannot_be_run_is_one_sentence(call: Call, recipe_file: Path, tmp_p
         f"no recipe {known[:-1]!r}; did you mean {known!r}? See 'serkit recipes list'.",
     )
     assert_one_sentence(call("train", tmp_path / "none.yaml", *out), "no recipe file")
-    assert_one_sentence(call("evaluate", recipe_file, *out), "say where the corpora lie: --data DIR, or the variable")
+    assert_one_sentence(
+        call("evaluate", recipe_file, *out), "no data folder given; use --data DIR or set SERKIT_CORPORA"
+    )
     assert_one_sentence(call("train", recipe_file, *out, "--data", tmp_path / "none"), "no data folder")
     assert_one_sentence(call("train", recipe_file, *out, "--data", tmp_path), "no folder for EmoDB in")
     assert_one_sentence(call("train", recipe_file, *out, "--data", f"emodb={tmp_path / 'none'}"), "none")
-    assert_one_sentence(call("train", recipe_file, *out, "--data", "a", "--data", "b"), "each is CORPUS=DIR.")
+    assert_one_sentence(call("train", recipe_file, *out, "--data", "a", "--data", "b"), "expected CORPUS=DIR.")
     assert_one_sentence(call("evaluate", recipe_file, *out, "--corpora", "tess"), "--corpora is for model files")
     assert_one_sentence(call("compare", tmp_path), "is not a run folder: it has no metrics.json.")
     assert_one_sentence(call("compare", trained_run), "holds no predictions: it was trained, not evaluated.")
@@ -555,21 +356,21 @@ def test_a_run_folder_that_is_a_file_is_one_sentence(
 ) -> None:
     (tmp_path / "file").touch()
     done = call("train", recipe_file, "--data", f"emodb={emodb_dir}", "--out", tmp_path / "file")
-    assert_one_sentence(done, f"{str(tmp_path / 'file')!r} is a file; choose another --out.")
+    assert_one_sentence(done, f"{str(tmp_path / 'file')!r} is a file; choose another output folder.")
 
 
 def test_stopping_a_run_says_how_it_goes_on(
     call: Call, recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab.train import run as evaluation
+    from serkit.lab import experiments
 
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluation, "evaluate", stopped)
+    monkeypatch.setattr(experiments, "evaluate", stopped)
     done = call("evaluate", recipe_file, "--data", tmp_path, "--out", tmp_path / "run")
     assert (done.code, done.out) == (130, "")
-    assert done.err.strip() == "serkit: stopped; the same command goes on."
+    assert done.err.strip() == "serkit: interrupted. Run the same command to resume."
 
 
 def test_an_error_of_ours_stays_visible(call: Call, monkeypatch: pytest.MonkeyPatch, model_file: Path) -> None:
@@ -647,7 +448,7 @@ def test_models_list_says_weights_input_document_and_license(call: Call) -> None
     assert len(rows) >= 20
     assert rows["vgg16"]["weights"] > 134_000_000
     assert rows["fusionnet"]["features"] == ["notebook162", "statistics", "sex"]
-    assert rows["alexnet1d"]["document"] == "A"
+    assert rows["alexnet1d"]["source"] == "hong-zhao"
     assert rows["svm"]["weights"] is None
     assert {row["license"] for row in rows.values()} == {"Apache-2.0"}
     assert all(row["about"].endswith(".") for row in rows.values())
@@ -662,7 +463,7 @@ def test_models_show_prints_document_bs_table(call: Call) -> None:
 
 
 def test_what_is_no_network_has_no_layers_to_show(call: Call) -> None:
-    assert_one_sentence(call("models", "show", "svm"), "svm is no network")
+    assert_one_sentence(call("models", "show", "svm"), "svm is not a network")
     assert_one_sentence(call("models", "show", "fusionet"), "no model 'fusionet'; did you mean 'fusionnet'?")
 
 
@@ -671,7 +472,7 @@ def test_what_is_no_network_has_no_layers_to_show(call: Call) -> None:
     [
         ({"model": "vgg16", "features": "logmel"}, "vgg16 reads image"),
         (
-            {"model": "fusionnet", "features": "notebook162", "train": {"optimizer": "adam"}},
+            {"model": "fusionnet", "features": "notebook162", "train": {"optimiser": "adam"}},
             "did you mean 'optimizer'?",
         ),
         ({"model": {"name": "fusionnet", "extractor": "conv2d"}}, "fusionnet's conv2d extractor reads logmel"),

@@ -56,7 +56,7 @@ def test_every_format_is_printed(call: Call, pair: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "start"), [("a.html", "<!doctype html>"), ("a.csv", "run,"), ("a.json", "["), ("a.md", "Runs of one")]
+    ("name", "start"), [("a.html", "<!doctype html>"), ("a.csv", "run,"), ("a.json", "["), ("a.md", "Runs are grouped")]
 )
 def test_a_file_is_written_in_the_format_of_its_name(
     call: Call, pair: tuple[Path, Path], tmp_path: Path, name: str, start: str
@@ -83,11 +83,11 @@ def test_one_run_is_one_row(call: Call, pair: tuple[Path, Path]) -> None:
 def test_a_folder_that_is_no_run_is_named_and_left_out(call: Call, pair: tuple[Path, Path], tmp_path: Path) -> None:
     done = call("compare", *pair, tmp_path / "absent")
     assert done.code == 1
-    assert done.err == f"serkit: left out: '{tmp_path / 'absent'}' is not a run folder: there is no such folder.\n"
+    assert done.err == f"serkit: skipped: '{tmp_path / 'absent'}' is not a run folder: there is no such folder.\n"
     assert done.out == call("compare", *pair).out
     done = call("compare", tmp_path / "absent", tmp_path / "gone")
     assert (done.code, done.out) == (2, "")
-    assert done.err.splitlines()[-1] == "serkit: none of these runs has predictions to compare."
+    assert done.err.splitlines()[-1] == "serkit: none of the runs has predictions to compare."
 
 
 def test_a_run_that_is_named_twice_is_compared_once(call: Call, pair: tuple[Path, Path]) -> None:

@@ -12,7 +12,7 @@ from support.calling import Call
 def test_export_tells_the_threshold_and_the_card_shows_it(
     call: Call, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab.export import model_file as export
+    from serkit.lab.exporting import model_file as export
 
     monkeypatch.setattr(export, "_PARITY_SECONDS", (0.2,))
     done = call("export", trained_run, "-o", tmp_path / "m.onnx", "--error-rate", 40)

@@ -46,7 +46,7 @@ def test_opensmiles_functionals_are_extracted_under_their_names(call: Call, corp
     assert len(rows[0]) == 5 + 88
     assert rows[0]["F0semitoneFrom27.5Hz_sma3nz_amean"] > 10
     done = call("features", "extract", "tess", "--feature", "egemaps", "--feature", "prosody", "--data", corpora_dir)
-    assert "egemaps+prosody, 178 numbers, of 28 utterances" in done.out
+    assert "egemaps+prosody, 178 dimensions, 28 utterances" in done.out
 
 
 def test_frames_are_extracted_to_arrays(call: Call, corpora_dir: Path, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_frames_are_extracted_to_arrays(call: Call, corpora_dir: Path, tmp_path:
         assert len(arrays.files) == 56
         assert arrays[arrays.files[0]].shape[1] == 40
     done = call("features", "extract", "emodb", "--feature", "mfcc", "--data", corpora_dir, "-o", tmp_path / "mfcc.csv")
-    assert_one_sentence(done, "cannot write frames or pictures to 'mfcc.csv': the name must end in .npz.")
+    assert_one_sentence(done, "cannot write frames or images to 'mfcc.csv'; the suffix must be .npz.")
 
 
 def test_every_augmentation_that_needs_nothing_is_shown(call: Call, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_every_augmentation_that_needs_nothing_is_shown(call: Call, tmp_path: Pa
 def test_a_model_with_sex_trained_on_changed_waveforms_uses_the_sex(
     call: Call, small_recipe: dict[str, Any], corpora_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serkit.lab.export import model_file as export
+    from serkit.lab.exporting import model_file as export
 
     monkeypatch.setattr(export, "_PARITY_SECONDS", (0.2, 1.0))
     recipe = tmp_path / "sex.yaml"

@@ -2,19 +2,22 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from serkit.lab.measure import pooled_metrics
-from serkit.lab.measure.intervals import bootstrap_interval
-from serkit.lab.report import scores
+from serkit.lab.measure import pooled_metrics, run_entry
+from serkit.lab.measure.intervals import Interval, bootstrap_interval
+from serkit.lab.measure.metrics import macro_f1, uar, weighted_accuracy
+from serkit.lab.measure.run_folder import TESTED, VALIDATED, read_predictions
+from serkit.lab.report import run_contents
 from support.calling import Call, assert_one_sentence
 from support.run_folders import write_run
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (pooled_metrics, scores):
+    for module in (pooled_metrics, run_contents):
         monkeypatch.setattr(module, "bootstrap_interval", partial(bootstrap_interval, draws=50))
 
 
@@ -38,24 +41,47 @@ def test_a_report_and_its_figures_go_where_they_are_asked(call: Call, tmp_path: 
     assert not (folder / "report.html").exists()
 
 
+def test_a_report_and_its_figures_read_and_measure_a_run_once(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, measured = [], []
+
+    def reading(folder: Path, name: str = TESTED) -> object:
+        read.append(name)
+        return read_predictions(folder, name)
+
+    def measuring(*args: Any, **options: Any) -> Interval:
+        measured.append(options.get("metric", uar))
+        return bootstrap_interval(*args, draws=5, **options)
+
+    monkeypatch.setattr(run_entry, "read_predictions", reading)
+    for module in (pooled_metrics, run_contents):
+        monkeypatch.setattr(module, "bootstrap_interval", measuring)
+    folder = write_run(tmp_path / "toy")
+    measured.clear()  # of writing the run
+    assert call("report", folder, "--figures", tmp_path / "f").code == 0
+    assert read == [TESTED, VALIDATED]
+    assert [measured.count(metric) for metric in (weighted_accuracy, macro_f1)] == [1, 1]
+
+
 def test_of_several_runs_those_that_are_none_are_left_out(call: Call, tmp_path: Path) -> None:
     folder = write_run(tmp_path / "toy")
     done = call("report", folder, tmp_path / "absent")
     assert done.code == 1
     assert done.out == f"{folder / 'report.html'}\n"
-    assert done.err == f"serkit: left out: '{tmp_path / 'absent'}' is not a run folder: not there.\n"
+    assert done.err == f"serkit: skipped: '{tmp_path / 'absent'}' is not a run folder: there is no such folder.\n"
     assert call("report", tmp_path / "absent", tmp_path / "gone").code == 2
 
 
 def test_what_cannot_be_reported_is_one_sentence(call: Call, tmp_path: Path) -> None:
     assert_one_sentence(call("report", tmp_path), "is not a run folder: it has no metrics.json.")
     write_run(tmp_path / "empty", [])
-    assert_one_sentence(call("report", tmp_path / "empty"), "holds no predictions: no fold is done yet.")
+    assert_one_sentence(call("report", tmp_path / "empty"), "holds no predictions: no fold is finished yet.")
     folder = write_run(tmp_path / "toy")
-    assert_one_sentence(call("report", folder, folder, "--out", "a.html"), "--out names one file, and there are 2 runs")
+    assert_one_sentence(call("report", folder, folder, "--out", "a.html"), "--out names one file, but there are 2 runs")
     assert_one_sentence(call("report", folder, "--out", tmp_path), "is a folder; name the file to write.")
-    assert_one_sentence(call("report", folder, "--data", tmp_path), "say --audio too")
-    assert_one_sentence(call("report", folder, "--audio"), "say where the corpora lie")
+    assert_one_sentence(call("report", folder, "--data", tmp_path), "--data needs --audio")
+    assert_one_sentence(call("report", folder, "--audio"), "no data folder given")
     assert_one_sentence(call("report", folder, "--audio", "--data", tmp_path), "toy")
 
 

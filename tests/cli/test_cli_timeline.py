@@ -91,8 +91,8 @@ def test_a_recording_without_speech_says_so(call: Call, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--window", "0.1"), "a window lasts 0.5 to 60 s, not 0.1"),
-        (("--hop", "0"), "a hop lasts"),
+        (("--window", "0.1"), "window must be 0.5 to 60 s, not 0.1 s"),
+        (("--hop", "0"), "hop must be"),
         (("-o", "picture.bmp"), "'.bmp'"),
     ],
 )
@@ -119,9 +119,9 @@ def test_listening_to_a_file_says_what_the_stream_says(call: Call, file: Path) -
 def test_where_there_is_no_terminal_events_are_lines(call: Call, file: Path) -> None:
     done = call("listen", "--file", file, "--speed", 100, "--seconds", 4.5)
     lines = done.out.splitlines()
-    assert lines[0].endswith("speech begins")
+    assert lines[0].endswith("speech starts")
     assert "window from" in lines[1]
-    assert "all of it from" in lines[-1]
+    assert "utterance from" in lines[-1]
 
 
 def test_a_file_and_a_microphone_at_once_are_refused(call: Call, file: Path) -> None:
@@ -172,7 +172,7 @@ def test_what_was_said_before_a_source_failed_is_answered(
     monkeypatch.setattr(microphone, "from_file", failing)
     done = call("listen", "--file", file, "--speed", 100)
     assert done.code == 2
-    assert "all of it from" in done.out
+    assert "utterance from" in done.out
     assert done.err == "serkit: the microphone is gone.\n"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from serkit.lab.recipes.schema import parse_recipe
-from serkit.lab.train.run import train
+from serkit.lab.training.run import fit_final
 from support.calling import Call
 from support.tiny_encoders import write_checkpoint
 
@@ -21,7 +21,7 @@ def test_there_and_back(call: Call, tmp_path: Path, emodb_dir: Path) -> None:
             "protocol": {"folds": 2, "validation_speakers": 1},
         }
     )  # fmt: skip
-    train(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    fit_final(recipe, {"emodb": emodb_dir}, tmp_path / "run")
     done = call("export", tmp_path / "run", "-o", tmp_path / "theirs", "--transformers")
     assert done.code == 0
     assert done.out == f"{tmp_path / 'theirs'}: pipeline('audio-classification', '{tmp_path / 'theirs'}') loads it\n"
@@ -30,13 +30,13 @@ def test_there_and_back(call: Call, tmp_path: Path, emodb_dir: Path) -> None:
     assert "differ by" in back.out
     refused = call("evaluate", tmp_path / "back.onnx", "--corpora", "tess", "-o", tmp_path / "x", "--data", tmp_path)
     assert refused.code == 2
-    assert "whom theirs was trained on is not known" in refused.err
+    assert "the training speakers of theirs are unknown" in refused.err
 
 
 def test_what_transformers_cannot_hold_is_refused_in_a_sentence(call: Call, trained_run: Path, tmp_path: Path) -> None:
     done = call("export", trained_run, "-o", tmp_path / "theirs", "--transformers")
     assert done.code == 2
-    assert done.err.startswith("serkit: transformers has no class for a")
+    assert done.err.startswith("serkit: transformers has no class for the model")
     assert not (tmp_path / "theirs").exists()
 
 

@@ -325,7 +325,7 @@ def test_the_digest_covers_one_json_line_per_utterance() -> None:
 
 
 def test_a_doubled_id_is_refused() -> None:
-    with pytest.raises(ManifestError, match="1 utterance ids stand twice, the first is 'toy/1'"):
+    with pytest.raises(ManifestError, match="1 utterance ids occur more than once, the first is 'toy/1'"):
         Manifest((utterance(0), utterance(1), utterance(1)))
 
 
@@ -386,7 +386,7 @@ def test_an_audio_path_joins_root_and_path() -> None:
 
 
 def test_an_audio_path_without_a_root_is_refused() -> None:
-    with pytest.raises(ManifestError, match="no folder is known for corpus 'toy'; pass it as root"):
+    with pytest.raises(ManifestError, match="no folder is known for corpus 'toy'; pass it in roots"):
         manifest(1).audio_path(utterance(0))
 
 

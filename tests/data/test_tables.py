@@ -103,7 +103,7 @@ def test_a_row_that_is_too_short_lacks_its_last_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("a,b\nx,y\nhello, world,y\n", r"t\.csv, row 2: it has 3 cells, but the header 2; put texts with commas in"),
+        ("a,b\nx,y\nhello, world,y\n", r"t\.csv, row 2: 3 cells, but the header has 2; put texts with commas in"),
         ("a,b,a\n1,2,3\n", r"t\.csv has two columns 'a'; rename one"),
         ('a,b\nx,"y\nz,y\n', r"cannot read 't\.csv' as CSV: unexpected end of data at line 3; a quotation mark may be"),
         (b"a,b\nt\xfcr,y\n", r"'t\.csv' as a table in UTF-8: invalid start byte at byte 5; save it in that encoding"),

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 import serkit
-from serkit.runtime.recognizer import embedded_models
+from serkit.runtime.session import embedded_models
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GOLDEN = Path(__file__).parent / "embedded.json"

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serkit.card import Card
-from serkit.errors import RecipeError, UnknownNameError
-from serkit.runtime.decision import classes_within, make_decider
+from serkit.errors import SettingsError, UnknownNameError
+from serkit.runtime.decision import check_coverage, classes_within, make_decider
 
 CLASSES = ("anger", "fear", "calm")
 
@@ -47,7 +47,7 @@ def test_a_class_may_have_a_threshold_of_its_own() -> None:
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.5, float("nan"), {"fear": 2.0}, "0.9", [0.9], {"fear": "x"}])
 def test_a_threshold_that_is_no_probability_is_refused(wrong: Any) -> None:
-    with pytest.raises(RecipeError, match="between 0 and 1"):
+    with pytest.raises(SettingsError, match="between 0 and 1"):
         make_decider(card(), wrong)
 
 
@@ -88,3 +88,9 @@ def test_an_answer_is_the_top_class_or_uncertain(values: list[float], threshold:
     answer = make_decider(card(), threshold)(probabilities)
     top = CLASSES[int(np.argmax(probabilities))]
     assert answer == (top if probabilities.max() >= threshold else "uncertain")
+
+
+def test_a_coverage_is_checked_without_probabilities() -> None:
+    assert check_coverage(card(conformal={"0.9": 0.2}), 0.9) == 0.2
+    with pytest.raises(UnknownNameError, match=r"no prediction sets for a coverage of 0\.7; it has 0\.9"):
+        check_coverage(card(conformal={"0.9": 0.2}), 0.7)

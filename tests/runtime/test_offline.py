@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serkit import Recognizer
-from serkit.annotations.timeline import PEAK_SECONDS, Timeline
+from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import PEAK_SECONDS
 from serkit.audio import recordings
 from serkit.audio.decode import load_audio
 from serkit.errors import (
@@ -18,8 +19,8 @@ from serkit.errors import (
     AudioTooShortError,
     EmptyAudioFileError,
     NoSamplesError,
-    RecipeError,
     SamplingRateError,
+    SettingsError,
     TruncatedAudioError,
     UnknownAudioFormatError,
 )
@@ -53,7 +54,7 @@ def file(talk: FloatArray, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def same(one: Timeline, other: Timeline) -> bool:
-    """Whether two timelines say the same, but for the last digits of probabilities."""
+    """Return whether two timelines are equal up to the last digits of probabilities."""
     for a, b in zip([*one.windows, *one.segments], [*other.windows, *other.segments], strict=True):
         if (a.start, a.end, a.emotion, a.channel) != (b.start, b.end, b.emotion, b.channel):
             return False
@@ -109,7 +110,7 @@ def test_without_looking_for_speech_everything_is_answered(recognizer: Recognize
 
 @pytest.mark.parametrize("kind", ["silence", "noise", "tone", "music"])
 def test_what_is_not_speech_has_no_segments_and_predict_says_so(recognizer: Recognizer, kind: str) -> None:
-    """As far as the detector can say."""
+    """Within the detector's accuracy."""
     moments, rng = np.arange(8 * RATE) / RATE, np.random.default_rng(0)
     notes = 220 * 2 ** (rng.integers(0, 12, 16)[(moments * 2).astype(int)] / 12)
     sound = {
@@ -183,7 +184,7 @@ def test_a_file_that_is_not_there_is_named(recognizer: Recognizer, tmp_path: Pat
 
 
 def test_a_file_that_is_cut_off_is_refused(recognizer: Recognizer, file: Path, tmp_path: Path) -> None:
-    """A FLAC file shows it only at its end."""
+    """In a FLAC file the damage is noticed only at the end."""
     sound, rate = soundfile.read(file)
     whole, cut = tmp_path / "whole.flac", tmp_path / "cut.flac"
     soundfile.write(whole, sound, rate)
@@ -212,7 +213,7 @@ def test_an_array_that_cannot_be_used_is_refused(
 
 
 def test_a_misspelled_channel_is_refused(recognizer: Recognizer, talk: FloatArray) -> None:
-    with pytest.raises(RecipeError, match="'mix' or 'separate', not 'seperate'"):
+    with pytest.raises(SettingsError, match="'mix' or 'separate', not 'seperate'"):
         recognizer.timeline(talk, sampling_rate=RATE, channels="seperate")  # type: ignore[arg-type]
 
 
@@ -241,7 +242,7 @@ _recognizers: list[Recognizer] = []
 
 @pytest.fixture(autouse=True)
 def share(recognizer: Recognizer) -> None:
-    """Hypothesis takes no fixtures of a narrower scope."""
+    """Share the fixtures with hypothesis, which cannot use fixtures of this scope."""
     _recognizers[:] = [recognizer]
 
 

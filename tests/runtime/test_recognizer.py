@@ -4,7 +4,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,7 +16,7 @@ import soxr
 from numpy.typing import NDArray
 
 import serkit
-from serkit.card import METADATA_KEY
+from serkit.card import FORMAT, METADATA_KEY
 from serkit.errors import (
     AudioError,
     AudioNotFoundError,
@@ -24,9 +26,12 @@ from serkit.errors import (
     ModelFileError,
     SamplingRateError,
     SerkitError,
+    SettingsError,
+    UnknownNameError,
 )
-from serkit.runtime import recognizer as module
+from serkit.runtime import session as module
 from serkit.runtime.recognizer import Recognizer
+from serkit.runtime.session import ModelSession
 from serkit.types import Prediction
 from support.synthetic import voice
 
@@ -73,7 +78,7 @@ def test_a_prediction_has_every_class_most_probable_first_and_sums_to_one(recogn
 
 
 def test_what_is_no_speech_is_named_so_unless_an_answer_is_forced(recognizer: Recognizer, clip: Path) -> None:
-    """The clip is a tone; its probabilities are there all the same."""
+    """The clip is a tone, and still has probabilities."""
     answer, forced = recognizer.predict(clip), recognizer.predict(clip, reject=False)
     assert (answer.emotion, forced.emotion) == ("no speech", next(iter(answer.probabilities)))
     assert answer.probabilities == forced.probabilities
@@ -307,7 +312,7 @@ def test_a_card_of_a_later_format_in_a_file_says_upgrade(model_file: Path, tmp_p
     assert graph.metadata_props[0].key == METADATA_KEY
     graph.metadata_props[0].value = json.dumps(card | {"format": 99})
     onnx.save(graph, tmp_path / "model.onnx")
-    assert refused(tmp_path / "model.onnx").endswith("this serkit reads 1: upgrade serkit.")
+    assert refused(tmp_path / "model.onnx").endswith(f"this serkit reads up to format {FORMAT}; upgrade serkit.")
 
 
 def test_an_installation_without_its_embedded_model_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,7 +366,7 @@ def test_the_model_of_emodb_is_free_for_any_use() -> None:
 
 def test_an_unknown_name_lists_the_embedded_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelFileError, match="No such file or directory; the embedded ones are default, emodb"):
+    with pytest.raises(ModelFileError, match="No such file or directory; the embedded models are default, emodb"):
         serkit.load("emodbb")
     shutil.copyfile(SOURCE / "assets" / "default.onnx", "emodb")
     assert serkit.load("./emodb").card.name == serkit.load().card.name
@@ -378,12 +383,77 @@ def test_a_model_that_fails_on_valid_audio_is_an_error_that_predict_many_returns
         def run(self, names: object, feeds: object) -> object:
             raise RuntimeError("no memory")
 
-    recognizer = Recognizer(Full(), Recognizer.load(model_file).card)
+    recognizer = Recognizer(ModelSession(Full(), Recognizer.load(model_file).card))
     (answer,) = recognizer.predict_many([np.zeros(16_000, np.float32)], sampling_rate=16_000, on_error="return")
     assert isinstance(answer, InferenceError)
     assert "the model failed on audio of shape (1, 16000): no memory" in str(answer)
 
 
 def test_predict_many_refuses_a_single_path(model_file: Path) -> None:
-    with pytest.raises(TypeError, match="for one, call predict"):
-        list(Recognizer.load(model_file).predict_many("clip.wav"))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="for one clip, call predict"):
+        Recognizer.load(model_file).predict_many("clip.wav")  # type: ignore[arg-type]
+
+
+def test_a_recognizer_shows_what_it_is(recognizer: Recognizer) -> None:
+    shown = repr(recognizer)
+    assert shown.startswith("Recognizer(name='emodb-small', classes=('anger', 'boredom', ")
+    assert shown.endswith("), sampling_rate=16000)")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        ({"on_error": "skip"}, SettingsError, "on_error must be 'raise' or 'return', not 'skip'"),
+        ({"threshold": 2}, SettingsError, "threshold must be a probability between 0 and 1, not 2"),
+        ({"threshold": {"angr": 0.5}}, UnknownNameError, "did you mean 'anger'"),
+        ({"sampling_rate": 10}, SamplingRateError, "expected 1000 to 768000 Hz"),
+        ({"sex": "f"}, SettingsError, "sex must be one of male, female, unknown, not 'f'"),
+        ({"sex": ["male", "f"]}, SettingsError, "sex must be one of male, female, unknown, not 'f'"),
+        ({"sex": ["male"]}, SettingsError, "sex has 1 entries for 2 clips"),
+    ],
+)
+def test_predict_many_checks_its_arguments_when_it_is_called(
+    recognizer: Recognizer, clip: Path, wrong: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        recognizer.predict_many([clip, clip], **wrong)
+
+
+def test_predict_refuses_an_unknown_sex(recognizer: Recognizer, clip: Path) -> None:
+    with pytest.raises(SettingsError, match="not 'f'"):
+        recognizer.predict(clip, sex="f")  # type: ignore[arg-type]
+
+
+class SexSession:
+    """A model with two classes whose probabilities are those of its input for sex."""
+
+    def run(self, names: list[str], feeds: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        share = feeds["sex"][:, None]
+        return [np.concatenate([share, 1 - share], axis=1), share]
+
+
+@pytest.mark.parametrize(
+    ("sex", "expected"), [("female", [0, 0, 0]), (("male", "female", "unknown"), [1, 0, 0.5]), ("unknown", [0.5] * 3)]
+)
+def test_the_sex_of_all_speakers_or_of_each_reaches_the_model(recognizer: Recognizer, sex: Any, expected: Any) -> None:
+    card = replace(recognizer.card, classes=("a", "b"), inputs=("waveform", "lengths", "sex"), calibration={})
+    model = Recognizer(ModelSession(SexSession(), card))
+    answers = model.predict_many([SPEECH] * 3, sampling_rate=RATE, sex=sex)
+    assert [answer.probabilities["a"] for answer in answers] == expected
+
+
+def test_too_few_sexes_for_an_iterator_of_clips_show_when_they_run_out(recognizer: Recognizer, clip: Path) -> None:
+    answers = recognizer.predict_many(iter([clip, clip]), sex=["male"])
+    next(answers)
+    with pytest.raises(SettingsError, match="sex has 1 entries, but there are more clips"):
+        next(answers)
+
+
+def test_progress_counts_the_clips_that_failed_too(recognizer: Recognizer, clip: Path, tmp_path: Path) -> None:
+    seen: list[int] = []
+    answers = recognizer.predict_many([clip, tmp_path / "none.wav", clip], on_error="return", on_progress=seen.append)
+    assert seen == []
+    next(answers)
+    assert seen == [1]
+    assert len(list(answers)) == 2
+    assert seen == [1, 2, 3]

@@ -15,11 +15,12 @@ from serkit.errors import (
     AudioShapeError,
     InferenceError,
     NonFiniteAudioError,
-    RecipeError,
     SamplingRateError,
+    SettingsError,
     StreamClosedError,
     UnknownNameError,
 )
+from serkit.runtime.session import ModelSession
 from serkit.runtime.stream import Stream
 from serkit.runtime.vad import detector
 from serkit.runtime.windows import SpeechRule
@@ -47,7 +48,7 @@ def talk() -> FloatArray:
 
 
 def events_of(stream: Stream, sound: FloatArray, sizes: Sequence[int] = (1_600,)) -> list[StreamEvent]:
-    """Push a sound in pieces whose sizes are taken in turn, and flush."""
+    """Push audio in pieces of the given sizes, in turn, and flush."""
     found, start, turn = list[StreamEvent](), 0, 0
     while start < sound.shape[-1]:
         size = sizes[turn % len(sizes)]
@@ -81,7 +82,7 @@ def test_speech_begins_is_answered_ends_and_is_summed_up(recognizer: Recognizer,
 @given(st.lists(st.integers(1, 30_000), min_size=1, max_size=8))
 @settings(max_examples=10)
 def test_how_sound_is_cut_changes_nothing(sizes: list[int]) -> None:
-    """Nor does it at a rate that is resampled."""
+    """The rate is one that is resampled."""
     recognizer, talk, rate = _cached()
     expected = events_of(recognizer.stream(sampling_rate=rate), talk, (len(talk),))
     assert_same(events_of(recognizer.stream(sampling_rate=rate), talk, sizes), expected)
@@ -96,7 +97,7 @@ def _cached() -> tuple[Recognizer, FloatArray, int]:
 
 @pytest.fixture(autouse=True)
 def share(recognizer: Recognizer, talk: FloatArray) -> None:
-    """Hypothesis takes no fixtures of a narrower scope."""
+    """Share the fixtures with hypothesis, which cannot use fixtures of this scope."""
     if not _shared:
         _shared.append((recognizer, resample(talk[4 * RATE :], RATE, 22_050), 22_050))  # it begins within speech
 
@@ -155,9 +156,9 @@ def test_any_rate_is_taken(recognizer: Recognizer, talk: FloatArray, rate: int) 
 
 
 def test_below_8000_hz_speech_is_not_looked_for(recognizer: Recognizer, talk: FloatArray) -> None:
-    """Half the voice is gone there; a clear word is better than 'no speech'."""
+    """Half of the voice is missing there; an error is better than 'no speech'."""
     sound = resample(talk, RATE, 4_000)
-    with pytest.raises(SamplingRateError, match="speech is not found in sound of 4000 Hz"):
+    with pytest.raises(SamplingRateError, match="speech cannot be detected at a sampling rate of 4000 Hz"):
         recognizer.stream(sampling_rate=4_000)
     assert sum(e.kind == "emotion" for e in events_of(recognizer.stream(sampling_rate=4_000, vad=False), sound)) == 10
     assert recognizer.predict(sound, sampling_rate=4_000).emotion != "no speech"
@@ -204,7 +205,7 @@ def test_a_piece_that_cannot_be_used_is_as_if_it_had_not_come(recognizer: Recogn
     stream = recognizer.stream(sampling_rate=RATE)
     expected = events_of(recognizer.stream(sampling_rate=RATE), talk)
     found = stream.push(talk[:40_000])
-    with pytest.raises(NonFiniteAudioError, match="the piece holds NaN"):
+    with pytest.raises(NonFiniteAudioError, match="the piece has NaN"):
         stream.push(np.array([0.0, np.nan], np.float32))
     with pytest.raises(AudioShapeError):
         stream.push(np.zeros((1, 2, 3), np.float32))
@@ -212,7 +213,7 @@ def test_a_piece_that_cannot_be_used_is_as_if_it_had_not_come(recognizer: Recogn
         stream.push(np.zeros(3, bool))
     with pytest.raises(TypeError):
         stream.push([0.0, 0.1])  # type: ignore[arg-type]
-    with pytest.raises(SamplingRateError, match="16000 Hz, and this piece at 44100 Hz"):
+    with pytest.raises(SamplingRateError, match="16000 Hz and this piece has 44100 Hz"):
         stream.push(talk, sampling_rate=44_100)
     found += stream.push(talk[40_000:], sampling_rate=RATE)
     assert_same([*found, *stream.flush()], expected)
@@ -243,7 +244,7 @@ def test_reset_in_the_midst_of_speech_forgets_it(recognizer: Recognizer, talk: F
     "wrong", [{"window": 0.1}, {"window": 600}, {"hop": 0}, {"hop": 99}, {"smooth": -1}, {"threshold": 2}]
 )
 def test_settings_out_of_range_are_refused(recognizer: Recognizer, wrong: dict[str, float]) -> None:
-    with pytest.raises(RecipeError):
+    with pytest.raises(SettingsError):
         recognizer.stream(sampling_rate=RATE, **wrong)  # type: ignore[arg-type]
 
 
@@ -294,15 +295,15 @@ def test_what_a_model_failed_to_answer_is_answered_at_the_next_call(
     recognizer: Recognizer, talk: FloatArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = events_of(recognizer.stream(sampling_rate=RATE), talk)
-    plain, calls = Recognizer.run, [0]
+    plain, calls = ModelSession.run, [0]
 
-    def run(self: Recognizer, *args: Any, **more: Any) -> Any:
+    def run(self: ModelSession, *args: Any, **more: Any) -> Any:
         calls[0] += 1
         if calls[0] in (2, 5, 6):
             raise InferenceError("no memory")
         return plain(self, *args, **more)
 
-    monkeypatch.setattr(Recognizer, "run", run)
+    monkeypatch.setattr(ModelSession, "run", run)
     stream, found = recognizer.stream(sampling_rate=RATE), list[StreamEvent]()
     for start in range(0, len(talk), 8_000):
         try:
@@ -322,13 +323,13 @@ def test_what_a_model_failed_to_answer_is_answered_at_the_next_call(
 def test_a_flush_that_failed_is_called_again_and_takes_no_sound_between(
     recognizer: Recognizer, talk: FloatArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(self: Recognizer, *args: Any, **more: Any) -> Any:
+    def run(self: ModelSession, *args: Any, **more: Any) -> Any:
         raise InferenceError("no memory")
 
     stream = recognizer.stream(sampling_rate=RATE)
     stream.push(talk[: 3 * RATE])
     with monkeypatch.context() as patch:
-        patch.setattr(Recognizer, "run", run)
+        patch.setattr(ModelSession, "run", run)
         with pytest.raises(InferenceError):
             stream.flush()
     with pytest.raises(StreamClosedError, match=r"call flush\(\) again"):
@@ -350,11 +351,38 @@ def test_a_detector_that_fails_is_an_error_of_ours(
 
 def test_a_window_that_the_model_is_too_short_for_is_refused(recognizer: Recognizer) -> None:
     card = replace(recognizer.card, minimum_duration=2.0)
-    with pytest.raises(RecipeError, match=r"the model needs 2 s, and a window has 1\.5 s"):
-        Recognizer(recognizer._session, card).stream(sampling_rate=RATE, window=1.5)
+    with pytest.raises(SettingsError, match=r"window is 1\.5 s, but the model needs at least 2 s"):
+        Recognizer(ModelSession(recognizer.model._session, card)).stream(sampling_rate=RATE, window=1.5)
 
 
-@pytest.mark.parametrize(("wrong", "error"), [({"sex": "f"}, RecipeError), ({"vad": "no"}, TypeError)])
+@pytest.mark.parametrize(("wrong", "error"), [({"sex": "f"}, SettingsError), ({"vad": "no"}, TypeError)])
 def test_a_misspelled_choice_is_refused(recognizer: Recognizer, wrong: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         recognizer.stream(sampling_rate=RATE, **wrong)
+
+
+# A with block
+
+
+def test_leaving_the_block_closes_the_stream_and_drops_what_was_not_flushed(
+    recognizer: Recognizer, talk: FloatArray
+) -> None:
+    expected = events_of(recognizer.stream(sampling_rate=RATE), talk)
+    with recognizer.stream(sampling_rate=RATE) as stream:
+        found = [*stream.push(talk), *stream.flush()]
+    assert_same(found, expected)
+    with recognizer.stream(sampling_rate=RATE) as stream:
+        stream.push(talk[: 3 * RATE])
+    for call in (lambda: stream.push(talk), stream.flush):
+        with pytest.raises(StreamClosedError, match=r"has ended; call reset\(\)"):
+            call()
+    stream.close()
+    stream.reset()
+    assert_same(events_of(stream, talk), expected)
+
+
+def test_an_error_leaves_the_block_and_closes_the_stream(recognizer: Recognizer, talk: FloatArray) -> None:
+    with pytest.raises(NonFiniteAudioError), recognizer.stream(sampling_rate=RATE) as stream:
+        stream.push(np.array([np.nan], np.float32))
+    with pytest.raises(StreamClosedError):
+        stream.push(talk)

@@ -1,4 +1,4 @@
-"""The speech detector that comes with serkit, run as a user without torch would."""
+"""The speech detector of the package, run without torch."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ RATE = 16_000
 
 
 class Asset:
-    """The file on one thread, with what its metadata says of it."""
+    """The model file on one thread, with its metadata."""
 
     def __init__(self, file: Path) -> None:
         options = onnxruntime.SessionOptions()
@@ -27,11 +27,11 @@ class Asset:
         self.left, self.right, self.hop = (int(self.card[name]) for name in ("left", "right", "hop"))
 
     def run(self, waveforms: FloatArray) -> FloatArray:
-        """Answer for (B, T) as it is."""
+        """Return the probabilities of (B, T) without padding."""
         return self.session.run(["speech"], {"waveform": waveforms})[0]
 
     def speech(self, samples: FloatArray) -> FloatArray:
-        """Answer for every 20 ms of (T,), with silence around it."""
+        """Return the probabilities of (T,) with silence around it, one for every 20 ms."""
         return self.run(np.pad(samples, (self.left, self.right))[None])[0]
 
 
@@ -42,7 +42,7 @@ def asset() -> Asset:
 
 @pytest.fixture(scope="module")
 def mixture() -> FloatArray:
-    """A clip of the project's own amid sounds of all kinds."""
+    """A speech clip of the project, between generated sounds of all kinds."""
     rng = np.random.default_rng(0)
     spoken = load_audio(Path(__file__).parents[2] / "examples" / "loud_fast_high.wav", target_rate=RATE)
     return np.concatenate([spoken, *(make_sound(kind, 8_000, rng) for kind in KINDS), spoken]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Claims on where windows go, on frames of 20 ms at 1,000 samples a second, so that a frame is 20 samples."""
+"""Tests of window positions, with frames of 20 ms at 1,000 Hz, so that a frame is 20 samples."""
 
 import itertools
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serkit.errors import RecipeError
+from serkit.errors import SettingsError
 from serkit.runtime.windows import Begin, End, Place, Placer, SpeechRule, Step
 
 RATE, FRAME = 1_000, 0.02
@@ -18,7 +18,7 @@ def placed(
     probabilities: Sequence[float], *, window: float = 3.0, hop: float = 1.0, rule: SpeechRule | None = RULE,
     length: int | None = None, cuts: Sequence[int] = (), least: float = 0.0,
 ) -> list[Step]:  # fmt: skip
-    """Return all steps of a sound, its frames handed over in parts that end at ``cuts``."""
+    """Return all steps for frames that are pushed in parts ending at ``cuts``."""
     placer = Placer(rate=RATE, window=window, hop=hop, frame=FRAME, rule=rule, least=least)
     found: list[Step] = []
     edges = [0, *sorted(cuts), len(probabilities)]
@@ -32,7 +32,7 @@ def windows(steps: Sequence[Step]) -> list[tuple[int, int]]:
 
 
 def sound(*parts: tuple[float, float]) -> list[float]:
-    """Return probabilities of parts of (seconds, probability)."""
+    """Return frame probabilities from pairs of seconds and probability."""
     return [probability for seconds, probability in parts for _ in range(round(seconds / FRAME))]
 
 
@@ -114,7 +114,7 @@ def test_a_window_shorter_than_the_model_needs_is_not_placed() -> None:
     ],
 )
 def test_a_rule_that_contradicts_itself_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(RecipeError):
+    with pytest.raises(SettingsError):
         SpeechRule(**wrong)
 
 
@@ -122,7 +122,7 @@ REACHING = SpeechRule(on=0.6, off=0.4, shortest=0.1, pause=0.5, margin=0.1, reac
 
 
 def test_windows_may_reach_beyond_the_speech() -> None:
-    """What is said of the speech's beginning and end stays the same."""
+    """The start and end of speech stay the same."""
     steps = placed(sound((1, 0), (5, 1), (2, 0)), rule=REACHING)
     assert windows(steps) == [(500, 3500), (1500, 4500), (2500, 5500), (3500, 6500)]
     assert (steps[0], steps[-1]) == (Begin(900), End(900, 6100))
@@ -194,7 +194,7 @@ def test_no_window_wants_sound_that_was_said_to_be_needed_no_more(
 
 @given(st.sampled_from([0.5, 1.0, 1.5, 3.0]), st.integers(20, 300))
 def test_half_a_window_or_half_a_second_of_it_is_speech(window: float, frames: int) -> None:
-    """However far windows reach: of a short one silence would be most."""
+    """A short window that extended as far would be mostly silence."""
     rule = SpeechRule(on=0.6, off=0.4, shortest=0.1, pause=0.5, margin=0.1, reach=0.5)
     steps = placed([*sound((1, 0)), *[1.0] * frames, *sound((1, 0))], window=window, hop=0.5, rule=rule)
     voiced = (1000, 1000 + 20 * frames)
@@ -205,5 +205,5 @@ def test_half_a_window_or_half_a_second_of_it_is_speech(window: float, frames: i
 
 @pytest.mark.parametrize("wrong", [{"shortest": float("inf")}, {"pause": float("inf")}, {"pause": float("nan")}])
 def test_a_rule_that_never_ends_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(RecipeError, match="below 60"):
+    with pytest.raises(SettingsError, match="below 60"):
         SpeechRule(**wrong)

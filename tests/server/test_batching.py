@@ -13,14 +13,15 @@ import pytest
 
 import serkit
 from serkit.errors import InferenceError
-from serkit.server.batching import BatchingRecognizer
+from serkit.runtime.recognizer import Recognizer
+from serkit.server.batching import BatchingSession
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.wav"))
 
 
 @pytest.fixture
-def recognizer(embedded: Path) -> Iterator[BatchingRecognizer]:
-    opened = BatchingRecognizer.load(threads=1)
+def recognizer(embedded: Path) -> Iterator[BatchingSession]:
+    opened = BatchingSession.load(threads=1)
     opened.start(2)
     yield opened
     opened.stop()
@@ -50,15 +51,15 @@ def session() -> SlowSession:
 
 
 @pytest.fixture
-def slow(embedded: Path, session: SlowSession) -> Iterator[BatchingRecognizer]:
-    opened = BatchingRecognizer(session, serkit.load().card)
+def slow(embedded: Path, session: SlowSession) -> Iterator[BatchingSession]:
+    opened = BatchingSession(session, serkit.load().card)
     opened.start(1)
     yield opened
     session.may_go.set()
     opened.stop()
 
 
-def ask(recognizer: BatchingRecognizer, length: int) -> Any:
+def ask(recognizer: BatchingSession, length: int) -> Any:
     return recognizer.run(np.ones((1, length), np.float32), np.array([length], np.int64))
 
 
@@ -69,7 +70,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def ask_all(recognizer: BatchingRecognizer, session: SlowSession, lengths: list[int]) -> list[Any]:
+def ask_all(recognizer: BatchingSession, session: SlowSession, lengths: list[int]) -> list[Any]:
     """Ask for all while the first of them still runs."""
     with ThreadPoolExecutor(len(lengths)) as threads:
         first = threads.submit(ask, recognizer, lengths[0])
@@ -80,50 +81,50 @@ def ask_all(recognizer: BatchingRecognizer, session: SlowSession, lengths: list[
         return [one.exception() or one.result()[0][0, 0] for one in (first, *rest)]
 
 
-def test_answers_of_many_threads_are_those_of_one(recognizer: BatchingRecognizer) -> None:
+def test_answers_of_many_threads_are_those_of_one(recognizer: BatchingSession) -> None:
     plain = serkit.load(threads=1)
     expected = {file: plain.predict(file) for file in EXAMPLES}
     files = EXAMPLES * 12
     with ThreadPoolExecutor(12) as threads:
-        found = list(threads.map(recognizer.predict, files))
+        found = list(threads.map(Recognizer(recognizer).predict, files))
     for file, answer in zip(files, found, strict=True):
         assert answer.emotion == expected[file].emotion
         assert answer.probabilities == pytest.approx(expected[file].probabilities, abs=1e-5)
         np.testing.assert_allclose(answer.embedding, expected[file].embedding, atol=1e-4)
 
 
-def test_what_waits_goes_together_and_everybody_gets_their_own(slow: BatchingRecognizer, session: SlowSession) -> None:
+def test_what_waits_goes_together_and_everybody_gets_their_own(slow: BatchingSession, session: SlowSession) -> None:
     lengths = [100, 90, 95, 100, 85]
     assert ask_all(slow, session, lengths) == lengths
     assert [len(batch) for batch in session.batches] == [1, 4]
 
 
-def test_sounds_of_other_lengths_are_not_padded_to_the_longest(slow: BatchingRecognizer, session: SlowSession) -> None:
+def test_sounds_of_other_lengths_are_not_padded_to_the_longest(slow: BatchingSession, session: SlowSession) -> None:
     assert ask_all(slow, session, [50, 1000, 10, 990, 9]) == [50, 1000, 10, 990, 9]
     assert sorted(map(sorted, session.batches)) == [[9, 10], [50], [990, 1000]]
 
 
-def test_a_run_is_no_longer_than_what_gains_by_it(slow: BatchingRecognizer, session: SlowSession) -> None:
+def test_a_run_is_no_longer_than_what_gains_by_it(slow: BatchingSession, session: SlowSession) -> None:
     seconds = 20 * slow.card.sampling_rate
     ask_all(slow, session, [seconds] * 6)
     assert [len(batch) for batch in session.batches] == [1, 2, 2, 1]
 
 
 def test_a_model_that_needs_equal_lengths_gets_them(embedded: Path, session: SlowSession) -> None:
-    slow = BatchingRecognizer(session, replace(serkit.load().card, needs_equal_lengths=True))
+    slow = BatchingSession(session, replace(serkit.load().card, needs_equal_lengths=True))
     slow.start(1)
     ask_all(slow, session, [100, 99, 100, 99])
     slow.stop()
     assert session.batches == [[100], [99, 99], [100]]
 
 
-def test_a_failure_is_its_own_callers_alone(slow: BatchingRecognizer, session: SlowSession) -> None:
+def test_a_failure_is_its_own_callers_alone(slow: BatchingSession, session: SlowSession) -> None:
     answers = ask_all(slow, session, [14, 14, 13, 14])
     assert [answers[0], answers[1], answers[3]] == [14, 14, 14]
     assert isinstance(answers[2], InferenceError)
 
 
-def test_a_fault_beside_the_model_ends_no_runner(slow: BatchingRecognizer, session: SlowSession) -> None:
+def test_a_fault_beside_the_model_ends_no_runner(slow: BatchingSession, session: SlowSession) -> None:
     def fail(size: int) -> None:
         raise OSError("no space for counts")
 
@@ -136,7 +137,7 @@ def test_a_fault_beside_the_model_ends_no_runner(slow: BatchingRecognizer, sessi
         assert threads.submit(ask, slow, 14).result(5)[0] == 14
 
 
-def test_a_malformed_request_fails_alone(slow: BatchingRecognizer, session: SlowSession) -> None:
+def test_a_malformed_request_fails_alone(slow: BatchingSession, session: SlowSession) -> None:
     with ThreadPoolExecutor(3) as threads:
         first = threads.submit(ask, slow, 14)
         wait_until(lambda: session.is_asked)
@@ -150,8 +151,18 @@ def test_a_malformed_request_fails_alone(slow: BatchingRecognizer, session: Slow
 
 
 def test_after_the_end_nobody_waits_for_ever(embedded: Path) -> None:
-    recognizer = BatchingRecognizer.load(threads=1)
+    recognizer = BatchingSession.load(threads=1)
     recognizer.start(1)
     recognizer.stop()
     with pytest.raises(InferenceError, match="stopped"):
         ask(recognizer, 16_000)
+
+
+def test_rows_of_a_quantized_model_run_one_by_one_without_waiting_for_a_runner(
+    embedded: Path, session: SlowSession
+) -> None:
+    slow = BatchingSession(session, replace(serkit.load().card, quantization={"weights": "int8"}))
+    slow.start(1)
+    assert ask_all(slow, session, [100, 99, 98]) == [100, 99, 98]
+    slow.stop()
+    assert session.batches == [[100], [99], [98]]

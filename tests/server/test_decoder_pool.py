@@ -14,25 +14,25 @@ import numpy as np
 import pytest
 import soundfile
 
-from serkit.server import decoder_pool as sound_pool
-from serkit.server.decoder_pool import SoundPool, SoundProcessError, SoundStartError, SoundTimeoutError
-from serkit.server.pipe_messages import Message
+from serkit.server import decoder_pool
+from serkit.server.decoder_messages import Message
+from serkit.server.decoder_pool import DecoderCrashError, DecoderPool, DecoderStartError, DecoderTimeoutError
 from serkit.server.problems import Problem
 from serkit.server.service import Service
 from serkit.server.service_settings import Settings
-from serkit.server.uploads import Sent
+from serkit.server.uploads import UploadedFile
 from support import bare
 from support.serving import processes_below
 
 CLIP = Path(__file__).parents[2] / "examples" / "stereo_44100.flac"
 REQUEST = Message({"name": "a.flac", "most": 60.0}, CLIP.read_bytes())
-Work = Callable[[SoundPool], Coroutine[Any, Any, Any]]
+Work = Callable[[DecoderPool], Coroutine[Any, Any, Any]]
 
 # A process that says "ready" and then does what the name of the file says.
 _IMPOSTOR = """
 import os, sys, time
-from serkit.server.pipe_messages import Message, packed, read
-from serkit.server.isolation import die_with_parent
+from serkit.server.decoder_messages import Message, packed, read
+from serkit.server.sandbox import die_with_parent
 
 def say(message):
     sys.stdout.buffer.writelines(packed(message))
@@ -58,7 +58,7 @@ def run(work: Work, *, count: int = 1) -> Any:
     """Run work with a pool of real processes."""
 
     async def with_pool() -> Any:
-        pool = SoundPool(count)
+        pool = DecoderPool(count)
         await pool.start()
         try:
             return await work(pool)
@@ -76,7 +76,7 @@ def impostors(monkeypatch: pytest.MonkeyPatch) -> None:
     async def start(*command: str, **options: Any) -> Any:
         return await started(sys.executable, "-c", _IMPOSTOR, **options)
 
-    monkeypatch.setattr(sound_pool.asyncio, "create_subprocess_exec", start)
+    monkeypatch.setattr(decoder_pool.asyncio, "create_subprocess_exec", start)
 
 
 def named(name: str, body: bytes = b"") -> Message:
@@ -100,13 +100,13 @@ def test_a_file_that_needs_an_extra_is_told_what_is_missing() -> None:
     code = """
 sys.modules["av"] = None  # as where it is not installed
 
-from serkit.server.pipe_messages import Message
-from serkit.server.problems import accepted_formats, sound_problem
+from serkit.server.decoder_messages import Message
+from serkit.server.problems import accepted_formats, decoder_problem
 from serkit.server.decoder_process import answer
 
 head = {"name": "call.m4a", "most": 60.0}
 error = answer(None, Message(head, b"\\0\\0\\0\\x20ftypM4A " + bytes(100))).head
-problem = sound_problem(error["error"], error["message"], name="call.m4a", most=60.0)
+problem = decoder_problem(error["error"], error["message"], name="call.m4a", most=60.0)
 print(problem.status, problem.detail)
 assert "M4A" not in accepted_formats()
 """
@@ -119,8 +119,8 @@ assert "M4A" not in accepted_formats()
 def test_a_process_may_write_no_file_and_leave_no_core() -> None:
     code = """
 import resource, sys, tempfile
-from serkit.server.isolation import give_up_resources
-give_up_resources(memory=1 << 30)
+from serkit.server.sandbox import drop_resources
+drop_resources(memory=1 << 30)
 try:
     with tempfile.TemporaryFile() as file:
         file.write(b"x")
@@ -144,9 +144,9 @@ print(open("/proc/self/oom_score_adj").read() if sys.platform == "linux" else "1
 
 @pytest.mark.usefixtures("impostors")
 def test_a_file_that_hangs_its_process_is_given_up_in_time_and_the_next_is_served() -> None:
-    async def work(pool: SoundPool) -> Any:
+    async def work(pool: DecoderPool) -> Any:
         first = await pool.ask(named("x"), seconds=5)
-        with pytest.raises(SoundTimeoutError):
+        with pytest.raises(DecoderTimeoutError):
             await pool.ask(named("hang"), seconds=0.2)
         return first, await pool.ask(named("y"), seconds=5)
 
@@ -159,8 +159,8 @@ def test_a_file_that_hangs_its_process_is_given_up_in_time_and_the_next_is_serve
 @pytest.mark.usefixtures("impostors")
 @pytest.mark.parametrize("name", ["crash", "babble"])
 def test_a_file_that_breaks_its_process_is_told_so_and_the_next_is_served(name: str) -> None:
-    async def work(pool: SoundPool) -> Any:
-        with pytest.raises(SoundProcessError):
+    async def work(pool: DecoderPool) -> Any:
+        with pytest.raises(DecoderCrashError):
             await pool.ask(named(name), seconds=5)
         return await pool.ask(named("y", b"z" * 300_000), seconds=5)
 
@@ -170,7 +170,7 @@ def test_a_file_that_breaks_its_process_is_told_so_and_the_next_is_served(name: 
 
 @pytest.mark.usefixtures("impostors")
 def test_a_process_that_died_on_its_own_costs_nobody_an_answer() -> None:
-    async def work(pool: SoundPool) -> Any:
+    async def work(pool: DecoderPool) -> Any:
         before = await pool.ask(named("x"), seconds=5)
         os.kill(before.head["pid"], signal.SIGKILL)
         return before, await pool.ask(named("y"), seconds=5)
@@ -181,7 +181,7 @@ def test_a_process_that_died_on_its_own_costs_nobody_an_answer() -> None:
 
 @pytest.mark.usefixtures("impostors")
 def test_a_request_that_nobody_waits_for_ends_its_process() -> None:
-    async def work(pool: SoundPool) -> Any:
+    async def work(pool: DecoderPool) -> Any:
         before = await pool.ask(named("x"), seconds=5)
         task = asyncio.ensure_future(pool.ask(named("hang"), seconds=60))
         await asyncio.sleep(0.1)
@@ -199,7 +199,7 @@ def test_a_request_that_nobody_waits_for_ends_its_process() -> None:
 @pytest.mark.parametrize("wait", [0.0, 0.05])  # while it is forked, and while it loads
 def test_a_request_that_is_given_up_while_its_process_starts_leaves_none_behind(wait: float) -> None:
     async def work() -> None:
-        pool = SoundPool(1)
+        pool = DecoderPool(1)
         for _ in range(3):
             task = asyncio.ensure_future(pool.ask(REQUEST, seconds=20))
             await asyncio.sleep(wait)
@@ -219,25 +219,25 @@ def test_a_request_that_is_given_up_while_its_process_starts_leaves_none_behind(
 def test_a_process_that_cannot_start_is_not_the_files_fault(embedded: Path, command: tuple[str, ...]) -> None:
     async def work() -> None:
         service = Service(Settings())
-        service._decoders._command = command
+        service._clip_decoders._command = command
         await service.check_ready()
-        with pytest.raises(SoundStartError):
-            await service._decoders.ask(REQUEST, seconds=5)
-        for refused in (service.predict(Sent("a.flac", b"x")), service.check_ready()):
+        with pytest.raises(DecoderStartError):
+            await service._clip_decoders.ask(REQUEST, seconds=5)
+        for refused in (service.predict(UploadedFile("a.flac", b"x")), service.check_ready()):
             with pytest.raises(Problem) as refusal:
                 await refused
             assert (refusal.value.status, refusal.value.code) == (503, "no-process")
             assert refusal.value.headers["Retry-After"]
-        service._decoders._command = SoundPool(0)._command
+        service._clip_decoders._command = DecoderPool(0)._command
         await service.check_ready()  # once it can be started again, also without a request
-        await service._decoders.stop()
+        await service._clip_decoders.stop()
 
     asyncio.run(work())
 
 
 @pytest.mark.usefixtures("impostors")
 def test_requests_wait_for_their_turn_and_answers_are_not_mixed_up() -> None:
-    async def work(pool: SoundPool) -> Any:
+    async def work(pool: DecoderPool) -> Any:
         return await asyncio.gather(*(pool.ask(named(str(i), bytes([i])), seconds=20) for i in range(40)))
 
     answers = run(work, count=2)
@@ -247,9 +247,9 @@ def test_requests_wait_for_their_turn_and_answers_are_not_mixed_up() -> None:
 
 @pytest.mark.usefixtures("impostors")
 def test_processes_are_replaced_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound_pool, "_JOBS", 3)
+    monkeypatch.setattr(decoder_pool, "_MAX_JOBS", 3)
 
-    async def work(pool: SoundPool) -> Any:
+    async def work(pool: DecoderPool) -> Any:
         return [(await pool.ask(named("x"), seconds=20)).head["pid"] for _ in range(6)]
 
     pids = run(work)
@@ -259,7 +259,7 @@ def test_processes_are_replaced_after_a_while(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_timeline_comes_in_all_formats_at_once(embedded: Path) -> None:
     async def work() -> Message:
-        pool = SoundPool(1, ("--model", "default"))
+        pool = DecoderPool(1, ("--model", "default"))
         await pool.start()
         try:
             head = REQUEST.head | {"settings": {"hop": 0.5}, "formats": ["json", "srt"]}

@@ -18,10 +18,10 @@ from starlette.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from serkit.server.limits import RateLimiter, Slots
+from serkit.server.admission import RateLimiter, Slots
 from serkit.server.problems import Problem
 from serkit.server.service_settings import Limits
-from serkit.server.uploads import uploaded
+from serkit.server.uploads import read_upload
 from support.serving import Running, running_service
 
 CLIP = (Path(__file__).parents[2] / "examples" / "loud_fast_high.wav").read_bytes()
@@ -148,7 +148,7 @@ class Sender:
 def test_a_sender_that_stalls_is_not_waited_for() -> None:
     async def read() -> None:
         limits = Limits(stall_seconds=0.05)
-        async with uploaded(Sender(b"RIFF"), limits, Slots(10**9, "bytes")):
+        async with read_upload(Sender(b"RIFF"), limits, Slots(10**9, "bytes")):
             raise AssertionError("an upload that has not ended")
 
     with pytest.raises(Problem) as refusal:
@@ -161,7 +161,7 @@ def test_uploads_take_no_more_memory_together_than_they_may() -> None:
         room = Slots(100, "bytes")
         sender = Sender(headers={"content-length": "60"})
         with room.take(60):
-            async with uploaded(sender, Limits(), room):
+            async with read_upload(sender, Limits(), room):
                 raise AssertionError("more than there is room for")
 
     with pytest.raises(Problem) as refusal:
@@ -181,7 +181,7 @@ class Trickle(Sender):
 def test_a_sender_that_trickles_is_not_waited_for() -> None:
     async def read() -> None:
         limits = Limits(stall_seconds=0.1, slowest_rate=50_000)
-        async with asyncio.timeout(2), uploaded(Trickle(), limits, Slots(10**9, "bytes")):
+        async with asyncio.timeout(2), read_upload(Trickle(), limits, Slots(10**9, "bytes")):
             raise AssertionError("an upload that has not ended")
 
     with pytest.raises(Problem) as refusal:
@@ -195,16 +195,16 @@ def test_what_is_only_announced_takes_no_room() -> None:
         limits = Limits(stall_seconds=0.5)
 
         async def slow() -> None:
-            async with uploaded(Sender(b"RIFF", headers={"content-length": "90"}), limits, room):
+            async with read_upload(Sender(b"RIFF", headers={"content-length": "90"}), limits, room):
                 raise AssertionError("an upload that has not ended")
 
         waiting = asyncio.ensure_future(slow())
         await asyncio.sleep(0.1)
         assert room.taken == 4
-        async with uploaded(Whole(b"x" * 90), limits, room) as sent:
+        async with read_upload(Whole(b"x" * 90), limits, room) as sent:
             assert (len(sent.content), room.taken) == (90, 94)
         with pytest.raises(Problem) as refusal:
-            async with uploaded(Whole(*[b"x" * 30] * 4), limits, room):
+            async with read_upload(Whole(*[b"x" * 30] * 4), limits, room):
                 raise AssertionError("more than there is room for")
         assert refusal.value.status == 503
         with pytest.raises(Problem):

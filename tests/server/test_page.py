@@ -193,7 +193,7 @@ def test_a_wrong_file_is_told_in_words_and_the_page_goes_on(open_page: Opener, t
     assert problem.get_attribute("role") == "alert"
     large = {"name": "large.wav", "mimeType": "audio/wav", "buffer": b"x" * 3_000_000}
     page.locator("#file").set_input_files(large)
-    page.get_by_text("this service takes 2 MB").wait_for()
+    page.get_by_text("this service accepts at most 2 MB").wait_for()
     page.locator("#file").set_input_files(talk)
     page.locator("#result-title", has_text=talk.name).wait_for()
     assert problem.is_hidden()
@@ -209,7 +209,7 @@ def test_a_long_upload_shows_how_far_it_is_and_can_be_canceled(open_page: Opener
     page.locator("#file").set_input_files(
         {"name": "long.wav", "mimeType": "audio/wav", "buffer": b"RIFF" + bytes(1_900_000)}
     )
-    page.get_by_text("Sending long.wav").wait_for()
+    page.get_by_text("Uploading long.wav").wait_for()
     shares, end = set(), time.monotonic() + 20
     while len(shares) < 3:
         assert time.monotonic() < end, shares
@@ -234,7 +234,7 @@ def test_a_service_that_is_stopped_is_missed_aloud(browser: "Browser", open_page
         assert "shutting down" in page.locator("#live-problem").inner_text()
         page.locator("body:not(.recording) #record:not([disabled])").wait_for()
         page.locator("#file").set_input_files(talk)
-        page.get_by_text("The service does not answer").wait_for()
+        page.get_by_text("The service does not respond").wait_for()
 
 
 def test_a_token_is_asked_for_and_then_used(open_page: Opener, guarded: Running) -> None:
@@ -243,7 +243,7 @@ def test_a_token_is_asked_for_and_then_used(open_page: Opener, guarded: Running)
     assert page.get_by_role("button", name="Start the microphone").is_disabled()
     assert page.locator("#file").is_disabled()
     page.get_by_label("Token").fill("wrong")
-    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Use token").click()
     page.locator("#door-problem", has_text="valid token").wait_for()
     page.get_by_label("Token").fill(TOKEN)
     page.keyboard.press("Enter")

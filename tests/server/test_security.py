@@ -12,7 +12,7 @@ from starlette.responses import Response
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from serkit.errors import RecipeError
+from serkit.errors import SettingsError
 from serkit.server.security import Guard, SecurityHeaders
 from serkit.server.service_settings import Limits, Settings, check_origins, digest, read_tokens
 from support.serving import OTHER_ORIGIN, TOKEN, Running
@@ -165,19 +165,24 @@ def test_tokens_are_kept_as_digests(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", "holds no token"), (b"# one\n", "holds no token"), (b"short\n", "token 1"), (b"\xff\xfe", "no text")],
+    [
+        (b"", "holds no token"),
+        (b"# one\n", "holds no token"),
+        (b"short\n", "token 1"),
+        (b"\xff\xfe", "not a text file"),
+    ],
 )
 def test_a_token_file_that_protects_nothing_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
     file = tmp_path / "tokens"
     file.write_bytes(content)
-    with pytest.raises(RecipeError, match=words):
+    with pytest.raises(SettingsError, match=words):
         read_tokens(file)
-    with pytest.raises(RecipeError, match="No such file"):
+    with pytest.raises(SettingsError, match="No such file"):
         read_tokens(tmp_path / "none")
 
 
 def test_origins_are_as_browsers_send_them() -> None:
     assert check_origins(["HTTPS://Example.org/", "http://localhost:3000"]) == (OTHER_ORIGIN, "http://localhost:3000")
     for wrong in ("example.org", "*", "https://", "https://a/b", "https://*.a", "ftp://a"):
-        with pytest.raises(RecipeError, match="no origin"):
+        with pytest.raises(SettingsError, match="is not an origin"):
             check_origins([wrong])

@@ -387,7 +387,7 @@ def test_the_examples_say_what_is_wrong(guarded: Running, tmp_path: Path, langua
 
     clip, address = EXAMPLES / "loud_fast_high.wav", guarded.socket_address
     assert "session.closed" in said(clip, address, TOKEN)
-    assert "the service refused: this service wants a valid token.\n" in said(clip, address)
+    assert "the service refused: this service requires a valid token.\n" in said(clip, address)
     assert "no service answers at ws://127.0.0.1:9" in said(clip, "ws://127.0.0.1:9")
     assert "error invalid_parameter " in said(slow, address, TOKEN)
     assert "has 8 bits a sample; this example sends 16." in said(coarse, address)

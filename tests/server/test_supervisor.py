@@ -37,7 +37,7 @@ def two_workers(embedded: Path) -> Iterator[Running]:
 
 
 def test_an_address_that_others_reach_is_warned_of_where_no_token_is_asked_for(two_workers: Running) -> None:
-    assert "anyone who reaches this address may use it" in "".join(two_workers.log)
+    assert "anyone who can reach this address can use the service" in "".join(two_workers.log)
 
 
 def predicted(service: Running) -> float:
@@ -216,7 +216,7 @@ def test_a_service_whose_workers_cannot_start_ends_with_a_fault(tmp_path: Path) 
         check=False, capture_output=True, text=True, timeout=25,  # a worker that hangs has 30
     )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr.endswith("serkit: a worker could not start, and the service ends; what it said stands above.\n")
+    assert done.stderr.endswith("serkit: a worker process could not start; see its error message above.\n")
 
 
 def test_the_server_needs_no_part_of_the_lab() -> None:

@@ -1,1 +1,1 @@
-"""What several tests share: synthetic corpora, run folders, clients and servers."""
+"""Helpers that several tests share: synthetic corpora, run folders, clients and servers."""

@@ -1,11 +1,14 @@
 """Calling the command line from tests; the fixture ``call`` is in ``tests/cli/conftest.py``."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
 
 class Done(NamedTuple):
-    """What a call left: its exit code, and what it printed."""
+    """Result of a call: its exit code and its output."""
 
     code: int
     out: str
@@ -13,6 +16,15 @@ class Done(NamedTuple):
 
 
 Call = Callable[..., Done]
+
+
+def process(*arguments: object, **environment: str) -> Done:
+    """Run the command line as users do, in a process of its own."""
+    command = [sys.executable, "-m", "serkit.cli", *map(str, arguments)]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=os.environ | environment
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def assert_one_sentence(done: Done, *words: str) -> None:

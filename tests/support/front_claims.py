@@ -1,4 +1,4 @@
-"""What every front end must hold to, and the signals that it is held to with."""
+"""Claims that every front end must satisfy, and the test signals for them."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -48,10 +48,12 @@ SIGNALS = _signals()
 
 
 @cache
-def real_clips(folder: Path, rate: int) -> tuple[Samples, ...]:
-    """Return two clips of each corpus there is."""
+def real_clips(folder: Path, rate: int, corpora: tuple[str, ...] = ()) -> tuple[Samples, ...]:
+    """Return two clips of each of the named corpora, or of each corpus in the folder."""
     clips: list[Samples] = []
     for corpus in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if corpora and corpus.name.lower() not in corpora:
+            continue
         files = sorted(path for path in corpus.rglob("*") if path.suffix in (".flac", ".opus", ".wav"))
         clips += [load_audio(path, target_rate=rate) for path in (files[len(files) // 3], files[2 * len(files) // 3])]
     assert len(clips) >= 2
@@ -67,7 +69,7 @@ def alone(front: Front, samples: Samples) -> Array:
 
 
 def batch(clips: Sequence[Samples], *, extra: int = 0, garbage: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pad clips to the longest one and ``extra`` samples more, with noise of a level where one is given."""
+    """Pad clips to the longest one and ``extra`` samples more, with silence or with noise of a given level."""
     sizes = [len(clip) for clip in clips]
     padded = garbage * np.random.default_rng(1).standard_normal((len(clips), max(sizes) + extra)).astype(np.float32)
     for row, clip in zip(padded, clips, strict=True):
@@ -76,7 +78,7 @@ def batch(clips: Sequence[Samples], *, extra: int = 0, garbage: float = 0.0) -> 
 
 
 def check_padding(front: Front, *, floor: float = 1e-9) -> None:
-    """Hold a batch against its clips alone: 1e-5 of a row's largest number of that clip, or ``floor``."""
+    """Compare a batch with its single clips, within 1e-5 of a row's largest number in that clip, or ``floor``."""
     names = list(SIGNALS)
     clips = [SIGNALS[name] for name in names]
     clean, lengths = front(*batch(clips))
@@ -92,14 +94,14 @@ def check_padding(front: Front, *, floor: float = 1e-9) -> None:
 
 
 def check_everything_is_finite(front: Front) -> None:
-    """Hold every signal, and a level that float32 hardly knows, against infinity."""
+    """Check that all features are finite, for every signal and for a level near the limit of float32."""
     for name, samples in SIGNALS.items():
         for level in (1.0, 1e-20, 1e-38):
             assert np.isfinite(alone(front, (level * samples).astype(np.float32))).all(), (name, level)
 
 
 def check_gradient(front: Front) -> None:
-    """Nothing is done in place: where there is sound, gradients of it are there and finite."""
+    """Check that gradients exist and are finite wherever there is sound, so nothing is done in place."""
     waveform = (0.1 * torch.randn(2, 4000, generator=torch.Generator().manual_seed(0))).requires_grad_()
     features, _ = front(waveform, torch.tensor([4000, 3000]))
     features.sum().backward()
@@ -109,7 +111,7 @@ def check_gradient(front: Front) -> None:
 
 
 def check_export(front: Front, file: Path, *, rtol: float = 1e-4, atol: float = 1e-4) -> None:
-    """Hold ONNX Runtime against torch for batches and durations other than the traced ones."""
+    """Compare ONNX Runtime with torch for batches and durations other than the traced ones."""
     run = _export(front, file)
     speech, noise, short = SIGNALS["speech"], SIGNALS["noise"], SIGNALS["100 samples"]
     long = np.tile(speech, 3)[:40_001]

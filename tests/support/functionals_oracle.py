@@ -1,4 +1,4 @@
-"""The oracle of the functionals: NumPy and SciPy."""
+"""Oracle for the functionals, by NumPy and SciPy."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def expected_functionals(x: Array, frame_rate: float) -> dict[str, float]:
-    """Return what NumPy and SciPy say of one descriptor, shape (N,)."""
+    """Return the functionals of one descriptor (N,), computed by NumPy and SciPy."""
     centered = np.arange(len(x)) / frame_rate
     centered -= centered.mean()
     slope, offset = np.polyfit(centered, x, 1) if len(x) > 1 else (0.0, x[0])

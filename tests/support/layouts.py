@@ -1,4 +1,4 @@
-"""Layouts and features for the tests of single models."""
+"""Feature layouts and random features for the tests of single models."""
 
 import numpy as np
 import torch
@@ -19,13 +19,13 @@ def frames(size: int) -> Layout:
 
 
 def vectors(count: int, size: int, *, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Return vectors (B, F, 1) and their lengths, as a front end hands them over."""
+    """Return vectors (B, F, 1) and their lengths, as a front end returns them."""
     numbers = np.random.default_rng(seed).standard_normal((count, size, 1), np.float32)
     return torch.from_numpy(numbers), torch.ones(count, dtype=torch.int64)
 
 
 def utterances(*lengths: int, size: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Return features (B, F, N) of utterances of these lengths, zero behind their ends."""
+    """Return features (B, F, N) of utterances of these lengths, zero after their ends."""
     rng = np.random.default_rng(seed)
     padded = np.zeros((len(lengths), size, max(lengths)), np.float32)
     for row, length in zip(padded, lengths, strict=True):
@@ -34,7 +34,7 @@ def utterances(*lengths: int, size: int, seed: int = 0) -> tuple[Tensor, Tensor]
 
 
 def settle(body: nn.Module, features: Tensor, lengths: Tensor) -> None:
-    """Give batch norms running statistics that are not those of the start, then put the body into evaluation."""
+    """Change the running statistics of batch norms from their defaults, then set the body to evaluation."""
     body.train()
     for _ in range(20):
         body(features, lengths)
@@ -42,7 +42,7 @@ def settle(body: nn.Module, features: Tensor, lengths: Tensor) -> None:
 
 
 def count_true_size(model: type[Body], layout: Layout, config: BodyConfig) -> int:
-    """Count the weights of a body that takes no memory."""
+    """Return the number of weights of a body, built without memory for them."""
     with torch.device("meta"):
         return count_weights(model(layout, CLASSES, config))
 
@@ -52,7 +52,7 @@ def count_weights(body: nn.Module) -> int:
 
 
 def copy_weights(target: nn.Module, source: nn.Module) -> None:
-    """Copy all weights of a module into another one that has the same shapes in the same order."""
+    """Copy all weights of a module into another one with the same shapes in the same order."""
     pairs = zip(target.parameters(), source.parameters(), strict=True)
     with torch.no_grad():
         for into, value in pairs:

@@ -1,4 +1,4 @@
-"""Run folders for the tests of the leaderboard, with recipes that can be set side by side."""
+"""Run folders for the tests of the leaderboard, with recipes that can be compared."""
 
 from itertools import product
 from pathlib import Path
@@ -16,7 +16,7 @@ def write_run(
     folder: Path, *, speakers: int = 7, corpora: tuple[str, ...] = ("toy",), wrong: int = 5,
     seeds: tuple[int, ...] = (0, 1), **changes: Any,
 ) -> Path:  # fmt: skip
-    """Write a run in which each ``wrong``-th answer is fear; its probabilities have more decimals than are stored."""
+    """Write a run in which every ``wrong``-th prediction is fear; probabilities have more decimals than are stored."""
     rows = []
     for i, (corpus, speaker, true, seed) in enumerate(product(corpora, range(speakers), ("anger", "fear"), seeds)):
         for take in range(4):
@@ -37,7 +37,7 @@ def write_recipe(folder: Path, **settings: Any) -> None:
 
 
 def entry(folder: Path, *, seen: float | None = 61.26, lr: float = 2e-3, wrong: int = 5, **changes: Any) -> RunEntry:
-    """Write a run and read it, named as its folder; ``seen`` is its validation UAR, ``lr`` what its recipe fits."""
+    """Write a run named as its folder and read it; ``seen`` is its validation UAR, ``lr`` its learning rate."""
     write_run(folder, wrong=wrong, **{"name": folder.name} | changes)
     write_recipe(folder, train={"lr": lr})
     found = read_entry(folder)

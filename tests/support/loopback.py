@@ -1,4 +1,4 @@
-"""A web server on loopback, corpora that it serves, and what tests ask of a folder."""
+"""A web server on loopback, corpora that it serves, and queries about the folder of a download."""
 
 import hashlib
 import io
@@ -6,7 +6,7 @@ import threading
 import time
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,18 +16,18 @@ import numpy as np
 import pytest
 
 from serkit.data.corpora import Corpus, get_corpus
-from serkit.data.corpora.adapter import Remote
-from serkit.data.curation import transfer
+from serkit.data.corpora.corpus_definition import Remote
+from serkit.data.curation import http_fetch
 from serkit.data.curation.download import download
 from serkit.errors import CorpusError
-from serkit.progress import Watch
+from serkit.progress import OnProgress
 
 BODY = np.random.default_rng(0).bytes(300_000)
 CLIPS = {f"wav/03a0{n}Fa.wav": BODY[n * 1000 : n * 1000 + 5000] for n in range(1, 8)}
 
 
 class Host(ThreadingHTTPServer):
-    """A web server whose manners are the test's to choose."""
+    """A web server whose behavior a test chooses."""
 
     daemon_threads = True
 
@@ -45,7 +45,7 @@ class Host(ThreadingHTTPServer):
         self.lock = threading.Lock()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of connections that the client closed."""
+        """Ignore connections that the client closed."""
 
     def serve(self, path: str, body: bytes) -> str:
         self.files[path] = body
@@ -105,29 +105,12 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = cut < len(body) or not host.says_length
 
 
-class Notes(Watch):
-    """Remembers what was shown."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.bars: dict[str, tuple[int, list[int]]] = {}
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    @contextmanager
-    def bar(self, label: str, total: int) -> Iterator[Callable[[int, str], None]]:
-        shown: list[int] = []
-        self.bars[label] = (total, shown)
-        yield lambda done, remark: shown.append(done)
-
-
 @contextmanager
 def running() -> Iterator[Host]:
-    """Run a server, with no pauses between attempts, and pieces that small files have many of."""
+    """Run a server, without pauses between attempts and with small pieces, so that small files have many."""
     with Host() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transfer, "_PAUSES", (0.0, 0.0, 0.0))
-        patch.setattr(transfer, "_PIECE_BYTES", 500)
+        patch.setattr(http_fetch, "_PAUSES", (0.0, 0.0, 0.0))
+        patch.setattr(http_fetch, "_PIECE_BYTES", 500)
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             patch.delenv(name, raising=False)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -178,12 +161,12 @@ def a_file(host: Host, body: bytes = BODY, known_hash: str | None = None) -> Cor
     return a_corpus(Remote(url, md5(body) if known_hash is None else known_hash, "clips.bin", len(body)))
 
 
-def get(corpus: Corpus, folder: Path, watch: Watch | None = None) -> Path:
-    return download(corpus, folder, accept_license=True, watch=watch)
+def get(corpus: Corpus, folder: Path, on_progress: OnProgress | None = None) -> Path:
+    return download(corpus, folder, accept_license=True, on_progress=on_progress)
 
 
 def visible(folder: Path) -> dict[str, bytes]:
-    """Return the files of a folder that a user sees, by their paths."""
+    """Return the visible files of a folder, path to content."""
     files = (path for path in folder.rglob("*") if path.is_file() and ".serkit-download" not in path.parts)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 

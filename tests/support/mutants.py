@@ -1,4 +1,4 @@
-"""Sound files of every format that is read, and copies of them that went wrong."""
+"""Sound files of every supported format, and broken copies of them."""
 
 import io
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def sound_files(samples: NDArray[np.float32]) -> dict[str, bytes]:
 
 
 def mutants(files: dict[str, bytes], count: int, *, seed: int = 0) -> Iterator[tuple[str, bytes]]:
-    """Yield names and contents, each format in turn, each with one to four faults."""
+    """Yield names and contents of broken files, each format in turn, with one to four faults each."""
     rng = np.random.default_rng(seed)
     names = sorted(files)
     for number in range(count):
@@ -88,21 +88,21 @@ def _container(samples: NDArray[np.float32], muxer: str, codec: str) -> bytes:
 
 
 def _flip(content: bytearray, rng: np.random.Generator, other: bytes) -> bytearray:
-    """Change some bytes anywhere."""
+    """Change some bytes at any place."""
     for place in rng.integers(0, max(1, len(content)), int(rng.integers(1, 30))):
         content[place : place + 1] = rng.bytes(1)
     return content
 
 
 def _flip_head(content: bytearray, rng: np.random.Generator, other: bytes) -> bytearray:
-    """Change some bytes of the header, where formats keep their sizes."""
+    """Change some bytes of the header, where formats store sizes."""
     for place in rng.integers(0, min(len(content), 200) or 1, int(rng.integers(1, 8))):
         content[place : place + 1] = rng.bytes(1)
     return content
 
 
 def _extreme(content: bytearray, rng: np.random.Generator, other: bytes) -> bytearray:
-    """Put a number that nobody expects where a number may be."""
+    """Write an unexpected number where a number may be."""
     values = (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\x01\0\0\0", b"\0\0\0\x01")
     place = int(rng.integers(0, min(len(content), 400) or 1))
     content[place : place + 4] = values[int(rng.integers(len(values)))]
@@ -110,19 +110,19 @@ def _extreme(content: bytearray, rng: np.random.Generator, other: bytes) -> byte
 
 
 def _cut(content: bytearray, rng: np.random.Generator, other: bytes) -> bytearray:
-    """End too soon."""
+    """Truncate the file."""
     return content[: int(rng.integers(0, len(content) + 1))]
 
 
 def _lose(content: bytearray, rng: np.random.Generator, other: bytes) -> bytearray:
-    """Leave something out."""
+    """Delete some bytes."""
     place = int(rng.integers(0, len(content) + 1))
     del content[place : place + int(rng.integers(1, 2000))]
     return content
 
 
 def _repeat(content: bytearray, rng: np.random.Generator, other: bytes) -> bytearray:
-    """Say something several times."""
+    """Repeat some bytes several times."""
     place = int(rng.integers(0, len(content) + 1))
     piece = content[place : place + int(rng.integers(1, 500))]
     content[place:place] = piece * int(rng.integers(1, 20))
@@ -130,13 +130,13 @@ def _repeat(content: bytearray, rng: np.random.Generator, other: bytes) -> bytea
 
 
 def _splice(content: bytearray, rng: np.random.Generator, other: bytes) -> bytearray:
-    """Go on as another file."""
+    """Continue with the bytes of another file."""
     place = int(rng.integers(0, len(content) + 1))
     return content[:place] + other[int(rng.integers(0, len(other))) :]
 
 
 def _zero(content: bytearray, rng: np.random.Generator, other: bytes) -> bytearray:
-    """Hold nothing for a while, as a file on a bad disk."""
+    """Overwrite a stretch with zeros, as on a damaged disk."""
     place, size = int(rng.integers(0, len(content) + 1)), int(rng.integers(1, 4096))
     size = min(size, len(content) - place)
     content[place : place + size] = bytes(size)

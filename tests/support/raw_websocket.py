@@ -1,4 +1,4 @@
-"""A WebSocket client that need not keep the rules, and does not read what comes."""
+"""A WebSocket client that may break the protocol, and does not read what it receives."""
 
 import socket as sockets
 import struct
@@ -10,7 +10,7 @@ from support.serving import Running
 
 
 def handshake(service: Running, query: str) -> sockets.socket:
-    """Open a stream without a library that would read what comes."""
+    """Open a stream without a library, which would read received messages."""
     host, port = service.address.removeprefix("http://").split(":")
     raw = sockets.socket()
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
@@ -23,14 +23,14 @@ def handshake(service: Running, query: str) -> sockets.socket:
 
 
 def frame(content: bytes, kind: int = 2) -> bytes:
-    """Return a masked WebSocket frame, the mask being zeros."""
+    """Return a masked WebSocket frame with a mask of zeros."""
     size = len(content)
     length = bytes([0x80 | size]) if size < 126 else struct.pack(">BH", 0xFE, size) if size < 65_536 else b""
     return bytes([0x80 | kind]) + (length or struct.pack(">BQ", 0xFF, size)) + bytes(4) + content
 
 
 def send_malformed(service: Running, *, seed: int) -> None:
-    """Open a stream, send three frames of which some bytes are wrong, and go away."""
+    """Open a stream, send three frames with some wrong bytes, and close the connection."""
     rng = np.random.default_rng(seed)
     with handshake(service, "sampling_rate=16000") as raw, suppress(OSError):  # the service may close first
         raw.settimeout(2)

@@ -1,4 +1,4 @@
-"""Run folders made by hand, for tests of what reads them; no torch, no training."""
+"""Run folders made by hand, for tests of modules that read them; no torch, no training."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ KEPT = 2
 
 
 def facts(**changes: Any) -> dict[str, Any]:
-    """Return what a run knows beforehand."""
+    """Return the facts of a run for ``metrics.json``."""
     return {
         "name": "toy-loso-crnn",
         "protocol": "leave_one_speaker_out",
@@ -37,7 +37,7 @@ def predictions(
     corpora: Sequence[str] = ("toy",),
     skill: float = 0.6,
 ) -> list[Row]:
-    """Return answers with one fold for each speaker; anger and fear are spoken, calm is only ever answered."""
+    """Return predictions with one fold per speaker; anger and fear are true classes, calm is only predicted."""
     rng, rows = np.random.default_rng(0), []
     for corpus in corpora:
         for seed in seeds:
@@ -69,7 +69,7 @@ def write_run(
         epochs: Of each history; 0 for none.
         is_measured: Whether histories have the columns of accuracy.
         environment: More of ``env.json``.
-        changes: Of the facts.
+        changes: Facts that differ from :func:`facts`.
     """
     rows = predictions() if rows is None else rows
     speaker_of = {row.utterance: row.speaker for row in rows}

@@ -1,4 +1,4 @@
-"""A service in processes of its own, as tests reach it: over loopback, at a free port."""
+"""A service in processes of its own, reached over loopback at a free port."""
 
 import os
 import re
@@ -21,13 +21,13 @@ _START_SECONDS = 60.0
 
 @dataclass
 class Running:
-    """A service that runs.
+    """A running service.
 
     Attributes:
-        process: Its first process, which starts the workers.
-        temporary: The folder of its temporary files, which nothing else uses.
-        address: ``http://127.0.0.1:PORT``.
-        log: What it has said on stderr so far, in lines.
+        process: First process of the service, which starts the workers.
+        temporary: Folder of its temporary files, which nothing else uses.
+        address: Address of the service, ``http://127.0.0.1:PORT``.
+        log: Lines of its stderr so far.
     """
 
     process: subprocess.Popen[str]
@@ -41,12 +41,12 @@ class Running:
 
     @property
     def workers(self) -> list[int]:
-        """Process numbers of the workers that have begun to serve, in order."""
+        """Process ids of the workers that have started to serve, in order."""
         found = [re.search(r"Started server process \[(\d+)\]", line) for line in self.log]
         return [int(match[1]) for match in found if match]
 
     def wait_until(self, words: str, *, count: int = 1) -> None:
-        """Wait until the log has said something so often."""
+        """Wait until a text has appeared in the log a number of times."""
         end = time.monotonic() + _START_SECONDS
         while sum(words in line for line in self.log) < count:
             if time.monotonic() > end or (self.process.poll() is not None and words not in "".join(self.log)):
@@ -54,14 +54,14 @@ class Running:
             time.sleep(0.02)
 
     def stop(self, by: signal.Signals = signal.SIGTERM, *, seconds: float = 30) -> int:
-        """End it; returns the exit code."""
+        """Stop the service; return the exit code."""
         self.process.send_signal(by)
         return self.process.wait(seconds)
 
 
 @contextmanager
 def running_service(*options: object) -> Iterator[Running]:
-    """Start ``serkit serve`` with options, and end it."""
+    """Run ``serkit serve`` with options for the block."""
     with tempfile.TemporaryDirectory(prefix="serkit-test-service-") as temporary:
         process = subprocess.Popen(
             [sys.executable, "-m", "serkit.cli", "serve", "--port", "0", *map(str, options)],
@@ -103,13 +103,13 @@ def _read(service: Running) -> None:
 
 
 def processes_below(pid: int) -> list[int]:
-    """Return the processes that a process has started, and those that these have."""
+    """Return all descendants of a process."""
     children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return [*children, *(grandchild for child in children for grandchild in processes_below(child))]
 
 
 def resident_mb(pid: int) -> float:
-    """Return the memory of a process."""
+    """Return the resident memory of a process in MB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -117,7 +117,7 @@ def resident_mb(pid: int) -> float:
 
 
 def is_answering(address: str) -> bool:
-    """Say whether a service is ready."""
+    """Whether a service is ready."""
     try:
         with urllib.request.urlopen(f"{address}/readyz", timeout=2) as answer:
             return answer.status == 200

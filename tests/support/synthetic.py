@@ -40,7 +40,7 @@ _TESS_FOLDERS = {  # as the official release spells them
 
 
 class Clip(NamedTuple):
-    """Where a clip lies below the corpus root, without its suffix, and what is heard in it."""
+    """Path of a clip below the corpus root, without its suffix, and the voice and emotion in it."""
 
     path: str
     emotion: str

@@ -1,4 +1,4 @@
-"""Timelines made by hand, and any timeline for hypothesis."""
+"""Timelines made by hand, and random ones for hypothesis."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from serkit.annotations.timeline import PEAK_SECONDS, Timeline
+from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import PEAK_SECONDS
 from serkit.types import UNCERTAIN, Segment, Speech, Window
 
 CLASSES = ("anger", "happiness", "sadness")
@@ -14,7 +15,7 @@ AWKWARD = 'a "b"\tc\nd\r\n<e> & --> \x00\x0b\u2028 é 日本 \udcff $x$ </script
 
 
 def shares(first: str, probability: float = 0.6) -> dict[str, float]:
-    """Return probabilities of the three classes with one of them in front."""
+    """Return probabilities of the three classes in which one is the most probable."""
     rest = [name for name in CLASSES if name != first]
     return {first: probability, **dict.fromkeys(rest, round((1 - probability) / 2, 6))}
 
@@ -26,7 +27,7 @@ def segment(start: float, end: float, emotion: str = "anger", *, channel: int = 
 
 
 def timeline(segments: Sequence[Segment] = (), *, duration: float = 10.0, channels: int = 1, **more: Any) -> Timeline:
-    """Return a timeline of these segments, each heard in one window of its own."""
+    """Return a timeline of these segments, each from one window of its own."""
     windows = tuple(
         Window(start=s.start, end=s.end, emotion=s.emotion, probabilities=s.probabilities, channel=s.channel)
         for s in segments
@@ -46,7 +47,7 @@ def timeline(segments: Sequence[Segment] = (), *, duration: float = 10.0, channe
 
 
 def long_timeline(seconds: int, *, channels: int = 1, window: float = 3.0, hop: float = 1.0, seed: int = 0) -> Timeline:
-    """Return a timeline that is all speech, with an emotion that changes with nearly every window."""
+    """Return a timeline of speech only, whose emotion changes with nearly every window."""
     rng = np.random.default_rng(seed)
     windows, segments, speech = [], [], []
     for channel in range(channels):
@@ -68,7 +69,7 @@ def long_timeline(seconds: int, *, channels: int = 1, window: float = 3.0, hop: 
 
 @st.composite
 def timelines(draw: st.DrawFn, *, shortest: float = 0.001, whole_ms: bool = True) -> Timeline:
-    """Draw a timeline: segments of one or two channels, in order and without overlap, each heard in a window.
+    """Draw a timeline: segments of one or two channels, in order and without overlap, each from one window.
 
     Args:
         draw: Of hypothesis.

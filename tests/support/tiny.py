@@ -1,4 +1,4 @@
-"""Every registered model in its tiny configuration, and the layouts that each reads."""
+"""Tiny configurations of every registered model, and the feature layouts that they read."""
 
 import functools
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Tiny random checkpoints of every encoder family, written as a hub would have them."""
+"""Tiny random checkpoints of every encoder family, in the layout of the Hugging Face Hub."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ FAMILIES = {
 
 
 def write_checkpoint(folder: Path, family: str, *, norm: str = "group", seed: int = 0, normalized: bool = True) -> Path:
-    """Write a checkpoint of two layers, 20 ms a frame, and return its folder."""
+    """Write a checkpoint of two layers with frames of 20 ms, and return its folder."""
     import torch
     import transformers
 
@@ -36,7 +36,7 @@ def write_checkpoint(folder: Path, family: str, *, norm: str = "group", seed: in
 
 
 def _write_whisper(folder: Path) -> Path:
-    """Write a Whisper that hears pieces of 2 s in place of 30."""
+    """Write a Whisper checkpoint that reads pieces of 2 s instead of 30 s."""
     import transformers
 
     config = transformers.WhisperConfig(

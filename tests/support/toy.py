@@ -1,4 +1,4 @@
-"""Toy manifests and recipes for the lab's tests: hand-made, and small enough to train on within seconds."""
+"""Toy manifests and recipes for the lab's tests, small enough to train on within seconds."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ PLAIN = {"speeds": [1.0], "band_masks": 0, "frame_masks": 0, "mixup": 0.0}
 def speaker(
     name: str, sex: Sex = "unknown", *, count: int = 4, sentences: Sequence[str] = ("1", "2")
 ) -> list[Utterance]:
-    """Return utterances of one speaker, named ``corpus/speaker``, emotions and sentences in turn."""
+    """Return utterances of one speaker, named ``corpus/speaker``, with emotions and sentences in turn."""
     corpus = name.split("/", maxsplit=1)[0]
     return [
         Utterance(
@@ -34,12 +34,12 @@ def manifest(*speakers: Sequence[Utterance]) -> Manifest:
 
 
 def digests(utterances: Manifest, same: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return a digest of its own for every utterance, but for those in ``same``, which have their partner's."""
+    """Return a different digest for every utterance, except those in ``same``, which get their partner's."""
     return {u.id: (same or {}).get(u.id, u.id) for u in utterances}
 
 
 def tiny_settings(**changes: Any) -> dict[str, Any]:
-    """Return a recipe of a two-fold run on synthetic RAVDESS as its YAML would be; mappings are merged."""
+    """Return the settings of a two-fold recipe on synthetic RAVDESS, with changes merged into its mappings."""
     settings: dict[str, Any] = {
         "name": "ravdess-2fold-tiny",
         "corpora": ["ravdess"],

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from serkit.errors import RecipeError
-from serkit.lab.features.logmel import dft_kernels
+from serkit.lab.signal.mel import dft_kernels
 from speech_detector.__main__ import main
 from speech_detector.network import Detector, DetectorConfig
 from speech_detector.training import DetectorTraining, export_detector, fit, make_detector, make_scenes, measure

@@ -1,4 +1,4 @@
-"""The speech detector: what it is trained on, its network, and how its file is made.
+"""The speech detector: its training scenes, its network, and the export of its ONNX file.
 
-``python -m speech_detector --data DIR -o speech.onnx`` makes it again from EmoDB.
+``python -m speech_detector --data DIR -o speech.onnx`` trains it again on EmoDB.
 """

@@ -1,4 +1,4 @@
-"""``python -m speech_detector``: make the speech detector's file."""
+"""``python -m speech_detector``: train the speech detector and write its file."""
 
 import logging
 import sys
@@ -12,11 +12,11 @@ from speech_detector.training import DetectorTraining, make_detector
 
 
 def main(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
-    data: Annotated[str, typer.Option(envvar="SERKIT_CORPORA", help="The folder that EmoDB lies in.")],
-    scenes: Annotated[int, typer.Option(help="Scenes of eight seconds to learn from.")] = DetectorTraining.scenes,
-    epochs: Annotated[int, typer.Option(help="Rounds over them.")] = DetectorTraining.epochs,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = DetectorTraining.seed,
+    output: Annotated[Path, typer.Option("--output", "-o", help="ONNX file to write.")],
+    data: Annotated[str, typer.Option(envvar="SERKIT_CORPORA", help="Folder that holds EmoDB.")],
+    scenes: Annotated[int, typer.Option(help="Number of training scenes of eight seconds.")] = DetectorTraining.scenes,
+    epochs: Annotated[int, typer.Option(help="Passes over the training scenes.")] = DetectorTraining.epochs,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = DetectorTraining.seed,
 ) -> None:
     """Train a speech detector on EmoDB and write it as one ONNX file."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

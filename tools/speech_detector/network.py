@@ -1,7 +1,7 @@
-"""A speech detector that sees a fixed piece of sound: log-mel bands and a few dilated convolutions, none padded.
+"""A speech detector with a fixed receptive field: log-mel bands and a few dilated convolutions without padding.
 
-Since nothing is padded and nothing is normalized over a file, a frame's answer depends on the samples around it and on
-nothing else, so a stream, a file in blocks and a file in one go are the same function.
+Nothing is padded, and nothing is normalized over a file. So the probability of a frame depends only on the samples
+around it, and is the same for a stream, a file in blocks, and a whole file.
 
     waveform -> DFT of 20 ms every 10 ms -> 32 mel bands, logarithm -> stride to 20 ms -> dilated blocks -> probability
 """
@@ -14,27 +14,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from serkit.lab.features.logmel import mel_filters
 from serkit.lab.recipes.config import require
+from serkit.lab.signal.mel import mel_filters
 from speech_detector.spectra import HOP
 
 SAMPLING_RATE: Final = 16_000
 _WINDOW = 320
-_STEP = HOP // 2  # between spectra
-_FLOOR = 1e-8  # of a band's power: that of white noise at -84 dB of full scale
+_STEP = HOP // 2  # samples between spectra
+_FLOOR = 1e-8  # power added to a band, that of white noise at -84 dB of full scale
 
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """The size of a detector.
+    """Size of a detector.
 
     Attributes:
-        bands: Mel bands.
-        fmin: Lowest frequency in Hz; an offset and most of a mains hum lie below.
+        bands: Number of mel bands.
+        fmin: Lowest frequency in Hz, above an offset and most of the mains hum.
         fmax: Highest frequency in Hz.
-        channels: Of every layer.
-        looks: Of every block, frames of 20 ms that it looks back and ahead: as many ahead as back, or an even
-            number back and none ahead.
+        channels: Channels of every layer.
+        looks: Frames of 20 ms that each block looks back and ahead: either equal numbers, or an even number back and
+            0 ahead.
     """
 
     bands: int = 32
@@ -55,10 +55,10 @@ class DetectorConfig:
 
 
 class Detector(nn.Module):
-    """Waveform (B, T) to the probability of speech (B, N), N = (T - left - right) // 320.
+    """Speech detector: waveform (B, T) to the probability of speech (B, N), N = (T - left - right) // 320.
 
-    Frame n is of the samples from ``left + 320 n`` to ``left + 320 (n + 1)`` and depends on ``left`` samples before and
-    ``right`` samples after those.
+    Frame n covers the samples from ``left + 320 n`` to ``left + 320 (n + 1)``. Its probability also depends on ``left``
+    samples before and ``right`` samples after them.
     """
 
     def __init__(self, config: DetectorConfig | None = None) -> None:
@@ -87,10 +87,11 @@ class Detector(nn.Module):
 
 
 class LogBands(nn.Module):
-    """Waveform (B, T) to log-mel bands (B, F, M), M = 1 + (T - 320) // 160.
+    """Log-mel bands: waveform (B, T) to (B, F, M), M = 1 + (T - 320) // 160.
 
-    The cosines and sines are looked up in a table of one period, so that a file holds the table and not the kernels,
-    which are more than twice as large as the rest of it; ONNX Runtime works them out once, when it opens the file.
+    The cosines and sines are looked up in a table of one period. So the exported file holds the table and not the
+    kernels, which are more than twice as large as the rest of the file. ONNX Runtime computes them once, when it opens
+    the file.
     """
 
     time: Tensor
@@ -108,7 +109,7 @@ class LogBands(nn.Module):
         period = torch.cos(2 * math.pi * time.double() / _WINDOW)
         for name, value in {
             "time": time,
-            "orders": torch.arange(low, high),  # of the K frequencies under a filter
+            "orders": torch.arange(low, high),  # indices of the K bins that the filters cover
             "period": period.float(),
             "hann": (0.5 - 0.5 * period).float(),
             "mel": mel[:, low:high].contiguous(),  # (F, K)
@@ -118,11 +119,11 @@ class LogBands(nn.Module):
     def kernels(self) -> Tensor:
         """Return Hann-windowed cosines and negative sines, shape (2 K, 1, 320)."""
         phase = self.orders[:, None] * self.time % _WINDOW
-        quarter = (phase + _WINDOW // 4) % _WINDOW  # ahead, a cosine is a negative sine
+        quarter = (phase + _WINDOW // 4) % _WINDOW  # a cosine, a quarter period ahead, is a negative sine
         return (torch.cat([self.period[phase], self.period[quarter]]) * self.hann)[:, None, :]
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """Compute the bands."""
+        """Return log-mel bands (B, F, M) for a waveform (B, T)."""
         spectrum = functional.conv1d(waveform[:, None, :], self.kernels(), stride=_STEP)  # (B, 2K, M)
         real, imaginary = spectrum.chunk(2, dim=1)
         power = real.square() + imaginary.square()  # (B, K, M)
@@ -130,12 +131,12 @@ class LogBands(nn.Module):
 
 
 class Block(nn.Module):
-    """A residual convolution over three frames, evenly spaced: around the frame, or up to it.
+    """Residual convolution over three evenly spaced frames, centered at the current frame or ending at it.
 
     Args:
-        channels: Of input and output.
-        back: Frames that it looks back.
-        ahead: Frames that it looks ahead: as many, or none.
+        channels: Channels of input and output.
+        back: Frames that the convolution looks back.
+        ahead: Frames that the convolution looks ahead, equal to ``back`` or 0.
     """
 
     def __init__(self, channels: int, back: int, ahead: int) -> None:

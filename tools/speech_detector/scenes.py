@@ -1,6 +1,6 @@
-"""Scenes to learn from: utterances with pauses, in rooms, over telephones, among other sounds; and those sounds alone.
+"""Training scenes: utterances with pauses, in rooms, over telephones, among other sounds, and such sounds alone.
 
-Labels come from the energy of the clean utterances before anything is added to them.
+Labels come from the energy of the clean utterances, before anything is added to them.
 """
 
 from collections.abc import Sequence
@@ -20,35 +20,40 @@ from serkit.types import FloatArray
 from speech_detector.sounds import KINDS, SAMPLING_RATE, active_level, make_sound
 from speech_detector.spectra import HOP, filtered, frame_powers
 
-_THRESHOLD_DB = 35.0  # below an utterance's loud frames, its 95th percentile
-_HANGOVER = 5  # frames, 100 ms: stops within words count as speech
-_LEVEL = 0.1  # active level of speech before the scene's gain
-_QUIETEST = 1e-5
+_THRESHOLD_DB = 35.0  # level below the 95th percentile of an utterance's frames beyond which a frame is silent
+_HANGOVER = 5  # frames, 100 ms, that count as speech after a loud frame, because plosives begin with silence
+_LEVEL = 0.1  # active level of speech before the gain of the scene
+_QUIETEST = 1e-5  # active level below which a sound is replaced by silence
 _ROOM: Final = Reverberation(p=0.35, rt60_s=(0.15, 0.9), drr_db=(-3.0, 12.0))
 _DEVICES: Final[tuple[Augmentation, ...]] = (LowPass(p=0.1), Telephone(p=0.2))
 _HARD: Final = ("gusts", "siren", "music", "chord", "engine", "ventilation", "clicks", "drums")
-_KINDS: Final = (*KINDS, *_HARD, *_HARD[:3])  # what is easily taken for speech is met more often
+_KINDS: Final = (*KINDS, *_HARD, *_HARD[:3])  # kinds that are easily mistaken for speech are drawn more often
 _STEADY: Final = ("white", "pink", "brown", "ventilation", "hum", "gusts", "engine", "music", "clicks", "drums")
 _STEADY_SHARES = np.array([2, 3, 2, 6, 1, 2, 1, 2, 1, 1]) / 21
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Sound (T,) and, for each of its frames of 20 ms, whether somebody speaks (T // 320,)."""
+    """A training scene.
+
+    Attributes:
+        samples: Sound (T,) at 16,000 Hz.
+        is_speech: Label of each frame of 20 ms, (T // 320,).
+    """
 
     samples: FloatArray
     is_speech: NDArray[np.bool_]
 
 
 def label_frames(samples: FloatArray, *, threshold_db: float = _THRESHOLD_DB) -> NDArray[np.bool_]:
-    """Tell from the energy of a clean recording when somebody speaks.
+    """Label the speech frames of a clean recording by their energy.
 
     Args:
-        samples: Shape (T,) at 16,000 Hz, without noise.
-        threshold_db: How far below the 95th percentile of all frames a frame may be.
+        samples: Recording (T,) at 16,000 Hz, without noise.
+        threshold_db: Level below the 95th percentile of all frames, in dB, beyond which a frame is silent.
 
     Returns:
-        Shape (T // 320,): frames above the threshold, and the five after each.
+        Labels (T // 320,), True for frames above the threshold and for the five frames after each of them.
     """
     powers = frame_powers(band_pass(samples, SAMPLING_RATE, low=(80.0, 4)))
     active = powers > max(np.percentile(powers, 95) * 10 ** (-threshold_db / 10), 1e-12)
@@ -57,12 +62,12 @@ def label_frames(samples: FloatArray, *, threshold_db: float = _THRESHOLD_DB) ->
 
 
 def make_scene(clips: Sequence[FloatArray], rng: np.random.Generator, *, seconds: float = 8.0) -> Scene:
-    """Make a scene of its own chance: two in three hold speech.
+    """Make a random scene. Two of three scenes hold speech.
 
     Args:
         clips: Clean utterances at 16,000 Hz to draw from.
-        rng: The only source of chance.
-        seconds: Its length.
+        rng: Random generator, the only source of randomness.
+        seconds: Duration of the scene.
     """
     samples = round(seconds * SAMPLING_RATE / HOP) * HOP
     if rng.random() < 1 / 3:
@@ -83,13 +88,13 @@ def make_scene(clips: Sequence[FloatArray], rng: np.random.Generator, *, seconds
 
 
 def _recorded(sound: FloatArray, is_speech: NDArray[np.bool_], rng: np.random.Generator) -> Scene:
-    """Do what recorders do: an offset, clipping; and begin from nothing, as a file does."""
+    """Add an offset, clipping, digital silence at the start, and 16-bit rounding, as recorders do, at random."""
     if rng.random() < 0.1:
         sound = sound + np.float32(rng.uniform(-0.05, 0.05))
     limit = 1.0 if rng.random() < 0.9 else float(np.abs(sound).max()) * rng.uniform(0.2, 0.8) + 1e-4
     sound = np.clip(sound, -limit, limit).astype(np.float32)
     is_speech = is_speech.copy()
-    if rng.random() < 0.25:  # nothing before the beginning
+    if rng.random() < 0.25:  # digital silence at the start
         first = int(rng.uniform(0.2, 1.5) * SAMPLING_RATE / HOP)
         sound[: first * HOP] = 0
         is_speech[:first] = False
@@ -99,7 +104,7 @@ def _recorded(sound: FloatArray, is_speech: NDArray[np.bool_], rng: np.random.Ge
 
 
 def _without_speech(samples: int, rng: np.random.Generator) -> FloatArray:
-    """One to three kinds of sound one after the other, at any level, often over a quiet noise."""
+    """Make one to three kinds of sound one after the other, at random levels, often over a quiet noise."""
     sound = np.zeros(samples, np.float32)
     edges = [0, *sorted(rng.integers(samples, size=rng.integers(0, 3)).tolist()), samples]
     for start, end in pairwise(edges):
@@ -133,7 +138,7 @@ def _speech_with_pauses(
 def _as_another_voice(
     clip: FloatArray, labels: NDArray[np.bool_], rng: np.random.Generator
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Speak it slower or faster, higher or lower, through another microphone; now and then one or two words of it."""
+    """Change speed, pitch and spectral tilt of an utterance at random, and sometimes cut out a part of it."""
     if rng.random() < 0.3:
         first, last = sorted(rng.integers(len(labels), size=2))
         last = min(max(last, first + 20), len(labels))
@@ -149,7 +154,7 @@ def _as_another_voice(
 
 
 def _sounds_in_pauses(is_speech: NDArray[np.bool_], rng: np.random.Generator) -> FloatArray:
-    """Put a sound into about half of the longer pauses, between 25 dB softer than speech and as loud."""
+    """Put a sound into about half of the longer pauses, from 25 dB below to 6 dB above the level of speech."""
     sound = np.zeros(len(is_speech) * HOP, np.float32)
     edges = np.flatnonzero(np.diff(is_speech.astype(np.int8), prepend=1, append=1))
     for start, end in zip(edges[::2], edges[1::2], strict=False):
@@ -162,5 +167,6 @@ def _sounds_in_pauses(is_speech: NDArray[np.bool_], rng: np.random.Generator) ->
 
 
 def _at_level(samples: FloatArray, level: float) -> FloatArray:
+    """Scale a sound (T,) to an active level."""
     before = active_level(samples)
     return samples * np.float32(level / before if before > _QUIETEST else 0.0)

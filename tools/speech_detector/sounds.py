@@ -1,7 +1,7 @@
-"""Sounds that are not speech, made from chance: noises, tones, signals, music.
+"""Random sounds that are not speech: noises, tones, signals, music.
 
-A detector of speech learns from them what to leave alone, and is measured on them with other seeds. The kinds in
-``HELD_OUT`` are for measuring only, so that one can see what it does with what it has not met.
+The speech detector is trained on these sounds, and tested on them with other seeds. The kinds in ``HELD_OUT`` are only
+for testing, so that they show how the detector responds to unfamiliar sounds.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ from speech_detector.spectra import Wave, colored_noise, filtered, frame_powers
 
 SAMPLING_RATE: Final = 16_000
 _PEAK = 0.5
-_TABLE = 2048  # points of one period of a waveform
+_TABLE = 2048  # points of one period of an instrument's waveform
 _DTMF_HZ = ((697.0, 770.0, 852.0, 941.0), (1209.0, 1336.0, 1477.0, 1633.0))  # ITU-T Q.23
 _RINGS = (  # frequencies in Hz, seconds on and off: ITU-T E.180 supplement 2
     ((425.0,), 1.0, 4.0),
@@ -30,18 +30,18 @@ Maker = Callable[[int, np.random.Generator], Wave]
 
 
 def make_sound(kind: str, samples: int, rng: np.random.Generator) -> FloatArray:
-    """Make a sound that is not speech.
+    """Make a random sound that is not speech.
 
     Args:
-        kind: One of ``KINDS`` or ``HELD_OUT``.
-        samples: Its length T.
-        rng: The only source of chance.
+        kind: Name of the sound, one of ``KINDS`` or ``HELD_OUT``.
+        samples: Length T in samples.
+        rng: Random generator, the only source of randomness.
 
     Returns:
-        Shape (T,) at 16,000 Hz, with a peak of 0.5; silence stays silent.
+        Sound (T,) at 16,000 Hz with a peak of 0.5; silence stays silent.
 
     Raises:
-        UnknownNameError: If there is no such kind.
+        UnknownNameError: If ``kind`` is unknown.
 
     Example:
         >>> make_sound("dtmf", 16_000, np.random.default_rng(0)).shape
@@ -55,7 +55,7 @@ def make_sound(kind: str, samples: int, rng: np.random.Generator) -> FloatArray:
 
 
 def active_level(samples: Wave) -> float:
-    """Return the root mean square of those 20 ms of a sound (T,) that are within 20 dB of its loudest; 0 if silent."""
+    """Return the root mean square over the frames of a sound (T,) within 20 dB of its loudest frame; 0 for silence."""
     powers = frame_powers(samples)
     loudest = float(powers.max(initial=0.0))
     return float(np.sqrt(powers[powers >= loudest / 100].mean())) if loudest else 0.0
@@ -78,13 +78,13 @@ def _brown(samples: int, rng: np.random.Generator) -> Wave:
 
 
 def _ventilation(samples: int, rng: np.random.Generator) -> Wave:
-    """Noise of a slope and with bumps, as rooms, fans and streets have it, that swells a little."""
+    """Make noise with a spectral slope and resonances that swells a little, as in rooms, from fans and on streets."""
     noise = filtered(colored_noise(samples, rng.uniform(0, 2), rng), _bumps(rng))
     return noise * _gain(_drift(samples, rng, every_s=rng.uniform(0.3, 2)) * rng.uniform(0, 6))
 
 
 def _gusts(samples: int, rng: np.random.Generator) -> Wave:
-    """Noise that comes and goes at the speed of syllables or slower: wind, waves, sawing."""
+    """Make noise whose level changes at the rate of syllables or slower: wind, waves, sawing."""
     noise = filtered(colored_noise(samples, rng.uniform(0, 2), rng), _bumps(rng))
     if rng.random() < 0.5:
         swell = 0.5 + 0.5 * np.sin(2 * np.pi * rng.uniform(0.5, 8) * _time(samples) + rng.uniform(0, 6))
@@ -111,24 +111,24 @@ def _chord(samples: int, rng: np.random.Generator) -> Wave:
     steps = rng.choice(16, size=rng.integers(2, 6), replace=False)
     pure = rng.random() < 0.5
     parts = [base * 2 ** (step / 12) for step in steps]
-    return _sum(_sine(samples, hz, rng) if pure else _play(table, np.full(samples, hz), rng) for hz in parts)
+    return _mix(_sine(samples, hz, rng) if pure else _play(table, np.full(samples, hz), rng) for hz in parts)
 
 
 def _sweep(samples: int, rng: np.random.Generator) -> Wave:
-    """A glide, up or down, once or again and again."""
+    """Make a tone that glides up or down, once or repeatedly."""
     low, high = _ratio(rng, 60, 500), _ratio(rng, 1_000, 7_500)
     turns = _time(samples) * rng.uniform(0.1, 2) + rng.random()
     place = turns % 1 if rng.random() < 0.5 else np.abs(2 * (turns % 1) - 1)
-    return _at(low * (high / low) ** (1 - place if rng.random() < 0.5 else place), rng)
+    return _varying_sine(low * (high / low) ** (1 - place if rng.random() < 0.5 else place), rng)
 
 
 def _siren(samples: int, rng: np.random.Generator) -> Wave:
-    """A tone whose pitch swings, or jumps between two."""
+    """Make a tone whose pitch swings, or jumps between two pitches."""
     swing = np.sin(2 * np.pi * rng.uniform(0.2, 8) * _time(samples) + rng.uniform(0, 6))
     if rng.random() < 0.4:
         swing = np.sign(swing)
     hz = _ratio(rng, 250, 2_000) * 2 ** (swing * rng.uniform(0.02, 0.8))
-    return _play(_timbre(rng), hz, rng) if rng.random() < 0.5 else _at(hz, rng)
+    return _play(_timbre(rng), hz, rng) if rng.random() < 0.5 else _varying_sine(hz, rng)
 
 
 def _dtmf(samples: int, rng: np.random.Generator) -> Wave:
@@ -141,9 +141,9 @@ def _dtmf(samples: int, rng: np.random.Generator) -> Wave:
 
 
 def _ring(samples: int, rng: np.random.Generator) -> Wave:
-    """The tones of a telephone exchange: dialling, ringing, engaged."""
+    """Make the tones of a telephone exchange: dial tone, ringing, busy."""
     frequencies, on, off = _RINGS[rng.integers(len(_RINGS))]
-    sound = _sum(_sine(samples, hz, rng) for hz in frequencies)
+    sound = _mix(_sine(samples, hz, rng) for hz in frequencies)
     if rng.random() < 0.2:
         return sound
     heard = np.zeros(samples, np.float32)
@@ -154,7 +154,7 @@ def _ring(samples: int, rng: np.random.Generator) -> Wave:
 
 
 def _beeps(samples: int, rng: np.random.Generator) -> Wave:
-    """Alarms and clocks: short notes of one pitch, or of two in turn."""
+    """Make short notes of one pitch, or of two pitches in turn, as alarms and clocks do."""
     pitches, table = [_ratio(rng, 300, 4_000) for _ in range(rng.integers(1, 3))], _timbre(rng)
     sound = np.zeros(samples, np.float32)
     for number, (start, end) in enumerate(_spans(samples, rng.uniform(0.03, 0.5), rng.uniform(0.03, 0.8))):
@@ -164,7 +164,7 @@ def _beeps(samples: int, rng: np.random.Generator) -> Wave:
 
 
 def _clicks(samples: int, rng: np.random.Generator) -> Wave:
-    """Keys, knocks, crackle: impulses that ring for a moment."""
+    """Make impulses that ring for a moment: keys, knocks, crackle."""
     sound = np.zeros(samples, np.float32)
     density = _ratio(rng, 0.7, 40)
     resonances, decay = rng.uniform(200, 6_000, rng.integers(1, 4)), _ratio(rng, 0.0005, 0.04)
@@ -178,7 +178,7 @@ def _clicks(samples: int, rng: np.random.Generator) -> Wave:
 
 
 def _drums(samples: int, rng: np.random.Generator) -> Wave:
-    """A beat of a bass drum, a snare and a hi-hat."""
+    """Make a beat of a bass drum, a snare and a hi-hat."""
     sound = np.zeros(samples, np.float32)
     step = int(rng.uniform(0.1, 0.25) * SAMPLING_RATE)
     pattern = rng.integers(0, 4, 8)
@@ -198,7 +198,7 @@ def _drums(samples: int, rng: np.random.Generator) -> Wave:
 
 
 def _music(samples: int, rng: np.random.Generator) -> Wave:
-    """Melodies in a key, by one to four instruments, often over drums."""
+    """Make melodies in one key, played by one to four instruments, often over drums."""
     key, sound = _ratio(rng, 55, 110), np.zeros(samples, np.float32)
     for _ in range(rng.integers(1, 5)):
         sound += rng.uniform(0.3, 1) * _melody(samples, key * 2 ** rng.integers(0, 4), rng)
@@ -208,14 +208,14 @@ def _music(samples: int, rng: np.random.Generator) -> Wave:
 
 
 def _engine(samples: int, rng: np.random.Generator) -> Wave:
-    """A buzz of a low pitch that wanders, colored by a body: motors, drills, saws."""
+    """Make a low buzz of wandering pitch, filtered by resonances: motors, drills, saws."""
     hz = _ratio(rng, 25, 300) * 2 ** (_drift(samples, rng, every_s=rng.uniform(0.3, 3)) * rng.uniform(0, 0.5))
     buzz = _play(_timbre(rng, harmonics=40), hz, rng)
     return filtered(buzz + 10 ** rng.uniform(-3, -0.5) * colored_noise(samples, 1.0, rng), _bumps(rng))
 
 
 def _plucked(samples: int, rng: np.random.Generator) -> Wave:
-    """A guitar, by the loop of noise of Karplus and Strong, 1983."""
+    """Make plucked strings by the noise loop of Karplus and Strong, 1983."""
     sound, start, key = np.zeros(samples, np.float32), 0, _ratio(rng, 80, 160)
     while start < samples:
         period = int(SAMPLING_RATE / (key * 2 ** (rng.choice(_SCALE) / 12 + rng.integers(0, 3))))
@@ -230,18 +230,18 @@ def _plucked(samples: int, rng: np.random.Generator) -> Wave:
 
 
 def _birds(samples: int, rng: np.random.Generator) -> Wave:
-    """Chirps: short glides between 2 and 7 kHz in quick groups."""
+    """Make chirps: short glides between 2 and 7 kHz in quick groups."""
     sound = np.zeros(samples, np.float32)
     low, on, off = rng.uniform(2_000, 3_500), rng.uniform(0.03, 0.15), rng.uniform(0.02, 0.3)
     for start, end in _spans(samples, on, off):
         if rng.random() < 0.7:
             glide = low + rng.uniform(0, 3_500) * np.sin(np.linspace(0, rng.uniform(1, 6), end - start)) ** 2
-            sound[start:end] = _at(glide, rng) * np.hanning(end - start)
+            sound[start:end] = _varying_sine(glide, rng) * np.hanning(end - start)
     return sound
 
 
 def _melody(samples: int, base: float, rng: np.random.Generator) -> Wave:
-    """One instrument's notes, one after the other."""
+    """Play the notes of one instrument, one after the other."""
     sound, start = np.zeros(samples, np.float32), int(rng.uniform(0, 0.5) * SAMPLING_RATE)
     table, beat, decay = _timbre(rng), _ratio(rng, 0.08, 0.6), _ratio(rng, 0.3, 15)
     vibrato, attack, rest = rng.uniform(0, 0.03) * (rng.random() < 0.4), rng.uniform(0.003, 0.06), rng.uniform(0, 0.4)
@@ -259,7 +259,7 @@ def _time(samples: int) -> Wave:
     return np.arange(samples, dtype=np.float32) / SAMPLING_RATE
 
 
-def _sum(parts: Iterable[Wave]) -> Wave:
+def _mix(parts: Iterable[Wave]) -> Wave:
     total: Wave = np.sum(list(parts), axis=0)
     return total
 
@@ -273,8 +273,8 @@ def _sine(samples: int, hz: float, rng: np.random.Generator) -> Wave:
     return sine.astype(np.float32)
 
 
-def _at(hz: Wave, rng: np.random.Generator) -> Wave:
-    """Return a sine whose frequency (T,) changes."""
+def _varying_sine(hz: Wave, rng: np.random.Generator) -> Wave:
+    """Return a sine of a changing frequency (T,) in Hz."""
     sine: Wave = np.sin(2 * np.pi * np.cumsum(hz, dtype=np.float64) / SAMPLING_RATE + rng.uniform(0, 6))
     return sine.astype(np.float32)
 
@@ -288,13 +288,13 @@ def _timbre(rng: np.random.Generator, harmonics: int = 12) -> Wave:
 
 
 def _play(table: Wave, hz: Wave, rng: np.random.Generator) -> Wave:
-    """Go round a waveform's period at a frequency (T,)."""
+    """Repeat a waveform's period at a changing frequency (T,) in Hz."""
     phase = np.cumsum(hz, dtype=np.float64) * (_TABLE / SAMPLING_RATE) + rng.integers(_TABLE)
     return table[phase.astype(np.int64) % _TABLE]
 
 
 def _envelope(samples: int, attack_s: float, decay: float) -> Wave:
-    """Rise, fall away by ``decay`` nepers a second, and end softly."""
+    """Return an envelope (T,) that rises, decays by ``decay`` nepers per second, and fades out."""
     time = _time(samples)
     envelope: Wave = np.minimum(1, time / attack_s) * np.exp(-decay * time) * np.minimum(1, (time[::-1] + 1e-4) / 0.01)
     return envelope
@@ -311,14 +311,14 @@ def _gain(level_db: Wave) -> Wave:
 
 
 def _drift(samples: int, rng: np.random.Generator, *, every_s: float) -> Wave:
-    """Return a slow random curve (T,) of about deviation 1."""
+    """Return a slow random curve (T,) with a standard deviation of about 1."""
     knots = rng.standard_normal(int(samples / SAMPLING_RATE / every_s) + 3)
     curve: Wave = np.interp(_time(samples) / every_s, np.arange(len(knots)), knots)
     return curve.astype(np.float32)
 
 
 def _bumps(rng: np.random.Generator) -> Wave:
-    """Draw a filter's gains, evenly spaced from 0 to 8 kHz, shape (257,): one to four resonances."""
+    """Draw the gains (257,) of a filter with one to four resonances, evenly spaced from 0 to 8 kHz."""
     hz, gain_db = np.linspace(0, SAMPLING_RATE / 2, 257), np.zeros(257)
     for _ in range(rng.integers(1, 5)):
         center, width = _ratio(rng, 100, 6_000), _ratio(rng, 80, 1_500)

@@ -1,6 +1,7 @@
-"""Timelines in the formats that other programs read, one file each, looked up by name; pictures, and a page.
+"""Writers for timelines: one module for each text format, pictures, and an HTML page.
 
-A new format is a new file here with a function ``write``, and its name in ``_SUFFIXES``.
+To add a format, add a module here with a function ``write(timeline)``, and its name and ending to ``_SUFFIXES``.
+Writers take :class:`serkit.annotations.timeline_data.TimelineData`.
 """
 
 import os
@@ -8,7 +9,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.errors import AudioNotFoundError, UnknownNameError, nearest
 from serkit.writing import write_whole
 
@@ -26,18 +27,18 @@ _SUFFIXES = {
     "rttm": ".rttm",
 }
 FORMATS = tuple(_SUFFIXES)
-DRAWINGS = (".png", ".svg", ".html")  # what plot() writes
+DRAWINGS = (".png", ".svg", ".html")  # endings for plot()
 
 
-def render(timeline: Timeline, format: str) -> str:  # noqa: A002
-    """Return a timeline in a format.
+def render(timeline: TimelineData, format: str) -> str:  # noqa: A002
+    """Return a timeline as text in a format.
 
     Args:
-        timeline: To write.
-        format: One of :data:`FORMATS`.
+        timeline: Timeline to write.
+        format: Name of the format, one of :data:`FORMATS`.
 
     Raises:
-        UnknownNameError: If there is none of that name.
+        UnknownNameError: If there is no format of that name.
     """
     _check_format(format)
     text = import_module(f"serkit.annotations.{format.replace('-', '_')}").write(timeline)
@@ -46,10 +47,10 @@ def render(timeline: Timeline, format: str) -> str:  # noqa: A002
 
 
 def suffix_of(format: str) -> str:  # noqa: A002
-    """Return how names of files in a format end.
+    """Return the ending of file names in a format.
 
     Raises:
-        UnknownNameError: If there is none of that name.
+        UnknownNameError: If there is no format of that name.
 
     Example:
         >>> suffix_of("textgrid")
@@ -60,10 +61,10 @@ def suffix_of(format: str) -> str:  # noqa: A002
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
-    """Return the format that the name of a file asks for, in capitals or not.
+    """Return the format of a file by its ending, ignoring case.
 
     Raises:
-        UnknownNameError: If it ends in none of theirs.
+        UnknownNameError: If no format has this ending.
 
     Example:
         >>> format_of("call.eaf"), format_of("call.csv"), format_of("call.windows.csv")
@@ -74,18 +75,20 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def check_ending(path: str | os.PathLike[str], endings: Iterable[str] | None = None) -> str:
-    """Return the ending of a file's name that says what to write; worth asking before a recording is heard.
+    """Return the ending of a file name that selects the format.
+
+    Call it to refuse a file name before the work begins.
 
     Args:
-        path: Of the file.
-        endings: Those to choose between; None for all that :func:`save` knows.
+        path: File to write.
+        endings: Allowed endings. None allows all endings that :func:`save` knows.
 
     Raises:
-        UnknownNameError: If it ends in none of them.
+        UnknownNameError: If the file has another ending.
     """
     known = tuple((*_SUFFIXES.values(), *DRAWINGS) if endings is None else endings)
     name = Path(path).name
-    for ending in sorted(known, key=len, reverse=True):  # '.windows.csv' before '.csv', in which it ends too
+    for ending in sorted(known, key=len, reverse=True):  # '.windows.csv' before '.csv'
         if name.lower().endswith(ending.lower()):
             return ending
     suffix = Path(path).suffix
@@ -94,19 +97,19 @@ def check_ending(path: str | os.PathLike[str], endings: Iterable[str] | None = N
     raise UnknownNameError(f"{what}{hint} the name must end in one of {', '.join(known)}.")
 
 
-def save(timeline: Timeline, path: str | os.PathLike[str]) -> Path:
-    """Write a timeline into a file, in the format that its name asks for, or as a drawing.
+def save(timeline: TimelineData, path: str | os.PathLike[str]) -> Path:
+    """Write a timeline to a file, in the format of its ending.
 
     Args:
-        timeline: To write.
-        path: Its ending is that of a format, see :func:`suffix_of`, or one of :data:`DRAWINGS`.
+        timeline: Timeline to write.
+        path: File to write. Its ending is that of a format (see :func:`suffix_of`) or one of :data:`DRAWINGS`.
 
     Returns:
         The path.
 
     Raises:
-        UnknownNameError: If the name has another ending.
-        MissingExtraError: If a picture is asked for and matplotlib is not installed.
+        UnknownNameError: If the file has another ending.
+        MissingExtraError: If you ask for a picture and matplotlib is not installed.
     """
     path = Path(path)
     if check_ending(path) in DRAWINGS:
@@ -115,21 +118,21 @@ def save(timeline: Timeline, path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def plot(timeline: Timeline, path: str | os.PathLike[str], *, audio: str | os.PathLike[str] | None = None) -> Path:
-    """Draw a timeline into a picture, or a page on which the recording plays.
+def plot(timeline: TimelineData, path: str | os.PathLike[str], *, audio: str | os.PathLike[str] | None = None) -> Path:
+    """Draw a timeline as a picture, or as a page that plays the recording.
 
     Args:
-        timeline: To draw.
-        path: Ends in .png or .svg for a picture, in .html for a page.
-        audio: The recording, for a page; pictures have no use for it.
+        timeline: Timeline to draw.
+        path: File to write. Its ending is .png or .svg for a picture, .html for a page.
+        audio: Recording for a page. Pictures ignore it.
 
     Returns:
         The path.
 
     Raises:
-        UnknownNameError: If the name has another ending.
-        MissingExtraError: If a picture is asked for and matplotlib is not installed.
-        AudioNotFoundError: If there is no such recording.
+        UnknownNameError: If the file has another ending.
+        MissingExtraError: If you ask for a picture and matplotlib is not installed.
+        AudioNotFoundError: If there is no file at ``audio``.
     """
     path = Path(path)
     ending = check_ending(path, DRAWINGS)

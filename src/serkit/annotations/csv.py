@@ -1,24 +1,24 @@
 """CSV: one row per segment, with the mean probability of each class.
 
-Columns: start, end, channel (from 0), emotion, then the classes in the model's order. Times are seconds.
+The columns are start, end, channel (from 0), emotion, then the classes in the model's order. Times are in seconds.
 """
 
 import csv
 import io
 from collections.abc import Sequence
 
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.wording import storable
 from serkit.types import Segment, Window
 
 
-def write(timeline: Timeline) -> str:
+def write(timeline: TimelineData) -> str:
     """Return the segments as CSV."""
     return table(timeline.segments, timeline.classes)
 
 
 def table(stretches: Sequence[Segment | Window], classes: Sequence[str]) -> str:
-    """Return stretches as CSV, one a row, with the probabilities of these classes."""
+    """Return segments or windows as CSV, one a row, with the probabilities of the given classes."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["start", "end", "channel", "emotion", *classes])

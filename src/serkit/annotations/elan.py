@@ -1,8 +1,8 @@
-"""EAF, what ELAN reads: a tier for speech and one for emotion, a pair for each channel, in milliseconds.
+"""EAF for ELAN: a tier for speech and a tier for emotion in each channel. Times are in milliseconds.
 
-The classes are a controlled vocabulary, so that whoever corrects the emotions by hand picks from a list. A timeline
-knows its recording by name alone; ELAN finds it where it lies beside the EAF file. The document carries no date of its
-own, which the format asks for: the same timeline is the same text.
+The classes form a controlled vocabulary, so that annotators pick corrections from a list. The document names the
+recording without a folder; ELAN finds a recording that lies beside the EAF file. The format requires a date, and the
+document has a fixed one, so that equal timelines give equal documents.
 
 Source:
     The Language Archive, EAF 3.0: https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf
@@ -13,18 +13,18 @@ from pathlib import PurePath
 from xml.etree import ElementTree as ET
 
 from serkit.annotations.spans import spans
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.wording import one_line, tier_name
 from serkit.types import UNCERTAIN
 
 _SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 _NO_DATE = "1970-01-01T00:00:00+00:00"
-_KINDS = {".wav": "audio/x-wav"}  # of which ELAN draws the waveform
+_KINDS = {".wav": "audio/x-wav"}  # ELAN draws the waveform of this type
 _ANY_KIND = "audio/*"
 _LANGUAGE = {
     "LANG_ID": "und", "LANG_LABEL": "undetermined (und)", "LANG_DEF": "http://cdb.iso.org/lg/CDB-00130975-001"
 }  # fmt: skip
-_CONSTRAINTS = {  # ELAN expects all four, used or not
+_CONSTRAINTS = {  # ELAN expects all four, even unused
     "Time_Subdivision": "Time subdivision of parent annotation's time interval, no time gaps allowed within this "
     "interval",
     "Symbolic_Subdivision": "Symbolic subdivision of a parent annotation. Annotations refering to the same parent are "
@@ -35,7 +35,7 @@ _CONSTRAINTS = {  # ELAN expects all four, used or not
 Mark = tuple[int, int, str]  # start and end in milliseconds, text
 
 
-def write(timeline: Timeline) -> str:
+def write(timeline: TimelineData) -> str:
     """Return a timeline as an EAF document."""
     tiers = _tiers(timeline)
     root = ET.Element(
@@ -61,8 +61,8 @@ def write(timeline: Timeline) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _tiers(timeline: Timeline) -> list[tuple[str, str, list[Mark]]]:
-    """Return the name of each tier, its type and its marks."""
+def _tiers(timeline: TimelineData) -> list[tuple[str, str, list[Mark]]]:
+    """Return name, type and marks of each tier."""
     speech, segments = spans(timeline.speech), spans(timeline.segments)
     tiers = []
     for channel in range(timeline.channels):
@@ -73,7 +73,7 @@ def _tiers(timeline: Timeline) -> list[tuple[str, str, list[Mark]]]:
     return tiers
 
 
-def _add_header(root: ET.Element, timeline: Timeline, annotations: int) -> None:
+def _add_header(root: ET.Element, timeline: TimelineData, annotations: int) -> None:
     header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
     name = one_line(PurePath(timeline.name).name)
     if name:
@@ -85,7 +85,7 @@ def _add_header(root: ET.Element, timeline: Timeline, annotations: int) -> None:
 
 def _add_tiers(root: ET.Element, tiers: Sequence[tuple[str, str, list[Mark]]]) -> None:
     order = ET.SubElement(root, "TIME_ORDER")
-    slots: list[tuple[int, ET.Element, str]] = []  # time, the annotation that refers to it, by which attribute
+    slots: list[tuple[int, ET.Element, str]] = []  # time, annotation that refers to it, name of the attribute
     number = 0
     for name, kind, marks in tiers:
         tier = ET.SubElement(root, "TIER", {"TIER_ID": name, "LINGUISTIC_TYPE_REF": kind})

@@ -1,24 +1,35 @@
-"""JSON: all that a timeline holds but the peaks, which are for pictures.
+"""JSON: everything in a timeline except the peaks, which are only for pictures.
 
-One document with a line for each stretch of speech, segment and window, so that it can be read, searched and
-compared line by line. Times have 3 decimals, probabilities and embeddings 6. Channels count from 0.
+The document has one line for each stretch of speech, segment and window, so that line-based tools can search and
+compare it. Times have 3 decimals, probabilities and embeddings have 6. Channels count from 0.
 """
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.wording import storable
 from serkit.types import Segment, Speech, Window
 
+_LISTS = ("speech", "segments", "windows")  # one line for each of their items
 
-def write(timeline: Timeline) -> str:
+
+def write(timeline: TimelineData) -> str:
     """Return a timeline as a JSON document."""
-    facts = {
+    parts = [
+        _lines(key, value) if key in _LISTS else f'  "{key}": {_dump(value)}'
+        for key, value in as_dict(timeline).items()
+    ]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def as_dict(timeline: TimelineData) -> dict[str, Any]:
+    """Return a timeline as values that JSON can hold, rounded as in the document."""
+    content = {
         "name": timeline.name,
         "model": timeline.model,
         "duration": round(timeline.duration, 3),
@@ -26,17 +37,14 @@ def write(timeline: Timeline) -> str:
         "channels": timeline.channels,
         "classes": list(timeline.classes),
         "settings": timeline.settings,
+        "speech": [_times(stretch) for stretch in timeline.speech],
+        "segments": [_answer(segment) for segment in timeline.segments],
+        "windows": [_window(window) for window in timeline.windows],
     }
-    parts = [f'  "{key}": {_dump(value)}' for key, value in facts.items()]
-    parts += [
-        _lines("speech", map(_times, timeline.speech)),
-        _lines("segments", map(_answer, timeline.segments)),
-        _lines("windows", map(_window, timeline.windows)),
-    ]
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+    return {key: _plain(value) for key, value in content.items()}
 
 
-def _lines(key: str, items: Iterable[dict[str, Any]]) -> str:
+def _lines(key: str, items: list[dict[str, Any]]) -> str:
     rows = ",\n".join(f"    {_dump(item)}" for item in items)
     return f'  "{key}": [\n{rows}\n  ]' if rows else f'  "{key}": []'
 
@@ -57,11 +65,11 @@ def _window(window: Window) -> dict[str, Any]:
 
 
 def _dump(value: Any) -> str:
-    return storable(json.dumps(_plain(value), ensure_ascii=False, allow_nan=False))
+    return storable(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON has for a value: settings may hold numpy's numbers, paths, or an infinite length."""
+    """Return a value as JSON can hold it: settings may contain NumPy numbers, paths or an infinite length."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if isinstance(value, Mapping):

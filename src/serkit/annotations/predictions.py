@@ -1,4 +1,4 @@
-"""How answers are printed: a table for people, JSON and CSV for programs."""
+"""Predictions as JSON and CSV."""
 
 import csv
 import io
@@ -10,65 +10,22 @@ from serkit.errors import SerkitError
 from serkit.types import Prediction
 
 Answers = Sequence[tuple[Path, Prediction | SerkitError]]
-SetOf = Callable[[Prediction], tuple[str, ...]] | None  # the classes among which the right one is, where asked for
-_BAR = 30  # characters of a full bar
-
-
-def print_answers(answers: Answers, top: int | None, set_of: SetOf = None) -> None:
-    """Print tables to stdout: one emotion a row for a single file, one file a row for several.
-
-    Files that failed are left out; where all did, nothing is printed.
-    """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text  # where a string would be read as markup: "[b].wav" is a file
-
-    console = Console()
-    block = "#" if console.options.ascii_only else "█"
-    good = [(str(file), answer) for file, answer in answers if isinstance(answer, Prediction)]
-    if not good:
-        return
-    if len(answers) == 1:
-        for name, answer in good:
-            is_named = answer.emotion in answer.probabilities
-            title = Text(f"{name} ({answer.duration:.2f} s){'' if is_named else f': {answer.emotion}'}")
-            caption = Text(f"one of {', '.join(set_of(answer))}") if set_of else None
-            table = Table(
-                title=title, title_justify="left", box=box.SIMPLE_HEAD, caption=caption, caption_justify="left"
-            )
-            table.add_column("emotion")
-            table.add_column("probability", justify="right")
-            table.add_column("", min_width=_BAR)
-            for emotion, value in _top(answer, top):
-                table.add_row(emotion, f"{value:.3f}", block * round(value * _BAR))
-            console.print(table)
-        return
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("file", "emotion", "probability", "next", *(("one of",) if set_of else ())):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("emotion", "probability"))
-    for name, answer in good:
-        shown = _top(answer, top or 3)
-        named = answer.probabilities.get(answer.emotion)
-        rest = ", ".join(f"{n} {v:.3f}" for n, v in shown if n != answer.emotion)
-        among = [", ".join(set_of(answer))] if set_of else []
-        table.add_row(Text(name), answer.emotion, "" if named is None else f"{named:.3f}", rest, *among)
-    console.print(table)
+SetOf = Callable[[Prediction], tuple[str, ...]] | None  # returns the prediction set, where sets were requested
 
 
 def answers_as_json(answers: Answers, top: int | None, set_of: SetOf = None) -> str:
-    """Return a list of objects, one per file; a file that failed has ``error`` in place of the rest."""
+    """Return a JSON list with one object per file. A file that failed has ``error`` instead of an answer."""
     rows: list[dict[str, object]] = []
     for file, answer in answers:
         if isinstance(answer, SerkitError):
             rows.append({"file": str(file), "error": str(answer)})
             continue
         rows.append({"file": str(file)} | answer_as_row(answer, top, set_of))
-    return json.dumps(rows, indent=1)  # escaped: a file may be named in bytes that are no UTF-8
+    return json.dumps(rows, indent=1)  # ASCII, since a file name may have bytes that are not UTF-8
 
 
 def answer_as_row(answer: Prediction, top: int | None, set_of: SetOf = None) -> dict[str, object]:
-    """Return what JSON holds of one answer: emotion, probabilities, duration, and the set where it was asked for."""
+    """Return one answer for JSON: emotion, probabilities, duration, and the prediction set where requested."""
     row: dict[str, object] = {
         "emotion": answer.emotion,
         "probabilities": {name: round(value, 6) for name, value in _top(answer, top)},
@@ -78,9 +35,10 @@ def answer_as_row(answer: Prediction, top: int | None, set_of: SetOf = None) -> 
 
 
 def answers_as_csv(answers: Answers, classes: Sequence[str], top: int | None, set_of: SetOf = None) -> str:
-    """Return one row per file, one column per class (empty beyond ``top``), and the error at the end.
+    """Return CSV with one row per file and one column per class.
 
-    With ``set_of`` a column ``set`` stands before the error, its classes joined by semicolons.
+    Classes beyond ``top`` are empty. The last column is the error of a file that failed. With ``set_of``, the column
+    before it is the prediction set, its classes joined by semicolons.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""RTTM, what diarization tools read: the emotion stands in the speaker's place. Channels count from 1.
+"""RTTM for diarization tools: emotions stand in place of speakers. Channels count from 1.
 
 Source:
     NIST, The 2009 Rich Transcription Meeting Recognition Evaluation Plan, appendix A.
@@ -7,13 +7,13 @@ Source:
 from pathlib import PurePath
 
 from serkit.annotations.spans import MILLISECONDS, spans
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.wording import one_line
 
-_NAMELESS = "audio"  # the file of an array
+_NAMELESS = "audio"  # file name for an array
 
 
-def write(timeline: Timeline) -> str:
+def write(timeline: TimelineData) -> str:
     """Return the segments as SPEAKER lines."""
     file = _word(PurePath(timeline.name).stem) or _NAMELESS
     return "".join(
@@ -29,5 +29,5 @@ def _seconds(milliseconds: int) -> str:
 
 
 def _word(text: str) -> str:
-    """Return a text without spaces, which part a line's fields."""
+    """Return text without spaces, since spaces separate the fields of a line."""
     return one_line(text).replace(" ", "_")

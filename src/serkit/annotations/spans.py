@@ -1,4 +1,4 @@
-"""Stretches of time in whole ticks, as formats need them that forbid empty or overlapping intervals."""
+"""Spans: segments and speech in integer ticks, for formats that forbid empty or overlapping intervals."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,13 @@ Stretch = TypeVar("Stretch", Segment, Speech)
 
 @dataclass(frozen=True, slots=True)
 class Span(Generic[Stretch]):
-    """A stretch with its times in ticks; it lasts one at least."""
+    """A segment or stretch of speech with its times in ticks. It lasts at least one tick.
+
+    Attributes:
+        start: Start in ticks.
+        end: End in ticks.
+        stretch: The segment or stretch of speech.
+    """
 
     start: int
     end: int
@@ -20,14 +26,14 @@ class Span(Generic[Stretch]):
 
 
 def spans(stretches: Iterable[Stretch], *, ticks: int = MILLISECONDS) -> list[Span[Stretch]]:
-    """Round times so that no stretch ends before it starts, or starts before the last of its channel ends.
+    """Round times to ticks so that spans are neither empty nor overlap the previous span of their channel.
 
     Args:
-        stretches: Of any channels.
-        ticks: How many of them a second has.
+        stretches: Segments or stretches of speech, of any channels.
+        ticks: Number of ticks in a second.
 
     Returns:
-        By start, then by channel. What is shorter than half a tick may round to nothing, and is left out.
+        Spans, ordered by start, then by channel. A stretch that rounds to zero ticks is left out.
     """
     found = []
     reached: dict[int, int] = {}
@@ -41,7 +47,11 @@ def spans(stretches: Iterable[Stretch], *, ticks: int = MILLISECONDS) -> list[Sp
 
 
 def clock(milliseconds: int, point: str) -> str:
-    """Return a time as subtitles have it, with hours of two digits or more.
+    """Return a time in the format of subtitles. Hours have at least two digits.
+
+    Args:
+        milliseconds: Time in milliseconds.
+        point: Character before the milliseconds.
 
     Example:
         >>> clock(3_723_004, ",")

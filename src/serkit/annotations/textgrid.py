@@ -1,8 +1,8 @@
-"""TextGrid, what Praat reads: interval tiers for speech and emotion, a pair for each channel.
+"""TextGrid for Praat: an interval tier for speech and one for emotion in each channel.
 
-A tier runs from 0 to the end of the recording without a gap: where nobody speaks there is an interval without a text.
-Labels are bare emotions, so that scripts can compare them. Times have 6 decimals, as no exponent should occur that
-simple readers stumble over.
+Each tier covers the recording from 0 to its end without gaps; where there is no speech, an interval has no text.
+Labels are emotions without probabilities, so that scripts can compare them. Times have up to 6 decimals and never an
+exponent, which simple readers cannot parse.
 
 Source:
     Praat's manual, "TextGrid file formats": https://www.fon.hum.uva.nl/praat/manual/TextGrid_file_formats.html
@@ -11,17 +11,17 @@ Source:
 from collections.abc import Iterator, Sequence
 
 from serkit.annotations.spans import spans
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.wording import one_line, tier_name
 
 _TICKS = 1_000_000  # in a second
 Intervals = list[tuple[int, int, str]]  # start and end in ticks, text
 
 
-def write(timeline: Timeline) -> str:
+def write(timeline: TimelineData) -> str:
     """Return a timeline as a TextGrid in Praat's long form."""
     speech, segments = spans(timeline.speech, ticks=_TICKS), spans(timeline.segments, ticks=_TICKS)
-    # A time that is rounded up must not lie beyond the end; and Praat has no grid that lasts no time.
+    # A time that is rounded up must not lie beyond the end, and Praat refuses a grid of length zero.
     end = max(1, round(timeline.duration * _TICKS), *(s.end for s in speech), *(s.end for s in segments))
     tiers: list[tuple[str, Intervals]] = []
     for channel in range(timeline.channels):

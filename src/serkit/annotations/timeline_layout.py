@@ -1,4 +1,4 @@
-"""What a drawn timeline is made of, for the picture and the page alike: envelope, bands, colors, times."""
+"""Layout of a drawn timeline, shared by the picture and the page: envelope, bands, blocks, colors, times."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.annotations.timeline import PEAK_SECONDS, Timeline
+from serkit.annotations.timeline_data import PEAK_SECONDS, TimelineData
 from serkit.types import UNCERTAIN, FloatArray, Segment
 
-# Okabe and Ito, Color Universal Design, 2008, for the classes that most models have, and Paul Tol's muted scheme for
-# the rest. Readers with any kind of color vision tell the former apart; no thirteen colors can promise that, so
-# bands keep one order, and blocks bear names.
+# The classes of most models have the colors of Okabe and Ito, Color Universal Design, 2008, which readers with any
+# color vision can tell apart. The other classes have Paul Tol's muted scheme. No thirteen colors can all be told
+# apart, so bands keep one order and blocks have names.
 COLORS: Mapping[str, str] = {
     "anger": "#D55E00",
     "boredom": "#7F3F1F",
@@ -27,18 +27,18 @@ COLORS: Mapping[str, str] = {
     "surprise": "#E69F00",
     "other": "#6B7078",
 }
-PLAIN = "#F4F5F7"  # of uncertain, under its hatching
-_SPARE = ("#332288", "#88CCEE", "#44AA99", "#117733", "#DDCC77", "#AA4499", "#661100", "#6699CC")  # names of one's own
+PLAIN = "#F4F5F7"  # background of ``uncertain``, under the hatching
+_SPARE = ("#332288", "#88CCEE", "#44AA99", "#117733", "#DDCC77", "#AA4499", "#661100", "#6699CC")  # for custom classes
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
 
 
 @dataclass(frozen=True, slots=True)
 class EmotionBands:
-    """What each window of a channel speaks for.
+    """The time that belongs to each window of a channel, with its probabilities.
 
     Attributes:
-        starts: Seconds, shape (N,).
-        ends: Likewise.
+        starts: Start of each band in seconds, shape (N,).
+        ends: End of each band in seconds, shape (N,).
         shares: Probabilities, shape (N, C).
     """
 
@@ -49,7 +49,13 @@ class EmotionBands:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A stretch that is drawn in one emotion's color, in seconds."""
+    """A stretch of time that is drawn in the color of one emotion.
+
+    Attributes:
+        start: Start in seconds.
+        end: End in seconds.
+        emotion: Emotion of the stretch.
+    """
 
     start: float
     end: float
@@ -57,31 +63,34 @@ class Block:
 
 
 def colors_of(classes: Sequence[str]) -> dict[str, str]:
-    """Return each class's color: one emotion has the same in all pictures; other names take spare ones in turn."""
+    """Return the color of each class. Canonical emotions have fixed colors, other classes take spare ones in turn."""
     strangers = [name for name in classes if name not in COLORS]
     spare = {name: _SPARE[place % len(_SPARE)] for place, name in enumerate(strangers)}
     return {name: COLORS.get(name) or spare[name] for name in classes}
 
 
-def emotions_of(timeline: Timeline) -> tuple[str, ...]:
-    """Return all that segments may be named: the classes, then what else occurs, such as ``uncertain``."""
+def emotions_of(timeline: TimelineData) -> tuple[str, ...]:
+    """Return the classes, followed by the other emotions of the segments, with ``uncertain`` last."""
     found = dict.fromkeys((*timeline.classes, *(segment.emotion for segment in timeline.segments)))
     others = [name for name in found if name not in timeline.classes]
     return (*timeline.classes, *sorted(others, key=lambda name: name == UNCERTAIN))
 
 
 def is_dark(color: str) -> bool:
-    """Say whether text on a color should be light."""
+    """Return whether text on a color should be light."""
     red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
     return 0.299 * red + 0.587 * green + 0.114 * blue < 140  # luma of ITU-R BT.601
 
 
 def envelope(peaks: FloatArray, columns: int) -> tuple[FloatArray, float]:
-    """Return the loudest of each run of peaks, at most so many, and how many seconds each of them stands for.
+    """Reduce peaks to a number of columns by taking the loudest of each group.
 
     Args:
-        peaks: Of one channel, shape (N,).
-        columns: The most that are wanted.
+        peaks: Peaks of one channel, shape (N,).
+        columns: Largest number of columns.
+
+    Returns:
+        Peaks, shape (at most ``columns``,), and the seconds that each stands for.
     """
     group = max(1, -(-len(peaks) // columns))
     if not len(peaks):
@@ -89,10 +98,11 @@ def envelope(peaks: FloatArray, columns: int) -> tuple[FloatArray, float]:
     return np.maximum.reduceat(peaks, np.arange(0, len(peaks), group)), group * PEAK_SECONDS
 
 
-def bands(timeline: Timeline, channel: int) -> EmotionBands:
-    """Return what each window speaks for: where two overlap, the border lies halfway between their centers.
+def bands(timeline: TimelineData, channel: int) -> EmotionBands:
+    """Return the bands of a channel.
 
-    Elsewhere a window speaks for all the speech that it heard, so the first and the last of a stretch reach its edges.
+    Where two windows overlap, the border lies halfway between their centers. Elsewhere a window has all the speech that
+    it covers, so the first and the last window of a stretch extend to its edges.
     """
     windows = [window for window in timeline.windows if window.channel == channel]
     begins = np.array([window.start for window in windows], dtype=np.float64)
@@ -102,7 +112,7 @@ def bands(timeline: Timeline, channel: int) -> EmotionBands:
     centers = (begins + stops) / 2
     overlap = begins[1:] < stops[:-1]
     speech = np.array([(stretch.start, stretch.end) for stretch in timeline.speech if stretch.channel == channel])
-    if len(speech) and windows:  # windows reach beyond it
+    if len(speech) and windows:  # windows extend beyond the speech
         own = _nearest(centers, speech)
         overlap &= own[1:] == own[:-1]
     borders = (centers[1:] + centers[:-1]) / 2
@@ -114,7 +124,7 @@ def bands(timeline: Timeline, channel: int) -> EmotionBands:
 
 
 def _nearest(centers: NDArray[np.float64], speech: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return which stretch of speech (M, 2) each center (N,) is the nearest to."""
+    """Return the index of the stretch of speech (M, 2) that is nearest to each center (N,)."""
     before = np.clip(np.searchsorted(speech[:, 0], centers, "right") - 1, 0, None)
     after = np.minimum(before + 1, len(speech) - 1)
     is_nearer = speech[after, 0] - centers < np.maximum(centers - speech[before, 1], 0)
@@ -122,22 +132,22 @@ def _nearest(centers: NDArray[np.float64], speech: NDArray[np.float64]) -> NDArr
 
 
 def thinned(whole: EmotionBands, count: int, duration: float) -> EmotionBands:
-    """Return bands of which no more than ``count`` remain: those within one part of the duration are averaged."""
+    """Reduce bands to at most ``count`` by averaging those within each of ``count`` equal parts of the duration."""
     if len(whole.starts) <= count:
         return whole
     places = np.minimum((whole.starts / duration * count).astype(np.int64), count - 1)
     firsts = np.flatnonzero(np.diff(places, prepend=-1))
     sizes = np.diff(firsts, append=len(places))
-    weights = (whole.ends - whole.starts)[:, None] + 1e-9  # seconds; a window without any still counts
+    weights = (whole.ends - whole.starts)[:, None] + 1e-9  # seconds; an empty band still counts
     sums = np.add.reduceat(whole.shares * weights, firsts, axis=0) / np.add.reduceat(weights, firsts, axis=0)
     return EmotionBands(whole.starts[firsts], whole.ends[firsts + sizes - 1], sums.astype(np.float32))
 
 
-def blocks(timeline: Timeline, channel: int, count: int) -> list[Block]:
-    """Return what stands in each stretch of a channel: its segments.
+def blocks(timeline: TimelineData, channel: int, count: int) -> list[Block]:
+    """Return the blocks of a channel: one for each segment.
 
-    Of more than ``count`` segments, the duration is parted into so many stretches, and each bears the emotion that
-    lasts longest in it.
+    If there are more than ``count`` segments, the duration is divided into ``count`` equal parts, and each part has the
+    emotion that lasts longest in it. Equal neighbors are merged.
     """
     segments = [segment for segment in timeline.segments if segment.channel == channel]
     if len(segments) <= count:
@@ -155,21 +165,25 @@ def blocks(timeline: Timeline, channel: int, count: int) -> list[Block]:
 
 
 def _covered(segments: Sequence[Segment], edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how many seconds of each stretch between two edges segments cover that do not overlap."""
+    """Return the seconds that segments without overlap cover between each two neighboring edges."""
     times = np.array([(segment.start, segment.end) for segment in segments])
     sums = np.cumsum(times[:, 1] - times[:, 0])
-    until = np.stack([sums - (times[:, 1] - times[:, 0]), sums], axis=1).ravel()  # covered up to each start and end
+    until = np.stack([sums - (times[:, 1] - times[:, 0]), sums], axis=1).ravel()  # seconds covered up to each edge
     return np.diff(np.interp(edges, times.ravel(), until))
 
 
 def tick_step(duration: float, most: int) -> float:
-    """Return a round number of seconds that fits into a duration at most so many times."""
+    """Return a round number of seconds between ticks, so that a duration has at most ``most`` steps."""
     fitting = [step for step in _STEPS if duration / step <= most]
     return float(fitting[0]) if fitting else float(_STEPS[-1] * -(-duration // (_STEPS[-1] * most)))
 
 
 def clock_face(seconds: float, *, decimals: int = 0) -> str:
-    """Return a time as people read it.
+    """Return a time for people: minutes and seconds, with hours where needed.
+
+    Args:
+        seconds: Time in seconds.
+        decimals: Number of decimals of the seconds.
 
     Example:
         >>> clock_face(65.25), clock_face(65.25, decimals=1), clock_face(3723)

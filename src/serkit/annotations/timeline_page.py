@@ -1,9 +1,8 @@
-"""A timeline as one HTML file: it plays the recording, shows where in it one is, and lists the segments.
+"""A timeline as one HTML file that plays the recording, shows the position in it, and lists the segments.
 
-The file loads nothing from elsewhere, and a browser holds it to that. The recording is part of it where browsers can
-play its kind and it is no larger than :data:`MOST_EMBEDDED`; otherwise the file refers to it by a relative address.
-However long the recording, no more windows and peaks go into the file than the constants below say, so ten hours stay
-below five megabytes.
+The file loads nothing from elsewhere; its content security policy forbids it. The recording is embedded if browsers
+can play its format and it is no larger than :data:`MOST_EMBEDDED`; otherwise the file links to it with a relative
+address. The constants below limit the number of windows and peaks, so a page for ten hours stays below five megabytes.
 """
 
 import base64
@@ -17,7 +16,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.timeline_layout import bands, clock_face, colors_of, emotions_of, envelope, is_dark, thinned
 from serkit.annotations.timeline_script import SCRIPT
 from serkit.annotations.timeline_style import STYLE
@@ -25,12 +24,12 @@ from serkit.annotations.wording import one_line
 from serkit.errors import AudioIsDirectoryError, AudioNotFoundError, AudioUnreadableError
 from serkit.types import Segment
 
-MOST_EMBEDDED = 20_000_000  # bytes of a recording that becomes part of the page
-MOST_WINDOWS = 24_000  # of all channels; more are averaged
-MOST_PEAKS = 240_000  # likewise; more are reduced to the loudest
-_CROWDED = 300  # windows; more have no room on a phone
+MOST_EMBEDDED = 20_000_000  # largest recording that is embedded, in bytes
+MOST_WINDOWS = 24_000  # limit of windows over all channels; more windows are averaged
+MOST_PEAKS = 240_000  # limit of peaks over all channels; more peaks are reduced to the loudest
+_CROWDED = 300  # windows from which on the page notes that it shows means, as a phone has no room for more
 LIMITS = "It hears how emotion is acted; not for decisions about people."
-_KINDS = {  # what browsers play
+_KINDS = {  # formats that browsers play
     ".wav": "audio/wav",
     ".mp3": "audio/mpeg",
     ".ogg": "audio/ogg",
@@ -45,23 +44,23 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'"
 )
 _CALL = 'showTimeline(JSON.parse(document.getElementById("data").textContent));'
-_QUIET = 0.05  # the noise of a quiet recording is not blown up to speech
+_QUIET = 0.05  # smallest full scale of the waveform, which keeps the noise of a quiet recording small
 
 
 def write_page(
-    timeline: Timeline, audio: str | os.PathLike[str] | None = None, *, folder: str | os.PathLike[str] | None = None
+    timeline: TimelineData, audio: str | os.PathLike[str] | None = None, *, folder: str | os.PathLike[str] | None = None
 ) -> str:
     """Return a timeline as an HTML document.
 
     Args:
-        timeline: To show.
-        audio: The recording; without it there is no player.
-        folder: Where the document will lie, for the address of a recording that is not part of it; None for the
-            recording's own folder.
+        timeline: Timeline to show.
+        audio: Recording to play. Without it the page has no player.
+        folder: Folder of the document, for the address of a recording that is not embedded. None is the recording's
+            own folder.
 
     Raises:
-        AudioNotFoundError: If there is no such recording.
-        AudioUnreadableError: If it cannot be read.
+        AudioNotFoundError: If there is no file at ``audio``.
+        AudioUnreadableError: If the recording cannot be read.
     """
     title = one_line(timeline.name) or "recording"
     head = (
@@ -82,13 +81,13 @@ def write_page(
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main>{body}</main></body></html>\n'
 
 
-def drawing(timeline: Timeline) -> str:
-    """Return what another page needs to show a timeline, as a JSON document.
+def drawing(timeline: TimelineData) -> str:
+    """Return the parts of a timeline that another page needs, as a JSON document.
 
     Returns:
-        ``facts``, a line about it, and ``html``, markup for the drawing and the table of segments, into which the
-        script's ``showTimeline`` puts ``data``. Nothing in the markup is a script, and all that comes from a file is
-        escaped.
+        An object with ``facts``, one line about the timeline; ``html``, markup for the drawing and the table of
+        segments; and ``data``, the argument of the script's ``showTimeline``, which fills the markup. The markup has
+        no scripts, and text from files is escaped.
     """
     parts = {
         "facts": _summary(timeline),
@@ -98,11 +97,11 @@ def drawing(timeline: Timeline) -> str:
     return json.dumps(parts, allow_nan=False)
 
 
-def _facts(timeline: Timeline) -> str:
+def _facts(timeline: TimelineData) -> str:
     return f'<p>{html.escape(_summary(timeline))}</p><p class="limits">{LIMITS}</p>'
 
 
-def _summary(timeline: Timeline) -> str:
+def _summary(timeline: TimelineData) -> str:
     parts = [_length(timeline.duration)]
     if timeline.channels > 1:
         parts.append(f"{timeline.channels} channels")
@@ -134,8 +133,8 @@ def _player(audio: Path, folder: str | os.PathLike[str] | None) -> str:
     name = html.escape(one_line(audio.name))
     link = f'<a href="{address}">{name}</a>'
     if kind is None:
-        return f'<p class="note">Browsers do not play {link} in a page; open it with another program.</p>'
-    note = f"The recording is not part of this page, as it has {size / 1e6:.0f} MB: keep {link} where it is."
+        return f'<p class="note">Browsers cannot play {link}; open it with another program.</p>'
+    note = f"The recording has {size / 1e6:.0f} MB and is not embedded in this page: keep {link} where it is."
     return f'{_sound(address)}<p class="note">{note}</p>'
 
 
@@ -144,7 +143,7 @@ def _sound(address: str) -> str:
 
 
 def _address(audio: Path, folder: str | os.PathLike[str] | None) -> str:
-    """Return a relative address; on Windows there is none from one drive to another."""
+    """Return the address of the recording: relative, or absolute if it is on another drive of Windows."""
     try:
         path = audio.name if folder is None else Path(os.path.relpath(audio, folder)).as_posix()
     except ValueError:
@@ -152,7 +151,7 @@ def _address(audio: Path, folder: str | os.PathLike[str] | None) -> str:
     return html.escape("./" + quote(path, errors="surrogateescape"))
 
 
-def _drawing(timeline: Timeline, *, has_audio: bool) -> str:
+def _drawing(timeline: TimelineData, *, has_audio: bool) -> str:
     tools = (
         '<button id="out" type="button" aria-label="Zoom out" title="Zoom out">&minus;</button>'
         '<button id="in" type="button" aria-label="Zoom in" title="Zoom in">+</button>'
@@ -176,15 +175,13 @@ def _drawing(timeline: Timeline, *, has_audio: bool) -> str:
     )
 
 
-def _remark(timeline: Timeline) -> str:
+def _remark(timeline: TimelineData) -> str:
     if len(timeline.windows) <= _CROWDED:
         return ""
-    return (
-        " Where there is no room for them, probabilities are means, and of emotions the one that lasts longest shows."
-    )
+    return " Where there is no room for all, the drawing shows mean probabilities and the emotion that lasts longest."
 
 
-def _segments(timeline: Timeline) -> str:
+def _segments(timeline: TimelineData) -> str:
     names = ["start", "end", *(["channel"] if timeline.channels > 1 else []), "emotion", "probability"]
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     empty = "" if timeline.segments else '<p class="note">No speech was found.</p>'
@@ -194,14 +191,14 @@ def _segments(timeline: Timeline) -> str:
     )
 
 
-def _embedded(timeline: Timeline) -> str:
-    """Return what the script draws as JSON that no parser of HTML takes for markup."""
+def _embedded(timeline: TimelineData) -> str:
+    """Return the script's data as JSON that an HTML parser cannot take for markup."""
     text = json.dumps(_content(timeline), separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _content(timeline: Timeline) -> dict[str, Any]:
-    """Return what the script draws."""
+def _content(timeline: TimelineData) -> dict[str, Any]:
+    """Return the script's data."""
     colors = colors_of(timeline.classes)
     names = emotions_of(timeline)
     step = envelope(timeline.peaks[0], MOST_PEAKS // timeline.channels)[1]
@@ -222,7 +219,7 @@ def _look(name: str, color: str | None) -> dict[str, Any]:
     return {"name": one_line(name), "color": color, "ink": "#fff" if is_dark(color) else "#1b1f24"}
 
 
-def _channel(timeline: Timeline, channel: int) -> dict[str, Any]:
+def _channel(timeline: TimelineData, channel: int) -> dict[str, Any]:
     shown = thinned(bands(timeline, channel), MOST_WINDOWS // timeline.channels, timeline.duration)
     heights, _ = envelope(timeline.peaks[channel], MOST_PEAKS // timeline.channels)
     reach = max(float(heights.max(initial=0.0)), _QUIET)
@@ -233,12 +230,17 @@ def _channel(timeline: Timeline, channel: int) -> dict[str, Any]:
         "starts": np.rint(100 * shown.starts).astype(int).tolist(),  # hundredths of a second
         "ends": np.rint(100 * shown.ends).astype(int).tolist(),
         "shares": np.rint(1000 * shown.shares).astype(int).ravel().tolist(),  # per mille, window by window
-        "segments": [],  # the script fills it
+        "segments": [],  # filled by the script
     }
 
 
 def _segment(segment: Segment, names: Sequence[str]) -> list[float]:
-    """Return start, end, channel, the emotion's place, the place of whose probability follows, in percent; -1: none."""
+    """Return a segment as numbers for the script.
+
+    Returns:
+        Start and end in seconds, channel, index of the emotion, index of the emotion that the probability belongs to,
+        and the probability in percent, or -1 if there is none.
+    """
     place = names.index(segment.emotion)
     shares = segment.probabilities
     first = segment.emotion if segment.emotion in shares else max(shares, key=shares.__getitem__, default="")

@@ -1,8 +1,7 @@
-"""A timeline as a picture: waveform, speech, probabilities and segments over one time axis, for each channel.
+"""Pictures of timelines: waveform, speech, probabilities and segments of each channel over one time axis.
 
-The same timeline gives the same bytes. However long the recording, no more is drawn than can be seen: of more windows
-or segments than :data:`COLUMNS` probabilities are averaged, and a block bears the emotion that lasts longest in it; the
-picture says so.
+Equal timelines give equal bytes. If a channel has more than :data:`COLUMNS` windows or segments, the picture shows mean
+probabilities and the emotion that lasts longest in each column, and says so.
 """
 
 import os
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.timeline_layout import (
     PLAIN,
     Block,
@@ -38,33 +37,33 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMNS = 500  # of probabilities and segments: so many can still be told apart
-_WAVE_COLUMNS = 2000  # about as many as the picture has pixels
+COLUMNS = 500  # limit of probabilities and segments in a row; more could not be told apart
+_WAVE_COLUMNS = 2000  # about the width of the picture in pixels
 _WIDTH_IN = 12.0
-_AXIS_IN = 10.8  # of which the time axis has about so much
+_AXIS_IN = 10.8  # approximate width of the time axis
 _ROWS_IN = {"waveform": 0.85, "speech": 0.12, "probability": 1.7, "emotion": 0.42}
 _SMALL, _NORMAL = 8, 9  # points
-_LETTER_IN = 0.066  # the width of a letter, on the safe side
+_LETTER_IN = 0.066  # upper estimate of the width of a letter
 _TICKS = 11
 _INK, _MUTED, _WAVE, _SPEECH = "#1b1f24", "#5b6470", "#6E7B8B", "#3B4754"
 _HATCH = "////"
-_EDGES = 250  # blocks of a channel; more are drawn without edges, which would cover them
-_LONGEST_NAME = 90  # letters of a title
+_EDGES = 250  # limit of blocks with edges in a channel; the edges of more blocks would cover them
+_LONGEST_NAME = 90  # limit of letters in a title
 _METADATA: Mapping[str, Mapping[str, Any]] = {".png": {"Software": None}, ".svg": {"Date": None}}
 
 
-def draw(timeline: Timeline, path: str | os.PathLike[str]) -> Path:
-    """Draw a timeline into a file.
+def draw(timeline: TimelineData, path: str | os.PathLike[str]) -> Path:
+    """Draw a timeline as a picture file.
 
     Args:
-        timeline: To draw.
-        path: Ends in .png or .svg.
+        timeline: Timeline to draw.
+        path: File to write. Its ending is .png or .svg.
 
     Returns:
         The path.
 
     Raises:
-        DrawingError: If the name has another ending.
+        DrawingError: If the file has another ending.
         MissingExtraError: If matplotlib is not installed.
     """
     path = Path(path)
@@ -81,11 +80,11 @@ def draw(timeline: Timeline, path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def make_figure(timeline: Timeline) -> "Figure":
-    """Make the figure that :func:`draw` writes, to show in a notebook or to add to.
+def make_figure(timeline: TimelineData) -> "Figure":
+    """Return the figure that :func:`draw` writes, to show in a notebook or to extend.
 
     Returns:
-        A figure that pyplot knows nothing of.
+        A figure that is not registered with pyplot.
     """
     from matplotlib.figure import Figure
 
@@ -105,11 +104,11 @@ def make_figure(timeline: Timeline) -> "Figure":
     return figure
 
 
-def _draw_channel(axes: Sequence["Axes"], timeline: Timeline, channel: int, colors: Mapping[str, str]) -> None:
+def _draw_channel(axes: Sequence["Axes"], timeline: TimelineData, channel: int, colors: Mapping[str, str]) -> None:
     wave, speech, shares, named = axes
     for one, name in zip(axes, _ROWS_IN, strict=True):
         one.set_ylabel(name, rotation=0, ha="right", va="center", color=_MUTED)
-        one.yaxis.set_label_coords(-0.04, 0.5)  # beyond the percentages, which one of them has
+        one.yaxis.set_label_coords(-0.04, 0.5)  # left of the percentages of the probabilities
         one.set_yticks([])
         one.spines[["top", "right", "left", "bottom"]].set_visible(False)
         one.tick_params(axis="x", length=0, labelbottom=False)
@@ -129,11 +128,11 @@ def _draw_channel(axes: Sequence["Axes"], timeline: Timeline, channel: int, colo
     _draw_blocks(named, blocks(timeline, channel, COLUMNS), timeline, colors)
 
 
-def _draw_wave(axes: "Axes", timeline: Timeline, channel: int) -> None:
+def _draw_wave(axes: "Axes", timeline: TimelineData, channel: int) -> None:
     heights, seconds = envelope(timeline.peaks[channel], _WAVE_COLUMNS)
     times = np.minimum((np.arange(len(heights)) + 0.5) * seconds, timeline.duration)
     axes.fill_between(times, -heights, heights, color=_WAVE, linewidth=0.3)
-    reach = max(float(heights.max(initial=0.0)), 0.05)  # the noise of a quiet recording is not blown up to speech
+    reach = max(float(heights.max(initial=0.0)), 0.05)  # keeps the noise of a quiet recording small
     axes.set_ylim(-1.05 * reach, 1.05 * reach)
 
 
@@ -141,7 +140,7 @@ def _draw_bands(axes: "Axes", shown: EmotionBands, classes: Sequence[str], color
     axes.set_ylim(0, 1)
     axes.set_yticks([0, 0.5, 1], ["0", "50", "100 %"], fontsize=_SMALL - 1, color=_MUTED)
     axes.tick_params(axis="y", length=0, pad=3)
-    # Each window is a step from its start to its end; what is not a number between two of them leaves a gap.
+    # Each window is a step from its start to its end. A NaN between two windows leaves a gap.
     gaps = np.where(np.append(shown.starts[1:] > shown.ends[:-1] + 1e-6, True))[0]
     times = np.insert(np.stack([shown.starts, shown.ends], axis=1).ravel(), 2 * gaps + 2, shown.ends[gaps])
     tops = np.cumsum(np.repeat(shown.shares, 2, axis=0), axis=1)
@@ -152,7 +151,7 @@ def _draw_bands(axes: "Axes", shown: EmotionBands, classes: Sequence[str], color
         low = tops[:, place]
 
 
-def _draw_blocks(axes: "Axes", shown: Sequence[Block], timeline: Timeline, colors: Mapping[str, str]) -> None:
+def _draw_blocks(axes: "Axes", shown: Sequence[Block], timeline: TimelineData, colors: Mapping[str, str]) -> None:
     axes.set_ylim(0, 1)
     edge: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.6 if len(shown) <= _EDGES else 0}
     for name in emotions_of(timeline):
@@ -184,24 +183,24 @@ def _finish_times(axes: "Axes", duration: float) -> None:
     axes.spines["bottom"].set_color(_MUTED)
 
 
-def _remark(timeline: Timeline) -> str:
-    """Return what was reduced, if anything was."""
+def _remark(timeline: TimelineData) -> str:
+    """Return a note on reduced probabilities and segments, or an empty string."""
     mean, longest = (
         max(sum(one.channel == channel for one in stretches) for channel in range(timeline.channels)) > COLUMNS
         for stretches in (timeline.windows, timeline.segments)
     )
-    what = ["probabilities are means"] * mean + ["of emotions the one that lasts longest is shown"] * longest
-    return f"Over {timeline.duration / COLUMNS:.2g} s each: {', and '.join(what)}." if what else ""
+    what = ["the mean probabilities"] * mean + ["the emotion that lasts longest"] * longest
+    return f"Each column of {timeline.duration / COLUMNS:.2g} s shows {' and '.join(what)}." if what else ""
 
 
-def _add_title(figure: "Figure", timeline: Timeline) -> None:
+def _add_title(figure: "Figure", timeline: TimelineData) -> None:
     name = one_line(timeline.name) or "recording"
     short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME // 2]}…{name[-_LONGEST_NAME // 2 :]}"
     by = f", recognized by {one_line(timeline.model)}" if timeline.model else ""
     figure.suptitle(f"{short}{by}", x=0.008, ha="left", fontsize=_NORMAL + 1)
 
 
-def _add_legend(figure: "Figure", timeline: Timeline, colors: Mapping[str, str]) -> None:
+def _add_legend(figure: "Figure", timeline: TimelineData, colors: Mapping[str, str]) -> None:
     from matplotlib.patches import Patch
 
     handles = [Patch(facecolor=color, label=one_line(name)) for name, color in colors.items()]
@@ -216,13 +215,13 @@ def _add_legend(figure: "Figure", timeline: Timeline, colors: Mapping[str, str])
 
 @contextmanager
 def _style() -> Iterator[None]:
-    """Set what makes files reproducible and legible for the time of drawing."""
+    """Set matplotlib's options for reproducible and legible files inside the ``with`` block."""
     from matplotlib import rc_context
 
     settings: Any = {
         "font.size": _NORMAL, "text.color": _INK, "hatch.linewidth": 0.7, "svg.hashsalt": "serkit",
-        "text.parse_math": False,  # a file may be called $x$
+        "text.parse_math": False,  # a file name may contain $x$
     }  # fmt: skip
     with rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the name may be in a script that the font lacks
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the font may lack the script of the file name
         yield

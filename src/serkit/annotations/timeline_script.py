@@ -1,8 +1,8 @@
-"""The script of the page: ``showTimeline`` draws what it is given, and lets it be played, moved in and zoomed."""
+"""The script of the page: ``showTimeline`` draws a timeline, plays the recording, and handles seeking and zoom."""
 
 SCRIPT = r"""
 "use strict";
-function showTimeline(data, signal) {  // signal: aborted where another one takes its place
+function showTimeline(data, signal) {  // signal: aborted when another timeline replaces this one
 const $ = (id) => document.getElementById(id);
 const audio = $("audio"), view = $("view"), spacer = $("spacer"), canvas = $("canvas"), cursor = $("cursor");
 const pen = canvas.getContext("2d");
@@ -10,7 +10,7 @@ const classes = data.classes.length, several = data.channels.length > 1;
 const TITLE = several ? 32 : 6, WAVE = 56, SPEECH = 5, BANDS = 96, BLOCKS = 28, SPACE = 6, AXIS = 24;
 const CHANNEL = TITLE + WAVE + SPEECH + BANDS + BLOCKS + 3 * SPACE;
 const STEPS = [.1, .2, .5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
-const MOST = Math.max(Math.min(400, 1.2e7 / data.duration), 1);  // pixels a second; browsers have no wider elements
+const MOST = Math.max(Math.min(400, 1.2e7 / data.duration), 1);  // pixels a second; browsers limit an element's width
 const PAGE_OF_ROWS = 200;
 for (const channel of data.channels) {
   channel.peaks = Uint8Array.from(atob(channel.peaks), (letter) => letter.charCodeAt(0));
@@ -26,7 +26,7 @@ function clock(seconds, decimals) {
   return decimals ? `${face}.${String(ticks % 10 ** decimals).padStart(decimals, "0")}` : face;
 }
 
-// The first of sorted places of which end(place) lies behind a time.
+// Returns the first place, in sorted order, whose end(place) is after a time.
 function search(count, end, time) {
   let low = 0, high = count;
   while (low < high) {
@@ -106,7 +106,7 @@ function drawAxis(top, height, from, to, x, color) {
   }
 }
 function drawWave(channel, top, width, left, color) {
-  const middle = top + WAVE / 2, per = data.peak * scale;  // pixels that a peak takes
+  const middle = top + WAVE / 2, per = data.peak * scale;  // pixels for one peak
   pen.fillStyle = color;
   const last = Math.min(width, data.duration * scale - left);
   for (let place = 0; place < last; place++) {
@@ -125,7 +125,7 @@ function drawSpeech(channel, top, from, to, x, color) {
 }
 function windowFrom(channel, time) { return search(channel.ends.length, (i) => channel.ends[i] / 100, time); }
 
-// Groups what is narrower than a pixel with what follows; show(start, end, weights) draws a group.
+// Merges items narrower than a pixel into the next ones; show(start, end, weights) draws a group.
 function grouped(size, show) {
   const weights = new Float64Array(size);
   let start = 0, end = 0, isEmpty = true;
@@ -314,7 +314,7 @@ canvas.addEventListener("pointerdown", (event) => {
 });
 canvas.addEventListener("pointermove", (event) => { if (isDragging) seek(timeOf(event)); });
 for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { isDragging = false; });
-canvas.addEventListener("click", (event) => seek(timeOf(event)));  // a tap, where a drag scrolls
+canvas.addEventListener("click", (event) => seek(timeOf(event)));  // for touch screens, where dragging scrolls
 view.addEventListener("scroll", wait);
 $("in").addEventListener("click", () => setZoom(2 * zoom));
 $("out").addEventListener("click", () => setZoom(zoom / 2));

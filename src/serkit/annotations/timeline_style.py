@@ -1,4 +1,4 @@
-"""The style sheet of the page; its colors follow the reader's light or dark mode, its width the reader's screen."""
+"""The style sheet of the page. It supports light and dark mode, and narrow screens."""
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --card: #f5f7f9; --ink: #1b1f24; --muted: #5b6470; --grid: #dfe3e8;

@@ -1,9 +1,9 @@
-"""CSV with one row per window; the columns are those of the segments' table."""
+"""CSV with one row per window. The columns are those of :mod:`serkit.annotations.csv`."""
 
 from serkit.annotations.csv import table
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 
 
-def write(timeline: Timeline) -> str:
+def write(timeline: TimelineData) -> str:
     """Return the windows as CSV."""
     return table(timeline.windows, timeline.classes)

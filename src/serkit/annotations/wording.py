@@ -1,17 +1,17 @@
-"""How emotions, channels and names are put into words, and what of a text a format can hold."""
+"""Words for emotions, channels and names, and text in a form that a format can hold."""
 
 import unicodedata
 from collections.abc import Mapping
 
-from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import TimelineData
 from serkit.types import UNCERTAIN
 
-_BREAKING = {"Cc", "Zl", "Zp"}  # Unicode's control characters, and its separators of lines and paragraphs
-_HOMELESS = {"Cs", "Cn"}  # half a surrogate pair, and what is no character, neither of which XML has
+_BREAKING = {"Cc", "Zl", "Zp"}  # Unicode categories: control characters, line and paragraph separators
+_UNASSIGNED = {"Cs", "Cn"}  # Unicode categories that XML cannot hold: lone surrogates, unassigned code points
 
 
 def caption(emotion: str, probabilities: Mapping[str, float]) -> str:
-    """Return an emotion with its probability; of an uncertain one what it would be.
+    """Return an emotion with its probability. For ``uncertain``, the most probable emotion follows in parentheses.
 
     Example:
         >>> caption("anger", {"anger": 0.806, "fear": 0.194}), caption("uncertain", {"anger": 0.41, "fear": 0.3})
@@ -26,31 +26,31 @@ def caption(emotion: str, probabilities: Mapping[str, float]) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share from 0 to 1 in whole percent."""
+    """Return a share from 0 to 1 as a whole number of percent."""
     return f"{100 * share:.0f} %"
 
 
 def channel_name(channel: int) -> str:
-    """Return what people call a channel: they count from 1."""
+    """Return the name of a channel for people, who count from 1."""
     return f"channel {channel + 1}"
 
 
-def tier_name(timeline: Timeline, what: str, channel: int) -> str:
-    """Return the name of a tier, with its channel where there are several."""
+def tier_name(timeline: TimelineData, what: str, channel: int) -> str:
+    """Return the name of a tier, with the channel if there are several."""
     return what if timeline.channels == 1 else f"{what} {channel_name(channel)}"
 
 
 def storable(text: str) -> str:
-    """Return a text that UTF-8 can hold: the name of a file may hold bytes that are no text."""
+    """Return text with ``?`` for what UTF-8 cannot encode, since file names may contain undecodable bytes."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def one_line(text: str) -> str:
-    r"""Return a text without line breaks, tabs and other control characters, for formats that cannot hold them.
+    r"""Return text without line breaks, tabs and other control characters, for formats that cannot hold them.
 
     Example:
         >>> one_line(" a\tb\r\nc ")
         'a b c'
     """
     kinds = ((char, unicodedata.category(char)) for char in text)
-    return " ".join("".join(" " if k in _BREAKING else "?" if k in _HOMELESS else c for c, k in kinds).split())
+    return " ".join("".join(" " if k in _BREAKING else "?" if k in _UNASSIGNED else c for c, k in kinds).split())

@@ -1,1 +1,1 @@
-"""Audio in: files, arrays and microphones to float32 mono at the rate that a model wants."""
+"""Audio input: files, arrays and microphones become float32 mono at a model's sampling rate."""

@@ -1,13 +1,13 @@
-"""Sound out of video and compressed containers, by PyAV: the optional extra ``media``.
+"""Audio from video and compressed containers, decoded by PyAV (extra ``media``).
 
-libsndfile reads neither MP4 nor AVI nor Matroska. These are told by their first bytes, never by their
-suffix, and PyAV is imported for them alone. The demuxer is named to FFmpeg, which then tries no other: a
-playlist in disguise opens no further file and no connection. FFmpeg mends silently what it can; a file of
-which sound is missing is refused here instead, as one is that libsndfile reads.
+libsndfile cannot read MP4, AVI, Matroska and others. This module recognizes such files by their first bytes, never by
+their suffix, and imports PyAV only for them. It names the demuxer to FFmpeg, which then tries no other one: a playlist
+in disguise cannot open another file or a connection. FFmpeg repairs damaged files silently; this module refuses a file
+whose audio is incomplete, as :mod:`serkit.audio.decode` does.
 
-Times count from the first sample, whether or not the pictures begin sooner. A pause of a tenth to one
-second between two timestamps is filled with silence, as a player does. The encoder's delay and padding are
-left out where the container tells of them, as MP4 does, and WebM for Opus; elsewhere they are heard.
+Times count from the first audio sample, even if the video starts earlier. A pause of 0.1 to 1 second between two
+timestamps becomes silence, as in a player. The encoder's delay and padding are removed where the container states them
+(MP4, and WebM with Opus) and kept elsewhere.
 """
 
 import os
@@ -34,29 +34,29 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.stream import Stream
 
-_SHORTEST_GAP = 0.1  # seconds: less is the jitter of timestamps
-_LONGEST_GAP = 1.0  # seconds: Opus may send nothing for 0.4 s of silence; more is sound that was lost
-_TOLERANCE = 0.1  # seconds that may be missing of what a container announces of its sound
-_FILE_TOLERANCE = 0.05  # of the duration, where it is the whole file's, or FFmpeg's guess by the bit rate
-_SAMPLE_KINDS: dict[str, tuple[type[np.generic], float]] = {  # FFmpeg's name to the type, and what brings it to [-1, 1)
+_SHORTEST_GAP = 0.1  # seconds; a shorter gap is jitter of timestamps
+_LONGEST_GAP = 1.0  # seconds; Opus may send nothing for 0.4 s of silence, and a longer gap means lost audio
+_TOLERANCE = 0.1  # seconds of the announced duration of the audio that may be missing
+_FILE_TOLERANCE = 0.05  # missing share of a duration that is the whole file's or estimated from the bit rate
+_SAMPLE_KINDS: dict[str, tuple[type[np.generic], float]] = {  # by FFmpeg's name: the type, and its scale to [-1, 1)
     "u8": (np.uint8, 2.0**-7),
     "s16": (np.int16, 2.0**-15),
     "s32": (np.int32, 2.0**-31),
     "flt": (np.float32, 1.0),
     "dbl": (np.float64, 1.0),
 }
-_MAX_CHANNELS = 8  # beyond them PyAV does not say safely where a planar format's samples lie
-_SEGMENT = b"\x18\x53\x80\x67"  # Matroska: all that follows the header
+_MAX_CHANNELS = 8  # PyAV does not safely expose more planes of a planar format
+_SEGMENT = b"\x18\x53\x80\x67"  # Matroska: ID of the element that holds everything after the header
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A form of file that holds sound.
+    """A container format.
 
     Attributes:
-        title: What a message calls it.
+        title: Name for messages.
         demuxer: FFmpeg's name.
-        is_timed: Whether its packets carry times of their own, not ones that are counted up from their sizes.
+        is_timed: Whether packets carry their own timestamps, rather than ones computed from their sizes.
     """
 
     title: str
@@ -86,10 +86,10 @@ _LONGEST_SIGNATURE = 389
 
 
 def container_of(stream: BinaryIO) -> Container | None:
-    """Recognize a container by its first bytes, and go back to the start.
+    """Recognize a container by its first bytes, and rewind the stream.
 
     Returns:
-        None for what is left to libsndfile.
+        The container, or None for a file that libsndfile should read.
     """
     stream.seek(0)
     head = stream.read(_LONGEST_SIGNATURE)
@@ -98,24 +98,24 @@ def container_of(stream: BinaryIO) -> Container | None:
 
 
 def decode(stream: BinaryIO, container: Container, *, name: str = "the file object") -> tuple[FloatArray, int]:
-    """Decode the sound of a container; no picture is decoded or kept.
+    """Decode the audio of a container. Video is skipped.
 
-    Of several audio streams the first that the container marks as its default is taken, else the first.
+    Of several audio streams, the first one marked as default is decoded, or else the first.
 
     Args:
-        stream: A seekable binary file, which is read from its start and stays open.
-        container: What :func:`container_of` says of it.
-        name: What a message calls the stream.
+        stream: Seekable binary file. It is read from its start and stays open.
+        container: Container from :func:`container_of`.
+        name: Name of the file for messages.
 
     Returns:
         Samples, shape (channels, T), and their sampling rate in Hz.
 
     Raises:
         MissingExtraError: If PyAV is not installed.
-        TruncatedAudioError: If the file is damaged, or ends before it says.
-        UnknownAudioFormatError: If FFmpeg has no decoder for the sound.
-        NoSamplesError: If there is no audio stream, or no sample in it.
-        SamplingRateError, AudioShapeError: If the rate or the channels change within the sound.
+        TruncatedAudioError: If the file is damaged or incomplete.
+        UnknownAudioFormatError: If FFmpeg has no decoder for the audio.
+        NoSamplesError: If there is no audio stream, or it is empty.
+        SamplingRateError, AudioShapeError: If the sampling rate or the number of channels changes midway.
     """
     found = list(decode_blocks(stream, container, name=name))
     return np.concatenate([block for block, _ in found], axis=1), found[0][1]
@@ -124,13 +124,13 @@ def decode(stream: BinaryIO, container: Container, *, name: str = "the file obje
 def decode_blocks(
     stream: BinaryIO, container: Container, *, name: str = "the file object"
 ) -> Iterator[tuple[FloatArray, int]]:
-    """Decode as :func:`decode` does, a little at a time.
+    """Decode the audio of a container block by block; see :func:`decode`.
 
     Yields:
-        Samples, shape (channels, T), and their sampling rate in Hz, which never changes.
+        Samples, shape (channels, T), and their sampling rate in Hz, which is the same for all blocks.
 
     Raises:
-        AudioError, MissingExtraError: As :func:`decode` does; that sound is missing shows at the end.
+        AudioError, MissingExtraError: Those of :func:`decode`. Missing audio is noticed only at the end.
     """
     with _opened(stream, container, name) as file:
         sound = _audio_stream(file, container, name)
@@ -142,25 +142,26 @@ def decode_blocks(
             count, last = count + block.shape[1], block
     if announced is not None and count < (announced - _TOLERANCE) * rate:
         raise TruncatedAudioError(
-            f"{name} is damaged or cut off: {count / rate:.2f} of {announced:.2f} s of sound are there."
+            f"{name} is damaged or cut off: it has {count / rate:.2f} of {announced:.2f} s of audio."
         )
     if not count:
-        raise NoSamplesError(f"{name} is a file ({container.title}) without a single sample.")
+        raise NoSamplesError(f"{name} is a file ({container.title}) without samples.")
     if announced is not None and 0 < (padding := count - round(announced * rate)) < last.shape[1]:
         last = last[:, :-padding]
     yield last, rate
 
 
 def probe(stream: BinaryIO, container: Container, *, name: str = "the file object") -> tuple[int, int, float, str]:
-    """Read what a container says of its sound; only one that does not say how long it is is decoded for it.
+    """Read the properties of a container's audio.
 
-    MP4 and AVI do say. The sound itself is then not looked at, so that damage to it shows in :func:`decode` alone.
+    MP4 and AVI state the duration; their audio is not decoded, so only :func:`decode` notices damage to it. Other
+    containers are decoded to measure the duration.
 
     Returns:
-        Sampling rate in Hz, channels, duration in seconds, the container's title.
+        Sampling rate in Hz, number of channels, duration in seconds, title of the container.
 
     Raises:
-        AudioError, MissingExtraError: As :func:`decode` does.
+        AudioError, MissingExtraError: Those of :func:`decode`.
     """
     with _opened(stream, container, name) as file:
         sound = _audio_stream(file, container, name)
@@ -173,7 +174,7 @@ def probe(stream: BinaryIO, container: Container, *, name: str = "the file objec
 
 @contextmanager
 def _opened(stream: BinaryIO, container: Container, name: str) -> Iterator["InputContainer"]:
-    """Open with PyAV, turning each of FFmpeg's faults, then and later, into our own."""
+    """Open a stream with PyAV. FFmpeg's errors inside the ``with`` block become serkit's own."""
     try:
         import av
     except ImportError as error:
@@ -182,12 +183,12 @@ def _opened(stream: BinaryIO, container: Container, name: str) -> Iterator["Inpu
         _check_segment(stream, name)
     stream.seek(0)
     try:
-        # Tags are not ours to judge: by default one that is no UTF-8 would make the file unreadable.
+        # By default a tag that is not valid UTF-8 would make the file unreadable.
         with av.open(stream, "r", format=container.demuxer, metadata_errors="replace") as file:
             yield file
     except (av.error.PatchWelcomeError, av.error.LookupError) as error:
         raise UnknownAudioFormatError(
-            f"{name} holds sound that FFmpeg cannot decode: {error.strerror or error}."
+            f"{name} has audio that FFmpeg cannot decode: {error.strerror or error}."
         ) from error
     except av.FFmpegError as error:
         raise TruncatedAudioError(
@@ -196,9 +197,9 @@ def _opened(stream: BinaryIO, container: Container, name: str) -> Iterator["Inpu
 
 
 def _check_segment(stream: BinaryIO, name: str) -> None:
-    """Check that a Matroska file is as long as it says, which FFmpeg does not.
+    """Check that a Matroska file is as long as its header says, since FFmpeg does not.
 
-    Source: RFC 8794, section 4 (the length of a number is told by its leading zeros) and 6.2 (unknown sizes).
+    Source: RFC 8794, section 4 (the leading zeros of a number give its length) and 6.2 (unknown sizes).
     """
     stream.seek(0)
     head = stream.read(4096)
@@ -209,30 +210,30 @@ def _check_segment(stream: BinaryIO, name: str) -> None:
     limit = 1 << 7 * width
     size = int.from_bytes(head[at : at + width]) % limit
     there, expected = stream.seek(0, os.SEEK_END), at + width + size
-    if size != limit - 1 and there < expected:  # all ones: written live, without a length
-        raise TruncatedAudioError(f"{name} is cut off: {there} of {expected} bytes are there.")
+    if size != limit - 1 and there < expected:  # all ones: a live recording without a length
+        raise TruncatedAudioError(f"{name} is cut off: it has {there} of {expected} bytes.")
 
 
 def _audio_stream(file: "InputContainer", container: Container, name: str) -> "AudioStream":
     from av.stream import Disposition
 
     if not len(file.streams):
-        raise TruncatedAudioError(f"{name} is damaged or cut off ({container.title}): not a single stream is there.")
+        raise TruncatedAudioError(f"{name} is damaged or cut off ({container.title}): it has no stream.")
     sounds = file.streams.audio
     if not sounds:
         raise NoSamplesError(f"{name} is a video ({container.title}) without sound: it has no audio stream.")
     sound = next((s for s in sounds if s.disposition & Disposition.default), sounds[0])
     if sound.codec_context is None:
-        raise UnknownAudioFormatError(f"{name} holds sound that is encrypted, or of a codec that FFmpeg lacks.")
-    if sound.codec_context.name == "flac":  # the one common codec with a checksum; FFmpeg does not look at it unasked
+        raise UnknownAudioFormatError(f"{name} has audio that is encrypted, or in a codec that FFmpeg does not know.")
+    if sound.codec_context.name == "flac":  # has a checksum, which FFmpeg ignores by default
         sound.codec_context.options = {"err_detect": "crccheck+explode"}
     return sound
 
 
 def _announced_duration(sound: "AudioStream", container: Container) -> float | None:
-    """Return how many seconds of sound the header announces.
+    """Return the duration of the audio in seconds that the header states.
 
-    Elsewhere FFmpeg's number is an estimate from the file itself, or it is the whole file's.
+    Containers other than MP4 and AVI give None: FFmpeg's duration for them is an estimate, or that of the whole file.
     """
     length = {_MP4: sound.duration, _AVI: sound.frames}.get(container)  # AVI: its duration shrinks with the file
     return float(length * sound.time_base) if length and sound.time_base else None
@@ -241,7 +242,7 @@ def _announced_duration(sound: "AudioStream", container: Container) -> float | N
 def _packets(
     file: "InputContainer", sound: "AudioStream", container: Container, name: str
 ) -> Iterator["Packet[AudioStream]"]:
-    """Yield the sound's packets; pass over the others, but for where the file ends."""
+    """Yield the packets of the audio stream, and check that no packets are missing at the end of the file."""
     end = 0.0
     for packet in _all_packets(file):
         if packet.pts is not None and packet.time_base:
@@ -249,26 +250,26 @@ def _packets(
         if packet.stream.index != sound.index:
             continue
         if packet.is_corrupt:
-            raise TruncatedAudioError(f"{name} is damaged or cut off: a packet of its sound is incomplete.")
+            raise TruncatedAudioError(f"{name} is damaged or cut off: a packet of its audio is incomplete.")
         yield cast("Packet[AudioStream]", packet)
     if container in (_ASF, _FLV) and file.duration:
         announced = file.duration / 1e6
         if end < announced * (1 - _FILE_TOLERANCE) - _TOLERANCE:
-            raise TruncatedAudioError(f"{name} is cut off: {end:.2f} of {announced:.2f} s are there.")
+            raise TruncatedAudioError(f"{name} is cut off: it has {end:.2f} of {announced:.2f} s.")
 
 
 def _all_packets(file: "InputContainer") -> Iterator["Packet[Stream]"]:
     try:
         yield from file.demux()
-    except IndexError:  # PyAV trips at the very end over a stream that a broadcast has brought in midway
+    except IndexError:  # PyAV raises it at the end of a broadcast in which a stream started midway
         return
 
 
 def _frames(packets: Iterator["Packet[AudioStream]"], announced: float | None) -> Iterator["AudioFrame"]:
-    """Decode; a packet that the decoder refuses is a fault.
+    """Decode packets into frames. A packet that the decoder refuses is an error.
 
-    But for the very last one where the header says how much sound there must be: tools that cut an AVI leave a
-    part of an MP3 frame at its end.
+    The last packet may be refused if the header states the duration: tools that cut an AVI leave a partial MP3 frame
+    at its end.
     """
     from av.error import InvalidDataError
 
@@ -289,7 +290,7 @@ def _frames(packets: Iterator["Packet[AudioStream]"], announced: float | None) -
 
 
 def _blocks(frames: Iterator["AudioFrame"], container: Container, name: str) -> Iterator[tuple[FloatArray, int]]:
-    """Convert frames of one form, and put silence into the gaps between their times."""
+    """Convert frames to float32, and fill gaps between their timestamps with silence."""
     rate, channels, end = 0, 0, None
     for frame in frames:
         block = _floats(frame, name)
@@ -301,7 +302,7 @@ def _blocks(frames: Iterator["AudioFrame"], container: Container, name: str) -> 
         time = frame.time if container.is_timed else None
         if time is not None and end is not None and time - end >= _SHORTEST_GAP:
             if time - end > _LONGEST_GAP:
-                raise TruncatedAudioError(f"{name} is damaged: its sound stops at {end:.2f} s until {time:.2f} s.")
+                raise TruncatedAudioError(f"{name} is damaged: it has no audio from {end:.2f} s to {time:.2f} s.")
             yield np.zeros((len(block), round((time - end) * rate)), np.float32), rate
         if time is not None:
             end = time
@@ -310,19 +311,19 @@ def _blocks(frames: Iterator["AudioFrame"], container: Container, name: str) -> 
 
 
 def _floats(frame: "AudioFrame", name: str) -> FloatArray:
-    """Convert a frame of any sample format to float32, shape (channels, T), in [-1, 1) for integers."""
+    """Convert a frame of any sample format to float32, shape (channels, T). Integers are scaled to [-1, 1)."""
     kind, channels = frame.format.name.removesuffix("p"), frame.layout.nb_channels
     if kind not in _SAMPLE_KINDS:
-        raise UnknownAudioFormatError(f"{name} holds samples of the kind {kind!r}, which cannot be read.")
+        raise UnknownAudioFormatError(f"{name} has samples of the type {kind!r}, which cannot be read.")
     if channels > _MAX_CHANNELS:
-        raise AudioShapeError(f"{name} has {channels} channels; expected {_MAX_CHANNELS} at most.")
+        raise AudioShapeError(f"{name} has {channels} channels; expected at most {_MAX_CHANNELS}.")
     dtype, scale = _SAMPLE_KINDS[kind]
     if frame.format.is_planar:
-        planes = frame.planes[:channels]  # after eight PyAV goes on into other memory, and so does its to_ndarray
+        planes = frame.planes[:channels]  # beyond eight planes PyAV reads foreign memory, in to_ndarray too
         samples = np.stack([np.frombuffer(memoryview(plane), dtype, frame.samples) for plane in planes])
     else:
         samples = np.frombuffer(memoryview(frame.planes[0]), dtype, frame.samples * channels).reshape(-1, channels).T
     if kind == "u8":
         samples = samples.astype(np.int16) - 128
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused by load_audio as infinite
+    with np.errstate(over="ignore", invalid="ignore"):  # load_audio refuses the infinite samples of an overflow
         return (samples * np.float64(scale)).astype(np.float32, order="C")

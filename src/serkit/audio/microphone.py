@@ -1,4 +1,4 @@
-"""Live sound: from the microphone, or from a file at the speed at which it was spoken."""
+"""Live audio: from a microphone, or from a file played in real time."""
 
 import queue
 import time
@@ -16,19 +16,19 @@ from serkit.errors import AudioUnreadableError, MissingExtraError
 from serkit.types import FloatArray
 
 PIECE_SECONDS = 0.1
-_WAITING = 300  # pieces that may wait to be heard: half a minute
-_PATIENCE = 5.0  # seconds without a single sample, after which a microphone is taken for dead
+_WAITING = 300  # limit of pieces in the queue: half a minute
+_PATIENCE = 5.0  # seconds without a sample after which the microphone counts as broken
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Live sound.
+    """A source of live audio.
 
     Attributes:
-        name: Of the device or the file.
-        sampling_rate: In Hz.
-        pieces: Mono samples (T,), a tenth of a second each, as they come; a microphone's never end.
-        lost: Pieces that were dropped so far, because whoever listens is too slow.
+        name: Name of the device or the file.
+        sampling_rate: Sampling rate in Hz.
+        pieces: Mono samples (T,), a tenth of a second each, as they arrive. Those of a microphone never end.
+        lost: One number: the pieces dropped so far because the reader is too slow.
     """
 
     name: str
@@ -42,11 +42,12 @@ def from_microphone(device: str | None = None) -> Iterator[Source]:
     """Open a microphone at its own rate.
 
     Args:
-        device: A number or a part of a name, as ``python -m sounddevice`` lists them; None for the system's default.
+        device: Number or part of the name of a device in the output of ``python -m sounddevice``. None opens the
+            system's default.
 
     Raises:
-        MissingExtraError: If sounddevice, or the PortAudio library that it needs, is not installed.
-        AudioUnreadableError: If there is no such device, or it stops.
+        MissingExtraError: If sounddevice or the PortAudio library is not installed.
+        AudioUnreadableError: If the device does not exist, or stops sending.
     """
     sounddevice = _sounddevice()
     chosen: Any = int(device) if device and device.isdecimal() else device
@@ -56,7 +57,7 @@ def from_microphone(device: str | None = None) -> Iterator[Source]:
     def note(samples: Any, count: int, moment: Any, status: Any) -> None:
         try:
             waiting.put_nowait(np.array(samples).mean(axis=1, dtype=np.float32))
-        except queue.Full:  # better a gap than a picture that lags ever more behind
+        except queue.Full:  # a gap is better than a delay that grows
             lost[0] += 1
 
     opened = ExitStack()
@@ -70,21 +71,21 @@ def from_microphone(device: str | None = None) -> Iterator[Source]:
         opened.enter_context(stream)  # starts it
     except (sounddevice.PortAudioError, ValueError) as error:
         name = f"the microphone {device!r}" if device else "a microphone"
-        raise AudioUnreadableError(f"cannot open {name}: {error} (python -m sounddevice lists all).") from error
+        raise AudioUnreadableError(f"cannot open {name}: {error} ('python -m sounddevice' lists all).") from error
     with opened:
         yield Source(str(about["name"]), rate, _taken(waiting, str(about["name"])), lost)
 
 
 @contextmanager
 def from_file(file: Path, *, speed: float = 1.0) -> Iterator[Source]:
-    """Play a file to a listener, as if it were spoken now.
+    """Play a file in real time, as if it were live.
 
     Args:
-        file: Any that can be read.
-        speed: Times real time.
+        file: Audio file.
+        speed: Factor on real time: 2 plays twice as fast.
 
     Raises:
-        AudioError: As :func:`serkit.audio.recordings.open_recording` does.
+        AudioError: If the file cannot be used; see :func:`serkit.audio.recordings.open_recording`.
     """
     with open_recording(file) as recording:
         yield Source(file.name, recording.sampling_rate, _played(recording, speed))
@@ -93,7 +94,7 @@ def from_file(file: Path, *, speed: float = 1.0) -> Iterator[Source]:
 def _sounddevice() -> Any:
     try:
         import sounddevice
-    except (ImportError, OSError) as error:  # OSError: PortAudio is not there
+    except (ImportError, OSError) as error:  # OSError: PortAudio is missing
         raise MissingExtraError("listening to a microphone", "mic") from error
     return sounddevice
 

@@ -1,6 +1,6 @@
-"""A recording read piece by piece, so that ten hours need no more memory than a minute.
+"""Recordings that are read piece by piece, so that ten hours need no more memory than a minute.
 
-Everything that :mod:`serkit.audio.decode` refuses is refused here too. Damage to a file may show only at its end.
+Reading raises the same errors as :mod:`serkit.audio.decode`. Damage to a file may be noticed only at its end.
 """
 
 import os
@@ -25,7 +25,7 @@ from serkit.audio.decode import (
 from serkit.errors import SamplingRateError
 from serkit.types import FloatArray
 
-_SECONDS = 10  # of a piece
+_SECONDS = 10  # length of a piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class Recording:
     """An open recording.
 
     Attributes:
-        name: How a message names it.
-        sampling_rate: In Hz.
-        channels: How many.
-        pieces: Samples (channels, T), one piece after the other; to be read once.
+        name: Name of the recording for messages.
+        sampling_rate: Sampling rate in Hz.
+        channels: Number of channels.
+        pieces: Pieces of the recording, each (channels, T). They can be read once.
     """
 
     name: str
@@ -50,22 +50,22 @@ def open_recording(audio: AudioSource, *, sampling_rate: int | None = None) -> I
     """Open a file or an array to be read in pieces.
 
     Args:
-        audio: A path, a binary file object, or an array (T,) or (channels, T).
-        sampling_rate: Rate of an array in Hz; must be left out for files.
+        audio: Path, binary file object, or array (T,) or (channels, T).
+        sampling_rate: Sampling rate of an array in Hz. Leave it out for files.
 
     Raises:
-        AudioError: One of its kinds, see :mod:`serkit.errors`; while the pieces are read too.
-        MissingExtraError: As for :func:`serkit.audio.decode.read_file`.
+        AudioError: If the audio cannot be used, at the start or while the pieces are read; see :mod:`serkit.errors`.
+        MissingExtraError: If the file needs PyAV, which is not installed.
     """
     name = source_name(audio)
     if isinstance(audio, np.ndarray):
         if sampling_rate is None:
-            raise SamplingRateError("an array says nothing of its rate: pass sampling_rate= in Hz.")
+            raise SamplingRateError("an array has no sampling rate of its own; pass sampling_rate= in Hz.")
         samples, rate = check_samples(audio), check_rate(sampling_rate)
         yield Recording(name, rate, len(samples), _cut(samples, rate))
         return
     if sampling_rate is not None:
-        raise SamplingRateError("sampling_rate= is for arrays only: a file says its own rate.")
+        raise SamplingRateError("sampling_rate= is for arrays only; leave it out for files, which have their own.")
     with open_stream(audio, name) as stream:
         if container := media.container_of(stream):
             yield _of_container(stream, container, name)
@@ -82,14 +82,14 @@ def _cut(samples: FloatArray, rate: int) -> Iterator[FloatArray]:
 
 def _of_container(stream: BinaryIO, container: media.Container, name: str) -> Recording:
     blocks = media.decode_blocks(stream, container, name=name)
-    first, rate = next(blocks)  # one is always there
+    first, rate = next(blocks)  # there is always one
     return Recording(name, check_rate(rate, name), len(first), _gathered(first, blocks, rate, name))
 
 
 def _gathered(
     first: FloatArray, blocks: Iterator[tuple[FloatArray, int]], rate: int, name: str
 ) -> Iterator[FloatArray]:
-    """Yield pieces of some seconds, made of the frames of a codec, which last hundredths."""
+    """Yield pieces of some seconds, joined from a codec's frames of some hundredths of a second."""
     waiting, count = [first], first.shape[1]
     for block, _ in blocks:
         waiting.append(block)
@@ -102,7 +102,7 @@ def _gathered(
 
 
 def announced_duration(path: str | os.PathLike[str]) -> int | None:
-    """Return how many seconds a file says that it lasts, or None where it would have to be decoded for that."""
+    """Return a file's duration in seconds by its header, or None if only decoding could tell."""
     name = source_name(path)
     with open_stream(path, name) as stream:
         if media.container_of(stream):
@@ -112,5 +112,5 @@ def announced_duration(path: str | os.PathLike[str]) -> int | None:
 
 
 def file_name(audio: AudioSource | os.PathLike[str]) -> str:
-    """Return the last part of a path, or nothing for what has none."""
+    """Return the file name of a path, or an empty string for other audio."""
     return os.path.basename(os.fspath(audio)) if isinstance(audio, str | os.PathLike) else ""  # noqa: PTH119

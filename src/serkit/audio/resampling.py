@@ -1,4 +1,4 @@
-"""Resampling of sound that comes in pieces, by soxr; how it is cut changes nothing."""
+"""Resampler: resamples audio piece by piece with soxr. The size of the pieces does not change the result."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from serkit.types import FloatArray
 
 
 class Resampler:
-    """From one rate to another, piece by piece.
+    """Resamples audio that is pushed piece by piece.
 
     Args:
-        rate: In Hz, of what comes in.
-        target_rate: In Hz, of what goes out.
+        rate: Sampling rate of the input in Hz.
+        target_rate: Sampling rate of the output in Hz.
     """
 
     def __init__(self, rate: int, target_rate: int) -> None:
@@ -21,14 +21,14 @@ class Resampler:
             self._stream = soxr.ResampleStream(rate, target_rate, 1, dtype="float32", quality="HQ")
 
     def push(self, samples: FloatArray) -> FloatArray:
-        """Take samples (T,) and return those that are ready (T',); some stay behind until more come."""
+        """Add samples (T,) and return the output that is ready (T',). Some output is held back until more comes."""
         if self._stream is None or not len(samples):
             return samples
         ready: FloatArray = self._stream.resample_chunk(samples)
         return ready
 
     def flush(self) -> FloatArray:
-        """Return what has stayed behind."""
+        """End the input and return the rest of the output (T',)."""
         if self._stream is None:
             return np.empty(0, np.float32)
         ready: FloatArray = self._stream.resample_chunk(np.empty(0, np.float32), last=True)

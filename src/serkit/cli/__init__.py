@@ -1,62 +1,76 @@
-"""The command line: one command per function, heavy imports inside the function.
+"""The command line: one command per file, heavy imports inside the commands.
 
-Exit codes: 0 all went well, 1 some inputs failed and the rest is there, 2 nothing could be done; then
-stderr has one sentence. Results go to stdout, everything else to stderr.
+Exit codes: 0 success, 1 some inputs failed and the others were processed, 2 nothing was processed (stderr then has one
+sentence). Results go to stdout, everything else to stderr.
 """
 
 import sys
-from collections.abc import Sequence
-from enum import StrEnum
-from functools import partial
+from collections.abc import Callable
 from io import TextIOWrapper
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from serkit.cli import compare, corpora, models, report
-from serkit.cli import evaluate as experiments
-from serkit.cli import features as sounds
-from serkit.cli import serve as serving
-from serkit.cli import timeline as listening
+from serkit.cli import (
+    augment,
+    compare,
+    corpora,
+    evaluate,
+    export,
+    features,
+    listen,
+    models,
+    predict,
+    recipes,
+    report,
+    serve,
+    timeline,
+    train,
+)
 from serkit.errors import MissingExtraError, SerkitError
 
+_PANELS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {  # the panels and commands of 'serkit --help'
+    "Recognize": {
+        "predict": predict.predict, "timeline": timeline.timeline, "listen": listen.listen, "serve": serve.serve,
+    },
+    "Corpora": {"corpora": corpora.app},
+    "Experiments": {
+        "recipes": recipes.app, "features": features.app, "augment": augment.augment, "train": train.train,
+        "evaluate": evaluate.evaluate, "report": report.report, "compare": compare.compare,
+    },
+    "Models": {"models": models.app, "export": export.export},
+}  # fmt: skip
+_RESUMABLE = {"train", "evaluate", "corpora", "features"}  # commands that resume interrupted work
+_INTERRUPTED = 130  # typer's exit code for Ctrl-C
+_LAB = {"torch", "accelerate", "safetensors", "onnx", "onnxscript", "pydantic", "yaml", "sklearn", "skl2onnx"}
+
+
+class _OrderedGroup(TyperGroup):
+    """Lists commands in the order of their panels; typer would list sub-applications last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # a context of click, or of the click inside newer typer
+        return [name for commands in _PANELS.values() for name in commands]
+
+
 app = typer.Typer(
+    cls=_OrderedGroup,
     help="Speech emotion recognition: honest experiments, one-file models, a runtime without torch.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(corpora.app, name="corpora")
-app.add_typer(sounds.features_app, name="features")
-app.command()(sounds.augment)
-app.command()(listening.timeline)
-app.command()(listening.listen)
-app.command()(serving.serve)
-app.command()(report.report)
-app.command()(compare.compare)
-app.command()(experiments.train)
-app.command()(experiments.evaluate)
-app.command()(models.export)
-app.add_typer(models.models_app, name="models")
-app.add_typer(experiments.recipes_app, name="recipes")
-
-_GOING_ON = {"train", "evaluate", "corpora", "features"}  # commands that take up what was begun
-_STOPPED = 130  # what typer makes of Ctrl-C
-_LAB = {"torch", "accelerate", "safetensors", "onnx", "onnxscript", "pydantic", "yaml", "sklearn", "skl2onnx"}
-
-
-class TableFormat(StrEnum):
-    """How ``serkit predict`` prints."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
+for _panel, _commands in _PANELS.items():
+    for _name, _command in _commands.items():
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, name=_name, rich_help_panel=_panel)
+        else:
+            app.command(_name, rich_help_panel=_panel)(_command)
 
 
 def main() -> None:
     """Run the command line; a serkit error becomes one sentence and exit code 2."""
-    if isinstance(sys.stdout, TextIOWrapper):  # a file's name may hold what a terminal or pipe cannot take
+    if isinstance(sys.stdout, TextIOWrapper):  # a file name may hold characters that the terminal cannot encode
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
@@ -68,74 +82,21 @@ def main() -> None:
             raise
         typer.echo(f"serkit: {MissingExtraError('this command', 'lab')}", err=True)
         sys.exit(2)
-    except OSError as error:  # a full disk, a folder that must not be written to
+    except OSError as error:  # for example a full disk, or a folder without write permission
         place = f"{str(error.filename)!r}: " if error.filename else ""
         typer.echo(f"serkit: {place}{error.strerror or error}.", err=True)
         sys.exit(2)
     except SystemExit as stop:
-        if stop.code == _STOPPED:
-            goes_on = set(sys.argv[1:2]) & _GOING_ON
-            typer.echo(f"serkit: stopped{'; the same command goes on.' if goes_on else '.'}", err=True)
+        if stop.code == _INTERRUPTED:
+            is_resumable = bool(set(sys.argv[1:2]) & _RESUMABLE)
+            typer.echo(f"serkit: interrupted.{' Run the same command to resume.' if is_resumable else ''}", err=True)
         raise
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if version:
         from serkit.version import __version__
 
         typer.echo(__version__)
         raise typer.Exit
-
-
-@app.command()
-def predict(
-    files: Annotated[
-        list[Path], typer.Argument(help="Sound files: WAV, FLAC, OGG, Opus, MP3; with serkit[media] AAC and video.")
-    ],
-    *,
-    model: listening.ModelOption = None,
-    format: Annotated[TableFormat, typer.Option(help="How to print.")] = TableFormat.table,  # noqa: A002
-    top: Annotated[int | None, typer.Option(min=1, help="Show only the K most probable emotions.")] = None,
-    threshold: listening.ThresholdOption = None,
-    forced: Annotated[
-        bool, typer.Option("--forced", help="Always name a class: never 'uncertain' or 'no speech'.")
-    ] = False,
-    coverage: Annotated[
-        float | None, typer.Option(help="Also the classes among which the right one is that often: 0.8, 0.9 or 0.95.")
-    ] = None,
-) -> None:
-    """Recognize the emotion of each file."""
-    from serkit.annotations.predictions import answers_as_csv, answers_as_json, print_answers
-    from serkit.runtime.decision import classes_within
-    from serkit.runtime.recognizer import Recognizer
-
-    recognizer = Recognizer.load(model)
-    set_of = partial(recognizer.classes_within, coverage=coverage) if coverage is not None else None
-    if coverage is not None:
-        classes_within(
-            recognizer.card, dict.fromkeys(recognizer.card.classes, 1.0), coverage
-        )  # refused before the work
-    found = recognizer.predict_many(files, reject=not forced, threshold=threshold, on_error="return")
-    answers = list(zip(files, _with_bar(found, files), strict=True))
-    failed = [answer for _, answer in answers if isinstance(answer, SerkitError)]
-    if format is TableFormat.json:
-        typer.echo(answers_as_json(answers, top, set_of))
-    elif format is TableFormat.csv:
-        typer.echo(answers_as_csv(answers, recognizer.card.classes, top, set_of), nl=False)
-    else:
-        print_answers(answers, top, set_of)
-    for error in failed:
-        typer.echo(f"serkit: {error}", err=True)
-    if failed:
-        raise typer.Exit(2 if len(failed) == len(files) else 1)
-
-
-def _with_bar(answers: Any, files: Sequence[Path]) -> Any:
-    """Show a bar on stderr while many files are read at a terminal."""
-    if len(files) < 2 or not sys.stderr.isatty():
-        return answers
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(answers, "recognizing", total=len(files), console=Console(stderr=True), transient=True)

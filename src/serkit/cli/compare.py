@@ -1,4 +1,4 @@
-"""``serkit compare``: runs side by side."""
+"""``serkit compare`` compares runs with each other."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class BoardFormat(StrEnum):
-    """How ``serkit compare`` prints."""
+    """Output formats of ``serkit compare``."""
 
     markdown = "markdown"
     csv = "csv"
@@ -29,19 +29,23 @@ _BY_SUFFIX = {
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders.")],
     *,
     format: Annotated[  # noqa: A002
         BoardFormat | None,
-        typer.Option(help="How to print; by default as the name of --out ends, else markdown.", show_default=False),
+        typer.Option(
+            metavar="FORMAT",
+            help="Output format: markdown, csv, html, page or json.",
+            show_default="by the suffix of --out, or markdown",
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="A file to write instead of printing.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write instead of printing.")] = None,
     against: Annotated[
         str | None,
-        typer.Option(help="The run to compare with, by name or folder; by default the one that validation chooses."),
+        typer.Option(help="Name or folder of the reference run.", show_default="the best run by validation UAR"),
     ] = None,
 ) -> None:
-    """Put runs side by side, recomputed from their predictions, and test whether they differ on the same clips."""
+    """Compare runs in a table, recomputed from their predictions, with significance tests on shared clips."""
     from serkit.errors import RunError
     from serkit.lab import leaderboard
     from serkit.writing import write_whole
@@ -64,7 +68,7 @@ def compare(
 
 
 def _read(runs: list[Path]) -> "list[RunEntry]":
-    """Read runs; of several, those that cannot be read are named and left out."""
+    """Read the runs. If there are several, skip those that cannot be read, with a message on stderr."""
     from serkit.errors import RunError
     from serkit.lab.leaderboard import read_entry
 
@@ -75,9 +79,9 @@ def _read(runs: list[Path]) -> "list[RunEntry]":
         except RunError as error:
             if len(runs) == 1:
                 raise
-            typer.echo(f"serkit: left out: {error}", err=True)
+            typer.echo(f"serkit: skipped: {error}", err=True)
     if not found:
-        raise RunError("none of these runs has predictions to compare.")
+        raise RunError("none of the runs has predictions to compare.")
     return found
 
 

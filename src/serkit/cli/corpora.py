@@ -1,4 +1,4 @@
-"""``serkit corpora``: the corpora that serkit knows, and the user's own."""
+"""``serkit corpora``: the corpora that serkit knows, and your own data."""
 
 import json
 import re
@@ -15,14 +15,19 @@ if TYPE_CHECKING:
     from serkit.data.curation.check import Report
     from serkit.data.manifest import Manifest
 
-app = typer.Typer(help="The corpora that serkit knows, and your own.", no_args_is_help=True)
+app = typer.Typer(help="Corpora: those that serkit knows, and your own data.", no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(help="A corpus of 'serkit corpora list', or a new name for your own.")]
-_SHOWN = 5  # files of a problem
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Name of a corpus (see 'serkit corpora list'), or a new name for your own data."
+    ),
+]
+_MAX_FILES = 5  # files listed per problem
 
 
 class DataFormat(StrEnum):
-    """How own data is laid out."""
+    """Layouts of your own data."""
 
     manifest = "manifest"
     table = "table"
@@ -32,7 +37,7 @@ class DataFormat(StrEnum):
 
 
 class Form(StrEnum):
-    """What ``serkit corpora manifest`` writes."""
+    """Output formats of ``serkit corpora manifest``."""
 
     table = "table"
     audiofolder = "audiofolder"
@@ -41,7 +46,7 @@ class Form(StrEnum):
 
 @app.command("list")
 def list_corpora(as_json: JsonOption = False) -> None:
-    """List the corpora, with their size and license."""
+    """List the corpora with their sizes and licenses."""
     from serkit.data.corpora import corpus_names, get_corpus
 
     rows = [_facts(get_corpus(name)) for name in corpus_names()]
@@ -49,8 +54,10 @@ def list_corpora(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def info(name: Annotated[str, typer.Argument(help="A corpus.")], as_json: JsonOption = False) -> None:
-    """Say all that is known of a corpus: classes, license, where to get it, what is odd about it."""
+def info(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a corpus.")], as_json: JsonOption = False
+) -> None:
+    """Describe a corpus: classes, license, source, and peculiarities."""
     import inspect
     import sys
 
@@ -83,21 +90,23 @@ def info(name: Annotated[str, typer.Argument(help="A corpus.")], as_json: JsonOp
 @app.command()
 def check(
     name: NameArgument,
-    folder: Annotated[Path, typer.Argument(help="Where it lies.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the corpus, or table of your own data.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a corpus with its official release, and decode every file; exit code 1 if something is wrong."""
+    """Compare a corpus with its official release and decode every file. The exit code is 1 if a check fails."""
+    from serkit.cli.progress_bar import shown_progress
     from serkit.data.corpora import corpus_names, get_corpus, read_corpus
     from serkit.data.curation.check import check as look
     from serkit.data.curation.check import check_manifest
-    from serkit.progress import RichWatch
 
     manifest = read_corpus(name, folder)
     corpus = get_corpus(name) if name in corpus_names() else None
     if corpus and folder.is_dir():
-        report = look(corpus, folder, watch=RichWatch())
+        with shown_progress() as on_progress:
+            report = look(corpus, folder, on_progress=on_progress)
     else:
-        report = check_manifest(name, manifest, corpus=corpus, watch=RichWatch())
+        with shown_progress() as on_progress:
+            report = check_manifest(name, manifest, corpus=corpus, on_progress=on_progress)
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
     else:
@@ -109,24 +118,33 @@ def check(
 @app.command("manifest")
 def write_manifest(
     name: NameArgument,
-    source: Annotated[Path, typer.Argument(help="Its folder; for your own data, a folder or table.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder of the corpus; for your own data, a folder or table.")
+    ],
     *,
-    output: Annotated[Path, typer.Option("-o", "--output", help="A .csv, .jsonl or .parquet file, or a new folder.")],
-    format: Annotated[Form, typer.Option(help="What to write.")] = Form.table,  # noqa: A002
-    labels: Annotated[str | None, typer.Option(help="Keep what this label set has a class for.")] = None,
-    kind: Annotated[DataFormat | None, typer.Option(help="Own data: its layout, else found out.")] = None,
-    column: Annotated[list[str] | None, typer.Option(help="Own data: FIELD=COLUMN, as in emotion=mood.")] = None,
-    label: Annotated[list[str] | None, typer.Option(help="Own data: LABEL=EMOTION, as in wut=anger.")] = None,
-    leave_out: Annotated[list[str] | None, typer.Option(help="Own data: a label that is not read.")] = None,
-    speaker: Annotated[str, typer.Option(help="Own data: a regular expression whose group is the speaker.")] = "",
-    sex: Annotated[list[str] | None, typer.Option(help="Own data: WORD=male, female or unknown.")] = None,
-    language: Annotated[str, typer.Option(help="Own data: ISO 639-1 code.")] = "",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="File to write (.csv, .jsonl or .parquet), or a new folder.")
+    ],
+    format: Annotated[Form, typer.Option(metavar="FORMAT", help=f"Output format: {', '.join(Form)}.")] = Form.table,  # noqa: A002
+    labels: Annotated[str | None, typer.Option(help="Label set; utterances with other labels are left out.")] = None,
+    kind: Annotated[
+        DataFormat | None,
+        typer.Option(metavar="LAYOUT", help=f"Own data: layout ({', '.join(DataFormat)}).", show_default="detected"),
+    ] = None,
+    column: Annotated[list[str] | None, typer.Option(help="Own data: FIELD=COLUMN, such as emotion=mood.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Own data: LABEL=EMOTION, such as wut=anger.")] = None,
+    leave_out: Annotated[list[str] | None, typer.Option(help="Own data: label to leave out.")] = None,
+    speaker: Annotated[str, typer.Option(help="Own data: regular expression whose group matches the speaker.")] = "",
+    sex: Annotated[
+        list[str] | None, typer.Option(help="Own data: WORD=SEX, such as f=female; SEX is male, female or unknown.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Own data: language as an ISO 639-1 code.")] = "",
 ) -> None:
-    """Write a corpus's utterances as a table, an audformat database or a Hugging Face audiofolder."""
+    """Write the utterances of a corpus as a table, an audformat database or a Hugging Face audiofolder."""
     from typing import cast
 
     from serkit.data.corpora import corpus_names, label_set_of, read_corpus
-    from serkit.data.formats.own_labels import OwnData
+    from serkit.data.formats.row_to_utterance import OwnData
     from serkit.errors import CorpusError
 
     told = {
@@ -135,7 +153,7 @@ def write_manifest(
     }  # fmt: skip
     if name in corpus_names():
         if given := [option for option, value in told.items() if value]:
-            raise CorpusError(f"{given[0]} is for your own data, and serkit knows {name}: give yours another name.")
+            raise CorpusError(f"{given[0]} is for your own data, but {name} is a known corpus; choose another name.")
         manifest = read_corpus(name, source)
     else:
         own = OwnData(
@@ -149,29 +167,30 @@ def write_manifest(
         for emotion, count in sorted(dropped.items()):
             typer.echo(f"serkit: label set {labels} leaves out {count} utterances of {emotion}", err=True)
     if not len(manifest):
-        raise CorpusError(f"nothing is left to write: no utterance of {name} has a class in {labels}.")
+        raise CorpusError(f"nothing to write: no utterance of {name} has a class in {labels}.")
     _write(manifest, output, format)
-    _say_what_was_left_out(manifest)
-    _say_what_was_read(manifest, output)
+    _print_left_out(manifest)
+    _print_summary(manifest, output)
 
 
 @app.command()
 def stats(
-    sources: Annotated[list[str], typer.Argument(help="Folders of corpora, or NAME=PATH.")],
-    plot: Annotated[Path | None, typer.Option(help="Draw a .png, .svg or .pdf as well.")] = None,
+    sources: Annotated[list[str], typer.Argument(metavar="FOLDER", help="Folders of corpora, or NAME=PATH.")],
+    plot: Annotated[Path | None, typer.Option(help="Figure to write: .png, .svg or .pdf.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure corpora: classes, speakers, durations, loudness, pitch by sex."""
+    """Compute statistics of corpora: classes, speakers, durations, loudness, and pitch by sex."""
+    from serkit.cli.progress_bar import shown_progress
     from serkit.data.curation.corpus_figure import check_picture, draw
     from serkit.data.curation.stats import describe, tables
     from serkit.data.manifest import merge
-    from serkit.progress import RichWatch
 
     if plot:
         check_picture(plot)
     manifest = merge(one for source in sources for one in _recognized(source))
-    _say_what_was_left_out(manifest)
-    found = describe(manifest, watch=RichWatch())
+    _print_left_out(manifest)
+    with shown_progress() as on_progress:
+        found = describe(manifest, on_progress=on_progress)
     if as_json:
         report = found.to_json() | {"left_out": dict(manifest.left_out)}
         typer.echo(json.dumps(report, indent=1, ensure_ascii=False))
@@ -181,23 +200,26 @@ def stats(
     for clip in found.unreadable:
         typer.echo(f"serkit: {clip.reason}", err=True)
     if plot:
-        typer.echo(f"serkit: drew {draw(found, plot)}", err=True)
+        typer.echo(f"serkit: wrote {draw(found, plot)}", err=True)
     if found.unreadable:
         raise typer.Exit(1)
 
 
 @app.command()
 def download(
-    name: Annotated[str, typer.Argument(help="A corpus.")],
-    folder: Annotated[Path, typer.Argument(help="Where to put it.")],
-    accept_license: Annotated[bool, typer.Option("--accept-license", help="You have read it and keep to it.")] = False,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a corpus.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to download to.")],
+    accept_license: Annotated[
+        bool, typer.Option("--accept-license", help="Confirm that you have read the license and will comply with it.")
+    ] = False,
 ) -> None:
-    """Download a corpus that can be had openly; for the others, say where to register."""
+    """Download an openly available corpus; for other corpora, print where to request them."""
+    from serkit.cli.progress_bar import shown_progress
     from serkit.data.corpora import get_corpus
     from serkit.data.curation.download import download as fetch
-    from serkit.progress import RichWatch
 
-    fetch(get_corpus(name), folder, accept_license=accept_license, watch=RichWatch())
+    with shown_progress() as on_progress:
+        fetch(get_corpus(name), folder, accept_license=accept_license, on_progress=on_progress)
     typer.echo(f"{folder}: next: serkit corpora check {name} {folder}")
 
 
@@ -234,16 +256,17 @@ def _show_report(report: "Report") -> None:
     show_table(("speaker", *emotions, "all"), rows, names=1)
     for problem in report.problems:
         typer.echo(f"{problem.severity}: {problem.message}")
-        for file in problem.files[:_SHOWN] if problem.severity == "problem" else ():
+        for file in problem.files[:_MAX_FILES] if problem.severity == "problem" else ():
             typer.echo(f"  {file}")
-        if problem.severity == "problem" and len(problem.files) > _SHOWN:
-            typer.echo(f"  ... and {len(problem.files) - _SHOWN} more; --json lists them all")
+        if problem.severity == "problem" and len(problem.files) > _MAX_FILES:
+            typer.echo(f"  ... and {len(problem.files) - _MAX_FILES} more; --json lists them all")
     typer.echo("passed" if report.is_passed else "not passed")
 
 
 def _write(manifest: "Manifest", output: Path, form: Form) -> None:
+    from serkit.cli.progress_bar import shown_progress
     from serkit.data.formats import audformat, audiofolder
-    from serkit.progress import RichWatch
+    from serkit.progress import begin_task
 
     if form is Form.table:
         _check_replaceable(output)
@@ -251,24 +274,24 @@ def _write(manifest: "Manifest", output: Path, form: Form) -> None:
     elif form is Form.audformat:
         audformat.write(manifest, output)
     else:
-        with RichWatch().bar("copying", len(manifest)) as advance:
-            audiofolder.write(manifest, output, on_file=lambda done: advance(done, ""))
+        with shown_progress() as on_progress:
+            audiofolder.write(manifest, output, on_file=begin_task("copying", len(manifest), on_progress))
 
 
-def _say_what_was_left_out(manifest: "Manifest") -> None:
+def _print_left_out(manifest: "Manifest") -> None:
     for reason, count in sorted(manifest.left_out.items()):
         typer.echo(f"serkit: {count} files not read: {reason}", err=True)
 
 
-def _say_what_was_read(manifest: "Manifest", output: Path) -> None:
+def _print_summary(manifest: "Manifest", output: Path) -> None:
     from serkit.data.corpora import corpus_of
-    from serkit.data.formats.own_labels import UNKNOWN
+    from serkit.data.formats.row_to_utterance import UNKNOWN
 
     unknown = sum(u.speaker.endswith(f"/{UNKNOWN}") for u in manifest)
     if unknown:
         typer.echo(
-            f"serkit: {unknown} utterances name no speaker: they count as one, whom no split will part; "
-            "--speaker or --column speaker=COLUMN would tell them apart",
+            f"serkit: {unknown} utterances have no speaker; they are treated as one speaker and never split. "
+            "Use --speaker or --column speaker=COLUMN to tell speakers apart.",
             err=True,
         )
     official = sum(corpus_of(name).utterances for name in manifest.corpora)
@@ -277,19 +300,19 @@ def _say_what_was_read(manifest: "Manifest", output: Path) -> None:
 
 
 def _check_replaceable(output: Path) -> None:
-    """Refuse to replace a table that serkit has not written."""
-    from serkit.data.formats.table import looks_like_manifest
+    """Check that an output file is new, or a manifest that serkit wrote."""
+    from serkit.data.formats.utterance_table import looks_like_manifest
     from serkit.data.tables import SUFFIXES
     from serkit.errors import ManifestError
 
     if output.is_dir():
         raise ManifestError(f"{str(output)!r} is a folder; name the file to write.")
     if output.suffix in SUFFIXES and output.is_file() and output.stat().st_size and not looks_like_manifest(output):
-        raise ManifestError(f"{str(output)!r} is there already and is no manifest of serkit's: choose another name.")
+        raise ManifestError(f"{str(output)!r} exists and is not a serkit manifest; choose another name.")
 
 
 def _recognized(source: str) -> list["Manifest"]:
-    """Read NAME=PATH, or a folder whose corpus is found out, or one that holds several corpora; else it is own data."""
+    """Return the manifests of a source: NAME=PATH, the folder of a known corpus, a folder of corpora, or own data."""
     from serkit.data.corpora import read_corpus, recognize
     from serkit.errors import CorpusError
 
@@ -309,5 +332,5 @@ def _recognized(source: str) -> list["Manifest"]:
             raise
         for place in inside:
             if not recognize(place):
-                typer.echo(f"serkit: left out: no known corpus is in {str(place)!r}", err=True)
+                typer.echo(f"serkit: skipped: no known corpus in {str(place)!r}", err=True)
         return several

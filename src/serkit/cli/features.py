@@ -1,6 +1,6 @@
-"""``serkit features`` and ``serkit augment``: what networks read of a sound, and what may be done to it before."""
+"""``serkit features``: list features, and extract them from corpora."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,14 +11,13 @@ from serkit.cli.options import DataOption, JsonOption, data_of, show_rows
 if TYPE_CHECKING:
     from serkit.data.manifest import Manifest
 
-Progress = Callable[[int], None]
 Rows = Mapping[str, Any]  # utterance id to (N, F)
-features_app = typer.Typer(help="Front ends.", no_args_is_help=True)
+app = typer.Typer(help="Features: what models read from sound.", no_args_is_help=True)
 
 
-@features_app.command("list")
+@app.command("list")
 def list_features(as_json: JsonOption = False) -> None:
-    """List the front ends."""
+    """List the features."""
     from serkit.lab.features import build_feature, feature_names
 
     rows = []
@@ -34,100 +33,74 @@ def list_features(as_json: JsonOption = False) -> None:
     show_rows(rows, as_json, ("feature", "kind", "size", "sampling_rate", "about"))
 
 
-@features_app.command()
+@app.command()
 def extract(
-    corpora: Annotated[list[str], typer.Argument(help="Corpora, or names of your own data given by --data.")],
+    corpora: Annotated[
+        list[str], typer.Argument(metavar="CORPUS", help="Names of corpora, or of your own data in --data.")
+    ],
     feature: Annotated[
         list[str],
         typer.Option(
-            help="A front end, several stand side by side; egemaps or compare2016 of openSMILE; ssl:NAME, the mean of "
-            "a pretrained encoder's frames, by its name on a hub or its folder."
+            help="Name of a feature; can be repeated, which concatenates them. egemaps and compare2016 need "
+            "openSMILE. ssl:NAME is the mean over a pretrained encoder's frames; NAME is a folder or a name on the "
+            "Hugging Face hub."
         ),
     ],
     data: DataOption = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write them too: .csv or .parquet for vectors, else .npz.")
+        Path | None,
+        typer.Option("-o", "--output", help="File to write the features to: .npz, or for vectors .csv or .parquet."),
     ] = None,
 ) -> None:
-    """Compute features into the store that trainings read; where it is interrupted, the same command goes on."""
+    """Extract features into the cache that trainings read. If interrupted, run the same command to resume."""
+    from serkit.cli.progress_bar import shown_progress
     from serkit.data.corpora import read_corpora
     from serkit.lab.features import build_front
     from serkit.lab.features.opensmile_features import OpenSmile
-    from serkit.lab.train.store import cache_dir, open_store
-    from serkit.progress import RichWatch
+    from serkit.lab.training.store import cache_dir, open_store
+    from serkit.progress import begin_task
 
-    watch = RichWatch()
     front = build_front([_named(name) for name in feature])
     names: tuple[str, ...] = ()
     if front.kind == "vector":
         names = front.names if isinstance(front, OpenSmile) else tuple(f"f{i}" for i in range(front.size))
     _check_output(output, is_vector=bool(names))
     manifest = read_corpora(corpora, data_of(data))
-    with watch.bar("decoding", len(manifest)) as advance:
-        store = open_store(manifest, front.config.sampling_rate, lambda done: advance(done, ""))
-    with watch.bar("+".join(feature), len(manifest)) as advance:
-        rows = store.features(front, 1.0, lambda done: advance(done, ""))
+    with shown_progress() as on_progress:
+        step = begin_task("decoding", len(manifest), on_progress)
+        store = open_store(manifest, front.config.sampling_rate, step)
+        rows = store.features(front, 1.0, begin_task("+".join(feature), len(manifest), on_progress))
     if output:
         _write(manifest, rows, names, output)
     size = next(iter(rows.values())).shape[1]
     where = output or cache_dir() / "features"
-    typer.echo(f"{where}: {'+'.join(feature)}, {size} numbers, of {len(manifest)} utterances")
-
-
-def augment(
-    file: Annotated[Path, typer.Argument(help="A sound file.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="A folder for the variants and their picture.")],
-    name: Annotated[list[str] | None, typer.Option("--name", help="An augmentation; by default every one.")] = None,
-    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
-) -> None:
-    """Write a sound as each augmentation changes it, and a picture of their spectrograms."""
-    from serkit.audio.decode import load_audio, probe
-    from serkit.lab.augment import augmentation_names, show_variants
-
-    rate = probe(file).sampling_rate
-    samples = load_audio(file, target_rate=rate)
-    names = name or [one for one in augmentation_names() if _needs_nothing(one)]
-    for path in show_variants(samples, rate, names, out, seed):
-        typer.echo(path)
-
-
-def _needs_nothing(name: str) -> bool:
-    """Whether an augmentation can do with its defaults, and without a folder or another library."""
-    from serkit.errors import SerkitError
-    from serkit.lab.augment import build_augmentation
-
-    try:
-        build_augmentation(name).check()
-    except SerkitError:
-        return False
-    return True
+    typer.echo(f"{where}: {'+'.join(feature)}, {size} dimensions, {len(manifest)} utterances")
 
 
 def _named(feature: str) -> dict[str, str]:
-    """Return a feature as a recipe has it; ``ssl:NAME`` says which encoder."""
+    """Return a feature's settings as in a recipe; ``ssl:NAME`` names a pretrained encoder."""
     name, _, model = feature.partition(":")
     return {"name": name, "model": model, "pooling": "mean"} if name == "ssl" else {"name": feature}
 
 
 def _check_output(output: Path | None, *, is_vector: bool) -> None:
-    from serkit.errors import RecipeError
+    from serkit.errors import SettingsError
 
     endings = (".csv", ".parquet", ".npz") if is_vector else (".npz",)
     if output and output.suffix not in endings:
-        what = "a vector" if is_vector else "frames or pictures"
-        raise RecipeError(f"cannot write {what} to {output.name!r}: the name must end in {', '.join(endings)}.")
+        what = "a vector" if is_vector else "frames or images"
+        raise SettingsError(f"cannot write {what} to {output.name!r}; the suffix must be {', '.join(endings)}.")
 
 
 def _write(manifest: "Manifest", rows: Rows, names: tuple[str, ...], output: Path) -> None:
     import numpy as np
 
     from serkit.data.tables import write_rows
-    from serkit.writing import whole_file
+    from serkit.writing import whole_binary
 
     if output.suffix == ".npz":
-        with whole_file(output) as temporary, temporary.open("wb") as file:
+        with whole_binary(output) as file:
             np.savez_compressed(file, **{u.id: rows[u.id] for u in manifest})
-            file.close()
         return
     facts = ("id", "corpus", "speaker", "sex", "emotion")
     table = (

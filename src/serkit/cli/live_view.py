@@ -1,4 +1,4 @@
-"""What ``serkit listen`` shows: on a terminal a picture that moves, elsewhere a line for each event."""
+"""The output of ``serkit listen``: a live display on a terminal, otherwise one line per event."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -16,13 +16,21 @@ from serkit.types import FloatArray, StreamEvent
 
 Show = Callable[[list[StreamEvent], FloatArray | None, float], None]
 _BAR = 40  # characters
-_UTTERANCES = 8  # that stay on the screen
-_QUIETEST = -60.0  # dB of full scale, where the level's bar begins
+_UTTERANCES = 8  # utterances that stay on the screen
+_QUIETEST = -60.0  # left end of the level meter, in dB of full scale
 
 
 @contextmanager
 def open_view(source: str, classes: Sequence[str]) -> Iterator[Show]:
-    """Open a view; what it yields takes events, the sound they came from, and the seconds heard."""
+    """Yield a function that shows events.
+
+    The function takes the new events, the sound that they came from (None at the end), and the duration so far in
+    seconds.
+
+    Args:
+        source: Name of the sound source.
+        classes: Classes of the model.
+    """
     console = Console()
     if not console.is_terminal:
         yield lambda events, piece, duration: _print(events)
@@ -43,19 +51,19 @@ def _print(events: Sequence[StreamEvent]) -> None:
 
 
 def line_of(event: StreamEvent) -> str:
-    """Return an event in words."""
+    """Return the line that describes an event."""
     if event.kind == "speech_start":
-        return f"{event.start:8.2f} s  speech begins"
+        return f"{event.start:8.2f} s  speech starts"
     if event.kind == "speech_end":
         return f"{event.end:8.2f} s  speech ends"
-    what = "all of it" if event.kind == "utterance" else "window"
+    what = "utterance" if event.kind == "utterance" else "window"
     name, value = next(iter(event.probabilities.items()))
     answer = event.emotion if event.emotion == name else f"{event.emotion}, {name}"
     return f"{event.end:8.2f} s  {what} from {event.start:.2f} s: {answer} {value:.2f}"
 
 
 class _State:
-    """What is on the screen."""
+    """The state of the display."""
 
     def __init__(self, source: str, classes: tuple[str, ...]) -> None:
         self._source, self._classes = source, classes

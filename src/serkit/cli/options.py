@@ -1,4 +1,4 @@
-"""What several commands share: options, listings, and where data lies."""
+"""Shared parts of commands: options, tables, and the location of corpora."""
 
 import json
 import os
@@ -11,32 +11,69 @@ import typer
 if TYPE_CHECKING:
     from serkit.data.corpora import Data
 
+ModelOption = Annotated[
+    Path | None, typer.Option(metavar="MODEL", help="Model file, or the name of an embedded model: default, emodb.")
+]
+WindowOption = Annotated[float, typer.Option(metavar="SECONDS", help="Window length in seconds.")]
+HopOption = Annotated[float, typer.Option(metavar="SECONDS", help="Hop between windows in seconds.")]
+VadOption = Annotated[bool, typer.Option("--vad/--no-vad", help="Detect speech first, or treat all sound as speech.")]
+SmoothOption = Annotated[
+    float, typer.Option(metavar="SECONDS", help="Time constant of causal smoothing in seconds; 0 disables it.")
+]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="Probability below which the emotion is 'uncertain'.",
+        show_default="the model card's threshold",
+    ),
+]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DataOption = Annotated[
     list[str] | None,
-    typer.Option("--data", help="A folder of corpora, or CORPUS=DIR, repeated; by default SERKIT_CORPORA."),
+    typer.Option(
+        "--data", metavar="DIR", help="Folder of corpora, or CORPUS=DIR; can be repeated.",
+        show_default="SERKIT_CORPORA",
+    ),
+]  # fmt: skip
+RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="Name or YAML file of a recipe.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change to the recipe, such as train.epochs=5; can be repeated."),
 ]
-_PIPE_WIDTH = 200  # characters: what reads a pipe does not wrap
+RunOption = Annotated[Path, typer.Option("--out", "-o", help="Run folder to write.")]
+JobsOption = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Number of processes that fit folds, seeds and members in parallel.")
+]
+_PIPE_WIDTH = 200  # characters; a pipe has no width, and lines should not wrap
 
 
 def data_of(values: list[str] | None) -> "Data":
-    """Turn ``--data`` into one folder, or corpora to folders."""
+    """Return the folder of corpora, or the folder of each corpus, that ``--data`` names.
+
+    Raises:
+        CorpusError: If neither ``--data`` nor SERKIT_CORPORA is given.
+    """
     from serkit.errors import CorpusError
 
     if not values and (folder := os.environ.get("SERKIT_CORPORA")):
-        values = [folder]  # typer's own envvar would take a path with a space for two
+        values = [folder]  # typer's envvar= would split a path at its spaces
     if not values:
-        raise CorpusError("say where the corpora lie: --data DIR, or the variable SERKIT_CORPORA.")
+        raise CorpusError("no data folder given; use --data DIR or set SERKIT_CORPORA.")
     if len(values) == 1 and "=" not in values[0]:
         return values[0]
     return {name: Path(folder) for name, folder in pairs(values, "--data", "CORPUS=DIR").items()}
 
 
 def pairs(values: Sequence[str] | None, option: str, form: str) -> dict[str, str]:
-    """Turn repeated ``A=B`` into a mapping.
+    """Return the values of a repeated ``KEY=VALUE`` option as a mapping.
+
+    Args:
+        values: Values of the option.
+        option: Name of the option, for error messages.
+        form: Expected form of a value, for error messages.
 
     Raises:
-        CorpusError: If one has no equals sign.
+        CorpusError: If a value is not of the form KEY=VALUE, or a key is repeated.
     """
     from serkit.errors import CorpusError
 
@@ -44,15 +81,28 @@ def pairs(values: Sequence[str] | None, option: str, form: str) -> dict[str, str
     for value in values or ():
         name, equals, rest = value.partition("=")
         if not equals or not name or not rest:
-            raise CorpusError(f"{option} {value!r}: each is {form}.")
+            raise CorpusError(f"{option} {value!r}: expected {form}.")
         if name in found:
-            raise CorpusError(f"{option} {value!r}: {name} is there already, as {found[name]}.")
+            raise CorpusError(f"{option} {value!r}: {name} was already given, as {found[name]}.")
         found[name] = rest
     return found
 
 
+def is_main_process() -> bool:
+    """Return whether this is the main process among those that accelerate or torchrun started."""
+    from serkit.lab.training import distributed as processes
+
+    return processes.is_main()
+
+
+def print_model_file(output: Path, difference: float) -> None:
+    """Print what was written: a model file, its size, and the difference between torch and ONNX Runtime."""
+    size = output.stat().st_size / 1e6
+    typer.echo(f"{output}: {size:.1f} MB, torch and ONNX Runtime differ by {difference:.1e} at most")
+
+
 def show_rows(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...]) -> None:
-    """Print a listing as a table of some columns, or as JSON with all."""
+    """Print a listing: as a table of the given columns, or as JSON with all fields."""
     if as_json:
         typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
@@ -62,11 +112,18 @@ def show_rows(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...
 def show_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, names: int | None = None, title: str = ""
 ) -> None:
-    """Print a table of texts; the columns from ``names`` on stand to the right."""
+    """Print a table.
+
+    Args:
+        columns: Headings of the columns.
+        rows: Cells of each row.
+        names: Number of left-aligned columns at the start, the others being right-aligned; None for all.
+        title: Title above the table.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text  # where a string would be read as markup: "[b].wav" is a file
+    from rich.text import Text  # plain strings are parsed as markup, and "[b].wav" is a valid file name
 
     console = Console()
     if not console.is_terminal:

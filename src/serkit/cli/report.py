@@ -1,4 +1,4 @@
-"""``serkit report``: what a run says, for people."""
+"""``serkit report`` writes the report of a run."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -10,48 +10,54 @@ from serkit.cli.options import DataOption, data_of
 
 
 class FigureFormat(StrEnum):
-    """What ``serkit report --figures`` writes."""
+    """File formats of ``serkit report --figures``."""
 
     png = "png"
     svg = "svg"
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders.")],
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The file; report.html in the run folder by default.")
+        Path | None,
+        typer.Option("--out", "-o", help="HTML file to write.", show_default="report.html in the run folder"),
     ] = None,
-    figures: Annotated[Path | None, typer.Option(help="A folder for the figures, as files of their own.")] = None,
-    format: Annotated[FigureFormat, typer.Option(help="Of these figures.")] = FigureFormat.png,  # noqa: A002
+    figures: Annotated[Path | None, typer.Option(help="Folder in which to write the figures as files too.")] = None,
+    format: Annotated[FigureFormat, typer.Option(help="Format of the figures in --figures.")] = FigureFormat.png,  # noqa: A002
     audio: Annotated[
-        bool, typer.Option("--audio", help="Put players of the most confident errors into the page; mind the licenses.")
+        bool,
+        typer.Option(
+            "--audio",
+            help="Embed recordings of the most confident errors; mind the corpora's licenses when you share it.",
+        ),
     ] = False,
     data: DataOption = None,
 ) -> None:
-    """Write the report of a run as one HTML file, computed again from its predictions."""
+    """Write the report of a run as one HTML file, recomputed from its predictions."""
     from serkit.errors import RunError
-    from serkit.lab.report import write_figures, write_report
+    from serkit.lab.report import read_run, write_figures, write_report
 
     if out and len(runs) > 1:
-        raise RunError(f"--out names one file, and there are {len(runs)} runs: leave it out, or report them singly.")
+        raise RunError(f"--out names one file, but there are {len(runs)} runs; leave out --out, or give one run.")
     if out and out.is_dir():
         raise RunError(f"{str(out)!r} is a folder; name the file to write.")
     if data and not audio:
-        raise RunError("--data is for the players of a report: say --audio too, which puts recordings into the page.")
+        raise RunError("--data needs --audio, which adds audio players to the page.")
     place = data_of(data) if audio else None
     failed = 0
     for run in runs:
         try:
-            typer.echo(write_report(run, out=out, data=place))
+            contents = read_run(run)
+            typer.echo(write_report(contents, out=out, data=place))
             if figures:
                 folder = figures if len(runs) == 1 else figures / run.resolve().name
-                for path in write_figures(run, folder, format=format.value):
+                for path in write_figures(contents, folder, format=format.value):
                     typer.echo(path)
         except RunError as error:
             if len(runs) == 1:
                 raise
-            typer.echo(f"serkit: left out: {error}", err=True)
+            typer.echo(f"serkit: skipped: {error}", err=True)
             failed += 1
     if failed:
         raise typer.Exit(2 if failed == len(runs) else 1)

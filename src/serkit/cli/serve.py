@@ -1,4 +1,4 @@
-"""``serkit serve``: the HTTP and WebSocket service, and its page."""
+"""``serkit serve``: the HTTP and WebSocket service with its web page."""
 
 from importlib import import_module
 from pathlib import Path
@@ -15,54 +15,77 @@ _NEEDS = ("fastapi", "uvicorn", "python_multipart", "websockets", "prometheus_cl
 
 def serve(
     *,
-    host: Annotated[str, typer.Option(help="Address to listen at; only this machine reaches the default.")] = (
-        _DEFAULTS.host
-    ),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = (
-        _DEFAULTS.port
-    ),
-    model: Annotated[str | None, typer.Option(help="A model file, or an embedded model: default, emodb.")] = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer; limits hold for each.")] = (
-        _DEFAULTS.workers
-    ),
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on; only this machine can reach the default.")
+    ] = (_DEFAULTS.host),
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on; 0 takes a free port.")
+    ] = (_DEFAULTS.port),
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Model file, or the name of an embedded model: default, emodb.")
+    ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, max=64, help="Number of worker processes; the limits below hold for each."),
+    ] = _DEFAULTS.workers,
     token_file: Annotated[
-        Path | None, typer.Option(help="A file of tokens, one a line; a client must send one of them.")
+        Path | None, typer.Option(help="File of accepted tokens, one per line; clients must send one of them.")
     ] = None,
     allowed_host: Annotated[
-        list[str] | None, typer.Option(help="A name by which the service is reached: serkit.example.org; repeat.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Host name of the service, such as serkit.example.org; can be repeated."),
     ] = None,
     origin: Annotated[
-        list[str] | None, typer.Option(help="Another web page that may use the service: https://example.org; repeat.")
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="Origin of another web page that may use the service, such as https://example.org; can be repeated.",
+        ),
     ] = None,
     trusted_proxy: Annotated[
-        list[str] | None, typer.Option(help="Address of a proxy whose X-Forwarded-For is believed; repeat.")
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="Proxy whose X-Forwarded-For header is trusted; can be repeated."),
     ] = None,
-    max_megabytes: Annotated[float, typer.Option(min=0.001, max=1000, help="Of an upload.")] = _LIMITS.body_bytes / 1e6,
-    max_clip_seconds: Annotated[float, typer.Option(min=0.1, max=600, help="Of sound for /v1/predict.")] = (
-        _LIMITS.clip_seconds
-    ),
-    max_recording_seconds: Annotated[float, typer.Option(min=0.1, max=86_400, help="Of sound for /v1/timeline.")] = (
-        _LIMITS.recording_seconds
-    ),
-    max_requests: Annotated[int, typer.Option(min=1, max=10_000, help="Uploads in work at once.")] = _LIMITS.requests,
-    max_timelines: Annotated[int, typer.Option(min=1, max=10_000, help="Timelines among them, which wait in turn.")] = (
-        _LIMITS.timelines
-    ),
-    max_sessions: Annotated[int, typer.Option(min=0, max=10_000, help="Streams at once.")] = _LIMITS.sessions,
-    max_session_seconds: Annotated[float, typer.Option(min=1, max=86_400, help="Of sound in one stream.")] = (
-        _LIMITS.session_seconds
-    ),
-    idle_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="After which a silent stream ends.")] = (
-        _LIMITS.idle_seconds
-    ),
+    max_megabytes: Annotated[
+        float, typer.Option(metavar="MB", min=0.001, max=1000, help="Maximum upload size in MB.")
+    ] = (_LIMITS.body_bytes / 1e6),
+    max_clip_seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="Maximum duration of a clip for /v1/predict.")
+    ] = _LIMITS.clip_seconds,
+    max_recording_seconds: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0.1, max=86_400, help="Maximum duration of a recording for /v1/timeline."),
+    ] = _LIMITS.recording_seconds,
+    max_requests: Annotated[
+        int, typer.Option(metavar="N", min=1, max=10_000, help="Maximum number of concurrent uploads.")
+    ] = (_LIMITS.requests),
+    max_timelines: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, max=10_000, help="Maximum number of timelines among the concurrent uploads."),
+    ] = _LIMITS.timelines,
+    max_sessions: Annotated[
+        int, typer.Option(metavar="N", min=0, max=10_000, help="Maximum number of concurrent streams.")
+    ] = (_LIMITS.sessions),
+    max_session_seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, max=86_400, help="Maximum duration of the sound in one stream.")
+    ] = _LIMITS.session_seconds,
+    idle_seconds: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0.1, max=3600, help="Seconds without sound after which a stream is closed."
+        ),
+    ] = _LIMITS.idle_seconds,
     rate: Annotated[
-        float, typer.Option(min=0, help="Requests a second of one client, on average; 0 does not count them.")
+        float,
+        typer.Option(
+            metavar="N", min=0, help="Average number of requests per second and client; 0 disables the limit."
+        ),
     ] = _LIMITS.rate,
-    access_log: Annotated[bool, typer.Option("--access-log", help="Log each request, with the client's address.")] = (
-        False
-    ),
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="Log each request, with the client's address.")
+    ] = False,
 ) -> None:
-    """Serve the recognizer over HTTP and WebSocket, with a page to speak to; Ctrl-C ends it."""
+    """Serve a model over HTTP and WebSocket, with a web page. Press Ctrl-C to stop."""
     _check_extra()
     from serkit.server.supervisor import serve as run
 
@@ -79,12 +102,12 @@ def serve(
         is_logging_requests=access_log, limits=limits,
     )  # fmt: skip
 
-    def say(address: str) -> None:
-        typer.echo(f"serkit: serving at {address}; Ctrl-C ends it.", err=True)
+    def print_address(address: str) -> None:
+        typer.echo(f"serkit: serving at {address}; press Ctrl-C to stop.", err=True)
         if not settings.is_local and not settings.tokens:
-            typer.echo("serkit: anyone who reaches this address may use it; --token-file asks for a token.", err=True)
+            typer.echo("serkit: anyone who can reach this address can use the service; see --token-file.", err=True)
 
-    run(settings, on_start=say)
+    run(settings, on_start=print_address)
 
 
 def _check_extra() -> None:

@@ -1,1 +1,1 @@
-"""Labeled speech on disk: manifests, tables, corpora, other tools' formats, and checks."""
+"""Labeled speech on disk: manifests, tables, corpora, formats of other tools, and checks of corpora."""

@@ -1,7 +1,7 @@
-"""A manifest: the utterances that an experiment is about, and where their audio lies.
+"""The manifest: the utterances of an experiment and the folders of their audio files.
 
-It is immutable; every operation returns another one. Its digest covers what was said by whom with
-which label, not where the files happen to lie, so the same experiment has the same digest elsewhere.
+A manifest is immutable; every operation returns a new one. Its digest covers ids, speakers, labels and times, but not
+paths, so an experiment has the same digest on every machine.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from serkit.data.names import composed, doubtful_names
+from serkit.data.name_spelling import composed, names_spelled_alike
 from serkit.data.tables import read_rows, write_rows
 from serkit.errors import LabelError, ManifestError
 from serkit.labels import EMOTIONS, LabelSet, check_emotion
@@ -29,7 +29,7 @@ _RECURRING = frozenset(_TEXTS) - {"id", "path"}
 _NAMES = frozenset(("id", "speaker", "sentence", "session"))
 _SEXES = get_args(Sex)
 _NOTHING: Mapping[str, str] = {}
-_MANY_EXTRAS = 100_000  # where every row has its own, remembering them would only cost memory
+_MANY_EXTRAS = 100_000  # distinct values of ``extra`` to share; more would only cost memory
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Manifest:
     """Utterances in a fixed order.
 
     Attributes:
-        utterances: Sorted as their source gave them.
+        utterances: Utterances in the order of their source.
         roots: Corpus name to the folder that ``Utterance.path`` is relative to.
-        left_out: Why sound files of these corpora were not read, to how many. Not written to files.
+        left_out: Reason why sound files were not read, to their number. It is not written to files.
 
     Raises:
         ManifestError: If two utterances share an id.
@@ -52,7 +52,9 @@ class Manifest:
     def __post_init__(self) -> None:
         if len({u.id for u in self.utterances}) < len(self.utterances):
             doubled = [name for name, n in Counter(u.id for u in self.utterances).items() if n > 1]
-            raise ManifestError(f"{len(doubled)} utterance ids stand twice, the first is {doubled[0]!r}.")
+            raise ManifestError(
+                f"{len(doubled)} utterance ids occur more than once, the first is {doubled[0]!r}; ids must be unique."
+            )
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -72,34 +74,38 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over (id, speaker, emotion, start, end) of the utterances sorted by id, as 64 hex digits."""
+        """SHA-256 over (id, speaker, emotion, start, end) of all utterances sorted by id, as 64 hex digits."""
         sha = hashlib.sha256()
         for u in sorted(self.utterances, key=lambda u: u.id):
-            end = None if u.end is None else float(u.end)  # 1 and 1.0 are one second, but two texts
+            end = None if u.end is None else float(u.end)  # JSON writes 1 and 1.0 differently
             sha.update(json.dumps([u.id, u.speaker, u.emotion, float(u.start), end]).encode() + b"\n")
         return sha.hexdigest()
 
     def audio_path(self, utterance: Utterance) -> Path:
-        """Return where the utterance's file lies.
+        """Return the path of an utterance's audio file.
 
         Raises:
-            ManifestError: If the root of its corpus is not known.
+            ManifestError: If no folder is known for its corpus.
         """
         try:
             return self.roots[utterance.corpus] / utterance.path
         except KeyError:
-            raise ManifestError(f"no folder is known for corpus {utterance.corpus!r}; pass it as root.") from None
+            raise ManifestError(f"no folder is known for corpus {utterance.corpus!r}; pass it in roots.") from None
 
     def relative_to(self, folder: Path) -> Iterator[str]:
-        """Yield each utterance's path relative to a folder; unchanged where the root of its corpus is not known."""
+        """Yield each utterance's path relative to a folder; unchanged where no folder is known for its corpus."""
         prefixes = {corpus: _prefix(root, folder) for corpus, root in self.roots.items()}
         return (
-            u.path if os.path.isabs(u.path) else prefixes.get(u.corpus, "") + u.path  # noqa: PTH117  (a Path each is slow)
+            u.path if os.path.isabs(u.path) else prefixes.get(u.corpus, "") + u.path  # noqa: PTH117  (Path is slow)
             for u in self.utterances
         )
 
     def moved_to(self, roots: Mapping[str, Path]) -> "Manifest":
-        """Return the same files under other roots of some corpora."""
+        """Return a manifest of the same files whose paths are relative to other folders.
+
+        Args:
+            roots: Corpus name to its new folder; other corpora keep theirs.
+        """
         if not self.roots.keys() & roots.keys():
             return self
         moved = {corpus: _prefix(self.roots[corpus].absolute(), root) for corpus, root in roots.items()}
@@ -109,11 +115,11 @@ class Manifest:
         return replace(self, utterances=utterances, roots={**self.roots, **roots})
 
     def filter(self, keep: Callable[[Utterance], bool]) -> "Manifest":
-        """Return the utterances for which ``keep`` is true."""
+        """Return a manifest of the utterances for which ``keep`` is true."""
         return replace(self, utterances=tuple(u for u in self.utterances if keep(u)))
 
     def subset(self, ids: Iterable[str]) -> "Manifest":
-        """Return the utterances of these ids, in this manifest's order.
+        """Return a manifest of the utterances with these ids, in this manifest's order.
 
         Raises:
             ManifestError: If an id is not in the manifest.
@@ -125,16 +131,16 @@ class Manifest:
         return self.filter(lambda u: u.id in wanted)
 
     def select(self, labels: LabelSet) -> tuple["Manifest", Counter[str]]:
-        """Keep what a label set has a class for.
+        """Return a manifest of the utterances for which a label set has a class.
 
         Returns:
-            The kept utterances, and how many of each canonical emotion were dropped.
+            The manifest, and the number of dropped utterances per canonical emotion.
         """
         dropped = Counter(u.emotion for u in self.utterances if labels.class_of(u.emotion) is None)
         return self.filter(lambda u: labels.class_of(u.emotion) is not None), dropped
 
     def problems(self) -> list[str]:
-        """Report, without repairing, what would make an experiment on this manifest wrong."""
+        """Return a message for each problem that would make an experiment on this manifest wrong."""
         found = []
         for u in self.utterances:
             if u.emotion not in EMOTIONS:
@@ -145,17 +151,25 @@ class Manifest:
                 found.append(f"{u.id}: ends at {u.end} s, before its start at {u.start} s")
             if u.corpus in self.roots and not self.audio_path(u).is_file():
                 found.append(f"{u.id}: no file {u.path}")
-        found += [f"{', '.join(map(repr, group))}: one speaker or several?" for group in doubtful_names(self.speakers)]
+        found += [
+            f"{', '.join(map(repr, group))}: one speaker or several?" for group in names_spelled_alike(self.speakers)
+        ]
         return found
 
     def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write the manifest whole, as ``.csv``, ``.jsonl`` or ``.parquet`` by the name's ending.
+        """Write the manifest to a table.
 
-        The paths in the file are relative to the file's own folder, where the corpus roots are known.
+        Paths in the table are relative to the table's own folder where the corpus roots are known.
+
+        Args:
+            path: File to write: ``.csv``, ``.jsonl`` or ``.parquet``.
+
+        Returns:
+            ``path``.
 
         Raises:
-            ManifestError: If the ending is none of these.
-            MissingExtraError: If it is ``.parquet`` and pyarrow is not installed.
+            ManifestError: If the suffix is another one.
+            MissingExtraError: If the file is Parquet and pyarrow is not installed.
         """
         path = Path(path)
         as_row = _to_json if path.suffix.lower() == ".jsonl" else _to_row
@@ -165,29 +179,33 @@ class Manifest:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, roots: Mapping[str, Path] | None = None) -> "Manifest":
-        """Read what :meth:`write` wrote; ids and the names of speakers, sentences and sessions come in Unicode's NFC.
+        """Read a table that :meth:`write` wrote.
+
+        Ids and the names of speakers, sentences and sessions are converted to Unicode's NFC.
 
         Args:
             path: A ``.csv``, ``.jsonl`` or ``.parquet`` file.
-            roots: Corpus name to the folder of its paths; by default the file's own folder for all.
+            roots: Corpus name to the folder that its paths are relative to; the table's own folder by default.
 
         Raises:
             ManifestError: If the file is missing, damaged or of another kind, or a row is wrong; the message names
                 the row.
             LabelError: If an emotion is not canonical; the message names the row.
-            MissingExtraError: If it is Parquet and pyarrow is not installed.
+            MissingExtraError: If the file is Parquet and pyarrow is not installed.
         """
         path = Path(path)
-        build = _Builder(path.name)
+        build = _RowParser(path.name)
         utterances = tuple(build(row, n) for n, row in enumerate(read_rows(path), 1))
         return cls(utterances, roots or dict.fromkeys({u.corpus for u in utterances}, path.parent))
 
 
 def merge(manifests: Iterable[Manifest]) -> Manifest:
-    """Join manifests into one; where two have parts of one corpus in different folders, under the folders' common one.
+    """Join manifests into one.
+
+    Where two manifests hold parts of one corpus in different folders, the common parent folder becomes its root.
 
     Raises:
-        ManifestError: If two share an utterance id.
+        ManifestError: If two manifests share an utterance id.
     """
     manifests = list(manifests)
     folders: dict[str, set[Path]] = {}
@@ -201,12 +219,12 @@ def merge(manifests: Iterable[Manifest]) -> Manifest:
 
 
 def is_manifest_row(row: Mapping[str, object]) -> bool:
-    """Whether a row of a table has the columns of a manifest, and no others."""
+    """Whether a table's row has the columns of a manifest and no others."""
     return frozenset(_REQUIRED) <= row.keys() <= _COLUMN_SET
 
 
 def _prefix(root: Path, folder: Path) -> str:
-    """Return what leads from a folder to a corpus root, ready to be put before a path."""
+    """Return the path from a folder to a corpus root, empty or ending in a slash."""
     try:
         way = Path(os.path.relpath(root, folder)).as_posix()
     except ValueError:  # on another drive
@@ -223,8 +241,8 @@ def _to_row(utterance: Utterance, path: str) -> dict[str, object]:
     return _to_json(utterance, path) | {"extra": json.dumps(dict(utterance.extra), ensure_ascii=False, sort_keys=True)}
 
 
-class _Builder:
-    """Builds utterances from the rows of one file; texts that recur are held once."""
+class _RowParser:
+    """Builds utterances from the rows of one table; recurring texts share memory."""
 
     def __init__(self, name: str) -> None:
         self._name = name

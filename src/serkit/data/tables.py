@@ -1,4 +1,4 @@
-"""Tables as rows: CSV, JSON Lines and Parquet, by the ending of the name, one row at a time in both directions."""
+"""Reads and writes tables row by row: CSV, JSON Lines or Parquet, chosen by the file's suffix."""
 
 import csv
 import json
@@ -16,19 +16,22 @@ from serkit.writing import whole_file, whole_text
 Row = Mapping[str, Any]
 _Kind = TypeVar("_Kind")
 SUFFIXES = (".csv", ".jsonl", ".parquet")
-_GROUP = 50_000  # rows of Parquet that are held at once
-_INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls the index of a filtered frame in Parquet
+_GROUP = 50_000  # rows of Parquet in memory at once
+_INDEX = re.compile(r"__index_level_\d+__")  # column that pandas adds to Parquet for the index of a filtered frame
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table: texts from CSV, what JSON and Parquet hold from these.
+    """Yield the rows of a table as column names to values.
 
-    A CSV file may be separated by semicolons or tabs, as spreadsheets write it. Its empty rows are passed over, and
-    so are columns without a name, and pandas's index.
+    Values are texts in CSV, and any JSON or Parquet type otherwise. CSV may be separated by commas, semicolons or
+    tabs, as spreadsheets write it. Empty rows, columns without a name and the index column of pandas are skipped.
+
+    Args:
+        path: Table to read: ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet``.
 
     Raises:
         ManifestError: If the file is missing, of another kind, or damaged; the message names the row where it can.
-        MissingExtraError: If it is Parquet and pyarrow is not installed.
+        MissingExtraError: If the file is Parquet and pyarrow is not installed.
     """
     if not path.is_file():
         raise ManifestError(f"no table {str(path)!r}.")
@@ -46,19 +49,19 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Row], *, numbe
     """Write a table whole.
 
     Args:
-        path: Its ending says the kind.
-        columns: In order; every row has a value for each, which may be None.
-        rows: The rows.
-        numbers: The columns that hold numbers; the others hold texts, and in JSON Lines whatever JSON can.
+        path: File to write: ``.csv``, ``.jsonl`` or ``.parquet``.
+        columns: Column names in order. Every row has a value for each, which may be None.
+        rows: Rows, as column names to values.
+        numbers: Columns that hold numbers. The other columns hold texts, in JSON Lines any JSON value.
 
     Raises:
-        ManifestError: If the ending is none of the known ones.
-        MissingExtraError: If it is Parquet and pyarrow is not installed.
+        ManifestError: If the suffix is another one, or a text is not valid Unicode.
+        MissingExtraError: If the file is Parquet and pyarrow is not installed.
     """
     write = _kind(path, "write", {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet})
     try:
         write(path, columns, rows, numbers)
-    except UnicodeEncodeError as error:  # a file may be named in bytes that are no text
+    except UnicodeEncodeError as error:  # file names are bytes, which need not be valid UTF-8
         raise ManifestError(f"cannot write {path.name!r}: {error.object!a} is not text in UTF-8; rename it.") from error
 
 
@@ -74,7 +77,7 @@ def _kind(path: Path, verb: str, kinds: Mapping[str, _Kind]) -> _Kind:
 def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding=_encoding(path), newline="") as file:
         header = next((line for line in file if line.strip()), "")
-        if not header.lower().startswith("sep="):  # Excel's own line, which says no more than the next
+        if not header.lower().startswith("sep="):  # Excel's line that names the separator
             file.seek(0)
         else:
             header = next(iter(file), "")
@@ -91,8 +94,8 @@ def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
                     yield dict(zip(columns, cells, strict=True))
                     continue
                 if any(cells[len(columns) :]):
-                    many = f"{len(cells)} cells, but the header {len(columns)}"
-                    raise ManifestError(f"{path.name}, row {number}: it has {many}; put texts with commas in quotes.")
+                    many = f"{len(cells)} cells, but the header has {len(columns)}"
+                    raise ManifestError(f"{path.name}, row {number}: {many}; put texts with commas in quotes.")
                 yield {name: cell for name, cell in zip_longest(columns, cells[: len(columns)]) if name}
         except csv.Error as error:
             why = f"{error} at line {reader.line_num}; a quotation mark may be open"
@@ -100,13 +103,13 @@ def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _encoding(path: Path) -> str:
-    """Return UTF-16 where a file says so, as what Excel calls Unicode text does; else UTF-8."""
+    """Return UTF-16 where the file starts with its mark, as Excel's "Unicode text" does; else UTF-8."""
     with path.open("rb") as file:
         return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def _delimiter(header: str) -> str:
-    """Return what separates the names of the columns: a spreadsheet in German writes semicolons."""
+    """Return the separator of a header line: a spreadsheet in German writes semicolons."""
     bare = re.sub(r'"[^"]*"', "", header)
     return max(",;\t", key=bare.count)
 
@@ -140,7 +143,7 @@ def _read_parquet(path: Path) -> Iterator[dict[str, Any]]:
             for batch in file.iter_batches(batch_size=_GROUP):
                 yield from batch.select(columns).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
-        why = " ".join(str(error).split()).rstrip(".")  # some of its messages end in a line feed
+        why = " ".join(str(error).split()).rstrip(".")  # some messages of pyarrow end in a line feed
         raise ManifestError(f"cannot read {path.name!r} as Parquet: {why}.") from error
 
 
@@ -148,7 +151,9 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row], _: Colle
     with whole_text(path) as file:
         line_feeds = SimpleNamespace(write=lambda line: file.write(f"{line[:-2]}\n"))
         writer = csv.writer(line_feeds, lineterminator="\r\n")  # with "\n" alone, csv before 3.13 leaves "\r" unquoted
-        writer.writerow(columns)
+        has_separators = any({*name} & {*";\t"} for name in columns)  # unquoted, _delimiter would count them
+        header = csv.writer(line_feeds, lineterminator="\r\n", quoting=csv.QUOTE_ALL) if has_separators else writer
+        header.writerow(columns)
         writer.writerows([row[name] for name in columns] for row in rows)
 
 

@@ -1,1 +1,1 @@
-"""What a user of a model needs: no torch, no corpora, nothing of the lab."""
+"""Recognition with a model file: no torch, no corpora, nothing from the lab."""

@@ -1,4 +1,4 @@
-"""One channel of sound, heard as it comes: resampled, searched for speech, and cut into the windows in it."""
+"""Track: one channel of audio, pushed piece by piece, resampled, searched for speech and cut into windows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from serkit.types import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """The sound of a window.
+class WindowAudio:
+    """A window with its audio.
 
     Attributes:
-        start: In samples at the model's rate.
-        end: Likewise.
-        waveform: Shape (end - start,).
+        start: First sample, counted at the model's sampling rate.
+        end: Sample after the last one, counted at the model's sampling rate.
+        waveform: Samples, shape (end - start,).
     """
 
     start: int
@@ -28,22 +28,22 @@ class Heard:
     waveform: FloatArray
 
 
-Item = Begin | Heard | End
+Item = Begin | WindowAudio | End
 
 
 class Track:
-    """A channel from samples to windows.
+    """Cuts one channel of audio into windows of speech.
 
     Args:
-        rate: Hz of what comes in.
-        model_rate: Hz of what the model hears.
-        window: Seconds.
-        hop: Seconds.
-        rule: When there is speech; None where nobody is to look.
-        least: Seconds that the model needs.
+        rate: Sampling rate of the pushed samples in Hz.
+        model_rate: Sampling rate of the model in Hz.
+        window: Length of a window in seconds.
+        hop: Seconds from the start of one window to the start of the next.
+        rule: Rule for speech detection. None treats all audio as speech.
+        least: Shortest window that the model takes, in seconds.
 
     Raises:
-        SamplingRateError: If speech is to be found where the rate leaves too little of it.
+        SamplingRateError: If speech is to be detected and the rate is too low for it.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class Track:
     ) -> None:
         if rule and rate < LOWEST_RATE:
             raise SamplingRateError(
-                f"speech is not found in sound of {rate} Hz, which has lost too much of it; take all of it for speech "
-                "(vad=False, --no-vad)."
+                f"speech cannot be detected at a sampling rate of {rate} Hz; expected at least {LOWEST_RATE} Hz, or "
+                "turn speech detection off (vad=False, --no-vad)."
             )
         self._placer = Placer(rate=model_rate, window=window, hop=hop, frame=FRAME, rule=rule, least=least)
         self._sound = Resampler(rate, model_rate)
@@ -60,15 +60,15 @@ class Track:
         self._listener = SpeechListener(detector()) if rule else None
         self._buffer = _Buffer()
         self._frame = FRAME * model_rate
-        self._framed = 0  # frames counted where nobody looks for speech
+        self._framed = 0  # frames so far, where speech detection is off
 
     @property
     def length(self) -> int:
-        """Samples heard so far, at the model's rate."""
+        """Number of samples so far, at the model's sampling rate."""
         return self._buffer.end
 
     def push(self, samples: FloatArray) -> Iterator[Item]:
-        """Take samples (T,) at the incoming rate; whoever reads what this yields must read it to its end."""
+        """Add samples (T,) and yield the items that they complete. Read the iterator to its end."""
         sound = self._sound.push(samples)
         self._buffer.append(sound)
         heard = sound if self._speech is None else self._speech.push(samples)
@@ -76,7 +76,7 @@ class Track:
         self._buffer.drop(self._placer.needed)
 
     def flush(self) -> Iterator[Item]:
-        """End the sound."""
+        """End the audio and yield the last items."""
         sound = self._sound.flush()
         self._buffer.append(sound)
         heard = sound if self._speech is None else self._speech.flush()
@@ -86,7 +86,7 @@ class Track:
         yield from self._cut(chain(self._placer.push(frames), self._placer.finish(self._buffer.end)))
 
     def _judge(self, heard: FloatArray) -> FloatArray:
-        """Return the probabilities of the frames that have come to their end."""
+        """Return the speech probabilities of the frames that are complete."""
         if self._listener is not None:
             return self._listener.push(heard)
         before, self._framed = self._framed, int(self._buffer.end / self._frame + 1e-9)
@@ -95,13 +95,13 @@ class Track:
     def _cut(self, steps: Iterator[Step]) -> Iterator[Item]:
         for step in steps:
             if isinstance(step, Place):
-                yield Heard(step.start, step.end, self._buffer.cut(step.start, step.end))
+                yield WindowAudio(step.start, step.end, self._buffer.cut(step.start, step.end))
             else:
                 yield step
 
 
 class _Buffer:
-    """The samples that may still be wanted, found by their place in the whole."""
+    """The last samples of a channel, addressed by their position in the whole."""
 
     def __init__(self) -> None:
         self._samples = np.empty(0, np.float32)
@@ -115,7 +115,7 @@ class _Buffer:
         self._samples = np.concatenate([self._samples, samples])
 
     def drop(self, before: int) -> None:
-        """Forget what stands before a place; copied, so that memory is given back."""
+        """Drop the samples before a position. The rest is copied, so that memory is freed."""
         gone = min(max(0, before - self._start), len(self._samples))
         self._samples, self._start = self._samples[gone:].copy(), self._start + gone
 

@@ -1,4 +1,4 @@
-"""From probabilities to an answer: the most probable class, ``uncertain`` where it is not probable enough, or a set."""
+"""From probabilities to an answer: the most probable class, ``uncertain``, or a prediction set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from serkit.card import Card
-from serkit.errors import RecipeError, UnknownNameError, unknown_name
+from serkit.errors import SettingsError, UnknownNameError, unknown_name
 from serkit.types import UNCERTAIN, FloatArray
 
 Threshold = float | Mapping[str, float] | None
@@ -16,73 +16,91 @@ Threshold = float | Mapping[str, float] | None
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """Names the answer that probabilities stand for.
+    """Names the emotion for a model's probabilities.
 
     Attributes:
-        classes: In the order of the probabilities.
-        least: What each class must reach, shape (C,).
+        classes: Classes, in the order of the probabilities.
+        least: Threshold of each class, shape (C,).
     """
 
     classes: tuple[str, ...]
     least: tuple[float, ...]
 
     def __call__(self, probabilities: FloatArray) -> str:
-        """Return the most probable class, or ``uncertain``."""
+        """Return the most probable class, or ``uncertain`` if its probability is below the threshold."""
         best = int(np.argmax(probabilities))
         return self.classes[best] if probabilities[best] >= self.least[best] else UNCERTAIN
 
     def ranked(self, probabilities: FloatArray) -> dict[str, float]:
-        """Return class to probability, most probable first."""
+        """Return the probability of each class, most probable class first."""
         pairs = zip(self.classes, probabilities.tolist(), strict=True)
         return dict(sorted(pairs, key=lambda pair: -pair[1]))
 
 
 def make_decider(card: Card, threshold: Threshold = None) -> Decider:
-    """Return what decides for a model.
+    """Return the decider for a model.
 
     Args:
-        card: Of the model.
-        threshold: What the most probable class must reach: one number, or some classes to theirs. The others, and by
-            default all, have the card's, which was chosen on validation speakers for a stated rate of error. 0 always
-            names a class.
+        card: Card of the model.
+        threshold: Lowest probability at which a class is named: one number for all classes, or a mapping from some
+            classes to their numbers. The other classes have the card's threshold, which was chosen on validation
+            speakers for a stated error rate. None uses the card's threshold for all classes. 0 always names a class.
 
     Raises:
-        UnknownNameError: If a class is none of the model's.
-        RecipeError: If a threshold is not between 0 and 1.
+        UnknownNameError: If the model has no class of that name.
+        SettingsError: If a threshold is not between 0 and 1.
     """
     default = float(card.calibration.get("threshold") or 0.0)
     given: Mapping[str, Any] = threshold if isinstance(threshold, Mapping) else {}
     for name in given:
         if name not in card.classes:
             raise unknown_name("class", name, card.classes, "serkit models show")
-    common = default if threshold is None or given or isinstance(threshold, Mapping) else threshold
+    common = default if threshold is None or isinstance(threshold, Mapping) else threshold
     least = tuple(given.get(name, common) for name in card.classes)
     if not all(isinstance(value, Real) and 0 <= float(value) <= 1 for value in least):  # false for NaN too
-        raise RecipeError(f"a threshold is a probability between 0 and 1, not {threshold!r}.")
+        raise SettingsError(f"threshold must be a probability between 0 and 1, not {threshold!r}.")
     return Decider(card.classes, tuple(map(float, least)))
 
 
-def classes_within(card: Card, probabilities: Mapping[str, float], coverage: float) -> tuple[str, ...]:
-    """Return the classes among which the right one is, in ``coverage`` of all cases of speakers like the validation's.
+def check_coverage(card: Card, coverage: float) -> float:
+    """Return the probability from which on a class belongs to the prediction sets of a coverage.
+
+    Call it to refuse a coverage before the work begins.
 
     Args:
-        card: Of the model, whose calibration has what is needed.
-        probabilities: Class to probability.
-        coverage: Such as 0.9.
-
-    Returns:
-        Classes, most probable first; never none.
+        card: Card of the model, whose calibration lists the coverages.
+        coverage: Share of answers whose prediction set must contain the right class, such as 0.9.
 
     Raises:
-        UnknownNameError: If the card has no set of that coverage.
+        UnknownNameError: If the card has no prediction sets for this coverage.
+    """
+    known: Mapping[str, float] = card.calibration.get("conformal") or {}
+    if not isinstance(coverage, Real) or f"{coverage:g}" not in known:
+        there = f"it has {', '.join(known)}" if known else "it was exported without validation answers"
+        raise UnknownNameError(f"the model {card.name!r} has no prediction sets for a coverage of {coverage}; {there}.")
+    return known[f"{coverage:g}"]
+
+
+def classes_within(card: Card, probabilities: Mapping[str, float], coverage: float) -> tuple[str, ...]:
+    """Return the prediction set: the classes that contain the right one with a given coverage.
+
+    The coverage holds for speakers like those of the validation set.
+
+    Args:
+        card: Card of the model.
+        probabilities: Probability of each class.
+        coverage: Share of answers whose prediction set must contain the right class, such as 0.9.
+
+    Returns:
+        At least one class, most probable first.
+
+    Raises:
+        UnknownNameError: If the card has no prediction sets for this coverage.
 
     Source:
         Sadinle, Lei and Wasserman, Least ambiguous set-valued classifiers, JASA 2019.
     """
-    known: Mapping[str, float] = card.calibration.get("conformal") or {}
-    if not isinstance(coverage, Real) or f"{coverage:g}" not in known:
-        there = ", ".join(known) or "none, for it was exported without validation answers"
-        raise UnknownNameError(f"the model {card.name!r} has no sets with a coverage of {coverage}; it has {there}.")
+    least = check_coverage(card, coverage)
     ranked: Sequence[str] = sorted(probabilities, key=lambda name: -probabilities[name])
-    chosen = tuple(name for name in ranked if probabilities[name] >= known[f"{coverage:g}"])
+    chosen = tuple(name for name in ranked if probabilities[name] >= least)
     return chosen or (ranked[0],)

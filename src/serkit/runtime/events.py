@@ -1,30 +1,33 @@
-"""From what a model says of windows to events: smoothed, decided, summed up at the end of each stretch of speech."""
+"""Narrator: turns the probabilities of windows into events."""
 
 import math
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 
-from serkit.runtime.channel import Heard, Item
+from serkit.runtime.channel import Item, WindowAudio
 from serkit.runtime.decision import Decider
 from serkit.runtime.windows import Begin, End
 from serkit.types import FloatArray, StreamEvent
 
 
 class Narrator:
-    """Tells a channel's story.
+    """Turns the window probabilities of one channel into events.
 
-    Smoothing is a running mean that forgets: each window's probabilities count ``1 - exp(-hop / smooth)``, those before
-    the rest. It begins anew with each stretch of speech, and looks at nothing that comes later.
+    Probabilities are smoothed by an exponential running mean: a new window has the weight ``1 - exp(-hop / smooth)``,
+    the windows before it have the rest. The mean starts anew with each stretch of speech and is causal. At the end of
+    a stretch of speech, an ``utterance`` event gives the answer for the whole stretch.
 
     Args:
-        decider: Names answers.
-        rate: Samples per second of the items' places.
-        hop: Seconds.
-        smooth: Seconds after which a window counts less than 37 %; 0 does not smooth.
+        decider: Decider that names the emotion.
+        rate: Sampling rate of the items' positions in Hz.
+        hop: Seconds from the start of one window to the start of the next.
+        smooth: Time constant of the smoothing in seconds. 0 turns it off.
 
     Attributes:
-        duration: Seconds that the sound lasts, once it is known: resampling may round up what ends with it.
+        duration: Duration of the audio in seconds, once it is known. Events end there at the latest: resampling may
+            round the end up.
     """
 
     def __init__(self, decider: Decider, *, rate: int, hop: float, smooth: float) -> None:
@@ -32,16 +35,22 @@ class Narrator:
         self._share = 1 - math.exp(-hop / smooth) if smooth else 1.0
         self._smoothed: FloatArray | None = None
         self._sum = np.zeros(len(decider.classes))
-        self._covered = 0  # samples that windows have told of
-        self._until = 0
+        self._covered = 0  # samples of this stretch of speech that windows have covered
+        self._until = 0  # end of the last window
         self.duration = math.inf
 
     def tell(self, item: Item, probabilities: FloatArray | None, embedding: FloatArray | None) -> Iterator[StreamEvent]:
-        """Yield what an item comes to; ``probabilities`` (C,) and ``embedding`` (D,) are those of a window."""
+        """Yield the events of an item.
+
+        Args:
+            item: Begin of speech, window, or end of speech.
+            probabilities: Probabilities of a window, shape (C,); None for other items.
+            embedding: Embedding of a window, shape (D,), where the event is to carry it.
+        """
         if isinstance(item, Begin):
             self._smoothed, self._sum, self._covered, self._until = None, np.zeros_like(self._sum), 0, item.start
             yield StreamEvent(kind="speech_start", start=self._seconds(item.start), end=self._seconds(item.start))
-        elif isinstance(item, Heard):
+        elif isinstance(item, WindowAudio):
             assert probabilities is not None
             yield self._window(item, probabilities, embedding)
         elif isinstance(item, End):
@@ -50,8 +59,8 @@ class Narrator:
                 mean = (self._sum / self._covered).astype(np.float32)
                 yield self._answer("utterance", item.start, item.end, mean, None)
 
-    def _window(self, item: Heard, probabilities: FloatArray, embedding: FloatArray | None) -> StreamEvent:
-        # an utterance's mean counts a window by the sound that it is the first to hear
+    def _window(self, item: WindowAudio, probabilities: FloatArray, embedding: FloatArray | None) -> StreamEvent:
+        # In the utterance's mean, a window's weight is the audio that no earlier window has covered.
         fresh = item.end - max(self._until, item.start)
         self._sum, self._covered, self._until = self._sum + fresh * probabilities, self._covered + fresh, item.end
         before = probabilities if self._smoothed is None else self._smoothed
@@ -59,10 +68,15 @@ class Narrator:
         return self._answer("emotion", item.start, item.end, self._smoothed, embedding)
 
     def _answer(
-        self, kind: str, start: int, end: int, probabilities: FloatArray, embedding: FloatArray | None
+        self,
+        kind: Literal["emotion", "utterance"],
+        start: int,
+        end: int,
+        probabilities: FloatArray,
+        embedding: FloatArray | None,
     ) -> StreamEvent:
         return StreamEvent(
-            kind=kind,  # type: ignore[arg-type]
+            kind=kind,
             start=self._seconds(start),
             end=self._seconds(end),
             emotion=self._decider(probabilities),

@@ -1,31 +1,30 @@
-"""Emotions of a whole recording: a stream that runs ahead, window upon window through the model at once."""
+"""Timelines: emotions over time in a whole recording. Many windows go through the model in one batch."""
 
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from serkit.annotations.timeline import PEAK_SECONDS, Timeline
+from serkit.annotations.timeline import Timeline
+from serkit.annotations.timeline_data import PEAK_SECONDS
 from serkit.audio.decode import AudioSource, mix_down
 from serkit.audio.recordings import Recording, file_name, open_recording
-from serkit.errors import RecipeError
-from serkit.runtime.channel import Heard, Item, Track
+from serkit.errors import SettingsError
+from serkit.runtime.channel import Item, Track, WindowAudio
 from serkit.runtime.decision import Decider, make_decider
+from serkit.runtime.session import ModelSession
 from serkit.runtime.stream import Listening, tell
 from serkit.types import FloatArray, Segment, Speech, StreamEvent, Window
 
-if TYPE_CHECKING:
-    from serkit.runtime.recognizer import Recognizer
-
 Channels = Literal["mix", "separate"]
-_AHEAD = 192.0  # seconds of sound that are gathered in windows before the model hears them, of all channels
+_AHEAD = 192.0  # seconds of windows, over all channels, that are collected before the model runs on them
 
 
 def make_timeline(
-    recognizer: "Recognizer",
+    model: ModelSession,
     audio: AudioSource,
     *,
     sampling_rate: int | None,
@@ -33,37 +32,37 @@ def make_timeline(
     channels: Channels,
     on_progress: Callable[[float], None] = lambda seconds: None,
 ) -> Timeline:
-    """Listen to a recording from its beginning to its end; see :meth:`serkit.Recognizer.timeline`."""
+    """Return the timeline of a recording; see :meth:`serkit.Recognizer.timeline`."""
     if channels not in ("mix", "separate"):
-        raise RecipeError(f"channels are 'mix' or 'separate', not {channels!r}.")
-    decider = make_decider(recognizer.card, listening.threshold)
+        raise SettingsError(f"channels must be 'mix' or 'separate', not {channels!r}.")
+    decider = make_decider(model.card, listening.threshold)
     with open_recording(audio, sampling_rate=sampling_rate) as recording:
         count = recording.channels if channels == "separate" else 1
-        make = partial(_Voice, recognizer, decider, listening, recording.sampling_rate)
-        voices = [make(channel=channel, ahead=_AHEAD / count) for channel in range(count)]
+        make = partial(_ChannelResults, model, decider, listening, recording.sampling_rate)
+        results = [make(channel=channel, ahead=_AHEAD / count) for channel in range(count)]
         peaks, samples = _Peaks(count, recording.sampling_rate), 0
         for piece in _pieces(recording, channels):
             samples += piece.shape[1]
             peaks.push(piece)
-            for voice, mono in zip(voices, piece, strict=True):
-                voice.push(mono)
+            for result, mono in zip(results, piece, strict=True):
+                result.push(mono)
             on_progress(samples / recording.sampling_rate)
-        for voice in voices:
-            voice.flush(samples / recording.sampling_rate)
+        for result in results:
+            result.flush(samples / recording.sampling_rate)
     duration = samples / recording.sampling_rate
-    recognizer.card.check_duration(duration, recording.name)
+    model.card.check_duration(duration, recording.name)
     return Timeline(
-        windows=tuple(itertools.chain.from_iterable(voice.windows for voice in voices)),
-        segments=tuple(itertools.chain.from_iterable(voice.segments for voice in voices)),
-        speech=tuple(itertools.chain.from_iterable(voice.speech for voice in voices)),
+        windows=tuple(itertools.chain.from_iterable(result.windows for result in results)),
+        segments=tuple(itertools.chain.from_iterable(result.segments for result in results)),
+        speech=tuple(itertools.chain.from_iterable(result.speech for result in results)),
         duration=round(duration, 4),
         sampling_rate=recording.sampling_rate,
         channels=count,
-        classes=recognizer.card.classes,
+        classes=model.card.classes,
         settings=_settings(listening, channels, decider),
         peaks=peaks.finish(),
         name=file_name(audio),
-        model=recognizer.card.name,
+        model=model.card.name,
     )
 
 
@@ -83,19 +82,19 @@ def _settings(listening: Listening, channels: Channels, decider: Decider) -> dic
     }  # fmt: skip
 
 
-class _Voice:
-    """One channel, and all that is said of it."""
+class _ChannelResults:
+    """Collects the windows, segments and speech of one channel."""
 
     def __init__(
-        self, recognizer: "Recognizer", decider: Decider, listening: Listening, rate: int, *, channel: int, ahead: float
+        self, model: ModelSession, decider: Decider, listening: Listening, rate: int, *, channel: int, ahead: float
     ) -> None:
-        self._ahead = ahead * recognizer.card.sampling_rate
-        self._recognizer, self._decider, self._listening, self._channel = recognizer, decider, listening, channel
-        self._track: Track = listening.track(recognizer, rate)
-        self._narrator = listening.narrator(recognizer, decider)
+        self._ahead = ahead * model.card.sampling_rate  # samples
+        self._model, self._decider, self._listening, self._channel = model, decider, listening, channel
+        self._track: Track = listening.track(model.card, rate)
+        self._narrator = listening.narrator(model.card, decider)
         self._waiting: list[Item] = []
-        self._heard = 0  # samples of windows among them
-        self._of_stretch: list[Window] = []
+        self._heard = 0  # samples in the windows that wait
+        self._of_stretch: list[Window] = []  # windows of the current stretch of speech
         self.windows: list[Window] = []
         self.segments: list[Segment] = []
         self.speech: list[Speech] = []
@@ -111,12 +110,12 @@ class _Voice:
     def _take(self, items: Iterator[Item]) -> None:
         for item in items:
             self._waiting.append(item)
-            self._heard += len(item.waveform) if isinstance(item, Heard) else 0
+            self._heard += len(item.waveform) if isinstance(item, WindowAudio) else 0
             if self._heard >= self._ahead:
                 self._answer()
 
     def _answer(self) -> None:
-        for event in tell(self._recognizer, self._narrator, self._waiting, self._listening):
+        for event in tell(self._model, self._narrator, self._waiting, self._listening):
             self._note(event)
         self._waiting, self._heard = [], 0
 
@@ -139,10 +138,18 @@ class _Voice:
 
 
 def merge_windows(windows: list[Window], speech: Speech, decider: Decider) -> Iterator[Segment]:
-    """Merge the windows of a stretch of speech that say the same in a row.
+    """Merge consecutive windows with the same emotion into segments.
 
-    A window speaks for the time that its middle is the nearest one of; the first and the last reach to the stretch's
-    edges. A segment's probabilities are the mean over its windows by that time.
+    Each moment belongs to the window with the nearest middle; the first and the last window extend to the edges of the
+    speech. A segment's probabilities are the mean over its windows, weighted by the time that belongs to each.
+
+    Args:
+        windows: Windows of one stretch of speech, in order.
+        speech: The stretch of speech.
+        decider: Decider of the model, for the order of classes.
+
+    Yields:
+        Segments, in order and without overlap.
     """
     middles = [(window.start + window.end) / 2 for window in windows]
     inner = [min(max(round((a + b) / 2, 4), speech.start), speech.end) for a, b in itertools.pairwise(middles)]
@@ -161,10 +168,11 @@ def merge_windows(windows: list[Window], speech: Speech, decider: Decider) -> It
 
 
 class _Peaks:
-    """The loudest sample of each fiftieth of a second, for pictures."""
+    """Collects the loudest sample of each fiftieth of a second, for pictures."""
 
     def __init__(self, channels: int, rate: int) -> None:
-        self._step = PEAK_SECONDS * rate  # samples, not always a whole number
+        self._step = PEAK_SECONDS * rate  # samples, not always an integer
+
         self._rest = np.empty((channels, 0), np.float32)
         self._found = [np.empty((channels, 0), np.float32)]
         self._count = 0

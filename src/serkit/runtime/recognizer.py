@@ -1,92 +1,63 @@
-"""Recognizer: one ONNX file, opened; audio in, emotions out."""
+"""Recognizer: audio in, emotions out, with one model file."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from importlib import resources
-from importlib.resources.abc import Traversable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from itertools import repeat
+from typing import Any, Literal, Self, overload
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from serkit.annotations.timeline import Timeline
-from serkit.audio.decode import AudioSource, load_with_rate, source_name
-from serkit.card import Card, read_card
-from serkit.errors import InferenceError, ModelFileError, SerkitError
+from serkit.audio.decode import AudioSource, check_rate, load_with_rate, source_name
+from serkit.errors import SerkitError, SettingsError
 from serkit.runtime.decision import Threshold, classes_within, make_decider
+from serkit.runtime.offline import Channels, make_timeline
+from serkit.runtime.session import ModelSession, sex_value
 from serkit.runtime.stream import Listening, Stream
 from serkit.runtime.vad import LOWEST_RATE, has_speech
 from serkit.runtime.windows import SpeechRule
-from serkit.types import NO_SPEECH, SEX_VALUES, FloatArray, Prediction, Segment, Sex, Window
-
-if TYPE_CHECKING:
-    from serkit.runtime.offline import Channels
-
-DEFAULT_MODEL = "default"
-_SPEECH = "speech"  # an asset that recognizes no emotions
-
-
-def embedded_models() -> tuple[str, ...]:
-    """Return the names of the models that come with serkit, for :meth:`Recognizer.load`.
-
-    Example:
-        >>> embedded_models()
-        ('default', 'emodb')
-    """
-    folder = resources.files("serkit") / "assets"
-    names = (entry.name.removesuffix(".onnx") for entry in folder.iterdir() if entry.name.endswith(".onnx"))
-    return tuple(sorted(name for name in names if name != _SPEECH))
+from serkit.types import NO_SPEECH, FloatArray, Prediction, Segment, Sex, Window
 
 
 class Recognizer:
-    """Recognizes emotions with one model file.
-
-    It may be shared between threads.
+    """Recognizes emotions with one model file. Threads may share it.
 
     Args:
-        session: An open ONNX Runtime session.
-        card: The card of the same file.
+        model: Open model file.
 
     Attributes:
-        card: Labels, corpora, protocol and numbers, license, limits.
+        model: The same open model file.
+        card: Labels, corpora, protocol, results, license and limits of the model.
+
+    Example:
+        >>> import serkit
+        >>> serkit.load("emodb")  # doctest: +ELLIPSIS
+        Recognizer(name='emodb-...', classes=('anger', ...), sampling_rate=16000)
     """
 
-    def __init__(self, session: Any, card: Card) -> None:
-        self._session = session
-        self.card = card
+    def __init__(self, model: ModelSession) -> None:
+        self.model = model
+        self.card = model.card
+
+    def __repr__(self) -> str:
+        card = self.card
+        return f"Recognizer(name={card.name!r}, classes={card.classes!r}, sampling_rate={card.sampling_rate})"
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> Self:
         """Open a model file.
 
         Args:
-            path: Of a file that ``serkit export`` made; or the name of an embedded model, see :func:`embedded_models`
-                (a file of that name in the working folder is ``./NAME``); None for the default one.
-            threads: That one prediction may use; None leaves it to ONNX Runtime.
+            path: Model file made by ``serkit export``, or the name of an embedded model (see
+                :func:`serkit.embedded_models`). None opens the default model. A file that has the name of an embedded
+                model is ``./NAME``.
+            threads: Number of threads for one prediction. None leaves the number to ONNX Runtime.
 
         Raises:
-            ModelFileError: If there is no such file, or it is not a serkit model.
+            ModelFileError: If the file cannot be read or is not a serkit model.
         """
-        if path is None or os.fspath(path) in embedded_models():
-            file, name = _asset(DEFAULT_MODEL if path is None else os.fspath(path)), "the embedded model"
-        else:
-            file, name = Path(path), f"the model {os.fspath(path)!r}"
-        try:
-            content = file.read_bytes()
-        except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-            why = getattr(error, "strerror", None) or error
-            raise ModelFileError(f"cannot read {name}: {why}{_embedded_hint(path)}.") from error
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        try:
-            session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's own exceptions share no base but this
-            raise ModelFileError(f"{name} is not an ONNX file, or is cut off.") from error
-        return cls(session, read_card(session.get_modelmeta().custom_metadata_map, name))
+        return cls(ModelSession.load(path, threads=threads))
 
     def predict(
         self,
@@ -100,17 +71,19 @@ class Recognizer:
         """Recognize the emotion of one clip.
 
         Args:
-            audio: A path, a binary file object, or an array (T,) or (channels, T).
-            sampling_rate: Rate of an array in Hz; left out for files.
-            sex: Of the speaker; only models whose card lists it among the inputs make use of it.
-            reject: Whether the answer may be ``no speech`` or ``uncertain``; if not, it is the most probable class.
-            threshold: What the most probable class must reach, see :func:`serkit.runtime.decision.make_decider`.
+            audio: Path, binary file object, or array (T,) or (channels, T).
+            sampling_rate: Sampling rate of an array in Hz. Leave it out for files.
+            sex: Sex of the speaker. Only models whose card lists ``sex`` among the inputs use it.
+            reject: Whether the answer may be ``no speech`` or ``uncertain``. Otherwise it is the most probable class.
+            threshold: Lowest probability at which a class is named; see
+                :func:`serkit.runtime.decision.make_decider`.
 
         Returns:
-            The answer, all probabilities, and the embedding.
+            The answer, the probabilities of all classes, and the embedding.
 
         Raises:
             AudioError: If the audio cannot be used; see :mod:`serkit.errors`.
+            SettingsError: If ``sex`` or ``threshold`` is out of range.
 
         Example:
             >>> import numpy as np, serkit
@@ -118,12 +91,12 @@ class Recognizer:
             >>> round(sum(answer.probabilities.values()), 3)
             1.0
         """
+        sex_input = np.array([sex_value(sex)], np.float32)
+        decider = make_decider(self.card, threshold if reject else 0.0)
         samples, rate = load_with_rate(audio, sampling_rate=sampling_rate, target_rate=self.card.sampling_rate)
         duration = len(samples) / self.card.sampling_rate
         self.card.check_duration(duration, source_name(audio))
-        given = np.array([SEX_VALUES[sex]], np.float32)
-        probabilities, embedding = self.run(samples[None], np.array([len(samples)], np.int64), sex=given)
-        decider = make_decider(self.card, threshold if reject else 0.0)
+        probabilities, embedding = self.run(samples[None], np.array([len(samples)], np.int64), sex=sex_input)
         is_silent = reject and rate >= LOWEST_RATE and not has_speech(samples, self.card.sampling_rate)
         return Prediction(
             emotion=NO_SPEECH if is_silent else decider(probabilities[0]),
@@ -135,65 +108,99 @@ class Recognizer:
     def run(
         self, waveform: FloatArray, lengths: NDArray[np.int64], *, sex: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        """Run the graph on a padded batch.
+        """Run the model's graph on a padded batch; see :meth:`serkit.runtime.session.ModelSession.run`."""
+        return self.model.run(waveform, lengths, sex=sex)
 
-        Args:
-            waveform: Shape (B, T), at the card's sampling rate.
-            lengths: Valid samples, shape (B,).
-            sex: Shape (B,), male 1, female 0, unknown 0.5, which None stands for; ignored by models without this input.
+    @overload
+    def predict_many(
+        self,
+        audios: Iterable[AudioSource],
+        *,
+        sampling_rate: int | None = None,
+        sex: Sex | Sequence[Sex] = "unknown",
+        reject: bool = True,
+        threshold: Threshold = None,
+        on_error: Literal["raise"] = "raise",
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Iterator[Prediction]: ...
 
-        Returns:
-            Probabilities (B, C) and embeddings (B, D).
-
-        Raises:
-            InferenceError: If ONNX Runtime fails, for want of memory, say.
-        """
-        is_alike = len(lengths) == 1 or (len(set(lengths.tolist())) == 1 and not self.card.quantization)
-        if not is_alike and (self.card.needs_equal_lengths or self.card.quantization):
-            parts = [
-                self.run(waveform[i : i + 1, :n], lengths[i : i + 1], sex=None if sex is None else sex[i : i + 1])
-                for i, n in enumerate(lengths.tolist())
-            ]
-            return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-        feeds = {"waveform": waveform, "lengths": lengths}
-        if "sex" in self.card.inputs:
-            feeds["sex"] = np.full(len(lengths), SEX_VALUES["unknown"], np.float32) if sex is None else sex
-        try:
-            probabilities, embedding = self._session.run(["probabilities", "embedding"], feeds)
-        except Exception as error:  # ONNX Runtime's own exceptions share no base but this
-            raise InferenceError(f"the model failed on audio of shape {waveform.shape}: {error}") from error
-        return probabilities, embedding
+    @overload
+    def predict_many(
+        self,
+        audios: Iterable[AudioSource],
+        *,
+        sampling_rate: int | None = None,
+        sex: Sex | Sequence[Sex] = "unknown",
+        reject: bool = True,
+        threshold: Threshold = None,
+        on_error: Literal["return"],
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Iterator[Prediction | SerkitError]: ...
 
     def predict_many(
         self,
         audios: Iterable[AudioSource],
         *,
         sampling_rate: int | None = None,
+        sex: Sex | Sequence[Sex] = "unknown",
         reject: bool = True,
         threshold: Threshold = None,
         on_error: Literal["raise", "return"] = "raise",
+        on_progress: Callable[[int], None] | None = None,
     ) -> Iterator[Prediction | SerkitError]:
-        """Recognize many clips, in order, one in memory at a time.
+        """Recognize the emotions of many clips, in order, with one clip in memory at a time.
 
         Args:
-            audios: As for :meth:`predict`.
-            sampling_rate: Of arrays, in Hz.
-            reject: As for :meth:`predict`.
-            threshold: Likewise.
-            on_error: ``return`` yields the error in the place of a clip that cannot be used.
+            audios: Clips, each a path, binary file object or array.
+            sampling_rate: Sampling rate of arrays in Hz.
+            sex: Sex of all speakers, or a sequence with the sex of each clip's speaker.
+            reject: Whether an answer may be ``no speech`` or ``uncertain``; see :meth:`predict`.
+            threshold: Lowest probability at which a class is named; see :meth:`predict`.
+            on_error: ``raise`` stops at the first clip that cannot be used. ``return`` yields the error in place of
+                that clip's answer and continues.
+            on_progress: Function that is called with the number of clips answered so far, after each clip.
+
+        Returns:
+            An iterator over the answers. Each clip is read when you ask for its answer.
 
         Raises:
-            AudioError: If a clip cannot be used and ``on_error`` is ``raise``.
+            TypeError: If ``audios`` is a single path; at the call.
+            SettingsError, UnknownNameError, SamplingRateError: If another argument is wrong; at the call.
+            AudioError: If a clip cannot be used and ``on_error`` is ``raise``; when you ask for its answer.
         """
         if isinstance(audios, str | bytes | os.PathLike):
-            raise TypeError("predict_many takes several clips; for one, call predict.")
-        for audio in audios:
+            raise TypeError("predict_many takes several clips; for one clip, call predict.")
+        if on_error not in ("raise", "return"):
+            raise SettingsError(f"on_error must be 'raise' or 'return', not {on_error!r}.")
+        if sampling_rate is not None:
+            check_rate(sampling_rate)
+        make_decider(self.card, threshold)
+        sexes = _sex_of_each(sex, audios)
+        options: dict[str, Any] = {"sampling_rate": sampling_rate, "reject": reject, "threshold": threshold}
+        return self._answers(audios, sexes, options, on_error == "raise", on_progress)
+
+    def _answers(
+        self,
+        audios: Iterable[AudioSource],
+        sexes: Iterator[Sex],
+        options: dict[str, Any],
+        does_raise: bool,
+        on_progress: Callable[[int], None] | None,
+    ) -> Iterator[Prediction | SerkitError]:
+        for count, audio in enumerate(audios, start=1):
+            sex = next(sexes, None)
+            if sex is None:
+                raise SettingsError(f"sex has {count - 1} entries, but there are more clips; pass one for each clip.")
+            answer: Prediction | SerkitError
             try:
-                yield self.predict(audio, sampling_rate=sampling_rate, reject=reject, threshold=threshold)
+                answer = self.predict(audio, sex=sex, **options)
             except SerkitError as error:
-                if on_error == "raise":
+                if does_raise:
                     raise
-                yield error
+                answer = error
+            if on_progress:
+                on_progress(count)
+            yield answer
 
     def timeline(
         self,
@@ -203,48 +210,48 @@ class Recognizer:
         window: float = 3.0,
         hop: float = 1.0,
         vad: bool | SpeechRule = True,
-        channels: "Channels" = "mix",
+        channels: Channels = "mix",
         smooth: float = 0.0,
         threshold: Threshold = None,
         sex: Sex = "unknown",
         embeddings: bool = False,
         on_progress: Callable[[float], None] = lambda seconds: None,
     ) -> Timeline:
-        """Recognize emotions over time, in a recording of any length, reading it as it goes.
+        """Recognize emotions over time in a recording of any length.
 
-        Speech is found first, and windows are placed in it; the last one of a stretch of speech may be shorter.
-        Windows in a row that say the same are a segment.
+        The recording is read piece by piece. Speech is detected first, and windows are placed in the speech; the last
+        window of a stretch of speech may be shorter than the others. Consecutive windows with the same emotion form a
+        segment.
 
         Args:
-            audio: A path, a binary file object, or an array (T,) or (channels, T).
-            sampling_rate: Rate of an array in Hz; left out for files.
-            window: Seconds that the model hears at once.
-            hop: Seconds from the start of one window to that of the next.
-            vad: Whether to look for speech, or the rule by which; False takes all sound for it.
-            channels: ``mix``, or ``separate`` where each channel has a speaker of its own.
-            smooth: Seconds of causal smoothing, see :class:`serkit.runtime.events.Narrator`; 0 is without.
-            threshold: As for :meth:`predict`; 0 always names a class.
-            sex: Of the speaker, for models that make use of it.
-            embeddings: Whether windows keep the model's embedding of them.
-            on_progress: Called with the seconds heard so far.
+            audio: Path, binary file object, or array (T,) or (channels, T).
+            sampling_rate: Sampling rate of an array in Hz. Leave it out for files.
+            window: Length of a window in seconds.
+            hop: Seconds from the start of one window to the start of the next.
+            vad: Whether to detect speech, or the rule for it. False treats the whole recording as speech.
+            channels: ``mix``, or ``separate`` where each channel has its own speaker.
+            smooth: Seconds of causal smoothing; see :class:`serkit.runtime.events.Narrator`. 0 turns it off.
+            threshold: Lowest probability at which a class is named; see :meth:`predict`. 0 always names a class.
+            sex: Sex of the speaker, for models that use it.
+            embeddings: Whether windows keep the model's embeddings.
+            on_progress: Function that is called with the seconds of audio read so far.
 
         Raises:
-            AudioError: If the audio cannot be used; that a file is cut off may show only at its end.
-            RecipeError: If window, hop or smoothing are out of range.
+            AudioError: If the audio cannot be used. A file that is cut off may be noticed only at its end.
+            SettingsError: If a setting is out of range.
 
         Example:
             >>> import numpy as np, serkit
             >>> serkit.load().timeline(np.zeros(32_000, np.float32), sampling_rate=16_000).segments
             ()
         """
-        from serkit.runtime.offline import make_timeline
-
         listening = _listening(
             vad, window=window, hop=hop, smooth=smooth, threshold=threshold, sex=sex, embeddings=embeddings
         )
         return make_timeline(
-            self, audio, sampling_rate=sampling_rate, listening=listening, channels=channels, on_progress=on_progress
-        )
+            self.model, audio, sampling_rate=sampling_rate, listening=listening, channels=channels,
+            on_progress=on_progress,
+        )  # fmt: skip
 
     def stream(
         self,
@@ -258,38 +265,45 @@ class Recognizer:
         sex: Sex = "unknown",
         embeddings: bool = False,
     ) -> Stream:
-        """Recognize emotions while the sound comes in; the arguments are those of :meth:`timeline`.
+        """Recognize emotions in live audio, piece by piece.
+
+        The arguments are those of :meth:`timeline`; ``sampling_rate`` is the rate of the pieces in Hz.
+
+        Raises:
+            SamplingRateError: If the rate is out of range, or too low to detect speech.
+            SettingsError: If a setting is out of range.
 
         Example:
             >>> import numpy as np, serkit
-            >>> stream = serkit.load().stream(sampling_rate=48_000)
-            >>> stream.push(np.zeros(4_800, np.float32)), stream.flush()
+            >>> with serkit.load().stream(sampling_rate=48_000) as stream:
+            ...     stream.push(np.zeros(4_800, np.float32)), stream.flush()
             ([], [])
         """
         listening = _listening(
             vad, window=window, hop=hop, smooth=smooth, threshold=threshold, sex=sex, embeddings=embeddings
         )
-        return Stream(self, sampling_rate=sampling_rate, listening=listening)
+        return Stream(self.model, sampling_rate=sampling_rate, listening=listening)
 
     def classes_within(self, answer: Prediction | Window | Segment, coverage: float) -> tuple[str, ...]:
-        """Return the classes among which the right one is; see :func:`serkit.runtime.decision.classes_within`."""
+        """Return the prediction set of an answer; see :func:`serkit.runtime.decision.classes_within`."""
         return classes_within(self.card, answer.probabilities, coverage)
 
 
 def _listening(vad: bool | SpeechRule, **settings: Any) -> Listening:
     if not isinstance(vad, bool | SpeechRule):
-        raise TypeError(f"vad is True, False or a SpeechRule, not {vad!r}.")
+        raise TypeError(f"vad must be True, False or a SpeechRule, not {vad!r}.")
     rule = vad if isinstance(vad, SpeechRule) else SpeechRule() if vad else None
     return Listening(speech=rule, **settings)
 
 
-def _asset(name: str) -> Traversable:
-    return resources.files("serkit") / "assets" / f"{name}.onnx"
-
-
-def _embedded_hint(path: str | os.PathLike[str] | None) -> str:
-    """Return what is embedded, where a name without folder and ending was asked for."""
-    name = "" if path is None else os.fspath(path)
-    if not name or Path(name).name != name or Path(name).suffix:
-        return ""
-    return f"; the embedded ones are {', '.join(embedded_models())}"
+def _sex_of_each(sex: Sex | Sequence[Sex], audios: Iterable[AudioSource]) -> Iterator[Sex]:
+    """Return an iterator over the sex of each clip's speaker, checked."""
+    if isinstance(sex, str):
+        sex_value(sex)
+        return repeat(sex)
+    given = tuple(sex)
+    for one in given:
+        sex_value(one)
+    if isinstance(audios, Sized) and len(audios) != len(given):
+        raise SettingsError(f"sex has {len(given)} entries for {len(audios)} clips; pass one for each clip.")
+    return iter(given)

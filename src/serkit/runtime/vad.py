@@ -1,7 +1,8 @@
-"""Who speaks when: a small network of our own, whose answers depend on a second of sound around each frame and no more.
+"""SpeechDetector: a small network that gives the probability of speech in each frame.
 
-So a stream, a whole recording and its pieces get the same numbers. ``python -m serkit.lab.speech`` made the file; its
-metadata says what it was trained on.
+A frame's probability depends on about a second of audio around it and nothing else, so a stream, a whole recording and
+its pieces get the same numbers. ``tools/speech_detector`` makes the model file, whose metadata states the training
+corpora.
 """
 
 from functools import cache
@@ -16,20 +17,24 @@ from serkit.errors import InferenceError
 from serkit.runtime.windows import Begin, Placer, SpeechRule
 from serkit.types import FloatArray
 
-RATE = 16_000  # Hz, of what the network hears
-LOWEST_RATE = 8_000  # Hz; of RAVDESS's clips none is missed at 8,000, 1 in 160 at 6,000, and half at 4,000
-FRAME = 0.02  # seconds, of one probability
-_AT_ONCE = 3_000  # frames in one call: a minute, so that memory stays small
-_AT_LEAST = 4  # frames that a stream waits for: a call costs as much as a second of sound
-_SILENT = 1e-5  # 100 dB below full scale: nobody is heard there
+RATE = 16_000  # sampling rate of the network in Hz
+LOWEST_RATE = 8_000  # Hz; of RAVDESS's clips none is missed at 8,000 Hz, 1 in 160 at 6,000 Hz, and half at 4,000 Hz
+FRAME = 0.02  # length of a frame in seconds
+_BATCH_FRAMES = 3_000  # frames in one call: one minute, to limit memory
+_FEWEST_FRAMES = 4  # frames that a stream waits for: each call has a cost that is worth a second of audio
+_SILENT = 1e-5  # 100 dB below full scale: digital silence has no speech
 
 
 class SpeechDetector:
-    """Speech probabilities of a recording, frame by frame.
+    """Gives the probability of speech in each frame of audio.
+
+    Args:
+        session: ONNX Runtime session of the network.
 
     Attributes:
-        left: Samples before a frame that its answer depends on.
-        right: Samples behind it.
+        left: Number of samples before a frame that its probability depends on.
+        right: Number of samples after a frame that its probability depends on.
+        hop: Number of samples in a frame.
     """
 
     def __init__(self, session: Any) -> None:
@@ -39,7 +44,11 @@ class SpeechDetector:
 
     @classmethod
     def load(cls, *, threads: int | None = None) -> "SpeechDetector":
-        """Open the network that comes with serkit."""
+        """Open the network that is part of the package.
+
+        Args:
+            threads: Number of threads for one call. None leaves the number to ONNX Runtime.
+        """
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if threads is not None:
@@ -48,15 +57,21 @@ class SpeechDetector:
         return cls(onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"]))
 
     def probabilities(self, samples: FloatArray) -> FloatArray:
-        """Return the probability of speech (N,) in each whole frame between a left and a right context.
+        """Return the probability of speech in each frame between the left and the right context.
 
         Args:
-            samples: Shape (left + N * hop + right,) at 16,000 Hz; what is more at the end is ignored.
+            samples: Samples at 16,000 Hz, shape (left + N * hop + right,). An incomplete last frame is ignored.
+
+        Returns:
+            Probabilities, shape (N,).
+
+        Raises:
+            InferenceError: If ONNX Runtime fails.
         """
         count = max(0, (len(samples) - self.left - self.right) // self.hop)
         found = [np.empty(0, np.float32)]
-        for first in range(0, count, _AT_ONCE):
-            frames = min(_AT_ONCE, count - first)
+        for first in range(0, count, _BATCH_FRAMES):
+            frames = min(_BATCH_FRAMES, count - first)
             start = first * self.hop
             piece = samples[start : start + self.left + frames * self.hop + self.right]
             if np.abs(piece).max() < _SILENT:
@@ -64,43 +79,52 @@ class SpeechDetector:
                 continue
             try:
                 found.append(self._session.run(["speech"], {"waveform": piece[None]})[0][0])
-            except Exception as error:  # ONNX Runtime's own exceptions share no base but this
+            except Exception as error:  # ONNX Runtime's exceptions have no other common base
                 raise InferenceError(f"the speech detector failed on {len(piece)} samples: {error}") from error
         return np.concatenate(found)
 
     def of_clip(self, samples: FloatArray) -> FloatArray:
-        """Return the probabilities (N,) of a clip (T,) that begins and ends in silence; N = T // hop."""
+        """Return the probabilities (N,) of a clip (T,), as if silence surrounded it; N = T // hop."""
         padded = np.pad(samples, (self.left, self.right))
         return self.probabilities(padded)
 
 
 @cache
 def detector() -> SpeechDetector:
-    """Return the one detector of this process; it may be shared between threads."""
-    return SpeechDetector.load(threads=1)  # a second thread gains nothing: an hour takes one second
+    """Return the detector of this process. Threads may share it."""
+    return SpeechDetector.load(threads=1)  # one thread is enough: an hour of audio takes one second
 
 
 def has_speech(samples: FloatArray, rate: int) -> bool:
-    """Say whether somebody speaks in a clip (T,) of some seconds, by the rule that timelines go by."""
+    """Return whether a clip (T,) of a few seconds contains speech, by the default rule of timelines.
+
+    Args:
+        samples: Samples, shape (T,).
+        rate: Sampling rate in Hz.
+    """
     placer = Placer(rate=RATE, window=1.0, hop=1.0, frame=FRAME, rule=SpeechRule())
     heard = detector().of_clip(resample(samples, rate, RATE))
     return any(isinstance(step, Begin) for step in placer.push(heard.tolist()))
 
 
 class SpeechListener:
-    """Speech probabilities of sound that comes in pieces, at 16,000 Hz."""
+    """Gives speech probabilities of audio at 16,000 Hz that is pushed piece by piece.
+
+    Args:
+        network: Speech detector.
+    """
 
     def __init__(self, network: SpeechDetector) -> None:
         self._network = network
-        self._kept = np.zeros(network.left, np.float32)  # before the first sample there is silence
+        self._kept = np.zeros(network.left, np.float32)  # silence before the first sample
 
     def push(self, samples: FloatArray) -> FloatArray:
-        """Take samples (T,) and return the probabilities (N,) of the frames that can be judged now."""
+        """Add samples (T,) and return the probabilities (N,) of the frames that they complete."""
         self._kept = np.concatenate([self._kept, samples])
-        return self._judge(at_least=_AT_LEAST)
+        return self._judge(at_least=_FEWEST_FRAMES)
 
     def flush(self) -> FloatArray:
-        """Return the last whole frames, as if silence followed."""
+        """Return the probabilities (N,) of the last whole frames, as if silence followed."""
         self._kept = np.pad(self._kept, (0, self._network.right))
         return self._judge(at_least=1)
 

@@ -1,36 +1,34 @@
-"""Where windows go: one state machine from speech probabilities to stretches of speech and the windows in them.
+"""Placer: a state machine from speech probabilities to stretches of speech and the windows in them.
 
-A stream runs it as the sound comes in, a timeline runs it ahead; it sees the same numbers in the same order, so both
-place the same windows. It is causal: what it has said it never takes back.
-
-All places are samples at the model's sampling rate, from the beginning.
+Streams and timelines both run it over the same probabilities in the same order, so they place the same windows. It is
+causal: a step that it has returned is final. All positions are samples from the start, at the model's sampling rate.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from serkit.errors import RecipeError
+from serkit.errors import SettingsError
 
-_LONGEST = 60.0  # seconds, of a rule
-SHORTEST_LAST = 0.5  # seconds: a shorter last window reaches back, for so little says nothing of emotion
+_LONGEST = 60.0  # seconds: limit of the times in a rule
+SHORTEST_LAST = 0.5  # seconds: a shorter last window is extended backward, since it would be too short for emotion
 
 
 class Begin(NamedTuple):
-    """Somebody begins to speak at ``start``."""
+    """Speech begins at ``start``."""
 
     start: int
 
 
 class Place(NamedTuple):
-    """A window from ``start`` to ``end``; the last one of a stretch may be shorter."""
+    """A window from ``start`` to ``end``. The last window of a stretch may be shorter than the others."""
 
     start: int
     end: int
 
 
 class End(NamedTuple):
-    """Somebody has spoken from ``start`` to ``end``."""
+    """Speech has lasted from ``start`` to ``end``."""
 
     start: int
     end: int
@@ -41,17 +39,20 @@ Step = Begin | Place | End
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechRule:
-    """When a run of speech probabilities is speech; times in seconds.
+    """Rule that decides where speech begins and ends. Times are in seconds.
 
     Attributes:
-        on: Probability from which on a frame begins speech.
-        off: Probability below which a frame does not go on with it.
-        shortest: Speech begins where it has lasted this long.
-        pause: Speech ends where there has been none for this long.
-        margin: Added before and behind, since detectors cut the edges of words.
-        reach: How far the windows reach beyond the speech at both ends, but for short windows, of which half a second
-            more than half shall be speech. Models are trained on clips with a little silence around them, and some
-            hear how loud a voice is by it.
+        on: Lowest speech probability that begins speech.
+        off: Lowest speech probability that continues speech.
+        shortest: Time that speech must last before it counts.
+        pause: Time without speech that ends a stretch of speech.
+        margin: Time added before and after each stretch, since detectors cut off the edges of words.
+        reach: Time by which windows extend beyond the speech at both ends. Models are trained on clips with a little
+            silence at the ends, and some judge loudness by it. It is reduced for short windows, to
+            ``(window - 0.5) / 2`` but at least ``margin``.
+
+    Raises:
+        SettingsError: If a value is out of range.
     """
 
     on: float = 0.6
@@ -63,13 +64,13 @@ class SpeechRule:
 
     def __post_init__(self) -> None:
         if not 0 <= self.off <= self.on <= 1:
-            raise RecipeError(
-                f"speech begins at a probability of {self.on} and ends below {self.off}: 0 <= off <= on <= 1."
+            raise SettingsError(
+                f"the speech probabilities must be 0 <= off <= on <= 1, not off={self.off} and on={self.on}."
             )
         is_ordered = 0 <= self.margin <= self.reach <= self.pause < _LONGEST and 0 <= self.shortest < _LONGEST
-        if not is_ordered:  # of NaN too
-            raise RecipeError(
-                f"shortest, margin, reach and pause of speech are seconds below {_LONGEST:g}, and "
+        if not is_ordered:  # true for NaN too
+            raise SettingsError(
+                f"shortest, margin, reach and pause must be seconds below {_LONGEST:g}, with "
                 "0 <= margin <= reach <= pause."
             )
 
@@ -78,12 +79,12 @@ class Placer:
     """Places windows in speech.
 
     Args:
-        rate: Samples per second, of all that is returned.
-        window: Seconds that a window lasts.
-        hop: Seconds from the start of one window to that of the next.
-        frame: Seconds of a frame of speech probabilities.
-        rule: When there is speech; None for all sound, probabilities being ignored.
-        least: Seconds; a window shorter than that is not placed.
+        rate: Sampling rate of the returned positions in Hz.
+        window: Length of a window in seconds.
+        hop: Seconds from the start of one window to the start of the next.
+        frame: Length of a speech probability's frame in seconds.
+        rule: Rule for speech. None treats all audio as speech and ignores the probabilities.
+        least: Shortest window that is placed, in seconds.
     """
 
     def __init__(
@@ -96,18 +97,18 @@ class Placer:
         self._window, self._hop = round(window * rate), round(hop * rate)
         self._least = max(1, round(least * rate))
         self._shortest_last = min(round(SHORTEST_LAST * rate), self._window)
-        self._frames = 0  # seen so far
-        self._run = 0  # frames of speech in a row that have not begun a stretch yet
+        self._frames = 0  # number of frames so far
+        self._run = 0  # consecutive frames of speech that have not begun a stretch yet
         self._voiced = 0  # end of the last frame of speech, in frames
-        self._ended = 0  # where the stretch before ended, in samples
-        self._start: int | None = None  # of the stretch that goes on
-        self._first = 0  # where its first window starts
-        self._next = 0  # start of the next one
-        self._told = 0  # where the last window of it ended
+        self._ended = 0  # end of the previous stretch, in samples
+        self._start: int | None = None  # start of the current stretch
+        self._first = 0  # start of its first window
+        self._next = 0  # start of its next window
+        self._told = 0  # end of its last window
 
     @property
     def needed(self) -> int:
-        """The first sample that a coming window may still want."""
+        """The first sample that a later window may contain."""
         if self._start is not None:
             return max(self._first, min(self._next, self._told - self._shortest_last))
         if self._rule is None:
@@ -118,7 +119,7 @@ class Placer:
         )
 
     def push(self, probabilities: Sequence[float]) -> Iterator[Step]:
-        """Take the next frames."""
+        """Add the speech probabilities of the next frames and yield the steps that they complete."""
         for probability in probabilities:
             self._frames += 1
             if self._rule is None:
@@ -131,7 +132,7 @@ class Placer:
                 yield from self._go_on(probability, self._rule)
 
     def finish(self, length: int) -> Iterator[Step]:
-        """End the sound after ``length`` samples."""
+        """End the audio after ``length`` samples and yield the last steps."""
         if self._rule is None:
             if self._start is None and length:
                 yield self._begin(0, 0)
@@ -166,7 +167,7 @@ class Placer:
         return Begin(start)
 
     def _place(self, end: int, reach: int) -> Iterator[Place]:
-        """Place the windows that lie before ``reach``, if there is enough in them of the speech before ``end``."""
+        """Place the windows that end before ``reach`` and contain enough of the speech before ``end``."""
         while self._next + self._window <= reach and self._next + self._shortest_last <= end:
             self._told = self._next + self._window
             yield Place(self._next, self._told)
@@ -183,7 +184,7 @@ class Placer:
         self._start, self._ended = None, end
 
     def _seen(self, rule: SpeechRule) -> tuple[int, int]:
-        """Return where the stretch would end, and how far windows reach, if no more were said; within what was seen."""
+        """Return where the stretch and its windows would end if no speech followed, within the frames so far."""
         end, reach = self._edges(rule)
         return min(end, self._samples(self._frames)), min(reach, self._samples(self._frames))
 

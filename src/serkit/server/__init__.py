@@ -1,7 +1,8 @@
-"""The service: HTTP and WebSocket endpoints around one recognizer, and the page that uses them; extra ``server``.
+"""The HTTP and WebSocket service around one recognizer, and its web page; needs the ``server`` extra.
 
-A request goes through :mod:`security` (hosts, origins, tokens, rate) and :mod:`limits`; its body is read into memory
-(:mod:`uploads`), decoded in a process that may be killed (:mod:`sound_process`, :mod:`sound_pool`), and answered by the
-model together with whatever else waits (:mod:`batching`). :mod:`running` starts worker processes, and others where one
-dies.
+:mod:`supervisor` runs worker processes and replaces those that die; :mod:`app` builds the application of one worker. A
+request first passes :mod:`security` (host, origin, rate and token). :mod:`routes` holds the endpoints, and
+:mod:`admission` limits how many of them work at once. An upload is read into memory (:mod:`uploads`) and decoded in a
+separate process that may crash (:mod:`decoder_pool`, :mod:`decoder_process`). The model then runs on the clips of
+several requests together (:mod:`batching`). :mod:`streaming` serves live sound over a WebSocket.
 """

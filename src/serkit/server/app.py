@@ -1,4 +1,4 @@
-"""The application of one worker: endpoints, page, and what stands before them."""
+"""The ASGI application of one worker: endpoints, web page, middleware and error handlers."""
 
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -11,29 +11,29 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
-from serkit.server.counters import MetricsMiddleware
 from serkit.server.page_files import page_router
 from serkit.server.problems import Problem
+from serkit.server.prometheus import MetricsMiddleware
 from serkit.server.routes import router
 from serkit.server.security import Guard, SecurityHeaders
-from serkit.server.service import ClientGoneError, Service
+from serkit.server.service import ClientDisconnectedError, Service
 from serkit.server.service_settings import Settings
-from serkit.server.shutdown import warned_of_the_end
+from serkit.server.shutdown import graceful_shutdown
 from serkit.version import __version__
 
 _log = logging.getLogger("uvicorn.error")
-_GONE = 499  # nginx's number for a client that did not wait; nobody reads it but the counts
+_CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that disconnected; only the metrics see it
 _ABOUT = (
-    "Recognizes emotions in speech. It hears how emotion is acted; not for decisions about people. Errors are problem "
-    "details (RFC 9457). Where the service wants a token, send `Authorization: Bearer TOKEN`."
+    "Recognizes emotions in speech. The model learned from acted emotions: do not use it for decisions about people. "
+    "Errors are problem details (RFC 9457). If the service requires a token, send `Authorization: Bearer TOKEN`."
 )
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the application; its model is loaded here, so that a worker without one does not start.
+    """Return the application, with its model loaded: a worker without a model does not start.
 
     Args:
-        settings: Of the service.
+        settings: Settings of the service.
 
     Raises:
         ModelFileError: If the model cannot be read.
@@ -44,20 +44,20 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await service.start()
         try:
-            with warned_of_the_end(service):
+            with graceful_shutdown(service):
                 yield
         finally:
             await service.stop()
 
     app = FastAPI(
         title="serkit", version=__version__, description=_ABOUT, lifespan=lifespan,
-        docs_url=None, redoc_url=None,  # they would load scripts from elsewhere
-        redirect_slashes=False,  # to an address that a Host header makes up
+        docs_url=None, redoc_url=None,  # these pages load scripts from other hosts
+        redirect_slashes=False,  # the redirect would go to whatever host the Host header names
     )  # fmt: skip
     app.state.service = service
     app.include_router(router)
     app.include_router(page_router())
-    _tell_problems(app, service)
+    _handle_errors(app, service)
 
     def count(code: str) -> None:
         service.metrics.errors.labels(code).inc()
@@ -73,31 +73,31 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _tell_problems(app: FastAPI, service: Service) -> None:
-    def tell(problem: Problem) -> Response:
+def _handle_errors(app: FastAPI, service: Service) -> None:
+    def respond(problem: Problem) -> Response:
         service.metrics.errors.labels(problem.code).inc()
         return problem.response()
 
     @app.exception_handler(Problem)
-    async def of_problem(request: Request, error: Problem) -> Response:
-        return tell(error)
+    async def on_problem(request: Request, error: Problem) -> Response:
+        return respond(error)
 
     @app.exception_handler(RequestValidationError)
-    async def of_validation(request: Request, error: RequestValidationError) -> Response:
-        faults = [{"parameter": _place(one["loc"]), "detail": str(one["msg"])} for one in error.errors()]
+    async def on_invalid_parameter(request: Request, error: RequestValidationError) -> Response:
+        faults = [{"parameter": _parameter(one["loc"]), "detail": str(one["msg"])} for one in error.errors()]
         detail = "; ".join(f"{fault['parameter']}: {fault['detail']}" for fault in faults)
-        return tell(Problem(422, "invalid-parameter", f"{detail}.", more={"errors": faults}))
+        return respond(Problem(422, "invalid-parameter", f"{detail}.", more={"errors": faults}))
 
     @app.exception_handler(HTTPException)
-    async def of_http(request: Request, error: HTTPException) -> Response:
+    async def on_http_error(request: Request, error: HTTPException) -> Response:
         code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "bad-request")
-        return tell(Problem(error.status_code, code, f"{error.detail}.", headers=error.headers))
+        return respond(Problem(error.status_code, code, f"{error.detail}.", headers=error.headers))
 
-    @app.exception_handler(ClientGoneError)
-    @app.exception_handler(ClientDisconnect)  # Starlette's, in the middle of an upload
-    async def of_gone(request: Request, error: Exception) -> Response:
-        return Response(status_code=_GONE)
+    @app.exception_handler(ClientDisconnectedError)
+    @app.exception_handler(ClientDisconnect)  # raised by Starlette during an upload
+    async def on_disconnect(request: Request, error: Exception) -> Response:
+        return Response(status_code=_CLIENT_CLOSED_REQUEST)
 
 
-def _place(location: Sequence[Any]) -> str:
+def _parameter(location: Sequence[Any]) -> str:
     return ".".join(str(part) for part in location[1:]) or str(location[0])

@@ -1,7 +1,7 @@
-"""Requests that come together go through the model together.
+"""Dynamic batching: requests that arrive at the same time share one run of the model.
 
-Nothing waits for a batch to fill: a runner that becomes free takes what has gathered while it worked. A clip alone is
-answered at once, and many share one run of ONNX Runtime.
+No request waits for a batch to fill. A runner thread that becomes free takes the requests that arrived while it worked,
+so a single request runs at once, and many requests share one run of ONNX Runtime.
 """
 
 import threading
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from serkit.card import Card
 from serkit.errors import InferenceError, SerkitError
-from serkit.runtime.recognizer import Recognizer
+from serkit.runtime.session import ModelSession
 from serkit.types import SEX_VALUES, FloatArray
 
-_AT_ONCE = 48.0  # seconds of sound, as padded, in one run: more make it slower, not faster
-_ALIKE = 0.8  # of the longest: what is shorter would be mostly padding
+_BATCH_SECONDS = 48.0  # padded sound in one run; larger batches are slower per clip
+_MIN_LENGTH_RATIO = 0.8  # of the shortest to the longest clip in a batch; shorter clips would be mostly padding
 
 Answer = tuple[FloatArray, FloatArray]
 
@@ -33,12 +33,15 @@ class _Request:
     answer: "Future[Answer]" = field(default_factory=Future)
 
 
-class BatchingRecognizer(Recognizer):
-    """A recognizer for many threads, whose calls of :meth:`run` share runs of the model.
+class BatchingSession(ModelSession):
+    """A model session for many threads: concurrent calls of :meth:`run` share runs of the model.
 
     Args:
-        session: As of :class:`serkit.Recognizer`.
-        card: Likewise.
+        session: ONNX Runtime session of the model.
+        card: Card of the model.
+
+    Attributes:
+        on_batch: Called with the number of clips in each batch.
     """
 
     def __init__(self, session: Any, card: Card) -> None:
@@ -50,14 +53,18 @@ class BatchingRecognizer(Recognizer):
         self.on_batch: Callable[[int], None] = lambda size: None
 
     def start(self, runners: int) -> None:
-        """Start threads that run the model, each a batch at a time."""
+        """Start threads that each run one batch at a time.
+
+        Args:
+            runners: Number of threads.
+        """
         for number in range(runners):
             runner = threading.Thread(target=self._work, name=f"batches-{number}", daemon=True)
             runner.start()
             self._runners.append(runner)
 
     def stop(self) -> None:
-        """Answer what waits, and end the threads."""
+        """Answer the waiting requests, then end the threads."""
         with self._change:
             self._is_open = False
             self._change.notify_all()
@@ -65,13 +72,13 @@ class BatchingRecognizer(Recognizer):
             runner.join()
 
     def run(self, waveform: FloatArray, lengths: NDArray[np.int64], *, sex: FloatArray | None = None) -> Answer:
-        """Run the graph on a padded batch, with whatever else waits; see :meth:`serkit.Recognizer.run`."""
+        """Run the model on a padded batch, together with other waiting requests; see :meth:`ModelSession.run`."""
         if sex is None:
             sex = np.full(len(lengths), SEX_VALUES["unknown"], np.float32)
         request = _Request(waveform, lengths, sex)
         with self._change:
             if not self._is_open:
-                raise InferenceError("the recognizer has been stopped.")
+                raise InferenceError("the model session has been stopped.")
             self._waiting.append(request)
             self._change.notify()
         return request.answer.result()
@@ -85,7 +92,7 @@ class BatchingRecognizer(Recognizer):
                 for request in batch:
                     if len(batch) == 1:
                         _fail(request, error)
-                    else:  # the fault of one is not that of the others
+                    else:  # one request's failure must not fail the others
                         self._answer_alone(request)
 
     def _answer_alone(self, request: _Request) -> None:
@@ -95,7 +102,7 @@ class BatchingRecognizer(Recognizer):
             _fail(request, error)
 
     def _next(self) -> list[_Request]:
-        """Wait for requests; return those that fit into one run, and none at the end."""
+        """Wait for requests; return those that fit into one run, or none after :meth:`stop`."""
         with self._change:
             self._change.wait_for(lambda: self._waiting or not self._is_open)
             if not self._waiting:
@@ -103,21 +110,21 @@ class BatchingRecognizer(Recognizer):
             first = self._waiting.popleft()
             try:
                 chosen, self._waiting = self._divide(first)
-            except Exception:  # one of them is malformed, and fails when it is answered, alone
+            except Exception:  # a malformed request; it fails when it is run alone
                 chosen = [first]
             if self._waiting:
                 self._change.notify()
             return chosen
 
     def _divide(self, first: _Request) -> tuple[list[_Request], deque[_Request]]:
-        """Return what goes into one run with a request, and what is to wait."""
+        """Return the requests that share a run with ``first``, and the requests that keep waiting."""
         chosen, left = [first], deque[_Request]()
-        least = 1.0 if self.card.needs_equal_lengths else _ALIKE
+        ratio = 1.0 if self.card.needs_equal_lengths else _MIN_LENGTH_RATIO
         shortest = longest = first.waveform.shape[1]
-        count, most = len(first.lengths), _AT_ONCE * self.card.sampling_rate
+        count, most = len(first.lengths), _BATCH_SECONDS * self.card.sampling_rate
         for request in self._waiting:
             low, high = min(shortest, request.waveform.shape[1]), max(longest, request.waveform.shape[1])
-            if low >= least * high and (count + len(request.lengths)) * high <= most:
+            if low >= ratio * high and (count + len(request.lengths)) * high <= most:
                 chosen.append(request)
                 shortest, longest, count = low, high, count + len(request.lengths)
             else:
@@ -141,8 +148,8 @@ class BatchingRecognizer(Recognizer):
 
 def _fail(request: _Request, error: Exception) -> None:
     if not isinstance(error, SerkitError):
-        fault = InferenceError(f"the model could not be run: {error}.")
-        fault.__cause__ = error
-        error = fault
+        failure = InferenceError(f"the model failed: {error}.")
+        failure.__cause__ = error
+        error = failure
     if not request.answer.done():
         request.answer.set_exception(error)

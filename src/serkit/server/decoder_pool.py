@@ -1,4 +1,4 @@
-"""Processes that read strangers' files, a few at a time, each with a time limit; those that fail are replaced."""
+"""A pool of decoder processes for uploaded files: jobs have a time limit, and failed processes are replaced."""
 
 import asyncio
 import os
@@ -6,156 +6,159 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from serkit.server.pipe_messages import Message, packed, receive
+from serkit.server.decoder_messages import Message, packed, receive
 
-_START_SECONDS = 60.0  # a model is loaded, on a machine that may be busy
-_BUFFER = 1 << 20  # bytes
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}  # the stack of each would count as its memory
-_JOBS = 2_000  # after which a process makes room for a new one: what a library leaks goes with it
-
-
-class SoundTimeoutError(Exception):
-    """The process did not answer in time, and was killed."""
+_START_SECONDS = 60.0  # long enough to load a model on a busy machine
+_BUFFER_BYTES = 1 << 20
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}  # the stack of each further thread would count as the process's memory
+_MAX_JOBS = 2_000  # jobs after which a process is replaced, which frees whatever a library leaks
 
 
-class SoundProcessError(Exception):
-    """The process ended, or said what is no answer."""
+class DecoderTimeoutError(Exception):
+    """The process did not reply in time, and was killed."""
 
 
-class SoundStartError(SoundProcessError):
-    """No process could be started: that is nobody's file's fault."""
+class DecoderCrashError(Exception):
+    """The process ended, or sent bytes that are not a reply."""
 
 
-class SoundPool:
-    """Processes of :mod:`serkit.server.decoder_process`.
+class DecoderStartError(DecoderCrashError):
+    """No process could be started; the uploaded file is not the cause."""
+
+
+class DecoderPool:
+    """A fixed number of decoder processes (:mod:`serkit.server.decoder_process`).
 
     Args:
-        count: How many.
-        arguments: Of the command.
+        count: Number of processes.
+        arguments: Command-line arguments of the processes.
     """
 
     def __init__(self, count: int, arguments: Sequence[str] = ()) -> None:
         self._command = (sys.executable, "-m", "serkit.server.decoder_process", *arguments)
-        self._places: asyncio.Queue[_Process | None] = asyncio.Queue()  # None: to be started
-        self._all: set[_Process] = set()
+        self._idle: asyncio.Queue[_DecoderProcess | None] = asyncio.Queue()  # None: a process to be started
+        self._all: set[_DecoderProcess] = set()
         self._count = count
-        self._is_failing = False  # the last start
+        self._has_failed_to_start = False  # the most recent start
         for _ in range(count):
-            self._places.put_nowait(None)
+            self._idle.put_nowait(None)
 
     async def start(self) -> None:
-        """Start them all, so that the first request need not wait."""
-        places = [await self._places.get() for _ in range(self._count)]
-        for place in await asyncio.gather(*(self._running(place) for place in places)):
-            self._places.put_nowait(place)
+        """Start all processes, so that the first request need not wait."""
+        idle = [await self._idle.get() for _ in range(self._count)]
+        for process in await asyncio.gather(*(self._ensure_running(process) for process in idle)):
+            self._idle.put_nowait(process)
 
     async def stop(self) -> None:
-        """End them all, also those that work."""
+        """Kill all processes, including busy ones."""
         await asyncio.gather(*(process.kill() for process in tuple(self._all)))
 
     async def ask(self, request: Message, *, seconds: float) -> Message:
-        """Hand a request to the next free process.
+        """Send a request to the next idle process and return its reply.
+
+        A request whose process ends is sent to a second process, because the first may have ended for another reason.
 
         Args:
-            request: As :func:`serkit.server.decoder_process.answer` wants it.
-            seconds: That the answer may take, once a process is free.
+            request: Request of :mod:`serkit.server.decoder_messages`.
+            seconds: Time limit for the reply, counted from when a process is idle.
 
         Raises:
-            SoundTimeoutError: If it takes longer.
-            SoundProcessError: If it makes two processes end, one after the other.
-            SoundStartError: If no process can be started.
+            DecoderTimeoutError: If the reply takes longer.
+            DecoderCrashError: If two processes end on the request, one after the other.
+            DecoderStartError: If no process can be started.
         """
         try:
-            return await self._ask(request, seconds)
-        except SoundStartError:
+            return await self._ask_once(request, seconds)
+        except DecoderStartError:
             raise
-        except SoundProcessError:  # it may have ended before, for a reason of its own
-            return await self._ask(request, seconds)
+        except DecoderCrashError:
+            return await self._ask_once(request, seconds)
 
     async def check(self) -> None:
-        """Try again to start a process, where the last one could not be.
+        """Try to start a process again if the most recent start failed.
 
         Raises:
-            SoundStartError: If it still cannot.
+            DecoderStartError: If it fails again.
         """
-        if self._is_failing:
-            async with self._place():
+        if self._has_failed_to_start:
+            async with self._borrow():
                 pass
 
-    async def _ask(self, request: Message, seconds: float) -> Message:
-        async with self._place() as process:
+    async def _ask_once(self, request: Message, seconds: float) -> Message:
+        async with self._borrow() as process:
             try:
                 async with asyncio.timeout(seconds):
                     return await process.ask(request)
             except TimeoutError as error:
-                raise SoundTimeoutError from error
+                raise DecoderTimeoutError from error
             except (asyncio.IncompleteReadError, OSError, ValueError) as error:
-                raise SoundProcessError from error
+                raise DecoderCrashError from error
 
     @asynccontextmanager
-    async def _place(self) -> "AsyncIterator[_Process]":
-        place = await self._places.get()
+    async def _borrow(self) -> "AsyncIterator[_DecoderProcess]":
+        """Yield an idle process; afterwards it is idle again, or replaced if it failed."""
+        process = await self._idle.get()
         try:
-            place = await self._running(place)
-            yield place
-        except BaseException:  # a request that was given up leaves a process that still works on it
-            if place is not None:
-                self._all.discard(place)
-                await asyncio.shield(place.kill())
-            place = None
+            process = await self._ensure_running(process)
+            yield process
+        except BaseException:  # also a canceled request, on which the process would still work
+            if process is not None:
+                self._all.discard(process)
+                await asyncio.shield(process.kill())
+            process = None
             raise
         finally:
-            if place is not None and place.jobs >= _JOBS:
-                self._all.discard(place)
-                await place.kill()
-                place = None
-            self._places.put_nowait(place)
+            if process is not None and process.jobs >= _MAX_JOBS:
+                self._all.discard(process)
+                await process.kill()
+                process = None
+            self._idle.put_nowait(process)
 
-    async def _running(self, place: "_Process | None") -> "_Process":
-        if place is not None and place.is_running:
-            return place
-        if place is not None:
-            self._all.discard(place)
+    async def _ensure_running(self, process: "_DecoderProcess | None") -> "_DecoderProcess":
+        if process is not None and process.is_running:
+            return process
+        if process is not None:
+            self._all.discard(process)
         try:
-            started = await _Process.start(self._command)
-        except SoundStartError:
-            self._is_failing = True
+            started = await _DecoderProcess.start(self._command)
+        except DecoderStartError:
+            self._has_failed_to_start = True
             raise
-        self._is_failing = False
+        self._has_failed_to_start = False
         self._all.add(started)
         return started
 
 
-class _Process:
+class _DecoderProcess:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin
         assert process.stdout
-        self._process, self._requests, self._answers = process, process.stdin, process.stdout
+        self._process, self._requests, self._replies = process, process.stdin, process.stdout
         self.jobs = 0
 
     @classmethod
-    async def start(cls, command: Sequence[str]) -> "_Process":
-        """Start one and wait until it is ready; whatever comes between, no process is left behind."""
+    async def start(cls, command: Sequence[str]) -> "_DecoderProcess":
+        """Start a process and wait until it is ready; if that fails or is canceled, no process is left behind."""
         pipe = asyncio.subprocess.PIPE
         spawned = asyncio.ensure_future(
             asyncio.create_subprocess_exec(
-                *command, stdin=pipe, stdout=pipe, limit=_BUFFER, env=os.environ | _ONE_THREAD
+                *command, stdin=pipe, stdout=pipe, limit=_BUFFER_BYTES, env=os.environ | _ONE_THREAD
             )
         )
         try:
             process = cls(await asyncio.shield(spawned))
         except OSError as error:
-            raise SoundStartError from error
+            raise DecoderStartError from error
         except asyncio.CancelledError:
-            spawned.add_done_callback(_end)
+            spawned.add_done_callback(_kill_spawned)
             raise
         try:
             async with asyncio.timeout(_START_SECONDS):
-                await receive(process._answers)
+                await receive(process._replies)
         except BaseException as error:
             await asyncio.shield(process.kill())
             if isinstance(error, (TimeoutError, asyncio.IncompleteReadError, OSError, ValueError)):
-                raise SoundStartError from error
+                raise DecoderStartError from error
             raise
         return process
 
@@ -167,7 +170,7 @@ class _Process:
         self.jobs += 1
         sent = asyncio.ensure_future(self._send(request))
         try:
-            return await receive(self._answers)
+            return await receive(self._replies)
         finally:
             sent.cancel()
             with suppress(asyncio.CancelledError, OSError):
@@ -183,8 +186,8 @@ class _Process:
         await self._process.wait()
 
 
-def _end(spawned: "asyncio.Future[asyncio.subprocess.Process]") -> None:
-    """End a process that nobody waits for any more."""
+def _kill_spawned(spawned: "asyncio.Future[asyncio.subprocess.Process]") -> None:
+    """Kill a process whose start was canceled."""
     if not spawned.cancelled() and not spawned.exception():
         with suppress(ProcessLookupError):
             spawned.result().kill()

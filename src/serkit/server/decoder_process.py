@@ -1,12 +1,13 @@
-"""The process that reads what strangers send: it decodes clips, and listens to recordings.
+"""The program of a decoder process: it decodes clips and makes timelines of recordings.
 
-libsndfile and FFmpeg are large programs in C. A file that makes one of them crash, loop or grow takes this process with
-it and no other; :mod:`serkit.server.decoder_pool` starts the next. It may write no file, and its memory has a limit.
+libsndfile and FFmpeg are large C programs. An uploaded file that makes one of them crash, hang or fill the memory ends
+only this process; :mod:`serkit.server.decoder_pool` then starts another. The process cannot write files, and its memory
+is limited.
 
     python -m serkit.server.decoder_process [--model MODEL]
 
-With a model it makes timelines, without one it decodes. It reads messages from stdin (see
-:mod:`serkit.server.pipe_messages`) and answers each on stdout, after a first message that says it is ready.
+With ``--model`` the process makes timelines; without it, it decodes clips. It reads requests from stdin and writes
+replies to stdout (:mod:`serkit.server.decoder_messages`), after a first message that says it is ready.
 """
 
 import argparse
@@ -23,65 +24,64 @@ from serkit.annotations.timeline_page import drawing
 from serkit.audio.decode import mix_down
 from serkit.audio.recordings import open_recording
 from serkit.errors import SerkitError
-from serkit.server.isolation import die_with_parent, give_up_resources
-from serkit.server.pipe_messages import Message, packed, read
+from serkit.server.decoder_messages import DRAWING, TOO_LONG, Message, packed, read, timeline_reply
+from serkit.server.sandbox import die_with_parent, drop_resources
 
 if TYPE_CHECKING:
     from serkit.runtime.recognizer import Recognizer
 
-MEMORY = 1 << 30  # bytes; half an hour of FLAC (46 MB) takes a third of it
-DRAWING = "drawing"  # a format beside those of serkit.annotations: what the service's page draws
-TOO_LONG = "TooLong"
+_MAX_MEMORY = 1 << 30  # bytes; half an hour of FLAC (46 MB) takes a third of it
 
 
 class TooLongError(Exception):
-    """The sound lasts longer than it may."""
+    """The sound lasts longer than the request allows."""
 
 
-class Upload(io.BytesIO):
-    """A file in memory, by the name that its sender gave it."""
+class NamedUpload(io.BytesIO):
+    """An uploaded file in memory, with the name that its sender gave it."""
 
     def __init__(self, content: bytes, name: str) -> None:
         super().__init__(content)
         self.name = name
 
 
-def decode(upload: Upload, *, most: float) -> Message:
-    """Return the sound of a clip, mixed to one channel at its own rate: float32, shape (T,)."""
+def decode_clip(upload: NamedUpload, *, most: float) -> Message:
+    """Return the reply with a clip's sound: float32, shape (T,), mixed to mono, at the file's sampling rate."""
     with open_recording(upload) as recording:
-        found, count = [], 0
+        pieces, count = [], 0
         for piece in recording.pieces:
             count += piece.shape[1]
             if count > most * recording.sampling_rate:
                 raise TooLongError
-            found.append(mix_down(piece))
-        samples = np.concatenate(found)
+            pieces.append(mix_down(piece))
+        samples = np.concatenate(pieces)
     return Message({"sampling_rate": recording.sampling_rate}, samples.astype("<f4", copy=False).tobytes())
 
 
-def listen(
-    recognizer: "Recognizer", upload: Upload, *, most: float, settings: dict[str, Any], formats: list[str]
+def make_timeline(
+    recognizer: "Recognizer", upload: NamedUpload, *, most: float, settings: dict[str, Any], formats: list[str]
 ) -> Message:
-    """Return a timeline in each of some formats, one behind the other."""
+    """Return the reply with a recording's timeline, written in each of the formats."""
 
-    def check(seconds: float) -> None:
+    def check_duration(seconds: float) -> None:
         if seconds > most:
             raise TooLongError
 
-    timeline = replace(recognizer.timeline(upload, on_progress=check, **settings), name=upload.name)
-    written = [(drawing(timeline) if name == DRAWING else render(timeline, name)).encode() for name in formats]
-    sizes = dict(zip(formats, map(len, written), strict=True))
-    return Message({"sizes": sizes, "duration": timeline.duration}, b"".join(written))
+    timeline = replace(recognizer.timeline(upload, on_progress=check_duration, **settings), name=upload.name)
+    documents = {name: (drawing(timeline) if name == DRAWING else render(timeline, name)).encode() for name in formats}
+    return timeline_reply(documents, duration=timeline.duration)
 
 
 def answer(recognizer: "Recognizer | None", request: Message) -> Message:
-    """Do what is asked; what goes wrong is an answer too."""
+    """Return the reply to a request; a failure is a reply too, with the name of its exception class."""
+    asked = request.head
     try:
-        upload = Upload(request.body, request.head["name"])
+        upload = NamedUpload(request.body, asked["name"])
         if recognizer is None:
-            return decode(upload, most=request.head["most"])
-        asked = request.head
-        return listen(recognizer, upload, most=asked["most"], settings=asked["settings"], formats=asked["formats"])
+            return decode_clip(upload, most=asked["most"])
+        return make_timeline(
+            recognizer, upload, most=asked["most"], settings=asked["settings"], formats=asked["formats"]
+        )
     except TooLongError:
         return Message({"error": TOO_LONG, "message": ""})
     except (SerkitError, MemoryError) as error:
@@ -89,27 +89,27 @@ def answer(recognizer: "Recognizer | None", request: Message) -> Message:
 
 
 def main() -> None:
-    """Answer until stdin ends."""
+    """Answer requests until stdin ends."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model")
     model = parser.parse_args().model
-    with os.fdopen(os.dup(0), "rb") as requests, os.fdopen(os.dup(1), "wb") as answers:
+    with os.fdopen(os.dup(0), "rb") as requests, os.fdopen(os.dup(1), "wb") as replies:
         _silence_libraries()
         die_with_parent()
-        recognizer = _recognizer(model) if model else None
-        give_up_resources(memory=MEMORY)
-        answers.writelines(packed(Message({"ready": True})))
-        answers.flush()
+        recognizer = _load_recognizer(model) if model else None
+        drop_resources(memory=_MAX_MEMORY)
+        replies.writelines(packed(Message({"ready": True})))
+        replies.flush()
         while (request := read(requests)) is not None:
-            answers.writelines(packed(answer(recognizer, request)))
-            answers.flush()
+            replies.writelines(packed(answer(recognizer, request)))
+            replies.flush()
 
 
 def _silence_libraries() -> None:
-    """Keep what libraries print out of the messages, and out of the log, which strangers could fill with it.
+    """Redirect what C libraries print, so that it reaches neither the replies nor the service's log.
 
-    An exception of our own is still seen there, but for those that a callback cannot raise: a broken MP3 makes
-    libsndfile seek to places before the beginning, for which its caller prints a traceback and goes on.
+    Tracebacks of this program still reach the log. Errors inside C callbacks, which Python cannot raise, are dropped: a
+    broken MP3 makes libsndfile seek before the start of the file, and each such seek would print a traceback.
     """
     sys.unraisablehook = lambda fault: None
     sys.stderr = os.fdopen(os.dup(2), "w")
@@ -118,7 +118,7 @@ def _silence_libraries() -> None:
     os.dup2(nowhere, 2)
 
 
-def _recognizer(model: str) -> "Recognizer":
+def _load_recognizer(model: str) -> "Recognizer":
     from serkit.runtime.recognizer import Recognizer
 
     return Recognizer.load(model, threads=1)

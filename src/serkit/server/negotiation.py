@@ -1,9 +1,9 @@
-"""Which format a client wants: ``?format=``, or the Accept header."""
+"""Content negotiation: which output format a client asks for, by ``?format=`` or the Accept header."""
 
 from collections.abc import Mapping, Sequence
 
 from serkit.annotations import FORMATS
-from serkit.server.decoder_process import DRAWING
+from serkit.server.decoder_messages import DRAWING
 from serkit.server.problems import Problem
 
 MEDIA_TYPES: Mapping[str, str] = {
@@ -23,19 +23,19 @@ TIMELINE_FORMATS = (*FORMATS, DRAWING)
 
 
 def bare_type(name: str) -> str:
-    """Return the media type of a format without parameters."""
+    """Return the media type of a format, without parameters such as the charset."""
     return MEDIA_TYPES[name].partition(";")[0]
 
 
 def choose(accept: str | None, offered: Sequence[str]) -> str:
-    """Return the format that an Accept header likes best.
+    """Return the offered format that an Accept header prefers.
 
     Args:
-        accept: The header; None and an empty one like everything.
-        offered: Names of formats; of those that are liked alike the first.
+        accept: Value of the header; None or an empty string accepts every format.
+        offered: Names of formats; the first wins a tie.
 
     Raises:
-        Problem: 406, if it likes none.
+        Problem: 406, if the header accepts none of the formats.
 
     Example:
         >>> choose("text/csv, */*;q=0.1", ("json", "csv")), choose(None, ("json", "csv"))
@@ -43,18 +43,19 @@ def choose(accept: str | None, offered: Sequence[str]) -> str:
     """
     if not accept or not accept.strip():
         return offered[0]
-    ranges = [_range(part) for part in accept.split(",") if part.strip()]
+    ranges = [_parse_range(part) for part in accept.split(",") if part.strip()]
     weights = {name: _weight(bare_type(name), ranges) for name in offered}
     best = max(offered, key=lambda name: weights[name])
     if weights[best] <= 0:
         raise Problem(
-            406, "not-acceptable", "the Accept header asks for a media type that there is not.",
+            406, "not-acceptable", "the Accept header allows none of the formats that this service sends here.",
             accepted=sorted({bare_type(name) for name in offered}),
         )  # fmt: skip
     return best
 
 
-def _range(part: str) -> tuple[str, float]:
+def _parse_range(part: str) -> tuple[str, float]:
+    """Return the media range and weight of one part of an Accept header; a malformed weight counts as 0."""
     kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
     for parameter in parameters:
         name, _, value = parameter.partition("=")
@@ -68,7 +69,7 @@ def _range(part: str) -> tuple[str, float]:
 
 
 def _weight(kind: str, ranges: Sequence[tuple[str, float]]) -> float:
-    """Return what the most specific range that fits says: RFC 9110, section 12.5.1."""
+    """Return the weight of the most specific range that matches a media type (RFC 9110, section 12.5.1)."""
     for wanted in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
         for name, weight in ranges:
             if name == wanted:

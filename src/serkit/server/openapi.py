@@ -1,56 +1,56 @@
-"""How OpenAPI describes what goes in and what comes out."""
+"""Schemas and descriptions for the OpenAPI document: request bodies, responses and problems."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serkit.server import examples
+from serkit.server import openapi_examples
 from serkit.server.problems import MEDIA_TYPE, Problem
 from serkit.server.uploads import FIELD
 
 
 class ProblemDetails(BaseModel):
-    """What went wrong: RFC 9457."""
+    """An error, as a problem document (RFC 9457)."""
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = Field(description="A URN that ends in the code.")
+    type: str = Field(description="URN that ends in the code.")
     title: str
     status: int
     detail: str = Field(description="One sentence for people.")
-    code: str = Field(description="What programs tell problems by.")
+    code: str = Field(description="Name of the problem, for programs.")
 
 
 class PredictionAnswer(BaseModel):
-    """What the model says of one clip."""
+    """The prediction for one clip."""
 
     file: str
     model: str
     emotion: str = Field(description="The most probable class, or 'uncertain', or 'no speech'.")
-    probabilities: dict[str, float] = Field(description="Class to probability, most probable first.")
-    duration: float = Field(description="Seconds that were heard.")
+    probabilities: dict[str, float] = Field(description="Probability of each class, most probable first.")
+    duration: float = Field(description="Duration of the clip in seconds.")
 
 
 class Models(BaseModel):
-    """What is served, and how much of it."""
+    """The model, the accepted audio formats and the limits of the service."""
 
-    models: list[dict[str, Any]] = Field(description="The cards of the models; the one that answers is the first.")
-    accepts: list[str] = Field(description="Formats of sound.")
+    models: list[dict[str, Any]] = Field(description="Model cards; the first is the model that answers.")
+    accepts: list[str] = Field(description="Audio formats that the service can decode.")
     limits: dict[str, float]
-    colors: dict[str, str] = Field(description="Of each class, as in pictures of timelines.")
+    colors: dict[str, str] = Field(description="Color of each class in timeline plots.")
 
 
 class State(BaseModel):
-    """How the service is."""
+    """The state of the service."""
 
     status: Literal["ok", "ready"]
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return how OpenAPI describes some problems."""
+    """Return the OpenAPI responses of problems with these HTTP statuses."""
     return {
         status: {
-            "description": examples.PROBLEMS[status]["detail"],
+            "description": openapi_examples.PROBLEMS[status]["detail"],
             "content": {
                 MEDIA_TYPE: {"schema": ProblemDetails.model_json_schema(), "example": _problem_example(status)}
             },
@@ -60,16 +60,16 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _problem_example(status: int) -> dict[str, Any]:
-    content = dict(examples.PROBLEMS[status])
+    content = dict(openapi_examples.PROBLEMS[status])
     return Problem(status, content.pop("code"), content.pop("detail"), more=content).content()
 
 
-GATE = (401, 403, 421, 429)
-SOUND = (400, *GATE, 406, 408, 413, 415, 422, 503)
+GATE_PROBLEMS = (401, 403, 421, 429)
+UPLOAD_PROBLEMS = (400, *GATE_PROBLEMS, 406, 408, 413, 415, 422, 503)
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "A sound file: as the field `file` of a form, or as the body itself, of any content type.",
+        "description": "An audio file: the field `file` of a form, or the body itself with any content type.",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -87,7 +87,7 @@ BODY: dict[str, Any] = {
 }
 
 
-def contents(shown: dict[str, Any], others: dict[str, str]) -> dict[str, Any]:
-    """Return the content of an answer in several media types."""
-    found: dict[str, Any] = {"application/json": {"example": shown}}
+def contents(example: dict[str, Any], others: dict[str, str]) -> dict[str, Any]:
+    """Return the OpenAPI content of a response: a JSON example, and text examples by media type."""
+    found: dict[str, Any] = {"application/json": {"example": example}}
     return found | {kind: {"schema": {"type": "string"}, "example": text} for kind, text in others.items()}

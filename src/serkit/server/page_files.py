@@ -1,4 +1,4 @@
-"""The files of the page, held in memory: those of ``page/``, and what it shares with the page of a timeline."""
+"""The web page's files, held in memory: ``page/``, and the script and style that timeline pages use too."""
 
 import hashlib
 from importlib import resources
@@ -19,7 +19,7 @@ _INDEX = "index.html"
 
 
 def page_router() -> APIRouter:
-    """Return the routes of the page; they are no part of the API."""
+    """Return the routes of the page; the OpenAPI document leaves them out."""
     router = APIRouter(include_in_schema=False)
     files = _files()
 
@@ -28,7 +28,7 @@ def page_router() -> APIRouter:
 
     async def asset(request: Request, name: str) -> Response:
         if name not in files or name == _INDEX:
-            raise Problem(404, "not-found", "there is no such file.")
+            raise Problem(404, "not-found", "no such file.")
         return _answer(request, name, files[name])
 
     router.add_api_route("/", index, methods=["GET", "HEAD"])
@@ -46,7 +46,10 @@ def _files() -> dict[str, bytes]:
 
 def _answer(request: Request, name: str, content: bytes) -> Response:
     tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}  # asked for again each time, and sent where it has changed
+    headers = {
+        "ETag": tag,
+        "Cache-Control": "no-cache",
+    }  # the browser revalidates each time; unchanged files are not sent again
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type=_KINDS[f".{name.rpartition('.')[2]}"])

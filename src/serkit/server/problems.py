@@ -1,4 +1,4 @@
-"""Errors as clients get them: problem details, with what was wrong and what is accepted, and no traceback.
+"""Errors as clients receive them: problem details with the cause and what is accepted, never a traceback.
 
 Source: RFC 9457, Problem Details for HTTP APIs.
 """
@@ -12,14 +12,14 @@ from typing import Any
 from starlette.responses import Response
 
 from serkit.errors import MissingExtraError, SerkitError, UnknownAudioFormatError
-from serkit.server.decoder_process import TOO_LONG
+from serkit.server.decoder_messages import TOO_LONG
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_SECONDS = 2  # what is told to whom a busy service sends away
+RETRY_SECONDS = 2  # Retry-After of 503 responses
 _FORMATS = ("WAV", "FLAC", "OGG", "Opus", "MP3")
 _MEDIA_FORMATS = ("M4A", "AAC", "WebM", "MP4", "Matroska")
 
-_CODES: Mapping[str, tuple[int, str]] = {  # of the error classes that a sound process names
+_CODES: Mapping[str, tuple[int, str]] = {  # exception class to HTTP status and problem code
     "UnknownAudioFormatError": (415, "unsupported-format"),
     "MissingExtraError": (415, "unsupported-format"),
     "EmptyAudioFileError": (422, "invalid-audio"),
@@ -31,21 +31,22 @@ _CODES: Mapping[str, tuple[int, str]] = {  # of the error classes that a sound p
     "AudioTooShortError": (422, "invalid-audio"),
     "UnknownNameError": (422, "invalid-parameter"),
     "RecipeError": (422, "invalid-parameter"),
+    "SettingsError": (422, "invalid-parameter"),
     "MemoryError": (422, "decoding-failed"),
     "InferenceError": (503, "overloaded"),
 }
 
 
 class Problem(Exception):  # noqa: N818 (RFC 9457's word)
-    """Something that a client is told instead of an answer.
+    """An error response.
 
     Args:
-        status: Of HTTP.
-        code: What programs tell problems by, such as ``body-too-large``.
+        status: HTTP status.
+        code: Name of the problem for programs, such as ``body-too-large``.
         detail: One sentence for people.
-        accepted: What would have been right.
-        headers: Of the response.
-        more: Further members.
+        accepted: What the service accepts instead.
+        headers: Headers of the response.
+        more: Additional members of the problem document.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Problem(Exception):  # noqa: N818 (RFC 9457's word)
         self._more = {**({} if accepted is None else {"accepted": accepted}), **(more or {})}
 
     def content(self) -> dict[str, Any]:
-        """Return the members of the problem."""
+        """Return the members of the problem document."""
         return {
             "type": f"urn:serkit:problem:{self.code}",
             "title": HTTPStatus(self.status).phrase,
@@ -75,29 +76,29 @@ class Problem(Exception):  # noqa: N818 (RFC 9457's word)
         }
 
     def response(self) -> Response:
-        """Return what is sent."""
+        """Return the HTTP response."""
         body = json.dumps(self.content(), ensure_ascii=True).encode()
         return Response(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
 def accepted_formats() -> list[str]:
-    """Return the formats of sound that this installation reads."""
+    """Return the audio formats that this installation can decode."""
     return [*_FORMATS, *(_MEDIA_FORMATS if find_spec("av") else ())]
 
 
 def busy(detail: str, code: str = "overloaded") -> Problem:
-    """Return the problem of a service that has too much to do."""
+    """Return a 503 problem with a Retry-After header."""
     return Problem(503, code, detail, headers={"Retry-After": str(RETRY_SECONDS)})
 
 
-def sound_problem(kind: str, message: str, *, name: str, most: float) -> Problem:
-    """Return what a sound process's error means to a client.
+def decoder_problem(kind: str, message: str, *, name: str, most: float) -> Problem:
+    """Return the problem that a decoder process's error becomes.
 
     Args:
-        kind: Name of the error's class.
-        message: Its own words.
-        name: Of the upload.
-        most: Seconds that it may last.
+        kind: Name of the exception class.
+        message: Message of the exception.
+        name: Name of the uploaded file.
+        most: Maximum duration of the sound, in seconds.
     """
     if kind == TOO_LONG:
         return Problem(
@@ -105,17 +106,17 @@ def sound_problem(kind: str, message: str, *, name: str, most: float) -> Problem
         )
     status, code = _CODES.get(kind, (422, "decoding-failed"))
     if kind == "MemoryError":
-        message = f"{name!r} takes more memory than a file may."
-    if kind == UnknownAudioFormatError.__name__:  # whose own end is for who may install something
-        reason = message.rpartition("; WAV, ")[0] or message.rstrip(".")
+        message = f"{name!r} needs more memory than one file may use."
+    if kind == UnknownAudioFormatError.__name__:  # its own ending tells how to install more formats
+        reason = message.rpartition("; expected WAV, ")[0] or message.rstrip(".")
         message = f"{reason}; this service reads {', '.join(accepted_formats())}."
     if kind == MissingExtraError.__name__:
         message = f"{message}, where the service runs."
     if status == 503:
-        return busy("the model failed for want of resources; try again.", code)
+        return busy("the model failed, most likely for lack of memory; try again.", code)
     return Problem(status, code, message, accepted=accepted_formats() if code != "invalid-parameter" else None)
 
 
-def of_error(error: SerkitError, *, name: str = "", most: float = 0.0) -> Problem:
-    """Return what one of our own errors means to a client."""
-    return sound_problem(type(error).__name__, str(error), name=name, most=most)
+def problem_of(error: SerkitError, *, name: str = "", most: float = 0.0) -> Problem:
+    """Return the problem that a serkit error becomes."""
+    return decoder_problem(type(error).__name__, str(error), name=name, most=most)

@@ -1,4 +1,4 @@
-"""The endpoints: what a request asks for, from the service to an answer."""
+"""The HTTP and WebSocket endpoints."""
 
 import json
 from enum import StrEnum
@@ -11,29 +11,43 @@ from fastapi import APIRouter, Query, Request, Response, WebSocket
 from serkit.annotations.predictions import answer_as_row, answers_as_csv
 from serkit.annotations.timeline_layout import colors_of
 from serkit.errors import SerkitError
-from serkit.runtime.decision import classes_within
+from serkit.runtime.decision import check_coverage
 from serkit.runtime.stream import LONGEST_WINDOW, SHORTEST_HOP, SHORTEST_WINDOW
-from serkit.server import examples
-from serkit.server.counters import CONTENT_TYPE
-from serkit.server.decoder_process import DRAWING
+from serkit.server import openapi_examples
+from serkit.server.decoder_messages import DRAWING
 from serkit.server.negotiation import MEDIA_TYPES, PREDICTION_FORMATS, TIMELINE_FORMATS, bare_type, choose
-from serkit.server.openapi import BODY, GATE, SOUND, Models, PredictionAnswer, State, contents, problems
-from serkit.server.problems import Problem, accepted_formats, of_error
+from serkit.server.openapi import (
+    BODY,
+    GATE_PROBLEMS,
+    UPLOAD_PROBLEMS,
+    Models,
+    PredictionAnswer,
+    State,
+    contents,
+    problems,
+)
+from serkit.server.problems import Problem, accepted_formats, problem_of
+from serkit.server.prometheus import CONTENT_TYPE
 from serkit.server.security import SUBPROTOCOL, refuse
-from serkit.server.service import Service, unless_gone
+from serkit.server.service import Service, unless_disconnected
 from serkit.server.streaming import serve_stream
-from serkit.server.uploads import uploaded
+from serkit.server.uploads import read_upload
 
 PredictionFormat = StrEnum("PredictionFormat", {name: name for name in PREDICTION_FORMATS})  # type: ignore[misc]
 TimelineFormat = StrEnum("TimelineFormat", {name: name for name in TIMELINE_FORMATS})  # type: ignore[misc]
 Threshold = Annotated[
-    float | None, Query(ge=0, le=1, description="Below this probability the answer is 'uncertain'; else the card's.")
+    float | None,
+    Query(
+        ge=0,
+        le=1,
+        description="Probability below which the emotion is 'uncertain'. Default: the model card's threshold.",
+    ),
 ]
 router = APIRouter()
 
 
 def service_of(request: Request | WebSocket) -> Service:
-    """Return the service that a request reaches."""
+    """Return the service of a request's application."""
     service: Service = request.app.state.service
     return service
 
@@ -43,43 +57,44 @@ def service_of(request: Request | WebSocket) -> Service:
     summary="Recognize the emotion of one clip",
     response_model=PredictionAnswer,
     responses={
-        200: {"content": contents(examples.PREDICTION, {"text/csv": examples.PREDICTION_CSV})},
-        **problems(*SOUND),
+        200: {"content": contents(openapi_examples.PREDICTION, {"text/csv": openapi_examples.PREDICTION_CSV})},
+        **problems(*UPLOAD_PROBLEMS),
     },
     openapi_extra=BODY,
 )
 async def predict(
     request: Request,
     *,
-    format: Annotated[PredictionFormat | None, Query(description="Else the Accept header decides.")] = None,  # noqa: A002
-    top: Annotated[int | None, Query(ge=1, le=1000, description="Only the so many most probable emotions.")] = None,
+    format: Annotated[  # noqa: A002
+        PredictionFormat | None, Query(description="Output format. Default: by the Accept header.")
+    ] = None,
+    top: Annotated[int | None, Query(ge=1, le=1000, description="Number of most probable emotions to return.")] = None,
     threshold: Threshold = None,
-    forced: Annotated[bool, Query(description="Always name a class: never 'uncertain' or 'no speech'.")] = False,
+    forced: Annotated[bool, Query(description="Always return a class, never 'uncertain' or 'no speech'.")] = False,
     coverage: Annotated[
-        float | None, Query(description="Also the classes among which the right one is that often: 0.8, 0.9 or 0.95.")
+        float | None, Query(description="Also return the prediction set for this coverage: 0.8, 0.9 or 0.95.")
     ] = None,
 ) -> Response:
     """Recognize the emotion of one clip.
 
-    The answer is that of `serkit predict`; `emotion` may be `uncertain` or `no speech`.
+    The prediction is the same as that of `serkit predict`; `emotion` may be `uncertain` or `no speech`.
     """
     service = service_of(request)
     form = format.value if format else choose(request.headers.get("accept"), PREDICTION_FORMATS)
     set_of = None
     if coverage is not None:
         set_of = partial(service.recognizer.classes_within, coverage=coverage)
-        classes = dict.fromkeys(service.recognizer.card.classes, 1.0)
-        _checked(lambda: classes_within(service.recognizer.card, classes, coverage))
+        _checked(lambda: check_coverage(service.recognizer.card, coverage))
     service.check_open()
     with service.uploads.take():
-        async with uploaded(request, service.settings.limits, service.room) as sent:
-            work = service.predict(sent, reject=not forced, threshold=threshold)
-            answer = await unless_gone(request, work)
+        async with read_upload(request, service.settings.limits, service.upload_memory) as upload:
+            work = service.predict(upload, reject=not forced, threshold=threshold)
+            answer = await unless_disconnected(request, work)
     card = service.recognizer.card
     if form == "csv":
-        text = answers_as_csv([(Path(sent.name), answer)], card.classes, top, set_of)
+        text = answers_as_csv([(Path(upload.name), answer)], card.classes, top, set_of)
         return Response(text, media_type=MEDIA_TYPES["csv"])
-    row = {"file": sent.name, "model": card.name} | answer_as_row(answer, top, set_of)
+    row = {"file": upload.name, "model": card.name} | answer_as_row(answer, top, set_of)
     return Response(json.dumps(row), media_type=MEDIA_TYPES["json"])
 
 
@@ -89,13 +104,16 @@ async def predict(
     response_model=dict[str, Any],
     responses={
         200: {
-            "description": "The timeline; of several formats a JSON object of each one's name and document.",
+            "description": "The timeline; for several formats, a JSON object that maps format names to documents.",
             "content": contents(
-                examples.TIMELINE,
-                {bare_type(name): examples.TIMELINE_SRT if name == "srt" else "" for name in TIMELINE_FORMATS[1:]},
+                openapi_examples.TIMELINE,
+                {
+                    bare_type(name): openapi_examples.TIMELINE_SRT if name == "srt" else ""
+                    for name in TIMELINE_FORMATS[1:]
+                },
             ),
         },
-        **problems(*SOUND),
+        **problems(*UPLOAD_PROBLEMS),
     },
     openapi_extra=BODY,
 )
@@ -103,27 +121,31 @@ async def timeline(
     request: Request,
     *,
     format: Annotated[  # noqa: A002
-        list[TimelineFormat] | None, Query(description="Repeat for several at once; else the Accept header decides.")
+        list[TimelineFormat] | None,
+        Query(description="Output format; repeat for several. Default: by the Accept header."),
     ] = None,
     window: Annotated[
-        float, Query(ge=SHORTEST_WINDOW, le=LONGEST_WINDOW, description="Seconds that the model hears at once.")
+        float, Query(ge=SHORTEST_WINDOW, le=LONGEST_WINDOW, description="Window length in seconds.")
     ] = 3.0,
     hop: Annotated[
-        float, Query(ge=SHORTEST_HOP, le=LONGEST_WINDOW, description="Seconds from one window to the next.")
+        float, Query(ge=SHORTEST_HOP, le=LONGEST_WINDOW, description="Hop between windows in seconds.")
     ] = 1.0,
-    vad: Annotated[bool, Query(description="Look for speech first, or take all sound for it.")] = True,
-    channels: Annotated[Literal["mix", "separate"], Query(description="Whether each channel is heard by itself.")] = (
-        "mix"
-    ),
-    smooth: Annotated[float, Query(ge=0, le=LONGEST_WINDOW, description="Seconds of causal smoothing.")] = 0.0,
+    vad: Annotated[bool, Query(description="Detect speech first; false treats all sound as speech.")] = True,
+    channels: Annotated[
+        Literal["mix", "separate"], Query(description="Mix the channels, or make a timeline of each.")
+    ] = ("mix"),
+    smooth: Annotated[
+        float,
+        Query(ge=0, le=LONGEST_WINDOW, description="Time constant of causal smoothing in seconds; 0 disables it."),
+    ] = 0.0,
     threshold: Threshold = None,
 ) -> Response:
-    """Recognize emotions over time: where somebody speaks, and how each stretch of it sounds.
+    """Recognize emotions over time: where there is speech, and the emotion of each segment.
 
-    The answer is that of `serkit timeline`, in its formats; `drawing` is what this service's page draws.
+    The timeline is the same as that of `serkit timeline`, in its formats; `drawing` is for this service's own page.
     """
     service = service_of(request)
-    offered = [name for name in TIMELINE_FORMATS if name not in ("windows-csv", DRAWING)]  # by ?format= alone
+    offered = [name for name in TIMELINE_FORMATS if name not in ("windows-csv", DRAWING)]  # these two only by ?format=
     forms = list(dict.fromkeys(one.value for one in format or ()))
     forms = forms or [choose(request.headers.get("accept"), offered)]
     settings = {
@@ -132,9 +154,9 @@ async def timeline(
     service.check_open()
     service.timelines.check()
     with service.uploads.take():
-        async with uploaded(request, service.settings.limits, service.room) as sent:
-            with service.timelines.take():  # not before: who sends slowly keeps nobody waiting
-                documents = await unless_gone(request, service.timeline(sent, settings, forms))
+        async with read_upload(request, service.settings.limits, service.upload_memory) as upload:
+            with service.timelines.take():  # after the upload, so that a slow sender holds no slot
+                documents = await unless_disconnected(request, service.timeline(upload, settings, forms))
     if len(forms) == 1:
         return Response(documents[forms[0]], media_type=MEDIA_TYPES[forms[0]])
     return Response(
@@ -142,13 +164,13 @@ async def timeline(
     )
 
 
-@router.get("/v1/models", summary="Say which models answer", responses=problems(*GATE))
+@router.get("/v1/models", summary="Describe the model", responses=problems(*GATE_PROBLEMS))
 async def models(request: Request) -> Models:
-    """Return the cards: labels, corpora, protocol and numbers, license, what the model must not be used for."""
+    """Return the model card (labels, corpora, results, license, uses to avoid), audio formats and limits."""
     service = service_of(request)
     limits = service.settings.limits
     return Models(
-        models=[service.recognizer.card.to_json()],
+        models=[service.recognizer.card.to_dict()],
         accepts=accepted_formats(),
         limits={
             "body_bytes": limits.body_bytes,
@@ -161,46 +183,50 @@ async def models(request: Request) -> Models:
 
 
 @router.get(
-    "/v1/stream", summary="Stream speech over a WebSocket", status_code=426, responses=problems(*GATE, 426, 503)
+    "/v1/stream",
+    summary="Stream speech over a WebSocket",
+    status_code=426,
+    responses=problems(*GATE_PROBLEMS, 426, 503),
 )
 async def stream_over_http(request: Request) -> Response:
-    """Say how to come in: a WebSocket at this address streams, see docs/PROTOCOL.md.
+    """Explain why a WebSocket at this address was refused.
 
-    A browser is not told why a WebSocket could not be opened; asked here, the service tells.
+    Browsers hide the reason from scripts. A GET request returns the same problem, or 426 if a stream can be opened.
+    See docs/PROTOCOL.md.
     """
     service = service_of(request)
     service.check_open()
     with service.sessions.take():
         pass
     raise Problem(
-        426, "upgrade-required", "this is a WebSocket: see docs/PROTOCOL.md.", accepted=SUBPROTOCOL,
+        426, "upgrade-required", "this address is a WebSocket; see docs/PROTOCOL.md.", accepted=SUBPROTOCOL,
         headers={"Upgrade": "websocket", "Connection": "Upgrade"},
     )  # fmt: skip
 
 
 @router.websocket("/v1/stream")
 async def stream(socket: WebSocket) -> None:
-    """Serve a stream."""
+    """Serve one live stream."""
     service = service_of(socket)
     try:
         service.check_open()
         with service.sessions.take():
-            asked = socket.scope.get("subprotocols", [])
-            await serve_stream(socket, service, SUBPROTOCOL if SUBPROTOCOL in asked else None)
+            requested = socket.scope.get("subprotocols", [])
+            await serve_stream(socket, service, SUBPROTOCOL if SUBPROTOCOL in requested else None)
     except Problem as problem:
         service.metrics.errors.labels(problem.code).inc()
         await refuse(problem, socket.scope, socket.receive, socket._send)
 
 
-@router.get("/healthz", summary="Say whether the process lives", responses=problems(403, 421))
+@router.get("/healthz", summary="Check that the process is alive", responses=problems(403, 421))
 async def healthz() -> State:
-    """Answer; a process that cannot is to be replaced."""
+    """Respond with 200; a process that does not respond should be replaced."""
     return State(status="ok")
 
 
-@router.get("/readyz", summary="Say whether work is taken on", responses=problems(403, 421, 503))
+@router.get("/readyz", summary="Check that the service takes on work", responses=problems(403, 421, 503))
 async def readyz(request: Request) -> State:
-    """Answer with 200 where the model is loaded and sound can be read, else, and while shutting down, with 503."""
+    """Respond with 200 if the model is loaded and uploads can be decoded; with 503 otherwise and during shutdown."""
     service = service_of(request)
     await service.check_ready()
     return State(status="ready")
@@ -208,12 +234,12 @@ async def readyz(request: Request) -> State:
 
 @router.get(
     "/metrics",
-    summary="Counts for Prometheus",
+    summary="Metrics for Prometheus",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems(401, 403, 421)},
 )
 async def metrics(request: Request) -> Response:
-    """Return requests, latency, seconds of sound, queue and errors, summed over workers."""
+    """Return metrics of requests, latency, sound, queue and errors, summed over all workers."""
     service = service_of(request)
     text = await service.in_thread(service.metrics.render)
     return Response(text, media_type=CONTENT_TYPE)
@@ -223,4 +249,4 @@ def _checked(action: Any) -> None:
     try:
         action()
     except SerkitError as error:
-        raise of_error(error) from error
+        raise problem_of(error) from error

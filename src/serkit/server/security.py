@@ -1,4 +1,4 @@
-"""Who may come in: hosts, origins, tokens and rate are checked before anything else; headers go onto every answer."""
+"""Access checks before any other work (host, origin, rate, token), and security headers on every response."""
 
 import base64
 import hmac
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serkit.server.limits import RateLimiter
+from serkit.server.admission import RateLimiter
 from serkit.server.problems import Problem
 from serkit.server.service_settings import Settings, address_of, digest
 
 SUBPROTOCOL = "serkit.v1"
-TOKEN_PREFIX = "serkit.token."  # noqa: S105 (no token) - browsers can name no header for a WebSocket
+TOKEN_PREFIX = "serkit.token."  # noqa: S105 (not a secret) - browsers cannot set headers of a WebSocket
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "media-src 'self' blob:; worker-src 'self'; manifest-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -29,22 +29,24 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _log = logging.getLogger("uvicorn.error")
-_GUARDED = ("/v1/", "/metrics")  # what tokens protect; the page and the probes say nothing that is secret
+_GUARDED = ("/v1/", "/metrics")  # paths that need a token; the page and the health probes reveal nothing secret
 
 
 class SecurityHeaders:
-    """Puts headers onto every answer, also where the service failed; what no one has said otherwise of is not kept.
+    """Middleware that sets security headers on every response and turns unhandled exceptions into a 500 problem.
+
+    Responses without a Cache-Control header of their own get ``no-store``.
 
     Args:
-        app: Behind it.
-        on_problem: Called with the code of each failure.
+        app: Next ASGI application.
+        on_problem: Called with the problem code of each unhandled exception.
     """
 
     def __init__(self, app: ASGIApp, on_problem: Callable[[str], None]) -> None:
         self._app, self._on_problem = app, on_problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, with headers on its answer."""
+        """Pass a request on, and add headers to its response."""
         is_begun = scope["type"] not in ("http", "websocket")
 
         async def sending(message: Message) -> None:
@@ -62,18 +64,18 @@ class SecurityHeaders:
             if is_begun:
                 raise
             _log.exception("a request failed")
-            problem = Problem(500, "internal-error", "the service failed; whoever runs it finds the reason in its log.")
+            problem = Problem(500, "internal-error", "the service failed; its log has the cause.")
             self._on_problem(problem.code)
             await refuse(problem, scope, receive, sending)
 
 
 class Guard:
-    """Lets in whom it may.
+    """Middleware that checks host, origin, rate and token, and refuses requests that fail.
 
     Args:
-        app: Behind it.
-        settings: Of the service.
-        on_problem: Called with the code of each refusal.
+        app: Next ASGI application.
+        settings: Settings of the service.
+        on_problem: Called with the problem code of each refused request.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, on_problem: Callable[[str], None]) -> None:
@@ -83,7 +85,7 @@ class Guard:
         self._is_checking_hosts = settings.is_local or not settings.tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer with a problem."""
+        """Pass a request on, or refuse it with a problem."""
         if scope["type"] in ("http", "websocket"):
             try:
                 self._check(scope)
@@ -99,19 +101,23 @@ class Guard:
         self._check_origin(headers.get("origin"), headers.get("host", ""))
         if not scope["path"].startswith(_GUARDED):
             return
-        self._rate.check(scope["client"][0] if scope.get("client") else "")  # before the token, which could be guessed
+        # Before the token check, so that tokens cannot be guessed quickly.
+        self._rate.check(scope["client"][0] if scope.get("client") else "")
         if self._settings.tokens:
             self._rate.check(self._check_token(_token(headers)).hex())
 
     def _check_host(self, host: str) -> None:
-        """Refuse another name: a page elsewhere could make its own name mean this machine (DNS rebinding).
+        """Refuse unknown host names, against DNS rebinding: a foreign page could point its own name at this machine.
 
-        An address is no name. Where others reach the service by names of their own, tokens keep such pages out.
+        IP addresses cannot be rebound and are accepted. A service that listens to other machines and requires tokens
+        is not checked, because tokens keep such pages out and it may have names that it does not know.
         """
         name = _without_port(host)
         if not self._is_checking_hosts or {host.lower(), name} & self._hosts or address_of(name):
             return
-        raise Problem(421, "unknown-host", "this service is not reached by that name.", accepted=sorted(self._hosts))
+        raise Problem(
+            421, "unknown-host", "this service does not answer to that host name.", accepted=sorted(self._hosts)
+        )
 
     def _check_origin(self, origin: str | None, host: str) -> None:
         if origin is None or origin.lower() in self._settings.origins:
@@ -122,17 +128,19 @@ class Guard:
 
     def _check_token(self, token: str | None) -> bytes:
         given = digest(token or "")
-        fitting = sum(hmac.compare_digest(given, known) for known in self._settings.tokens)  # looks at all of them
+        fitting = sum(
+            hmac.compare_digest(given, known) for known in self._settings.tokens
+        )  # compares with every token, so that timing reveals nothing
         if not fitting:
             raise Problem(
-                401, "no-valid-token", "this service wants a valid token.",
+                401, "no-valid-token", "this service requires a valid token.",
                 accepted="Authorization: Bearer TOKEN", headers={"WWW-Authenticate": 'Bearer realm="serkit"'},
             )  # fmt: skip
         return given
 
 
 def _token(headers: Headers) -> str | None:
-    """Return the token of a request; a WebSocket from a browser has it among its subprotocols, in base64url."""
+    """Return the token of a request; a browser's WebSocket sends it as a subprotocol, in base64url."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()
@@ -141,7 +149,7 @@ def _token(headers: Headers) -> str | None:
             code = name.strip().removeprefix(TOKEN_PREFIX)
             try:
                 return base64.urlsafe_b64decode(code + "=" * (-len(code) % 4)).decode()
-            except ValueError:  # of base64 or UTF-8, or no ASCII at all
+            except ValueError:  # not base64, not UTF-8 or not ASCII
                 return None
     return None
 
@@ -157,7 +165,7 @@ def _without_port(host: str) -> str:
 
 
 async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with a problem, also where a WebSocket was asked for."""
+    """Refuse an HTTP request or a WebSocket handshake with a problem."""
     response = problem.response()
     if scope["type"] == "http":
         await response(scope, receive, send)

@@ -1,35 +1,35 @@
-"""What whoever runs the service decides; every default stands here."""
+"""The service's settings and their defaults, token files and allowed origins."""
 
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serkit.errors import RecipeError
+from serkit.errors import SettingsError
 
-SHORTEST_TOKEN = 16  # characters: what is shorter can be guessed
+MIN_TOKEN_LENGTH = 16  # characters; shorter tokens can be guessed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much one worker process takes on.
+    """The limits of one worker process.
 
     Attributes:
-        body_bytes: Of one upload.
-        clip_seconds: Of the sound that ``/v1/predict`` answers as one.
-        recording_seconds: Of the sound that ``/v1/timeline`` hears.
-        decode_seconds: That decoding a clip may take.
-        timeline_seconds: That a timeline may take.
-        stall_seconds: That a sender may be silent in the middle of an upload.
-        slowest_rate: Bytes a second that a sender must send on average, after the first ``stall_seconds``.
-        requests: Uploads that are in work at once; more are sent away.
-        timelines: How many of them may be timelines, which take long and wait for each other.
-        uploaded_bytes: Of all of them together.
-        sessions: Streams at once.
-        session_seconds: Of sound in one stream.
-        idle_seconds: That a stream may be silent, or leave its events unread.
-        rate: Requests and streams a second of one client, on average; 0 does not count them.
-        burst: How many more may come at once.
+        body_bytes: Maximum size of an upload.
+        clip_seconds: Maximum duration of a clip for ``/v1/predict``.
+        recording_seconds: Maximum duration of a recording for ``/v1/timeline``.
+        decode_seconds: Time limit for decoding a clip.
+        timeline_seconds: Time limit for making a timeline.
+        stall_seconds: Maximum pause within an upload.
+        slowest_rate: Minimum average upload speed in bytes per second, after the first ``stall_seconds``.
+        requests: Maximum number of concurrent uploads; further ones are refused.
+        timelines: Maximum number of timelines among them; they are made one after the other.
+        uploaded_bytes: Maximum size of all concurrent uploads together.
+        sessions: Maximum number of concurrent streams.
+        session_seconds: Maximum duration of the sound in one stream.
+        idle_seconds: Maximum time for which a stream may send no sound, or leave its events unread.
+        rate: Average number of requests and streams per second and client; 0 disables the limit.
+        burst: Number of requests that one client may send at once.
     """
 
     body_bytes: int = 64_000_000
@@ -51,20 +51,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How the service runs.
+    """The settings of the service.
 
     Attributes:
-        model: A model file, or the name of an embedded model; None for the default one.
-        host: Address to listen at.
-        port: Likewise; 0 takes a free one.
-        workers: Processes that answer.
-        tokens: SHA-256 digests of the tokens, one of which a client must have; none asks for none.
-        allowed_hosts: Names by which the service is reached, beside localhost and addresses.
-        origins: Of other web pages that may use the service, such as ``https://example.org``.
-        trusted_proxies: Addresses whose word on a client's address is taken.
-        decoders: Processes that decode clips, of each worker.
-        listeners: Processes that make timelines, of each worker.
-        limits: See :class:`Limits`.
+        model: Model file, or the name of an embedded model; None for the default model.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        workers: Number of worker processes.
+        tokens: SHA-256 digests of the accepted tokens; if empty, no token is required.
+        allowed_hosts: Host names of the service, besides localhost and IP addresses.
+        origins: Origins of other web pages that may use the service, such as ``https://example.org``.
+        trusted_proxies: Addresses of proxies whose X-Forwarded-For header is trusted.
+        clip_decoders: Number of processes per worker that decode clips.
+        timeline_decoders: Number of processes per worker that make timelines.
+        limits: Limits of each worker.
         is_logging_requests: Whether each request is logged, with the client's address.
     """
 
@@ -76,20 +76,20 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
-    decoders: int = 2
-    listeners: int = 1
+    clip_decoders: int = 2
+    timeline_decoders: int = 1
     limits: Limits = field(default_factory=Limits)
     is_logging_requests: bool = False
 
     @property
     def is_local(self) -> bool:
-        """Whether nobody from another machine can reach it."""
+        """Whether only this machine can reach the service."""
         address = address_of(self.host)
         return address.is_loopback if address else self.host.lower() == "localhost"
 
 
 def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the address that a host is written as; None where it is a name."""
+    """Return the IP address that a host string spells; None if it is a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -97,45 +97,47 @@ def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def digest(token: str) -> bytes:
-    """Return what is kept of a token."""
-    import hashlib  # 3 ms, which each command would take
+    """Return the SHA-256 digest of a token."""
+    import hashlib  # its import takes 3 ms, which every command would pay
 
     return hashlib.sha256(token.encode()).digest()
 
 
 def read_tokens(path: Path) -> frozenset[bytes]:
-    """Read a file of tokens, one a line; lines that begin with # say something to people.
+    """Return the digests of the tokens in a file: one per line; lines that begin with # are comments.
 
     Raises:
-        RecipeError: If it cannot be read, or holds no token, or one that could be guessed.
+        SettingsError: If the file cannot be read, holds no token, or holds a token that could be guessed.
     """
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
-        raise RecipeError(f"cannot read the token file {str(path)!r}: {why}.") from error
+        why = getattr(error, "strerror", None) or "it is not a text file"
+        raise SettingsError(f"cannot read the token file {str(path)!r}: {why}.") from error
     tokens = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not tokens:
-        raise RecipeError(f"the token file {str(path)!r} holds no token: one a line.")
+        raise SettingsError(f"the token file {str(path)!r} holds no token; write one per line.")
     for number, token in enumerate(tokens, start=1):
-        if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
-            raise RecipeError(
-                f"token {number} in {str(path)!r} is not {SHORTEST_TOKEN} or more printable ASCII characters without "
-                'a space; python -c "import secrets; print(secrets.token_urlsafe())" makes one.'
+        if len(token) < MIN_TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token:
+            raise SettingsError(
+                f"token {number} in {str(path)!r} must have {MIN_TOKEN_LENGTH} or more printable ASCII characters and "
+                'no space; make one with python -c "import secrets; print(secrets.token_urlsafe())".'
             )
     return frozenset(map(digest, tokens))
 
 
 def check_origins(origins: Iterable[str]) -> tuple[str, ...]:
-    """Return origins as browsers send them: scheme, host and, where it is not the scheme's own, port.
+    """Return origins as browsers send them: scheme, host and, if it is not the scheme's default, port.
 
     Raises:
-        RecipeError: If one is none.
+        SettingsError: If a string is not an origin.
     """
     found = []
     for origin in origins:
         scheme, mark, rest = origin.lower().rstrip("/").partition("://")
         if not mark or scheme not in ("http", "https") or not rest or set(rest) & set("/ *?#@"):
-            raise RecipeError(f"{origin!r} is no origin; expected one such as https://example.org, without a path.")
+            raise SettingsError(
+                f"{origin!r} is not an origin; expected a form such as https://example.org, without a path."
+            )
         found.append(f"{scheme}://{rest}")
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Shutting down: streams are told before their connections go, requests are finished, nothing new is begun."""
+"""Graceful shutdown: streams get a last message, running requests finish, and new ones are refused."""
 
 import asyncio
 import signal
@@ -9,14 +9,14 @@ from typing import Any
 
 from serkit.server.service import Service
 
-_STREAM_SECONDS = 3.0  # that streams have for their last words
-_STEP = 0.02
+_STREAM_SECONDS = 3.0  # time for streams to send their last messages
+_POLL_SECONDS = 0.02
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def warned_of_the_end(service: Service) -> Iterator[None]:
-    """Hear the signals that end the service before uvicorn does, which closes each WebSocket without a word."""
+def graceful_shutdown(service: Service) -> Iterator[None]:
+    """Handle SIGINT and SIGTERM before uvicorn does, which would close each WebSocket without a last message."""
     loop = asyncio.get_running_loop()
     previous: dict[signal.Signals, Any] = {}
     tasks: list[asyncio.Task[None]] = []
@@ -25,28 +25,28 @@ def warned_of_the_end(service: Service) -> Iterator[None]:
         service.closing.set()
         waited = 0.0
         while service.sessions.taken and waited < _STREAM_SECONDS:
-            await asyncio.sleep(_STEP)
-            waited += _STEP
+            await asyncio.sleep(_POLL_SECONDS)
+            waited += _POLL_SECONDS
         previous[number](number, None)
 
     def begin(number: signal.Signals) -> None:
         if not tasks:
             tasks.append(loop.create_task(drain(number)))
 
-    def hear(received: int, frame: FrameType | None) -> None:
+    def handle(received: int, frame: FrameType | None) -> None:
         number = signal.Signals(received)
-        if tasks and number == signal.SIGINT:  # Ctrl-C again: at once
+        if tasks and number == signal.SIGINT:  # a second Ctrl-C ends the service at once
             previous[number](number, frame)
         loop.call_soon_threadsafe(begin, number)
 
     for number in _SIGNALS:
         handler = signal.getsignal(number)
-        if callable(handler):  # not where the application runs in a thread of another program
+        if callable(handler):  # uvicorn's handler; otherwise the default action, or none
             previous[number] = handler
     try:
         for number in previous:
-            signal.signal(number, hear)
-    except ValueError:  # only a main thread may
+            signal.signal(number, handle)
+    except ValueError:  # only the main thread may set handlers
         previous.clear()
     try:
         yield

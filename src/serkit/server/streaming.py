@@ -1,7 +1,7 @@
-"""One stream: sound comes in over a WebSocket and events go out, each message answered before the next is heard.
+"""Live streams: sound comes in over a WebSocket, events go out.
 
-That is the back-pressure: while a message is heard, or an event waits for a slow client, one more is read and no other;
-the socket's buffers fill, and the client has to wait. Nothing piles up here.
+Each message is processed before the next, which gives back-pressure: while a message is processed, or an event waits
+for a slow client, the service reads only one more message. The socket's buffers fill, and the client has to wait.
 """
 
 import asyncio
@@ -20,28 +20,28 @@ from serkit.errors import InferenceError, SerkitError
 from serkit.runtime.stream import Stream
 from serkit.server.service import Service
 from serkit.server.wire_protocol import (
+    MAX_MESSAGE_BYTES,
     VERSION,
     EventWriter,
     Reason,
     StreamQuery,
     WireProtocolError,
     close_code,
-    is_end,
-    read_query,
-    samples_of,
+    decode_frame,
+    is_session_end,
+    parse_query,
 )
 
-LONGEST_MESSAGE = 1 << 20  # bytes; of 16 bits at 48,000 Hz ten seconds
-_PACE = 2  # a stream may last so many times as long as the sound that it may have
+_MAX_SLOWDOWN = 2  # maximum wall-clock duration of a stream, in multiples of session_seconds
 _log = logging.getLogger("uvicorn.error")
 
 
-class ClosedError(Exception):
-    """A stream that ends.
+class SessionEndedError(Exception):
+    """The stream ended.
 
     Args:
-        reason: Why.
-        error: Code and message, where the reason is a fault.
+        reason: Reason of the end.
+        error: Code and message of the error, if an error is the reason.
     """
 
     def __init__(self, reason: Reason, error: tuple[str, str] | None = None) -> None:
@@ -50,71 +50,71 @@ class ClosedError(Exception):
 
 
 class Session:
-    """One stream of one client.
+    """One live stream.
 
     Args:
-        socket: That has been accepted.
-        service: That it runs in.
-        query: How the client wants to be heard.
+        socket: Accepted WebSocket.
+        service: Service that runs the model.
+        query: Query parameters of the stream.
     """
 
     def __init__(self, socket: WebSocket, service: Service, query: StreamQuery) -> None:
         self._socket, self._service, self._query = socket, service, query
         self._stream: Stream = service.recognizer.stream(**query.options())
         self._limits = service.settings.limits
-        self._written = EventWriter()
+        self._to_protocol = EventWriter()
         self._now = asyncio.get_running_loop().time
         self._begun = self._last_sound = self._now()
-        self._next: asyncio.Task[Any] | None = None  # the message that is read ahead, so that a client's end is seen
+        self._next: asyncio.Task[Any] | None = None  # a message read ahead, so that a disconnect is noticed early
 
     async def run(self) -> None:
-        """Serve it to its end, which is told to the client where it still listens."""
+        """Serve the stream until it ends, and tell a client that is still connected why."""
         try:
-            await self._close(await self._hear())
+            await self._close(await self._serve())
         except WebSocketDisconnect:
             self._service.metrics.streams.labels("gone").inc()
         except Exception:
             _log.exception("a stream failed")
             self._service.metrics.errors.labels("internal-error").inc()
-            fault = ("internal_error", "the service failed; whoever runs it finds the reason in its log.")
-            await self._close(ClosedError("error", fault), is_flushed=False)
+            fault = ("internal_error", "the service failed; its log has the cause.")
+            await self._close(SessionEndedError("error", fault), is_flushed=False)
         finally:
             if self._next:
                 self._next.cancel()
                 await asyncio.wait({self._next})
                 self._next.cancelled() or self._next.exception()
 
-    async def _hear(self) -> ClosedError:
-        """Hear what comes; return why that ends."""
+    async def _serve(self) -> SessionEndedError:
+        """Process messages until the stream ends; return the reason."""
         try:
             await self._send(self._created())
             while True:
                 await self._step(await self._receive())
-        except ClosedError as closed:
+        except SessionEndedError as closed:
             return closed
         except WireProtocolError as error:
-            return ClosedError("error", (error.code, error.message))
+            return SessionEndedError("error", (error.code, error.message))
         except InferenceError:
-            return ClosedError("error", ("model_failed", "the model failed for want of resources."))
-        except SerkitError as error:  # numbers that are no sound
-            return ClosedError("error", ("bad_frame", str(error)))
+            return SessionEndedError("error", ("model_failed", "the model failed, most likely for lack of memory."))
+        except SerkitError as error:  # samples that are not audio
+            return SessionEndedError("error", ("bad_frame", str(error)))
 
     async def _step(self, message: dict[str, Any]) -> None:
         if (frame := message.get("bytes")) is not None:
-            for piece in _seconds(samples_of(frame, self._query), self._query.sampling_rate):
+            for piece in _seconds(decode_frame(frame, self._query), self._query.sampling_rate):
                 self._check()
-                await self._tell(partial(self._stream.push, piece))
+                await self._send_events(partial(self._stream.push, piece))
                 self._service.metrics.audio.labels("stream").inc(piece.shape[1] / self._query.sampling_rate)
                 self._last_sound = self._now()
-        elif is_end(message.get("text") or ""):
-            raise ClosedError("client")
+        elif is_session_end(message.get("text") or ""):
+            raise SessionEndedError("client")
 
     async def _receive(self) -> dict[str, Any]:
         """Return the next message.
 
         Raises:
-            ClosedError: If none comes, or the service ends.
-            WebSocketDisconnect: If the client is gone.
+            SessionEndedError: If no message comes in time, or the service shuts down.
+            WebSocketDisconnect: If the client disconnects.
         """
         self._check()
         closing = asyncio.ensure_future(self._service.closing.wait())
@@ -125,7 +125,7 @@ class Session:
             closing.cancel()
         self._check()
         if not self._coming.done() or left == 0:
-            raise ClosedError("idle", ("idle", f"no sound came for {self._limits.idle_seconds:g} s."))
+            raise SessionEndedError("idle", ("idle", f"no sound arrived for {self._limits.idle_seconds:g} s."))
         message: dict[str, Any] = dict(self._coming.result())
         self._next = None
         return message
@@ -137,35 +137,37 @@ class Session:
         return self._next
 
     def _check(self) -> None:
-        """Look whether anything ends the stream, in the middle of a message too.
+        """Check whether the stream has to end, also in the middle of a message.
 
         Raises:
-            ClosedError: If the service ends, or the stream has lasted as long as it may.
-            WebSocketDisconnect: If the client is gone.
+            SessionEndedError: If the service shuts down, or the stream has reached its maximum duration.
+            WebSocketDisconnect: If the client has disconnected.
         """
         if self._coming.done() and (message := self._coming.result())["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1005))
         if self._service.closing.is_set():
-            raise ClosedError("shutdown", ("shutting_down", "the service is shutting down."))
+            raise SessionEndedError("shutdown", ("shutting_down", "the service is shutting down."))
         most = self._limits.session_seconds
-        if self._stream.duration >= most or self._now() - self._begun >= _PACE * most:
-            raise ClosedError("limit", ("too_long", f"a stream lasts {most:g} s at most."))
+        if self._stream.duration >= most or self._now() - self._begun >= _MAX_SLOWDOWN * most:
+            raise SessionEndedError("limit", ("too_long", f"the stream reached its maximum duration of {most:g} s."))
 
-    async def _tell(self, hear: Callable[[], Iterable[Any]]) -> None:
-        for event in self._written(await self._service.in_thread(hear)):
+    async def _send_events(self, process: Callable[[], Iterable[Any]]) -> None:
+        for event in self._to_protocol(await self._service.in_thread(process)):
             await self._send(event)
 
-    async def _close(self, closed: ClosedError, *, is_flushed: bool = True) -> None:
-        """Say what is still to be said, why it ends, and end."""
+    async def _close(self, closed: SessionEndedError, *, is_flushed: bool = True) -> None:
+        """Send the error, the remaining events and the reason, then close the WebSocket."""
         self._service.metrics.streams.labels(closed.reason).inc()
-        if closed.reason == "slow":  # it would not read why
+        if closed.reason == "slow":  # the client would not read it
             return
-        with suppress(WebSocketDisconnect, ClosedError, TimeoutError):  # the client may have gone, or no longer read
+        with suppress(
+            WebSocketDisconnect, SessionEndedError, TimeoutError
+        ):  # the client may have disconnected or stopped reading
             if closed.error:
                 await self._send({"type": "error", "code": closed.error[0], "message": closed.error[1]})
             if is_flushed:
                 with suppress(SerkitError):
-                    await self._tell(self._stream.flush)
+                    await self._send_events(self._stream.flush)
             duration = round(self._stream.duration, 3)
             await self._send({"type": "session.closed", "reason": closed.reason, "duration": duration})
             error = closed.error[0] if closed.error else ""
@@ -177,7 +179,7 @@ class Session:
             async with asyncio.timeout(self._limits.idle_seconds):
                 await self._socket.send_text(json.dumps(event))
         except TimeoutError:
-            raise ClosedError("slow") from None
+            raise SessionEndedError("slow") from None
 
     def _created(self) -> dict[str, Any]:
         card = self._service.recognizer.card
@@ -189,7 +191,7 @@ class Session:
             "classes": list(card.classes),
             **self._query.model_dump(),
             "limits": {
-                "message_bytes": LONGEST_MESSAGE,
+                "message_bytes": MAX_MESSAGE_BYTES,
                 "session_seconds": self._limits.session_seconds,
                 "idle_seconds": self._limits.idle_seconds,
             },
@@ -197,19 +199,25 @@ class Session:
 
 
 def _seconds(samples: NDArray[Any], rate: int) -> Iterator[NDArray[Any]]:
-    """Cut samples, shape (channels, T), into pieces that are heard in little time."""
+    """Cut samples, shape (channels, T), into pieces of at most one second."""
     return (samples[:, start : start + rate] for start in range(0, samples.shape[1], rate))
 
 
 async def serve_stream(socket: WebSocket, service: Service, subprotocol: str | None) -> None:
-    """Accept a client and serve it."""
+    """Accept a WebSocket and serve its stream.
+
+    Args:
+        socket: WebSocket, not yet accepted.
+        service: Service that runs the model.
+        subprotocol: Subprotocol to accept; None for none.
+    """
     await socket.accept(subprotocol)
     try:
-        session = Session(socket, service, read_query(dict(socket.query_params)))
+        session = Session(socket, service, parse_query(dict(socket.query_params)))
     except WireProtocolError as error:
         await _refuse(socket, error.code, error.message)
         return
-    except SerkitError as error:  # vad at a rate that leaves nothing of a voice, a window too short for the model
+    except SerkitError as error:  # vad at too low a sampling rate, or a window too short for the model
         await _refuse(socket, "invalid_parameter", str(error))
         return
     await session.run()

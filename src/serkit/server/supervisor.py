@@ -1,4 +1,4 @@
-"""``serkit serve``: a process that starts workers at one socket, and others where one dies."""
+"""The supervisor process: it starts workers that share one socket, and replaces workers that die."""
 
 import logging
 import os
@@ -10,32 +10,32 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from serkit.errors import RecipeError
-from serkit.server.counters import FOLDER_VARIABLE
-from serkit.server.isolation import die_with_parent
+from serkit.errors import SettingsError
+from serkit.server.prometheus import FOLDER_VARIABLE
+from serkit.server.sandbox import die_with_parent
 from serkit.server.service_settings import Settings
-from serkit.server.streaming import LONGEST_MESSAGE
+from serkit.server.wire_protocol import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from uvicorn import Config
 
-_GRACE_SECONDS = 320  # for requests that run when the service ends: a timeline may take 300 s
+_GRACE_SECONDS = 320  # time for running requests to finish at shutdown; a timeline may take 300 s
 _BACKLOG = 1024
-_UNREAD_BYTES = 262_144  # that the system keeps for a client that does not read; by itself Linux keeps megabytes
-_CLIENTS_FAULTS = ("without completing handshake", "Invalid UTF-8")  # the first is said of each stream that was refused
-_HEALTH_SECONDS = 30  # without an answer a worker counts as hung
+_UNREAD_BYTES = 262_144  # send buffer for a client that does not read; the default on Linux is megabytes
+_CLIENT_ERRORS = ("without completing handshake", "Invalid UTF-8")  # uvicorn logs the first for each refused stream
+_HEALTH_SECONDS = 30  # a worker that does not respond for so long counts as hung
 
 
 def serve(settings: Settings, *, on_start: Callable[[str], None] = lambda address: None) -> None:
-    """Serve until a signal ends it; running requests are finished.
+    """Run the service until a signal ends it; running requests are finished first.
 
     Args:
-        settings: How.
-        on_start: Called with the address, once it is listened at.
+        settings: Settings of the service.
+        on_start: Called with the service's URL, once its socket is open.
 
     Raises:
-        RecipeError: If the address cannot be listened at, or a worker cannot start.
+        SettingsError: If the socket cannot be opened, or a worker cannot start.
         ModelFileError: If the model cannot be read.
     """
     with _listening(settings) as sock, _metrics_folder():
@@ -43,53 +43,53 @@ def serve(settings: Settings, *, on_start: Callable[[str], None] = lambda addres
 
         from serkit.runtime.recognizer import Recognizer
 
-        Recognizer.load(settings.model, threads=1)  # what is wrong with it shows here, not in each worker
+        Recognizer.load(settings.model, threads=1)  # a broken model fails here once, not in each worker
         config = Config(
             partial(_create_worker, settings), factory=True, workers=settings.workers, lifespan="on",
-            http="h11", ws="websockets-sansio", ws_max_size=LONGEST_MESSAGE, ws_per_message_deflate=False,
-            ws_ping_interval=None,  # a pong stands behind sound that waits; who is silent is closed as idle anyway
+            http="h11", ws="websockets-sansio", ws_max_size=MAX_MESSAGE_BYTES, ws_per_message_deflate=False,
+            ws_ping_interval=None,  # a pong would queue behind sound; a silent stream is closed as idle anyway
             proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=list(settings.trusted_proxies),
             server_header=False, access_log=settings.is_logging_requests, log_level="info", log_config=_LOG,
             timeout_graceful_shutdown=_GRACE_SECONDS, timeout_worker_healthcheck=_HEALTH_SECONDS,
         )  # fmt: skip
-        on_start(_address(settings.host, sock))
+        on_start(_url(settings.host, sock))
         if not _supervise(config, sock):
-            raise RecipeError("a worker could not start, and the service ends; what it said stands above.")
+            raise SettingsError("a worker process could not start; see its error message above.")
 
 
 def _supervise(config: "Config", sock: socket.socket) -> bool:
-    """Run workers until a signal ends them; say whether one did."""
+    """Run workers until a signal ends the service; return False if it ended for another reason."""
     from uvicorn.supervisors import Multiprocess
 
     class Supervisor(Multiprocess):
-        is_told = False
+        has_signal = False
 
         def handle_signals(self) -> None:
-            self.is_told |= not {signal.SIGINT, signal.SIGTERM}.isdisjoint(self.signal_queue)
+            self.has_signal |= not {signal.SIGINT, signal.SIGTERM}.isdisjoint(self.signal_queue)
             super().handle_signals()
 
         def keep_subprocess_alive(self) -> None:
-            for worker in self.processes:  # who dies while it is asked whether it lives is then heard of at once
+            for worker in self.processes:  # so that a worker that dies during its health check is noticed at once
                 worker.child_conn.close()
             super().keep_subprocess_alive()
 
     supervisor = Supervisor(config, sockets=[sock])
     supervisor.run()
-    return supervisor.is_told or bool(supervisor.signal_queue)
+    return supervisor.has_signal or bool(supervisor.signal_queue)
 
 
-class Quiet(logging.Filter):
-    """Leaves out what uvicorn says of streams: clients' addresses, and the faults that only clients have."""
+class StreamLogFilter(logging.Filter):
+    """Drops uvicorn's log records about streams that hold clients' addresses or describe clients' errors."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether a record is written."""
+        """Return whether to write a record."""
         if "websockets" not in record.pathname:
             return True
-        return record.levelno > logging.INFO and not any(words in record.msg for words in _CLIENTS_FAULTS)
+        return record.levelno > logging.INFO and not any(words in record.msg for words in _CLIENT_ERRORS)
 
 
 def _create_worker(settings: Settings) -> "FastAPI":
-    """Return the application, in the process that serves it."""
+    """Return the application of a worker; uvicorn calls this in the worker process."""
     die_with_parent()
     from serkit.server.app import create_app
 
@@ -102,16 +102,15 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     try:
         sock = socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
-        why = str(getattr(error, "strerror", None) or error).partition(" (while")[
-            0
-        ]  # of binding to what is said anyway
-        raise RecipeError(
-            f"cannot listen at {settings.host} port {settings.port}: {why}; see --host, --port."
+        reason = str(getattr(error, "strerror", None) or error)
+        reason = reason.partition(" (while")[0]  # Python adds "(while attempting to bind on address ...)"
+        raise SettingsError(
+            f"cannot listen on {settings.host} port {settings.port}: {reason}; see --host, --port."
         ) from error
     with sock:
         sock.set_inheritable(True)
-        # Each connection that it accepts has these too; asyncio sets the second for sockets alone that it opens itself,
-        # and without it an answer waits 40 ms for the client's acknowledgement of its head.
+        # Accepted connections inherit both options. asyncio sets TCP_NODELAY only on sockets that it opens itself;
+        # without it, a response's body waits 40 ms for the client to acknowledge its head.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD_BYTES)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield sock
@@ -119,7 +118,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
 
 @contextmanager
 def _metrics_folder() -> Iterator[None]:
-    """Give the workers a folder that only this user can read, in which they add up what they count."""
+    """Make a folder that only this user can read, for the workers' metrics, and remove it at the end."""
     with tempfile.TemporaryDirectory(prefix="serkit-metrics-") as folder:
         os.environ[FOLDER_VARIABLE] = folder
         try:
@@ -128,7 +127,7 @@ def _metrics_folder() -> Iterator[None]:
             del os.environ[FOLDER_VARIABLE]
 
 
-def _address(host: str, sock: socket.socket) -> str:
+def _url(host: str, sock: socket.socket) -> str:
     port = sock.getsockname()[1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -137,7 +136,7 @@ _LOG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(process)d %(message)s"}},
-    "filters": {"quiet": {"()": "serkit.server.supervisor.Quiet"}},
+    "filters": {"quiet": {"()": "serkit.server.supervisor.StreamLogFilter"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
@@ -149,6 +148,8 @@ _LOG: dict[str, Any] = {
     "loggers": {
         "uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "uvicorn.access": {"level": "INFO"},
-        "python_multipart": {"level": "CRITICAL"},  # it warns of each fault in a form, of which the sender is told
+        "python_multipart": {
+            "level": "CRITICAL"
+        },  # it warns about each malformed form, which the response reports anyway
     },
 }

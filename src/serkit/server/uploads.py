@@ -1,4 +1,4 @@
-"""A request's body in memory, raw or from a form; it is never on disk, and gone after the answer."""
+"""Uploads: a request's body, raw or from a form, held in memory until the response and never written to disk."""
 
 import asyncio
 import time
@@ -11,22 +11,22 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from serkit.annotations.wording import one_line, storable
-from serkit.server.limits import Slots
+from serkit.server.admission import Slots
 from serkit.server.problems import Problem, accepted_formats
 from serkit.server.service_settings import Limits
 
 FIELD = "file"
-_LONGEST_NAME = 120  # characters, of what is repeated in messages
-_FORM_OVERHEAD = 65_536  # bytes that a form may have around its file
+_MAX_NAME = 120  # characters of a file name that messages repeat
+_FORM_OVERHEAD = 65_536  # bytes of a form besides its file
 _DISCARD_SECONDS = 3.0
 
 
-class Sent(NamedTuple):
-    """What a client sent.
+class UploadedFile(NamedTuple):
+    """A file that a client uploaded.
 
     Attributes:
-        name: Of the file, as far as it may be repeated; nothing is opened by it.
-        content: Of the file.
+        name: File name, cleaned for messages; no file is ever opened by this name.
+        content: Content of the file.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Sent(NamedTuple):
 
 
 @asynccontextmanager
-async def uploaded(request: Request, limits: Limits, room: Slots) -> AsyncIterator[Sent]:
-    """Read a body.
+async def read_upload(request: Request, limits: Limits, memory: Slots) -> AsyncIterator[UploadedFile]:
+    """Read the uploaded file from a request's body.
 
     Args:
-        request: With a form that has a field ``file``, or with the file itself as its body.
-        limits: Of its size and pace.
-        room: Bytes that may be in memory; they are taken as they come, and given back at the end.
+        request: Request whose body is the file, or a form with the file in the field ``file``.
+        limits: Limits of the upload's size and speed.
+        memory: Bytes that all uploads together may hold; taken as they arrive, freed at the end.
 
     Raises:
         Problem: 400, 408, 413, 422 or 503.
@@ -52,17 +52,17 @@ async def uploaded(request: Request, limits: Limits, room: Slots) -> AsyncIterat
     if length > most:
         await _discard(request, most)
         raise _too_large(limits)
-    room.check(length)
-    with room.take_more() as take:
+    memory.check(length)
+    with memory.take_more() as take:
         pieces = _pieces(request, most, limits, take)
-        sent = await (_form(request, pieces, limits) if is_form else _raw(pieces))
-        if len(sent.content) > limits.body_bytes:
+        upload = await (_read_form(request, pieces, limits) if is_form else _read_raw(pieces))
+        if len(upload.content) > limits.body_bytes:
             raise _too_large(limits)
-        if not sent.content:
+        if not upload.content:
             raise Problem(
-                422, "invalid-audio", "the request holds no sound: its body is empty.", accepted=accepted_formats()
+                422, "invalid-audio", "the upload is empty; expected an audio file.", accepted=accepted_formats()
             )
-        yield sent
+        yield upload
 
 
 async def _pieces(
@@ -79,7 +79,8 @@ async def _pieces(
         except TimeoutError:
             raise Problem(
                 408, "upload-stalled",
-                f"nothing came for {limits.stall_seconds:g} s, or less than {limits.slowest_rate / 1e3:g} kB a second.",
+                f"the upload is too slow: it paused for {limits.stall_seconds:g} s, "
+                f"or averaged less than {limits.slowest_rate / 1e3:g} kB/s.",
                 headers={"Connection": "close"},
             ) from None  # fmt: skip
         count += len(piece)
@@ -89,30 +90,28 @@ async def _pieces(
         yield piece
 
 
-async def _raw(pieces: AsyncGenerator[bytes, None]) -> Sent:
-    return Sent("upload", b"".join([piece async for piece in pieces]))
+async def _read_raw(pieces: AsyncGenerator[bytes, None]) -> UploadedFile:
+    return UploadedFile("upload", b"".join([piece async for piece in pieces]))
 
 
-async def _form(request: Request, pieces: AsyncGenerator[bytes, None], limits: Limits) -> Sent:
-    parser = _Parser(request.headers, pieces, max_files=1, max_fields=8)
-    parser.spool_max_size = limits.body_bytes + _FORM_OVERHEAD  # so that nothing goes to disk
+async def _read_form(request: Request, pieces: AsyncGenerator[bytes, None], limits: Limits) -> UploadedFile:
+    parser = MultiPartParser(request.headers, pieces, max_files=1, max_fields=8)
+    parser.spool_max_size = limits.body_bytes + _FORM_OVERHEAD  # keeps the file in memory
     try:
         form = await parser.parse()
     except MultiPartException as error:
         raise Problem(400, "bad-form", f"the form cannot be read: {error.message.rstrip('.')}.") from error
-    async with form_closed(form.get(FIELD)) as file:
+    async with _open_file(form.get(FIELD)) as file:
         if file is None:
-            raise Problem(422, "missing-file", f"the form has no file in a field {FIELD!r}.", accepted={"field": FIELD})
-        return Sent(_safe(file.filename or ""), await file.read())
-
-
-class _Parser(MultiPartParser):
-    """Starlette's, with a size of its own from which a file would go to disk."""
+            raise Problem(
+                422, "missing-file", f"the form has no file in its field {FIELD!r}.", accepted={"field": FIELD}
+            )
+        return UploadedFile(_clean_name(file.filename or ""), await file.read())
 
 
 @asynccontextmanager
-async def form_closed(value: object) -> AsyncIterator[UploadFile | None]:
-    """Yield a form's value if it is a file, and close it."""
+async def _open_file(value: object) -> AsyncIterator[UploadFile | None]:
+    """Yield a form's value if it is a file, else None; close the file at the end."""
     if not isinstance(value, UploadFile):
         yield None
         return
@@ -123,7 +122,7 @@ async def form_closed(value: object) -> AsyncIterator[UploadFile | None]:
 
 
 async def _discard(request: Request, most: int) -> None:
-    """Read on for a while, since a client that still sends may never see an answer."""
+    """Read and drop the rest of a body for a while: many clients read the response only after they sent everything."""
     count = 0
     with suppress(TimeoutError, ClientDisconnect):
         async with asyncio.timeout(_DISCARD_SECONDS):
@@ -133,10 +132,10 @@ async def _discard(request: Request, most: int) -> None:
                     return
 
 
-def _safe(name: str) -> str:
-    """Return the last part of a name, without what could confuse a reader of messages and tables."""
+def _clean_name(name: str) -> str:
+    """Return the last part of a path, without control characters and line breaks."""
     last = one_line(storable(name.replace("\\", "/").rpartition("/")[2]))
-    return last[:_LONGEST_NAME] or "upload"
+    return last[:_MAX_NAME] or "upload"
 
 
 def _too_large(limits: Limits) -> Problem:

@@ -1,4 +1,4 @@
-"""What is said over a stream, as ``docs/PROTOCOL.md`` has it: frames of PCM come in, JSON events go out."""
+"""The protocol of live streams (``docs/PROTOCOL.md``): PCM frames come in, JSON events go out."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -13,12 +13,13 @@ from serkit.runtime.stream import LONGEST_WINDOW, SHORTEST_HOP, SHORTEST_WINDOW
 from serkit.types import StreamEvent
 
 VERSION = 1
+MAX_MESSAGE_BYTES = 1 << 20  # ten seconds of 16-bit mono at 48,000 Hz
 _TYPES: dict[str, np.dtype[Any]] = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le": np.dtype("<f4")}
-_MOST_CHANNELS = 8
-_MOST_OVERLAP = 30  # hops in a window: each second of sound goes through the model so often
+_MAX_CHANNELS = 8
+_MAX_OVERLAP = 30  # hops per window, which is how many times each second of sound runs through the model
 
 Reason = Literal["client", "idle", "limit", "error", "shutdown", "slow"]
-_CLOSE_CODES: dict[str, int] = {  # of RFC 6455, section 7.4.1, and the registry of WebSocket close codes
+_CLOSE_CODES: dict[str, int] = {  # RFC 6455, section 7.4.1, and the registry of WebSocket close codes
     "client": 1000,
     "idle": 1008,
     "limit": 1008,
@@ -26,17 +27,17 @@ _CLOSE_CODES: dict[str, int] = {  # of RFC 6455, section 7.4.1, and the registry
     "error": 1003,
     "shutdown": 1001,
 }
-_CODES_OF_ERRORS = {"invalid_parameter": 1008, "model_failed": 1011, "internal_error": 1011}
+_ERROR_CLOSE_CODES = {"invalid_parameter": 1008, "model_failed": 1011, "internal_error": 1011}
 
 
 class StreamQuery(BaseModel):
-    """How a client wants to be heard: the query of ``/v1/stream``."""
+    """The query parameters of ``/v1/stream``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sampling_rate: int = Field(ge=MIN_SAMPLING_RATE, le=MAX_SAMPLING_RATE)
     encoding: Literal["pcm_s16le", "pcm_f32le"] = "pcm_s16le"
-    channels: int = Field(1, ge=1, le=_MOST_CHANNELS)
+    channels: int = Field(1, ge=1, le=_MAX_CHANNELS)
     window: float = Field(3.0, ge=SHORTEST_WINDOW, le=LONGEST_WINDOW)
     hop: float = Field(1.0, ge=SHORTEST_HOP, le=LONGEST_WINDOW)
     vad: bool = True
@@ -49,10 +50,10 @@ class StreamQuery(BaseModel):
 
 
 class WireProtocolError(Exception):
-    """A client said what it must not.
+    """A message or parameter of a client that violates the protocol.
 
     Args:
-        code: What programs tell errors by.
+        code: Name of the error, for programs.
         message: One sentence for people.
     """
 
@@ -62,91 +63,94 @@ class WireProtocolError(Exception):
 
 
 def close_code(reason: Reason, error: str | None = None) -> int:
-    """Return with what a WebSocket closes: by the error's code, or else by the reason."""
-    return _CODES_OF_ERRORS.get(error or "", _CLOSE_CODES[reason])
+    """Return the WebSocket close code for an error, or for the reason if the error has none of its own."""
+    return _ERROR_CLOSE_CODES.get(error or "", _CLOSE_CODES[reason])
 
 
-def read_query(query: dict[str, str]) -> StreamQuery:
-    """Read the query of a stream.
+def parse_query(parameters: dict[str, str]) -> StreamQuery:
+    """Parse the query parameters of a stream.
 
     Raises:
         WireProtocolError: If a parameter is missing, unknown or out of range.
     """
     try:
-        read = StreamQuery.model_validate(query)
+        query = StreamQuery.model_validate(parameters)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"])) or "the query"
         raise WireProtocolError("invalid_parameter", f"{name}: {first['msg'].rstrip('.')}.") from error
-    if read.window > _MOST_OVERLAP * read.hop * (1 + 1e-9):
+    if query.window > _MAX_OVERLAP * query.hop * (1 + 1e-9):
         raise WireProtocolError(
-            "invalid_parameter", f"window: {read.window:g} s are more than {_MOST_OVERLAP} hops of {read.hop:g} s."
+            "invalid_parameter", f"window: {query.window:g} s is more than {_MAX_OVERLAP} hops of {query.hop:g} s."
         )
-    return read
+    return query
 
 
-def samples_of(frame: bytes, query: StreamQuery) -> NDArray[Any]:
-    """Return the samples of a binary message, shape (channels, T).
+def decode_frame(frame: bytes, query: StreamQuery) -> NDArray[Any]:
+    """Return the samples in a binary message, shape (channels, T).
 
     Raises:
-        WireProtocolError: If it does not hold whole samples of all channels, or they are no numbers.
+        WireProtocolError: If the message does not hold whole samples of all channels, or holds NaN or infinity.
     """
     kind = _TYPES[query.encoding]
     width = kind.itemsize * query.channels
     if len(frame) % width:
         raise WireProtocolError(
-            "bad_frame", f"a frame of {len(frame)} bytes; {query.encoding} with {query.channels} "
-            f"channel{'' if query.channels == 1 else 's'} comes in multiples of {width}.",
+            "bad_frame", f"a frame has {len(frame)} bytes; expected a multiple of {width} for {query.encoding} with "
+            f"{query.channels} channel{'' if query.channels == 1 else 's'}.",
         )  # fmt: skip
     samples: NDArray[Any] = np.frombuffer(frame, kind).reshape(-1, query.channels).T
     if kind.kind == "f" and not np.isfinite(samples).all():
-        raise WireProtocolError("bad_frame", "a frame holds samples that are not finite.")
+        raise WireProtocolError("bad_frame", "a frame holds NaN or infinite samples.")
     return samples
 
 
-def is_end(text: str) -> bool:
-    """Say whether a text message ends the stream.
+def is_session_end(text: str) -> bool:
+    """Return True if a text message ends the stream.
 
     Raises:
-        WireProtocolError: If it is anything else.
+        WireProtocolError: If it is any other message.
     """
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise WireProtocolError("bad_message", "a text message is not JSON.") from error
     if not isinstance(message, dict) or message.get("type") != "session.end":
-        raise WireProtocolError("unknown_message", 'the one text message that there is is {"type": "session.end"}.')
+        raise WireProtocolError("unknown_message", 'the only text message is {"type": "session.end"}.')
     return True
 
 
 class EventWriter:
-    """Turns a stream's events into those that are sent; the end of speech and the answer on it are one."""
+    """Turns events of the runtime into events of the protocol.
+
+    A ``speech_end`` and the ``utterance`` that follows it become one ``utterance.end``.
+    """
 
     def __init__(self) -> None:
-        self._begun = 0.0  # where the stretch of speech began, in seconds
+        self._begun = 0.0  # start of the current speech, in seconds
 
     def __call__(self, events: Iterable[StreamEvent]) -> Iterator[dict[str, Any]]:
-        """Yield what is to be sent of the events of one piece."""
+        """Yield the protocol events for the runtime events of one piece of sound."""
         ended: StreamEvent | None = None
         for event in events:
-            if ended is not None:  # the answer comes right behind the end, but for what is too short for the model
+            if ended is not None:  # the utterance follows at once, unless the speech is too short for the model
                 yield self._end(ended, event if event.kind == "utterance" else None)
                 ended = None
             if event.kind == "speech_start":
                 self._begun = event.start
                 yield {"type": "speech.start", "start": event.start}
             elif event.kind == "emotion":
-                yield {"type": "emotion", "start": event.start, "end": event.end} | _answer(event)
+                yield {"type": "emotion", "start": event.start, "end": event.end} | _prediction(event)
             elif event.kind == "speech_end":
                 ended = event
         if ended is not None:
             yield self._end(ended, None)
 
-    def _end(self, ended: StreamEvent, answer: StreamEvent | None) -> dict[str, Any]:
-        said = _answer(answer) if answer else {"emotion": None, "probabilities": {}}
-        return {"type": "utterance.end", "start": self._begun, "end": ended.end} | said
+    def _end(self, ended: StreamEvent, utterance: StreamEvent | None) -> dict[str, Any]:
+        prediction = _prediction(utterance) if utterance else {"emotion": None, "probabilities": {}}
+        return {"type": "utterance.end", "start": self._begun, "end": ended.end} | prediction
 
 
-def _answer(event: StreamEvent) -> dict[str, Any]:
+def _prediction(event: StreamEvent) -> dict[str, Any]:
     shares = {name: round(share, 6) for name, share in event.probabilities.items()}
     return {"emotion": event.emotion, "probabilities": shares}

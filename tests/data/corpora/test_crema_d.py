@@ -38,7 +38,7 @@ def test_a_clip_and_an_actor_that_the_tables_lack_are_read_without_them(tmp_path
 def test_another_table_of_the_name_of_its_is_refused(tmp_path: Path, name: str, column: str, text: str) -> None:
     root = touch(tmp_path, f"{NAME}.wav")
     (root / name).write_text(text)
-    with pytest.raises(CorpusError, match=rf"{name}' is not CREMA-D's table: it has no column '{column}'"):
+    with pytest.raises(CorpusError, match=rf"{name}' is not the table of CREMA-D: it has no column '{column}'"):
         get_corpus("crema-d").manifest(root)
 
 
@@ -55,7 +55,7 @@ def test_a_table_in_another_encoding_is_refused_in_a_sentence(
 ) -> None:
     root = touch(tmp_path, file)
     (root / table).write_bytes("é,ü\n".encode("latin-1"))
-    with pytest.raises(CorpusError, match=rf"cannot read '.*{table}' as .*'s table: 'utf-8' codec can't decode"):
+    with pytest.raises(CorpusError, match=rf"cannot read '.*{table}' as the table of .*: 'utf-8' codec can't decode"):
         get_corpus(corpus).manifest(root)
 
 
@@ -73,7 +73,7 @@ def test_of_wav_and_mp3_the_wav_is_read_and_the_mp3_counted(tmp_path: Path) -> N
     assert [u.path for u in manifest if u.path.endswith(".mp3")] == [f"AudioMP3/{names[0]}.mp3"]
     assert len(manifest) == 60
     assert reasons("crema-d", root) == {
-        "an utterance that is there already, as another kind of file": sorted(f"AudioMP3/{n}.mp3" for n in names[1:])
+        "an utterance that was read already from another kind of file": sorted(f"AudioMP3/{n}.mp3" for n in names[1:])
     }
 
 

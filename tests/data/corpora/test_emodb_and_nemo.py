@@ -50,7 +50,7 @@ def test_the_nemo_table_gives_sex_age_and_sentence(releases: Path) -> None:
 def test_another_table_of_the_name_of_nemos_is_refused(tmp_path: Path) -> None:
     root = touch(tmp_path, "SM0_anger_1.wav")
     (root / "data.tsv").write_text("file_id\ttext\nSM0_anger_1.wav\thello\n")
-    with pytest.raises(CorpusError, match=r"data\.tsv' is not nEMO's table: it has no column 'normalized_text'"):
+    with pytest.raises(CorpusError, match=r"data\.tsv' is not the table of nEMO: it has no column 'normalized_text'"):
         get_corpus("nemo").manifest(root)
 
 

@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from serkit.audio.decode import load_audio
+from serkit.data.audio_files import AUDIO_SUFFIXES, sound_files
 from serkit.data.corpora import corpus_names, get_corpus, read_corpora
-from serkit.data.find import AUDIO_SUFFIXES, sound_files
 from serkit.errors import CorpusError
 from support.synthetic import TITLES, tone
 from support.trees import by_id, only, touch

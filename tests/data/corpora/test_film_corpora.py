@@ -88,7 +88,9 @@ def test_flat_names_of_enterface_say_subject_emotion_and_sentence(tmp_path: Path
 
 @pytest.mark.parametrize("name", ["s45_an_1.avi", "s0_an_1.avi", "s1_an.avi", "s1.avi"])
 def test_a_name_without_subject_or_sentence_is_left_out(tmp_path: Path, name: str) -> None:
-    with pytest.raises(CorpusError, match=r"no eNTERFACE'05 in .*: none of its 1 sound files has this corpus's form"):
+    with pytest.raises(
+        CorpusError, match=r"no eNTERFACE'05 in .*: none of the 1 sound files there is named as in this corpus"
+    ):
         get_corpus("enterface").manifest(touch(tmp_path, name))
 
 
@@ -132,5 +134,5 @@ def test_clips_outside_any_part_are_one_speaker(tmp_path: Path, name: str) -> No
     "name", ["Train/Angry/clip.avi", "Train/Angry/12345.avi", "holiday/000046280.avi", "angry/000046280.wav"]
 )
 def test_a_name_that_is_not_of_afew_is_left_out(tmp_path: Path, name: str) -> None:
-    with pytest.raises(CorpusError, match=r"no AFEW in .*: none of its 1 sound files has this corpus's form"):
+    with pytest.raises(CorpusError, match=r"no AFEW in .*: none of the 1 sound files there is named as in this corpus"):
         get_corpus("afew").manifest(touch(tmp_path, name))

@@ -75,8 +75,8 @@ def assert_whole(manifest: Manifest, turns: Turns) -> None:
     assert len(kept) == 5531
     dialogues = len({turn[:-5] for turn, _ in turns})
     assert manifest.left_out == {
-        "iemocap: a turn on whose emotion its listeners did not agree (xxx)": 2507,
-        "iemocap: the sound of a whole dialogue": dialogues,
+        "iemocap: a turn without a majority among its listeners (xxx)": 2507,
+        "iemocap: a recording of a whole dialogue": dialogues,
     }
 
 
@@ -142,7 +142,7 @@ def test_turns_without_a_majority_are_left_out_and_counted(tmp_path: Path) -> No
     turns = [("Ses01F_impro01_F000", "neu"), ("Ses01F_impro01_F001", "xxx"), ("Ses01F_impro01_M000", "xxx")]
     root = write(tmp_path, turns)
     assert only("iemocap", root).id == "iemocap/Ses01F_impro01_F000"
-    assert reasons("iemocap", root)["a turn on whose emotion its listeners did not agree (xxx)"] == [
+    assert reasons("iemocap", root)["a turn without a majority among its listeners (xxx)"] == [
         sound_of(turn) for turn, _ in turns[1:]
     ]
 
@@ -157,14 +157,16 @@ def test_an_unknown_label_is_an_error_that_lists_the_known_ones(tmp_path: Path) 
 
 def test_sound_without_labels_is_refused_with_where_these_stand(tmp_path: Path) -> None:
     with pytest.raises(
-        CorpusError, match=r"IEMOCAP's sound but not its labels: .*Session\*/dialog/EmoEvaluation/\*\.t"
+        CorpusError, match=r"the sound files of IEMOCAP, but not its labels, Session\*/dialog/EmoEvaluation/\*\.t"
     ):
         get_corpus("iemocap").manifest(touch(tmp_path, sound_of("Ses01F_impro01_F000")))
 
 
 def test_labels_without_sound_are_refused_with_their_number(tmp_path: Path) -> None:
     write_evaluations(tmp_path, [("Ses01F_impro01_F000", "neu"), ("Ses01F_impro01_F001", "xxx")])
-    message = "no sound file there has this corpus's form; 2 left out: a turn in EmoEvaluation whose sound file is miss"
+    message = (
+        "no sound file there is named as in this corpus; 2 left out: a turn in EmoEvaluation whose sound file is miss"
+    )
     with pytest.raises(CorpusError, match=message):
         get_corpus("iemocap").manifest(tmp_path)
 

@@ -39,7 +39,7 @@ def test_a_film_and_its_sound_are_one_utterance_and_the_sound_is_read(tmp_path: 
     utterance = only("ravdess", root)
     assert (utterance.id, utterance.path) == ("ravdess/03-01-06-01-02-01-12", "Actor_12/03-01-06-01-02-01-12.wav")
     assert reasons("ravdess", root) == {
-        "an utterance that is there already, as another kind of file": ["Actor_12/01-01-06-01-02-01-12.mp4"],
+        "an utterance that was read already from another kind of file": ["Actor_12/01-01-06-01-02-01-12.mp4"],
         "a film without sound": ["Actor_12/02-01-06-01-02-01-12.mp4"],
     }
 
@@ -66,7 +66,9 @@ def test_speech_and_songs_in_one_folder_are_two_corpora_of_the_same_voices(tmp_p
 
 
 def test_silent_films_alone_are_no_corpus_and_the_message_says_why(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="no sound file there has this corpus's form; 1 left out: a film without so"):
+    with pytest.raises(
+        CorpusError, match="no sound file there is named as in this corpus; 1 left out: a film without so"
+    ):
         get_corpus("ravdess").manifest(touch(tmp_path, "02-01-06-01-02-01-12.mp4"))
 
 

@@ -103,15 +103,17 @@ def test_a_folder_of_no_known_corpus_is_not_recognized(tmp_path: Path) -> None:
 def test_the_folder_of_another_corpus_is_refused_by_its_right_name(releases: Path, name: str) -> None:
     for other in SPEAKERS:
         if other != name:
-            with pytest.raises(CorpusError, match=f"no {TITLES[name]} in .*: none of its .* has this corpus's form"):
+            with pytest.raises(
+                CorpusError, match=f"no {TITLES[name]} in .*: none of the .* is named as in this corpus"
+            ):
                 get_corpus(name).manifest(releases / TITLES[other])
-            with pytest.raises(CorpusError, match=rf"; \d+ have that of {TITLES[other]} \({other}\)\."):
+            with pytest.raises(CorpusError, match=rf"; \d+ are named as in {TITLES[other]} \({other}\)\."):
                 read_corpora([name], {name: releases / TITLES[other]})
 
 
 def test_songs_alone_are_no_ravdess_speech_and_the_message_says_whose_they_are(tmp_path: Path) -> None:
     root = touch(tmp_path, *official_names("ravdess-song")[:30])
-    with pytest.raises(CorpusError, match=r"30 left out: .* ravdess-song; 30 have that of RAVDESS \(song\)"):
+    with pytest.raises(CorpusError, match=r"30 left out: .* ravdess-song; 30 are named as in RAVDESS \(song\)"):
         read_corpus("ravdess", root)
 
 
@@ -142,7 +144,7 @@ def test_a_label_set_is_named_or_listed() -> None:
 
 
 def test_what_own_data_has_in_common_must_be_said() -> None:
-    with pytest.raises(LabelError, match="what 'mine' has in common is not known beforehand: name the classes"):
+    with pytest.raises(LabelError, match="which it does not for 'mine'; name the classes"):
         label_set_of("common", ["emodb", "mine"])
 
 
@@ -182,7 +184,7 @@ def test_folders_can_be_given_by_name(emodb_dir: Path, ravdess_dir: Path) -> Non
 def test_a_name_without_a_folder_is_refused_with_the_option_that_gives_it(emodb_dir: Path) -> None:
     with pytest.raises(
         CorpusError,
-        match="no folder given for TESS: pass --data tess=DIR; get it with 'serkit corpora download tess DIR'",
+        match="no folder is given for TESS: pass --data tess=DIR; get it with 'serkit corpora download tess DIR'",
     ):
         find_corpus("tess", {"emodb": emodb_dir})
 

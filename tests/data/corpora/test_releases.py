@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from serkit.data.audio_files import sound_files
 from serkit.data.corpora import get_corpus, read_corpora
-from serkit.data.find import sound_files
 from serkit.errors import LabelError
 from support.synthetic import SPEAKERS, TITLES
 from support.trees import SPEAKERS_HERE, by_id, only, reasons, touch
@@ -238,7 +238,7 @@ def test_the_preferred_kind_is_read_and_the_other_counted(releases: Path, tmp_pa
         path.touch()
     manifest = get_corpus(name).manifest(tmp_path / "corpus")
     assert {Path(u.path).suffix for u in manifest} == {".flac"}
-    assert manifest.left_out == {f"{name}: an utterance that is there already, as another kind of file": len(manifest)}
+    assert manifest.left_out == {f"{name}: an utterance that was read already from another kind of file": len(manifest)}
 
 
 @pytest.mark.parametrize(("name", "speakers"), SPEAKERS_HERE.items())
@@ -286,4 +286,4 @@ def test_a_release_that_holds_every_file_twice_is_read_once(releases: Path, tmp_
     assert manifest.digest == get_corpus(name).manifest(source).digest
     assert {Path(u.path).parts[0] for u in manifest} == {"first"}
 
-    assert set(reasons(name, tmp_path)) == {"another file of an utterance that is there already"}
+    assert set(reasons(name, tmp_path)) == {"another file of an utterance that was read already"}

@@ -86,7 +86,7 @@ def test_a_copy_within_one_of_the_four_is_read_once_and_counted(tmp_path: Path) 
     names = official_names("ravdess")
     root = merged(tmp_path, step=100)
     touch(root, *(f"Ravdess/audio_speech_actors_01-24/{name}" for name in names[::100]))
-    assert reasons("kaggle-ser-en", root).keys() == {"another file of an utterance that is there already"}
+    assert reasons("kaggle-ser-en", root).keys() == {"another file of an utterance that was read already"}
     assert sum(u.corpus == "ravdess" for u in get_corpus("kaggle-ser-en").manifest(root)) == len(names[::100])
 
 
@@ -100,7 +100,7 @@ def test_sound_beside_the_four_folders_is_counted(tmp_path: Path) -> None:
 def test_a_merged_folder_that_lacks_some_of_the_four_is_refused_with_their_names(tmp_path: Path) -> None:
     root = touch(tmp_path, "Crema/1001_DFA_ANG_XX.wav", "Savee/DC_a01.wav")
     (root / "Tess").mkdir()
-    with pytest.raises(CorpusError, match=r"is not the merged folder: it has no sound in Ravdess, Tess\."):
+    with pytest.raises(CorpusError, match=r"is not the merged folder: it has no sound files in Ravdess, Tess\."):
         get_corpus("kaggle-ser-en").manifest(root)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from serkit.audio.decode import load_audio
+from serkit.data.audio_files import sound_files
 from serkit.data.corpora import get_corpus
-from serkit.data.find import sound_files
 from serkit.labels import EMOTIONS
 from serkit.types import Utterance
 from support.synthetic import voice, write_corpus

@@ -1,7 +1,5 @@
 import json
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ from serkit.data.corpora import corpus_names, get_corpus
 from serkit.data.curation.check import Finding, Report, check, check_manifest
 from serkit.data.manifest import Manifest
 from serkit.errors import CorpusError, LabelError
-from serkit.progress import Watch
+from serkit.progress import Progress
 from serkit.types import Utterance
 from support.synthetic import TITLES, write_corpus
 from support.trees import fill, official_names, pip, pips, touch
@@ -80,16 +78,9 @@ def test_the_report_is_json_with_the_keys_that_scripts_rely_on(tmp_path: Path) -
 
 
 def test_the_progress_is_shown_to_its_end(tmp_path: Path) -> None:
-    seen: list[tuple[str, int]] = []
-
-    class Recorder(Watch):
-        @contextmanager
-        def bar(self, label: str, total: int) -> Iterator[object]:
-            seen.append((label, total))
-            yield lambda done, remark: seen.append((remark, done))
-
-    check(get_corpus("savee"), whole(tmp_path), watch=Recorder())
-    assert seen == [("listening", 480), *(("", n) for n in range(1, 481))]
+    seen: list[Progress] = []
+    check(get_corpus("savee"), whole(tmp_path), on_progress=seen.append)
+    assert seen == [Progress("decoding", done, 480) for done in range(481)]
 
 
 # Names
@@ -100,7 +91,7 @@ def test_half_a_release_says_what_is_missing_and_whose_all_is(tmp_path: Path) ->
     report = savee(fill(tmp_path, pips(half)))
     assert list(problems(report)) == ["missing"]
     missing = problems(report)["missing"]
-    assert missing.message == "241 of 480 utterances are missing, among them all of 2 speakers"
+    assert missing.message == "241 of 480 utterances are missing, among them all utterances of 2 speakers"
     assert len(missing.files) == 241
     assert {name[:8] for name in missing.files} == {"savee/JE", "savee/JK", "savee/KL"}
     assert not report.is_passed
@@ -110,7 +101,7 @@ def test_half_a_corpus_without_a_list_says_which_counts_differ(tmp_path: Path) -
     names = [f"s{n}_{code}_{k}.wav" for n in (1, 2) for code in ("an", "ha") for k in range(1, 6)]
     report = check(get_corpus("enterface"), fill(tmp_path, pips(names)))
     assert problems(report)["count"].message == (
-        "the numbers differ from the official ones: anger 10 of 215, disgust 0 of 215, fear 0 of 215, "
+        "the numbers of utterances differ from the official ones: anger 10 of 215, disgust 0 of 215, fear 0 of 215, "
         "happiness 10 of 212, sadness 0 of 215, surprise 0 of 215"
     )
 
@@ -231,7 +222,7 @@ def test_a_file_that_is_all_but_silent_is_a_problem(tmp_path: Path, peak: int, i
     report = savee(fill(whole(tmp_path), {"DC_a01.wav": pip(0, peak=peak)}))
     assert problems(report).keys() == ({"near-silent"} if is_silent else set())
     if is_silent:
-        assert problems(report)["near-silent"].message == "1 files are all but silent (peak below -60 dBFS)"
+        assert problems(report)["near-silent"].message == "1 files are nearly silent (peak below -60 dBFS)"
 
 
 def test_mixed_sampling_rates_are_a_note_that_names_the_rarer(tmp_path: Path) -> None:
@@ -311,7 +302,7 @@ def test_speakers_whose_names_are_all_but_the_same_are_a_problem(tmp_path: Path)
     )
     found = problems(check_manifest("own", Manifest(utterances, {"own": tmp_path})))["doubtful speakers"]
     assert found.message.startswith(
-        "2 speakers differ by case or surrounding spaces alone ('own/Anna' and 'own/anna'):"
+        "2 speaker names differ only by case or surrounding spaces ('own/Anna' and 'own/anna'):"
     )
     assert found.files == ("own/Anna", "own/anna")
 

@@ -12,16 +12,15 @@ from pathlib import Path
 import pytest
 
 from serkit.data.corpora import Corpus
-from serkit.data.corpora.adapter import Remote
+from serkit.data.corpora.corpus_definition import Remote
 from serkit.data.curation import download as module
 from serkit.data.curation.download import download
-from serkit.data.curation.transfer import as_size
+from serkit.data.curation.http_fetch import as_size
 from serkit.errors import CorpusError, MissingExtraError
 from support.loopback import (
     BODY,
     CLIPS,
     Host,
-    Notes,
     a_corpus,
     a_file,
     a_zip,
@@ -35,6 +34,7 @@ from support.loopback import (
     visible,
     zipped,
 )
+from support.notes import Notes
 
 
 @pytest.fixture
@@ -84,13 +84,14 @@ def test_a_corpus_is_unpacked_without_its_outer_folder_and_reads(host: Host, tmp
 
 
 def test_a_second_download_only_says_that_all_is_there(host: Host, tmp_path: Path) -> None:
-    corpus, watch = a_zip(host, release()), Notes()
+    corpus = a_zip(host, release())
     get(corpus, tmp_path)
     asked = list(host.asked)
-    download(corpus, tmp_path, watch=watch)
+    with Notes() as seen:
+        download(corpus, tmp_path)
     assert host.asked == asked
-    assert len(watch.notes) == 1
-    assert "already" in watch.notes[0]
+    assert len(seen.notes) == 1
+    assert "already" in seen.notes[0]
 
 
 def test_a_file_that_was_deleted_since_comes_again(host: Host, tmp_path: Path) -> None:
@@ -119,13 +120,13 @@ def test_only_the_chosen_members_are_unpacked(host: Host, tmp_path: Path) -> Non
 
 
 def test_progress_is_shown_in_megabytes_and_ends_at_the_total(host: Host, tmp_path: Path) -> None:
-    watch = Notes()
-    get(a_file(host, BODY * 10), tmp_path, watch)
-    total, shown = watch.bars["clips.bin, MB"]
+    with Notes() as seen:
+        get(a_file(host, BODY * 10), tmp_path, seen)
+    total, shown = seen.tasks["clips.bin, MB"]
     assert total == 3
     assert shown == sorted(shown)
     assert shown[-1] == 3
-    assert any("Cite" in note for note in watch.notes)
+    assert any("Cite" in note for note in seen.notes)
 
 
 def test_pooch_says_nothing_of_its_own(host: Host, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -166,7 +167,7 @@ def test_a_users_file_of_the_same_name_is_refused_and_nothing_moved(host: Host, 
     corpus = a_zip(host, release())
     (tmp_path / "wav").mkdir()
     (tmp_path / "wav/03a07Fa.wav").write_bytes(b"mine")
-    assert "03a07Fa.wav' is there already with other content" in failure(corpus, tmp_path)
+    assert "03a07Fa.wav' exists with other content" in failure(corpus, tmp_path)
     assert visible(tmp_path) == {"wav/03a07Fa.wav": b"mine"}
     (tmp_path / "wav/03a07Fa.wav").unlink()
     get(corpus, tmp_path)
@@ -192,12 +193,12 @@ def a_repository(host: Host, known_hash: str = "") -> Corpus:
 
 
 def test_pointers_are_replaced_by_what_they_stand_for(host: Host, tmp_path: Path) -> None:
-    watch = Notes()
     corpus = a_repository(host)
-    get(corpus, tmp_path, watch)
+    with Notes() as seen:
+        get(corpus, tmp_path, seen)
     assert visible(tmp_path) == CLIPS | {"demographics.csv": b"ActorID,Age\n"}
     assert hidden(tmp_path) == ["done.json"]
-    assert watch.bars["clips"] == (len(CLIPS), list(range(1, len(CLIPS) + 1)))
+    assert seen.tasks["clips"] == (len(CLIPS), list(range(1, len(CLIPS) + 1)))
     asked = len(host.asked)
     get(corpus, tmp_path)
     assert len(host.asked) == asked
@@ -276,11 +277,11 @@ def a_dataverse(host: Host, names: dict[str, bytes]) -> Corpus:
 
 
 def test_the_files_of_a_dataverse_come_one_by_one_checked_by_their_md5(host: Host, tmp_path: Path) -> None:
-    watch = Notes()
     corpus = a_dataverse(host, CLIPS | {"readme.pdf": b"%PDF"})
-    get(corpus, tmp_path, watch)
+    with Notes() as seen:
+        get(corpus, tmp_path, seen)
     assert visible(tmp_path) == CLIPS
-    assert not any("No hash" in note for note in watch.notes)
+    assert not any("No hash" in note for note in seen.notes)
     host.serve("/api/access/datafile/2", b"other")
     assert md5(b"other") in failure(corpus, tmp_path / "second")
 
@@ -295,7 +296,7 @@ def test_a_dataverse_cannot_write_outside_the_folder(host: Host, tmp_path: Path)
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"data": {"latestVersion": {"files": [{"dataFile": {}}]}}}'])
 def test_what_is_no_listing_is_one_sentence(host: Host, tmp_path: Path, body: bytes) -> None:
     corpus = a_corpus(Remote(host.serve("/list", body), "", "tess.json", is_listing=True))
-    assert "list of files" in failure(corpus, tmp_path)
+    assert "file list" in failure(corpus, tmp_path)
     assert hidden(tmp_path) == [], "it is asked for again"
 
 

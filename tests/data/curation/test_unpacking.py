@@ -12,6 +12,7 @@ import pytest
 
 from serkit.data.curation import download as module
 from serkit.data.curation import unpacking
+from serkit.writing import move_whole
 from support.loopback import CLIPS, Host, a_zip, failure, get, hidden, release, running, visible, zipped
 
 
@@ -105,7 +106,7 @@ def test_an_interrupted_unpacking_recovers_without_a_new_download(
             get(corpus, tmp_path)
     assert visible(tmp_path) == {}
     asked = len(host.asked)
-    leftover = module._work_folder(corpus.remotes[0], tmp_path) / "unpacking" / "half.wav"
+    leftover = module._work_folder(corpus.remotes[0], tmp_path) / ".files.1-00000000.tmp" / "half.wav"
     leftover.parent.mkdir()  # as a kill would leave it
     leftover.write_bytes(b"half")
     leftover.parent.with_name("tmp1234").write_bytes(b"pooch's")
@@ -116,15 +117,15 @@ def test_an_interrupted_unpacking_recovers_without_a_new_download(
 
 
 def test_an_interrupted_move_into_place_recovers(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus, real, count = a_zip(host, release()), Path.rename, iter(range(100))
+    corpus, real, count = a_zip(host, release()), move_whole, iter(range(100))
 
-    def interrupted(self: Path, target: Path) -> Path:
-        if next(count) == 3:  # the first one puts the unpacked folder into place
+    def interrupted(source: Path, path: Path) -> None:
+        if next(count) == 2:
             raise KeyboardInterrupt
-        return real(self, target)
+        real(source, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", interrupted)
+        patch.setattr(module, "move_whole", interrupted)
         with pytest.raises(KeyboardInterrupt):
             get(corpus, tmp_path)
     assert len(visible(tmp_path)) == 2

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from serkit.data.corpora import get_corpus
 from serkit.data.corpora.own_data import read_own
 from serkit.data.formats import audformat as databases
-from serkit.data.formats.own_labels import OwnData
+from serkit.data.formats.row_to_utterance import OwnData
 from serkit.data.manifest import Manifest
 from serkit.errors import CorpusError, LabelError, ManifestError, MissingExtraError
 from serkit.types import Utterance
@@ -210,7 +210,7 @@ def test_schemes_and_labels_of_other_names_are_mapped(tmp_path: Path) -> None:
     )
     found = read_own(save(database, tmp_path, "a.wav", "b.wav", "c.wav"), own)
     assert [(u.emotion, u.speaker) for u in found] == [("anger", "own/1"), ("sadness", "own/2")]
-    assert found.left_out == {"own: labeled ?, which is left out as asked": 1}
+    assert found.left_out == {"own: labeled ?, which you asked to leave out": 1}
 
 
 def test_a_column_without_a_scheme_will_do(tmp_path: Path) -> None:
@@ -244,12 +244,12 @@ def test_an_unknown_label_lists_the_known_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("columns", "looked"), [({}, "any of emotion, "), ({"speaker": "person"}, "'person'")])
 def test_a_scheme_that_is_not_there_is_an_error(tmp_path: Path, columns: dict[str, str], looked: str) -> None:
     database = database_of("anger", emotion="mood" if not columns else "emotion")
-    with pytest.raises(ManifestError, match=rf"has no column for the .* \(looked for {looked}.*\); it has "):
+    with pytest.raises(ManifestError, match=rf"has no column for the .* \(looked for {looked}.*\); its columns are "):
         read_own(save(database, tmp_path), OwnData(name="own", columns=columns))
 
 
 def test_a_database_without_labels_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"no utterance in .*: it is empty"):
+    with pytest.raises(CorpusError, match=r"no utterance was found in .*: it is empty"):
         read_own(save(database_of("anger"), tmp_path), OWN)
 
 
@@ -320,7 +320,7 @@ def test_a_folder_that_holds_a_database_is_refused(tmp_path: Path) -> None:
     ("second", "said"),
     [
         ({"language": "klingonish"}, "audformat cannot hold this manifest: 'klingonish' is not supported"),
-        ({"path": "a.wav"}, "'own/a' and 'own/b' are one part of one file, which audformat labels but once"),
+        ({"path": "a.wav"}, "'own/a' and 'own/b' are the same part of a file, which audformat labels once"),
     ],
 )
 def test_what_audformat_cannot_hold_is_an_error_and_writes_nothing(

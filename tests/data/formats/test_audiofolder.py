@@ -16,7 +16,7 @@ import soundfile
 from serkit.data.corpora import get_corpus
 from serkit.data.corpora.own_data import read_own
 from serkit.data.formats import audiofolder
-from serkit.data.formats.own_labels import OwnData
+from serkit.data.formats.row_to_utterance import OwnData
 from serkit.data.manifest import Manifest, merge
 from serkit.errors import AudioError, AudioNotFoundError, ManifestError, NoSamplesError
 from serkit.types import Utterance
@@ -189,7 +189,7 @@ def test_rows_without_a_file_and_files_without_a_row_are_counted(tmp_path: Path)
 
 def test_a_table_without_file_names_says_which_column_it_wants(tmp_path: Path) -> None:
     root = lay_out(tmp_path, {"metadata.csv": "audio,label\na.wav,sad\n"}, "a.wav")
-    with pytest.raises(ManifestError, match=r"looked for 'file_name'\); it has audio, label: --column path=ONE"):
+    with pytest.raises(ManifestError, match=r"looked for 'file_name'\); its columns are audio, label"):
         read_own(root, OWN)
     assert len(read_own(root, OwnData(name="own", columns={"path": "audio"}))) == 1
 
@@ -254,7 +254,7 @@ def test_a_folder_that_holds_an_audiofolder_is_refused(tmp_path: Path) -> None:
 
 def test_two_utterances_of_one_file_name_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     manifest = manifest_of(tmp_path / "in", utterance("a", id="own/test"), utterance("a", id="own/Test"))
-    with pytest.raises(ManifestError, match=r"two utterances would have one file, 'own/test\.wav': give them ids"):
+    with pytest.raises(ManifestError, match=r"two utterances would share the file 'own/test\.wav': give them ids"):
         audiofolder.write(manifest, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -272,7 +272,7 @@ def test_no_id_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
 
 def test_a_file_that_is_missing_is_named_with_its_utterance(tmp_path: Path) -> None:
     manifest = Manifest((utterance(),), {"own": tmp_path})
-    with pytest.raises(AudioNotFoundError, match=r"no audio file '.*a\.wav', which utterance 'own/a' is in"):
+    with pytest.raises(AudioNotFoundError, match=r"no audio file '.*a\.wav' for utterance 'own/a'"):
         audiofolder.write(manifest, tmp_path / "out")
 
 

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from serkit.lab.augment import (
-    AugmentedUtterances,
+    AugmentedDataset,
     build_chain,
     mask_spectrogram,
     mixup,
@@ -37,7 +37,7 @@ def mapped(tmp_path: Path) -> dict[str, FloatArray]:
 
 
 def loaded(rows: dict[str, FloatArray], *, workers: int = 0, seed: int = 1, epoch: int = 2) -> dict[str, torch.Tensor]:
-    utterances = AugmentedUtterances(
+    utterances = AugmentedDataset(
         rows, build_chain([*CHAIN, "audiomentations"]), sampling_rate=RATE, seed=seed, epoch=epoch
     )
     context = "fork" if workers else None
@@ -75,7 +75,7 @@ def test_rows_are_left_as_they_are(mapped: dict[str, FloatArray]) -> None:
 
 
 def test_an_empty_chain_gives_the_waveforms(mapped: dict[str, FloatArray]) -> None:
-    utterances = AugmentedUtterances(mapped, build_chain([]), sampling_rate=RATE, seed=0, epoch=0)
+    utterances = AugmentedDataset(mapped, build_chain([]), sampling_rate=RATE, seed=0, epoch=0)
     assert len(utterances) == len(mapped)
     name, samples = utterances[3]
     np.testing.assert_array_equal(samples.numpy(), mapped[name])

@@ -51,14 +51,14 @@ def test_a_vector_beside_frames_stands_in_each_and_padding_stays_zero() -> None:
 @pytest.mark.parametrize(
     ("features", "message"),
     [
-        (["sex"], "the sex alone says nothing of an emotion"),
-        (["logmel", "logmel"], "each may stand once, got logmel, logmel"),
-        (["logmel", "spectrogram_image"], "a picture stands alone"),
+        (["sex"], "at least one feature besides sex"),
+        (["logmel", "logmel"], "each feature only once, got logmel, logmel"),
+        (["logmel", "spectrogram_image"], "an image feature cannot be joined with other features"),
         (
             ["logmel", {"name": "mfcc", "hop_ms": 20.0}],
             "different frames per second cannot be joined: LogMel 101, Mfcc 51",
         ),
-        (["logmel", {"name": "sex", "coding": 2}], "sex has no setting 'coding'"),
+        (["logmel", {"name": "sex", "coding": 2}], "sex takes no settings, got 'coding'"),
     ],
 )
 def test_what_cannot_be_joined_is_refused(features: list[Any], message: str) -> None:

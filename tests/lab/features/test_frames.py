@@ -36,7 +36,7 @@ MFCC_TOLERANCE_OF_REAL_CLIPS = 2e-3
 FAINT_DB = 80
 # what a float32 graph with a transform in two products may differ by, where a valley lies 60 dB below its frame
 EXPORT_TOLERANCE = 1e-3
-DOCUMENT_C = ("zcr", "energy", "rms", "chroma", "mfcc")
+CREMA_CNN_PARTS = ("zcr", "energy", "rms", "chroma", "mfcc")
 RECORDED = ("noise", "loud noise", "faint noise", "speech", "clipped speech", "1025 samples", "511 samples")
 
 
@@ -108,7 +108,7 @@ def test_pitch_is_that_of_the_tracker_on_the_same_window() -> None:
     assert (f0 > 0).any()
 
 
-@pytest.mark.parametrize("parts", [DOCUMENT_C, ("f0",), ("contrast", "zcr"), ("rms",), tuple(PARTS)[::-1]])
+@pytest.mark.parametrize("parts", [CREMA_CNN_PARTS, ("f0",), ("contrast", "zcr"), ("rms",), tuple(PARTS)[::-1]])
 def test_parts_come_in_their_order_and_are_those_of_the_whole(parts: tuple[str, ...]) -> None:
     whole = by_part(alone(Frames(FramesConfig()), SIGNALS["speech"]), FramesConfig())
     config = FramesConfig(parts=parts)
@@ -118,8 +118,8 @@ def test_parts_come_in_their_order_and_are_those_of_the_whole(parts: tuple[str, 
         np.testing.assert_allclose(rows, whole[part], rtol=1e-5, atol=1e-5, err_msg=part)
 
 
-def test_the_set_of_document_c_has_35_numbers() -> None:
-    assert Frames(FramesConfig(parts=DOCUMENT_C)).size == 35
+def test_the_parts_of_the_crema_cnn_report_have_35_values() -> None:
+    assert Frames(FramesConfig(parts=CREMA_CNN_PARTS)).size == 35
 
 
 @pytest.mark.parametrize(("octaves", "fmin", "quantile"), [(6, 200.0, 0.02), (4, 100.0, 0.1), (2, 1000.0, 0.5)])
@@ -140,13 +140,13 @@ def test_everything_is_finite() -> None:
     check_everything_is_finite(Frames(FramesConfig()))
 
 
-@pytest.mark.parametrize("parts", [tuple(PARTS), DOCUMENT_C, ("f0", "voicing")])
+@pytest.mark.parametrize("parts", [tuple(PARTS), CREMA_CNN_PARTS, ("f0", "voicing")])
 def test_exported_frames_are_the_same(parts: tuple[str, ...], tmp_path: Path) -> None:
     check_export(Frames(FramesConfig(parts=parts)), tmp_path / "frames.onnx", rtol=EXPORT_TOLERANCE)
 
 
 def test_an_unknown_part_is_refused_by_name() -> None:
-    with pytest.raises(RecipeError, match=r"^frames have no part 'tempo'; the parts are zcr, energy, rms, chroma,"):
+    with pytest.raises(RecipeError, match=r"^frames has no part 'tempo'; the parts are zcr, energy, rms, chroma,"):
         FramesConfig(parts=("zcr", "tempo"))
 
 

@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from serkit.errors import MissingExtraError, RecipeError
-from serkit.lab.encoders import pretrained as encoders
-from serkit.lab.encoders.pretrained import open_checkpoint
+from serkit.lab.encoders import pretrained_checkpoint as encoders
+from serkit.lab.encoders.pretrained_checkpoint import open_checkpoint
 from serkit.lab.encoders.waveform_encoder import frozen_encoder, open_encoder
-from serkit.lab.export.model_file import export
+from serkit.lab.exporting.model_file import export
 from serkit.lab.features import build_front, feature_names, resolve_features
 from serkit.lab.recipes.schema import parse_recipe
-from serkit.lab.train.run import train
-from serkit.lab.train.store import frames_of_batch
+from serkit.lab.training.run import fit_final
+from serkit.lab.training.store import frames_of_batch
 from serkit.runtime.recognizer import Recognizer
 from support.tiny_encoders import FAMILIES
 
@@ -153,7 +153,7 @@ def test_a_model_on_frozen_frames_becomes_one_file(
             **({} if model == "logistic" else {"train": {"epochs": 1}}),
         }
     )  # fmt: skip
-    train(recipe, {"emodb": emodb_dir}, tmp_path / "run")
+    fit_final(recipe, {"emodb": emodb_dir}, tmp_path / "run")
     export(tmp_path / "run", tmp_path / "model.onnx")
     recognizer = Recognizer.load(tmp_path / "model.onnx")
     assert recognizer.card.needs_equal_lengths is (norm == "group" or name == "sew")
@@ -173,7 +173,7 @@ def test_a_model_on_frozen_frames_becomes_one_file(
 
 def test_it_is_not_listed_for_it_cannot_be_built_without_an_encoder() -> None:
     assert "ssl" not in feature_names()
-    with pytest.raises(RecipeError, match="say which encoder"):
+    with pytest.raises(RecipeError, match="no encoder is named"):
         build_front([{"name": "ssl"}])
 
 
@@ -210,13 +210,13 @@ def test_a_name_on_the_hub_is_fetched_without_pickles(make: Make, monkeypatch: p
 
 
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="is no checkpoint of transformers"):
+    with pytest.raises(RecipeError, match="is not a checkpoint of transformers"):
         open_checkpoint(str(tmp_path))
 
 
 def test_another_family_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}), "utf-8")
-    with pytest.raises(RecipeError, match="is a 'bert'; those that serkit knows are"):
+    with pytest.raises(RecipeError, match="is of the family 'bert'; serkit supports"):
         open_checkpoint(str(tmp_path))
 
 

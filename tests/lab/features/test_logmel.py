@@ -26,7 +26,6 @@ from serkit.audio.decode import load_audio, resample
 from serkit.data.corpora import find_corpus, get_corpus
 from serkit.errors import RecipeError, UnknownNameError
 from serkit.lab.features import LogMel, LogMelConfig, build_feature, feature_names
-from serkit.lab.features.logmel import mel_filters
 from support.synthetic import tone, voice
 
 RATE = 16_000
@@ -174,16 +173,6 @@ def test_logmel_equals_librosa_for_any_length_and_level_of_noise(size: int, expo
     found, expected = logmel(samples, LogMelConfig()), of_librosa(samples, LogMelConfig())
     assert difference(found, expected) < LOG_TOLERANCE
     assert amplitude_difference(found, expected) < AMPLITUDE_TOLERANCE
-
-
-@every_config
-def test_mel_filters_equal_librosas(config: LogMelConfig) -> None:
-    settings = (config.sampling_rate, config.n_fft, config.bands, config.fmin, config.fmax)
-    rate, n_fft, bands, fmin, fmax = settings
-    expected = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=bands, fmin=fmin, fmax=fmax)
-    found = mel_filters(*settings)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
 
 
 @every_config

@@ -73,5 +73,5 @@ def test_functionals_stand_beside_a_graphs_features_and_the_sex() -> None:
 
 
 def test_there_is_no_graph_and_the_reason_is_given() -> None:
-    with pytest.raises(ExportError, match=r"^openSMILE is a program and has no graph: a model on its features cannot"):
+    with pytest.raises(ExportError, match=r"^openSMILE is a program and has no graph, so a model on its features"):
         OpenSmile(OpenSmileConfig())(torch.zeros(1, 16_000), torch.tensor([16_000]))

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from serkit.errors import RecipeError
-from serkit.lab.features.spectrogram_image import SpectrogramImage, SpectrogramImageConfig, stretch
+from serkit.lab.features.spectrogram_image import SpectrogramImage, SpectrogramImageConfig
 from support.front_claims import (
     SIGNALS,
     Array,
@@ -32,7 +32,7 @@ TOLERANCE_OF_PURE_TONES = 1e-3
 VARIANTS = {
     "for a transformer": SpectrogramImageConfig(),
     "for VGG16": SpectrogramImageConfig(rows=224, columns=224, side=None),
-    "as document E draws it": SpectrogramImageConfig(side=None),
+    "as drawn": SpectrogramImageConfig(side=None),
     "linear": SpectrogramImageConfig(scale="linear", n_fft=512),
     "standard": SpectrogramImageConfig(values="standard"),
     "small": SpectrogramImageConfig(rows=20, columns=30, side=None, top_db=60),
@@ -81,19 +81,10 @@ def test_the_picture_of_real_clips_is_librosas_interpolated(config: SpectrogramI
         np.testing.assert_allclose(found, expected_picture(samples, config), atol=allowed, rtol=0)
 
 
-@pytest.mark.parametrize("frames", [1, 2, 7, 100, 384, 385, 1000, 3001])
-def test_a_stretch_interpolates_as_torch_does(frames: int) -> None:
-    row = np.random.default_rng(0).standard_normal((1, frames))
-    weights = stretch(torch.tensor([frames]), frames + 5, 384)[0].double().numpy()
-    assert not weights[frames:].any()
-    np.testing.assert_allclose(row @ weights[:frames], interpolated(row, 1, 384), atol=2e-4)
-    np.testing.assert_allclose(weights.sum(0), 1, atol=1e-6)
-
-
 @pytest.mark.parametrize("seconds", [0.1, 1.0, 7.0])
 def test_a_picture_has_one_size_whatever_the_duration(seconds: float) -> None:
     samples = 0.1 * torch.randn(2, round(16_000 * seconds))
-    pictures, columns = SpectrogramImage(VARIANTS["as document E draws it"])(samples, torch.tensor([1600, 1600]))
+    pictures, columns = SpectrogramImage(VARIANTS["as drawn"])(samples, torch.tensor([1600, 1600]))
     assert pictures.shape == (2, 256, 384)
     assert columns.tolist() == [384, 384]
     assert 0 <= float(pictures.min()) < float(pictures.max()) <= 1 + 1e-6

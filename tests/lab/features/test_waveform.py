@@ -43,7 +43,7 @@ def test_the_whole_waveform_is_every_sample_as_it_is(samples: Samples) -> None:
 def test_silence_around_speech_is_cut_and_nothing_else(before: int, after: int) -> None:
     speech = 0.5 * SIGNALS["tone"]
     found = kept_of(TRIMMED, with_silence(speech, before, after))[0]
-    around = TRIMMED.loudness.window
+    around = TRIMMED.spectrogram.window
     start = int(np.flatnonzero(found)[0])
     assert start <= around
     sound = speech[np.flatnonzero(speech)[0] :]
@@ -55,7 +55,7 @@ def test_what_is_kept_are_the_samples_of_the_frames_that_logmel_keeps() -> None:
     samples = with_silence(SIGNALS["speech"], 5000, 7000)
     kept = kept_of(TRIMMED, samples)[0]
     frames = kept_of(LogMel(LogMelConfig(trim_db=50)), samples)
-    window, hop = TRIMMED.loudness.window, TRIMMED.loudness.hop
+    window, hop = TRIMMED.spectrogram.window, TRIMMED.spectrogram.hop
     assert len(kept) == (frames.shape[1] - 1) * hop + window
     (start,) = (i for i in range(6000) if np.array_equal(samples[i : i + len(kept)], kept))
     first = (start + window // 2) // hop

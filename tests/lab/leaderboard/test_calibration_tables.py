@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from serkit.lab.leaderboard import RunEntry, as_page, compare, read_entry
-from serkit.lab.leaderboard.calibration_tables import HEAD, calibration_lines, calibration_words, cells_of
+from serkit.lab.leaderboard.calibration_section import HEAD, calibration_lines, calibration_note, cells_of
 from serkit.lab.measure.run_folder import VALIDATED, read_json, read_predictions, write_json, write_predictions
 from support.leaderboard_runs import entry
 from support.run_folders import CLASSES
@@ -52,7 +52,7 @@ def test_every_run_on_another_corpus_is_shown_and_none_that_shares_speakers(tmp_
     ]
     lines = calibration_lines(compare(runs))
     assert [line.entry.name for line in lines] == ["one", "two", "unseen"]
-    assert [line.tested_on for line in lines] == ["an unseen corpus"] * 3
+    assert [line.tested_on for line in lines] == ["unseen corpus"] * 3
 
 
 def test_a_row_has_the_numbers_of_its_run(tmp_path: Path) -> None:
@@ -63,9 +63,9 @@ def test_a_row_has_the_numbers_of_its_run(tmp_path: Path) -> None:
     cells = dict(zip(HEAD, cells_of(line), strict=True))
     assert cells["tested on"] == "new speakers"
     assert cells["ECE"] == cells["ECE before"] == f"{run.row['ece']:.1f}"
-    assert cells["wrong of these"] == f"{100 - run.row['wa']:.1f}"
-    assert cells["answered for 25 %"] == "100.0"
-    assert cells["sets for 80 %"].endswith(")")
+    assert cells["error"] == f"{100 - run.row['wa']:.1f}"
+    assert cells["answered at 25 % error"] == "100.0"
+    assert cells["80 % prediction sets"].endswith(")")
 
 
 def test_what_is_not_known_is_an_empty_cell(tmp_path: Path) -> None:
@@ -86,12 +86,12 @@ def test_the_words_are_of_the_rows(tmp_path: Path) -> None:
     ]
     write_predictions(far.folder, wrong, CLASSES)
     near, second = validated(tmp_path / "near", seen=70.0), validated(tmp_path / "second", seen=60.0, lr=1e-3)
-    words = calibration_words(calibration_lines(compare([near, second, read_entry(far.folder)])))
+    words = calibration_note(calibration_lines(compare([near, second, read_entry(far.folder)])))
     said = words.splitlines()[-1]
-    assert said.startswith("On new speakers the temperature lowers the calibration error of 0 of 1 runs; where 25 % of")
+    assert said.startswith("On new speakers, temperature scaling lowers the calibration error of 0 of 1 runs; at a")
     assert "On an unseen corpus" in said
-    assert said.endswith("So neither the threshold nor the sets hold on a corpus that was not trained on.")
-    only = calibration_words(calibration_lines(compare([near, second])))
+    assert said.endswith("So neither the threshold nor the prediction sets hold on a corpus that is not in training.")
+    only = calibration_note(calibration_lines(compare([near, second])))
     assert "unseen corpus" not in only.splitlines()[-1]
 
 

@@ -2,51 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from serkit.errors import RunError
-from serkit.lab.leaderboard import as_markdown, recompute
-from serkit.lab.measure.pooled_metrics import write_metrics
+from serkit.lab.leaderboard import as_markdown
+from serkit.lab.measure.run_entry import recompute
 from serkit.lab.measure.run_folder import read_json, read_predictions, write_predictions
 from support.leaderboard_runs import write_run
-from support.run_folders import CLASSES, facts
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap")
-
-
-# Recomputing
-
-
-def test_numbers_recomputed_from_predictions_are_those_of_the_metrics(tmp_path: Path) -> None:
-    found, stored = recompute(write_run(tmp_path)), read_json(tmp_path, "metrics.json")
-    for name in stored.keys() - {"fits"}:
-        assert found[name] == (pytest.approx(stored[name], abs=0.02) if name == "ece" else stored[name]), name
-
-
-def test_predictions_decide_and_not_the_metrics(tmp_path: Path) -> None:
-    write_run(tmp_path)
-    changed = (tmp_path / "predictions.csv").read_text("utf-8").replace(",anger,anger,", ",anger,fear,")
-    (tmp_path / "predictions.csv").write_text(changed, "utf-8")
-    assert recompute(tmp_path)["uar"] < read_json(tmp_path, "metrics.json")["uar"]
-
-
-def test_a_run_without_predictions_cannot_be_compared(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"is not a run folder: it has no metrics\.json"):
-        recompute(tmp_path)
-    write_metrics(tmp_path, [], CLASSES, [], facts(protocol="all_speakers"))
-    with pytest.raises(RunError, match=r"holds no predictions: it was trained, not evaluated\.$"):
-        recompute(tmp_path)
-    write_metrics(tmp_path, [], CLASSES, [], facts())
-    with pytest.raises(RunError, match=r"holds no predictions: no fold is done yet\.$"):
-        recompute(tmp_path)
-
-
-def test_damaged_metrics_are_named(tmp_path: Path) -> None:
-    write_run(tmp_path)
-    (tmp_path / "metrics.json").write_text('{"name": "toy"}', "utf-8")
-    with pytest.raises(RunError, match=r"has a metrics\.json without protocol, is_speaker_independent"):
-        recompute(tmp_path)
-    (tmp_path / "metrics.json").write_text('{"name": "to', "utf-8")
-    with pytest.raises(RunError, match=r"metrics\.json' is damaged"):
-        recompute(tmp_path)
 
 
 # Tables
@@ -76,7 +37,7 @@ def test_a_run_that_shares_speakers_is_marked(tmp_path: Path) -> None:
     fair = recompute(write_run(tmp_path / "fair"))
     leaky = write_run(tmp_path / "leaky", name="toy-random-crnn", protocol="random", is_speaker_independent=False)
     table = as_markdown([fair, recompute(leaky)])
-    assert cells(table, "toy-random-crnn")[1] == "random **(shares speakers)**"
+    assert cells(table, "toy-random-crnn")[1] == "random split **(shares speakers)**"
     assert table.count("shares speakers") == 1
 
 
@@ -95,7 +56,7 @@ def test_an_interval_that_tells_nothing_of_new_speakers_is_marked(tmp_path: Path
     table = as_markdown([few, many])
     assert cells(table, "few")[6].endswith("]\\*")
     assert cells(table, "toy-loso-crnn")[6].endswith("]")
-    assert table.endswith("\\* resampled over utterances within speakers: it tells nothing about new speakers.")
+    assert table.endswith("\\* resampled over utterances within speakers: this interval does not cover new speakers.")
     assert "\\*" not in as_markdown([many])
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import serkit
-from serkit.lab.leaderboard import RunEntry, as_page, as_sections, compare, not_measured, read_entry
+from serkit.lab.leaderboard import as_page, as_sections, compare, not_measured
 from serkit.lab.leaderboard.headline_names import read_headline_names
+from serkit.lab.measure.run_entry import RunEntry, read_entry
 from serkit.lab.measure.run_folder import folds_file, read_folds, read_json, read_predictions
 from serkit.lab.recipes.ablation import BASE
 from serkit.lab.recipes.files import load_recipe

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from serkit.lab.leaderboard import RunEntry, as_csv, as_html, as_json, as_markdown, as_page, compare, read_entry
-from serkit.lab.leaderboard.words import EPOCH
+from serkit.lab.leaderboard.table_text import EPOCH
 from serkit.lab.measure.pooled_metrics import write_metrics
 from serkit.lab.measure.run_folder import VALIDATED, Fit, write_predictions
 from support.leaderboard_runs import write_recipe

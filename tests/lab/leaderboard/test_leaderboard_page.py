@@ -44,18 +44,20 @@ def everything(folder: Path) -> Board:
 @quick
 def test_the_page_shows_each_corpus_of_a_run_on_several(tmp_path: Path) -> None:
     one, several = entry(tmp_path / "one"), entry(tmp_path / "several", speakers=4, corpora=("a", "b"))
-    section = as_page(compare([one, several])).split("## Each corpus of a run on several")[1].split("##")[0]
+    section = as_page(compare([one, several])).split("## Scores per corpus")[1].split("##")[0]
     assert re.findall(r"^\| several \| (\w+) \| 4 \| 32 \|", section, re.MULTILINE) == ["a", "b"]
     assert "| one |" not in section
     assert "\\* resampled over utterances" in section, "eight speakers, but four of each corpus"
-    assert "## Each corpus" not in as_page(compare([one]))
+    assert "## Scores per corpus" not in as_page(compare([one]))
 
 
 @quick
 def test_the_page_says_what_was_not_measured_and_how_a_headline_is_chosen(tmp_path: Path) -> None:
     page = as_page(everything(tmp_path), [("iemocap-crnn", "no IEMOCAP")])
-    assert "| recipe | why |\n| --- | --- |\n| iemocap-crnn | no IEMOCAP |\n" in page
-    assert "A bold run is its group's headline: the highest validation UAR" in page.split("| run |")[0]
+    assert "| recipe | reason |\n| --- | --- |\n| iemocap-crnn | no IEMOCAP |\n" in page
+    assert (
+        "The bold run of a group is its headline: the run with the highest validation UAR" in page.split("| run |")[0]
+    )
     assert "## Not measured" not in as_page(everything(tmp_path))
 
 
@@ -166,7 +168,9 @@ def test_the_html_page_draws_each_runs_interval_and_marks_what_leaks(tmp_path: P
 def test_the_html_page_has_the_numbers_of_the_markdown_page(tmp_path: Path) -> None:
     board = everything(tmp_path)
     text, page = read(as_html(board)).text, as_page(board).split("## Folds")[0]
-    numbers = re.findall(r"[-+]?\d+\.\d \[[^\]]+\]", page.split("## Each corpus")[0] + page.split("## Differences")[1])
+    numbers = re.findall(
+        r"[-+]?\d+\.\d \[[^\]]+\]", page.split("## Scores per corpus")[0] + page.split("## Differences")[1]
+    )
     assert len(numbers) == 13
     assert all(number in text for number in numbers)
 

@@ -64,7 +64,7 @@ def test_an_unfinished_seed_answers_nothing_and_one_alone_is_no_ensemble(tmp_pat
     )
     alone = run_of(tmp_path / "alone", predictions(), predictions())
     assert "together" not in alone.row
-    assert "together [95" not in as_page(compare([alone])) + as_html(compare([alone]))
+    assert "ensemble UAR [95" not in as_page(compare([alone])) + as_html(compare([alone]))
 
 
 @pytest.mark.parametrize("left", [(), (0,), (0, 3), (3, 5)])
@@ -74,7 +74,7 @@ def test_without_each_seeds_validation_answers_there_is_no_validation_together(
     found = run_of(tmp_path / "run", predictions(seeds=SEEDS), predictions(seeds=left))
     assert found.row["together"]["validation_uar"] is None
     page = as_page(compare([found]))
-    (line,) = (line for line in page.split("## What the seeds")[1].splitlines() if line.startswith("| run | 3 "))
+    (line,) = (line for line in page.split("## Ensembles of")[1].splitlines() if line.startswith("| run | 3 "))
     assert line.endswith("|  |"), line
 
 
@@ -83,7 +83,7 @@ def test_every_format_says_what_seeds_answer_together(run: RunEntry, tmp_path: P
     board = compare([run, leaky])
     both = run.row["together"]
     shown = f"{both['uar']:.1f} [{both['uar_low']:.1f}, {both['uar_high']:.1f}]"
-    section = as_page(board).split("## What the seeds of a run answer together")[1].split("\n## ")[0]
+    section = as_page(board).split("## Ensembles of a run's seeds")[1].split("\n## ")[0]
     alone, promised = f"{run.row['uar']:.1f}", f"{both['validation_uar']:.1f}"
     seen = f"{run.row['validation_uar']:.1f}"
     assert f"| run | 3 | {alone} | {shown} | {seen} | {promised} |" in section

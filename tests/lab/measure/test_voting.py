@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from serkit.errors import RecipeError
-from serkit.lab.graphs.assemble import vote
-from serkit.lab.graphs.merge import build
+from serkit.lab.graphs.model_assembly import vote
+from serkit.lab.graphs.onnx_graph import build
 from serkit.lab.measure.voting import TOWARDS_MEAN, Rule, combine
 
 RULES: tuple[Rule, ...] = ("majority", "mean", "weighted")

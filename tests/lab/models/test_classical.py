@@ -19,9 +19,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from serkit.errors import ExportError, ModelFileError, RecipeError, TrainingError
 from serkit.lab.models import build_body, get_config
-from serkit.lab.models import scikit as module
-from serkit.lab.models.classical import Classical, Logistic, LogisticConfig, Mlp, MlpConfig, Svm, SvmConfig
-from serkit.lab.models.scikit import speaker_folds
+from serkit.lab.models import sklearn_classifier as module
+from serkit.lab.models.classical import Logistic, LogisticConfig, Mlp, MlpConfig, Svm, SvmConfig
+from serkit.lab.models.sklearn_classifier import SklearnClassifier, speaker_folds
 from support.layouts import frames, vector
 
 NAMES = ("svm", "logistic", "mlp", "random_forest", "gradient_boosting")
@@ -48,22 +48,22 @@ class Corpus:
 CORPUS, OTHERS = Corpus(), Corpus(seed=1)
 
 
-def body_of(name: str, **changes: Any) -> Classical:
+def body_of(name: str, **changes: Any) -> SklearnClassifier:
     settings = replace(get_config(name).tiny(), **changes)
     body = build_body(name, vars(settings), layout=vector(SIZE), classes=CLASSES)
-    assert isinstance(body, Classical)
+    assert isinstance(body, SklearnClassifier)
     return body
 
 
 def fitted(
     name: str, corpus: Corpus = CORPUS, *, class_weights: bool = False, seed: int = 0, **changes: Any
-) -> Classical:
+) -> SklearnClassifier:
     body = body_of(name, **changes)
     body.fit_on(corpus.rows, corpus.targets, corpus.speakers, class_weights=class_weights, seed=seed)
     return body
 
 
-def answer(body: Classical, features: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
+def answer(body: SklearnClassifier, features: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
     output = body(torch.from_numpy(features[:, :, None]), torch.ones(len(features), dtype=torch.int64))
     return output.logits.exp().numpy(), output.embedding.numpy()
 
@@ -135,13 +135,13 @@ def test_a_class_that_training_never_saw_gets_a_probability_of_zero(name: str, c
 
 
 def test_one_class_alone_is_refused() -> None:
-    with pytest.raises(TrainingError, match="svm needs utterances of two classes or more"):
+    with pytest.raises(TrainingError, match="svm needs training utterances of at least two classes"):
         fitted("svm", Corpus(classes=(2,)))
 
 
 def test_features_that_are_not_finite_are_refused_by_the_utterance() -> None:
     rows = CORPUS.rows | {"005": np.full((1, SIZE), np.nan, np.float32)}
-    with pytest.raises(TrainingError, match=r"the features of 005 are not finite"):
+    with pytest.raises(TrainingError, match=r"the features of 005 contain NaN or infinity"):
         body_of("logistic").fit_on(rows, CORPUS.targets, CORPUS.speakers, class_weights=False, seed=0)
 
 
@@ -149,7 +149,7 @@ def test_features_that_are_not_finite_are_refused_by_the_utterance() -> None:
 def test_calibration_never_fits_and_measures_on_the_same_speaker(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     speaker_of = {tuple(CORPUS.rows[u][0].tolist()): speaker for u, speaker in CORPUS.speakers.items()}
     events: list[tuple[str, set[str]]] = []
-    fit, score = Classical._fit, Classical._scores
+    fit, score = SklearnClassifier._fit, SklearnClassifier._scores
 
     def spy_on_fit(self: Any, features: Any, *arguments: Any, **options: Any) -> Any:
         events.append(("fit", {speaker_of[tuple(row)] for row in features.tolist()}))
@@ -159,8 +159,8 @@ def test_calibration_never_fits_and_measures_on_the_same_speaker(name: str, monk
         events.append(("score", {speaker_of[tuple(row)] for row in features.tolist()}))
         return score(self, scaling, classifier, features)
 
-    monkeypatch.setattr(Classical, "_fit", spy_on_fit)
-    monkeypatch.setattr(Classical, "_scores", spy_on_scores)
+    monkeypatch.setattr(SklearnClassifier, "_fit", spy_on_fit)
+    monkeypatch.setattr(SklearnClassifier, "_scores", spy_on_scores)
     fitted(name, calibrate=True)
     assert [kind for kind, _ in events] == ["fit", "score"] * 6
     for (_, inside), (_, held) in zip(events[0:10:2], events[1:10:2], strict=True):
@@ -181,7 +181,7 @@ def test_folds_are_of_whole_speakers(speakers: list[str]) -> None:
 def test_calibration_needs_a_second_speaker() -> None:
     one = dict.fromkeys(CORPUS.targets, "toy/0")
     assert list(speaker_folds(list(one.values()))) == []
-    with pytest.raises(TrainingError, match="svm calibrates on held-out speakers: give it two, or calibrate: false"):
+    with pytest.raises(TrainingError, match="svm calibrates on held-out speakers: train on at least two"):
         body_of("svm").fit_on(CORPUS.rows, CORPUS.targets, one, class_weights=False, seed=0)
     body_of("svm", calibrate=False).fit_on(CORPUS.rows, CORPUS.targets, one, class_weights=False, seed=0)
 
@@ -221,7 +221,7 @@ def test_thresholds_and_scaling_are_float32_so_the_graph_answers_exactly_as_its_
 def test_a_graph_that_does_not_answer_as_scikit_learn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TOLERANCE", -1.0)
     body = body_of("logistic")
-    with pytest.raises(ExportError, match=r"only 0\.00 % of logistic's probabilities are within"):
+    with pytest.raises(ExportError, match=r"only 0\.00 % of the probabilities of logistic in ONNX Runtime are within"):
         body.fit_on(CORPUS.rows, CORPUS.targets, CORPUS.speakers, class_weights=False, seed=0)
     with pytest.raises(TrainingError, match="not fitted yet"):
         answer(body, OTHERS.features)
@@ -236,7 +236,7 @@ def test_a_number_that_never_changes_is_only_centered() -> None:
 
 def test_class_weights_are_refused_where_scikit_learn_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "has_fit_parameter", lambda estimator, name: False)
-    with pytest.raises(RecipeError, match=r"mlp takes no class weights before scikit-learn 1\.7"):
+    with pytest.raises(RecipeError, match=r"mlp takes class weights only from scikit-learn 1\.7 on"):
         fitted("mlp", class_weights=True)
     fitted("mlp")
 
@@ -244,19 +244,19 @@ def test_class_weights_are_refused_where_scikit_learn_has_none(monkeypatch: pyte
 def test_a_model_that_was_never_fitted_says_so(tmp_path: Path) -> None:
     body = body_of("svm")
     for call in (lambda: answer(body, OTHERS.features), lambda: body.save(tmp_path), lambda: body.graph):
-        with pytest.raises(TrainingError, match="svm is not fitted yet: call fit_on or load"):
+        with pytest.raises(TrainingError, match="svm is not fitted yet: call fit_on or load first"):
             call()
 
 
 def test_a_file_that_is_none_of_ours_is_refused(tmp_path: Path) -> None:
     fitted("logistic").save(tmp_path)
     other = Logistic(vector(SIZE), CLASSES + 1, LogisticConfig())
-    with pytest.raises(ModelFileError, match=r"is no logistic that serkit fitted: it has .*; fit it again"):
+    with pytest.raises(ModelFileError, match=r"is not a valid logistic of serkit: it has .*; fit it again"):
         other.load(tmp_path)
     content = (tmp_path / "model.onnx").read_bytes()
     for damaged in (b"", b"not a graph", content[: len(content) // 2]):
         (tmp_path / "model.onnx").write_bytes(damaged)
-        with pytest.raises(ModelFileError, match="is no logistic that serkit fitted"):
+        with pytest.raises(ModelFileError, match="is not a valid logistic of serkit"):
             body_of("logistic").load(tmp_path)
     with pytest.raises(ModelFileError, match="cannot read"):
         body_of("logistic").load(tmp_path / "nowhere")
@@ -272,14 +272,14 @@ def test_it_is_a_torch_module_without_weights() -> None:
 
 
 def test_only_vectors_are_read() -> None:
-    with pytest.raises(RecipeError, match="svm reads vector, and rows gives frames"):
+    with pytest.raises(RecipeError, match="svm reads vector, but rows gives frames"):
         Svm(frames(3), CLASSES, SvmConfig())
 
 
 @every_model
 def test_the_default_settings_are_fitted_too(name: str) -> None:
     body = build_body(name, {}, layout=vector(SIZE), classes=CLASSES)
-    assert isinstance(body, Classical)
+    assert isinstance(body, SklearnClassifier)
     body.fit_on(CORPUS.rows, CORPUS.targets, CORPUS.speakers, class_weights=True, seed=0)
     assert np.mean(answer(body, OTHERS.features)[0].argmax(1) == OTHERS.truth) > 0.8
 

@@ -1,4 +1,4 @@
-"""Document C's network over time."""
+"""The crema-cnn report's network over time."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Document C's network over mel spectrograms."""
+"""The crema-cnn report's network over mel spectrograms."""
 
 from dataclasses import replace
 from typing import Any

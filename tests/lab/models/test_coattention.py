@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from serkit.card import Card
 from serkit.errors import RecipeError
-from serkit.lab.export.model_file import TOLERANCE, _Exported, write_graph
+from serkit.lab.exporting.model_file import TOLERANCE, _Exported, write_graph
 from serkit.lab.features import Layout, build_front
 from serkit.lab.models import Body, Model, Output, build_body
 from serkit.lab.models.blocks import coattention_streams
 from serkit.lab.models.blocks.alexnet2d import AlexNet2d
 from serkit.lab.models.blocks.coattention_streams import PretrainedFrames, StreamMasks
-from serkit.lab.models.blocks.vit import VisionTransformer
+from serkit.lab.models.blocks.vision_transformer import VisionTransformer
 from serkit.lab.models.coattention import CoAttention, CoAttentionConfig, CoAttentivePooling, cut_into_segments
 from serkit.lab.recipes.config import build_settings
 from serkit.lab.recipes.registry import find_model
@@ -366,12 +366,12 @@ def check_file(body: Body, file: Path) -> None:
 
 
 def test_features_other_than_the_waveform_are_refused() -> None:
-    with pytest.raises(RecipeError, match="coattention reads the waveform itself, not rows: set features to waveform"):
+    with pytest.raises(RecipeError, match="coattention reads the waveform, not rows: set features: "):
         CoAttention(frames(64), CLASSES, TINY)
 
 
 def test_sound_at_another_rate_is_refused() -> None:
-    with pytest.raises(RecipeError, match="coattention hears sound at 16000 Hz, and the features are of 8000 Hz"):
+    with pytest.raises(RecipeError, match="coattention needs features of sound at 16000 Hz, got 8000 Hz"):
         CoAttention(replace(WAVEFORM, sampling_rate=8_000), CLASSES, TINY)
 
 

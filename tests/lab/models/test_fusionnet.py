@@ -1,4 +1,4 @@
-"""Document B's network of deep numbers, statistics and sex."""
+"""The network of the fusionnet report: deep features, statistics and sex."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from serkit.errors import RecipeError
 from serkit.lab.features import Layout
+from serkit.lab.models.blocks.vgg_convolutions import vgg16_convolutions
 from serkit.lab.models.fusionnet import FusionNet, FusionNetConfig
-from serkit.lab.models.vgg16 import convolutions
 from serkit.lab.recipes.config import build_settings
 from support.layouts import CLASSES, count_weights
 
-DOCUMENT = Layout("vector", (("notebook162", 162), ("statistics", 6), ("sex", 1)), 1)
+REPORT = Layout("vector", (("notebook162", 162), ("statistics", 6), ("sex", 1)), 1)
 EVERYTHING = Layout("frames", (("notebook162", 162), ("logmel", 24), ("statistics", 6), ("sex", 1)))
 TINY = FusionNetConfig.tiny()
 
@@ -34,7 +34,7 @@ def features(layout: Layout, *lengths: int, seed: int = 0) -> tuple[Tensor, Tens
     return torch.from_numpy(padded), torch.tensor(lengths)
 
 
-def tiny(layout: Layout = DOCUMENT, **changes: Any) -> FusionNet:
+def tiny(layout: Layout = REPORT, **changes: Any) -> FusionNet:
     torch.manual_seed(0)
     return FusionNet(layout, CLASSES, replace(TINY, **changes))
 
@@ -49,16 +49,16 @@ def train_for_a_while(body: FusionNet, given: tuple[Tensor, Tensor]) -> None:
         optimizer.step()
 
 
-def test_the_extractor_and_its_head_have_the_documents_weights() -> None:
-    body = FusionNet(DOCUMENT, 6, FusionNetConfig())
+def test_the_extractor_and_its_head_have_the_reports_weights() -> None:
+    body = FusionNet(REPORT, 6, FusionNetConfig())
     extractor, head = body.extractors["conv1d"], body.heads["conv1d"]
     layers = [layer for part in (extractor, head) for layer in part.modules() if layer._parameters]
     assert [count_weights(layer) for layer in layers] == [1536, 327_936, 335_904, 396, 78]
     assert count_weights(extractor) + count_weights(head) == 665_850
 
 
-def test_the_classifier_has_676_weights_and_would_have_the_documents_700_at_two_inputs_more() -> None:
-    body = FusionNet(DOCUMENT, 6, FusionNetConfig())
+def test_the_classifier_has_676_weights_and_would_have_the_reports_700_at_two_inputs_more() -> None:
+    body = FusionNet(REPORT, 6, FusionNetConfig())
     assert body.embedding_size == 39
     assert count_weights(body.classifier) == 676
     wider = Layout("vector", (("notebook162", 162), ("statistics", 8), ("sex", 1)), 1)
@@ -87,12 +87,12 @@ def test_every_extractor_gives_32_numbers_beside_what_there_is_of_statistics_and
 
 
 def test_statistics_and_sex_reach_the_classifier_as_they_are() -> None:
-    given = features(DOCUMENT, 1, 1)
+    given = features(REPORT, 1, 1)
     assert torch.equal(tiny().eval()(*given).embedding[:, -7:], given[0][:, -7:, 0])
 
 
 def test_the_first_stage_trains_the_extractor_with_its_head_and_the_second_the_classifier() -> None:
-    body, given = tiny(), features(DOCUMENT, 1, 1, 1, 1)
+    body, given = tiny(), features(REPORT, 1, 1, 1, 1)
     for stage, trained in enumerate([("extractors", "heads"), ("classifier",)]):
         before = {name: weight.clone() for name, weight in body.named_parameters()}
         body.start_stage(stage)
@@ -104,7 +104,7 @@ def test_the_first_stage_trains_the_extractor_with_its_head_and_the_second_the_c
 
 
 def test_a_frozen_extractor_drops_nothing() -> None:
-    body, given = tiny(dropout=0.9), features(DOCUMENT, 1, 1)
+    body, given = tiny(dropout=0.9), features(REPORT, 1, 1)
     body.start_stage(1)
     body.train()
     assert body.classifier.training
@@ -116,7 +116,7 @@ def test_a_frozen_extractor_drops_nothing() -> None:
 
 
 def test_the_head_answers_in_the_first_stage_and_the_classifier_otherwise(tmp_path: Path) -> None:
-    body, given = tiny().eval(), features(DOCUMENT, 1, 1)
+    body, given = tiny().eval(), features(REPORT, 1, 1)
     fresh = body(*given)
     assert torch.equal(fresh.logits, body.classifier(fresh.embedding))
     for _ in range(2):  # starting a stage twice is starting it once
@@ -142,7 +142,7 @@ def test_end_to_end_there_are_no_heads_and_one_stage_trains_everything() -> None
     assert body.stages == 1
     assert not body.heads
     body.start_stage(0)
-    body.train()(*features(DOCUMENT, 1, 1)).logits.square().sum().backward()
+    body.train()(*features(REPORT, 1, 1)).logits.square().sum().backward()
     assert all(weight.grad is not None for weight in body.parameters())
 
 
@@ -156,7 +156,7 @@ def test_an_lstm_reads_the_fused_vector_one_number_per_step(classifier: str) -> 
     theirs.load_state_dict(
         {name.split(".")[1] + directions[name.split(".")[0]]: weight for name, weight in ours.state_dict().items()}
     )
-    found = body(*features(DOCUMENT, 1, 1))
+    found = body(*features(REPORT, 1, 1))
     _, (last, _) = theirs(found.embedding[:, :, None])  # (directions, B, units)
     expected = body.classifier.dense(last.transpose(0, 1).flatten(1))
     torch.testing.assert_close(found.logits, expected, atol=1e-6, rtol=0)
@@ -187,7 +187,7 @@ def test_the_picture_is_the_whole_utterance_whatever_its_duration() -> None:
 
 
 def test_the_picture_branch_takes_pretrained_convolutions(tmp_path: Path) -> None:
-    pretrained = convolutions(TINY.image_channels)
+    pretrained = vgg16_convolutions(TINY.image_channels)
     path = tmp_path / "vgg16.safetensors"
     save_file({f"features.{name}": weight for name, weight in pretrained.state_dict().items()}, path)
     body = tiny(EVERYTHING, image="vgg16", image_weights=str(path))
@@ -197,20 +197,20 @@ def test_the_picture_branch_takes_pretrained_convolutions(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"extractor": "conv2d"}, r"^fusionnet's conv2d extractor reads logmel: add it to features\.$"),
-        ({"extractor": "both"}, r"^fusionnet's conv2d extractor reads logmel: add it to features\.$"),
-        ({"image": "vgg16"}, r"^fusionnet's image branch reads logmel: add it to features\.$"),
+        ({"extractor": "conv2d"}, r"^fusionnet's conv2d extractor reads logmel: add logmel to features\.$"),
+        ({"extractor": "both"}, r"^fusionnet's conv2d extractor reads logmel: add logmel to features\.$"),
+        ({"image": "vgg16"}, r"^fusionnet's image extractor reads logmel: add logmel to features\.$"),
     ],
 )
 def test_a_missing_feature_is_named(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
-        tiny(DOCUMENT, **settings)
+        tiny(REPORT, **settings)
 
 
 def test_a_feature_that_it_would_not_read_is_refused() -> None:
-    with pytest.raises(RecipeError, match=r"^fusionnet as it is set does not read chroma, but notebook162, statistics"):
-        tiny(replace(DOCUMENT, parts=(*DOCUMENT.parts, ("chroma", 12))))
-    with pytest.raises(RecipeError, match="does not read logmel, but notebook162, statistics, sex: take it out"):
+    with pytest.raises(RecipeError, match=r"reads notebook162, statistics, sex: remove chroma from features"):
+        tiny(replace(REPORT, parts=(*REPORT.parts, ("chroma", 12))))
+    with pytest.raises(RecipeError, match="reads notebook162, statistics, sex: remove logmel from features"):
         tiny(EVERYTHING)
 
 

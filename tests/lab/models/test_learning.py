@@ -9,7 +9,7 @@ import torch
 from serkit.lab.models import Body, model_names
 from serkit.lab.recipes.registry import ENSEMBLE
 from serkit.lab.recipes.schema import Augment, Train
-from serkit.lab.train.loop import Examples, fit, predict_logits
+from serkit.lab.training.loop import Examples, fit, predict_logits
 from support.tiny import CLASSES, UNITS, layout_of, tiny_body
 
 QUIET = Augment(speeds=(1.0,), band_masks=0, frame_masks=0, mixup=0)

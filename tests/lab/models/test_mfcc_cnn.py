@@ -1,4 +1,4 @@
-"""Document D's network over cepstral coefficients."""
+"""The emodb-xlsr report's network over cepstral coefficients."""
 
 from dataclasses import replace
 from typing import Any

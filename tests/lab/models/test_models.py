@@ -16,7 +16,7 @@ from serkit.lab.features import Layout
 from serkit.lab.models import Body, Model, Output, build_body, build_model, get_config
 from serkit.lab.recipes.registry import find_model
 from serkit.lab.recipes.schema import Train
-from serkit.lab.train.loop import build_optimizer
+from serkit.lab.training.loop import build_optimizer
 from support.tiny import CLASSES, NETWORKS, SIDE, UNITS, layout_of, tiny_body, tiny_settings
 
 TOLERANCE = 1e-5  # float32 sums in another order
@@ -228,7 +228,7 @@ def test_the_two_halves_of_a_model_meet_at_the_seam(name: str) -> None:
 @every_model
 def test_a_model_refuses_features_that_it_cannot_read(name: str) -> None:
     wrong = "frames" if layout_of(name).kind == "image" else "image"
-    with pytest.raises(RecipeError, match=r"reads .*, and spectrum gives"):
+    with pytest.raises(RecipeError, match=r"reads .*, but spectrum gives"):
         build_body(name, tiny_settings(name), layout=Layout(wrong, (("spectrum", 64),), None), classes=CLASSES)
 
 

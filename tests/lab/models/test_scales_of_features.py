@@ -7,7 +7,7 @@ from serkit.errors import RecipeError
 from serkit.lab.features import Layout
 from serkit.lab.models.alexnet1d import AlexNet1d, AlexNet1dConfig
 from serkit.lab.models.attention import Attention, AttentionConfig
-from serkit.lab.models.bidirectional import Bidirectional, BidirectionalConfig
+from serkit.lab.models.bidirectional_rnn import BidirectionalRnn, BidirectionalRnnConfig
 from serkit.lab.models.blocks.scaling import fit_scalings
 from serkit.lab.models.cnn1d import Cnn1d, Cnn1dConfig
 from serkit.lab.models.cnn2d import Cnn2d, Cnn2dConfig
@@ -19,7 +19,7 @@ from support.layouts import CLASSES, frames, utterances, vector, vectors
 
 SIZE = 16
 CONFIGS = {
-    AlexNet1d: AlexNet1dConfig, ResNet1d: ResNet1dConfig, Bidirectional: BidirectionalConfig,
+    AlexNet1d: AlexNet1dConfig, ResNet1d: ResNet1dConfig, BidirectionalRnn: BidirectionalRnnConfig,
     Attention: AttentionConfig, Transformer: TransformerConfig, Cnn1d: Cnn1dConfig, Cnn2d: Cnn2dConfig,
     MfccCnn: MfccCnnConfig,
 }  # fmt: skip

@@ -12,7 +12,7 @@ from serkit.lab.features import Layout
 from serkit.lab.models import Body, Output, build_body
 from serkit.lab.models.cnn_lstm import CnnLstm, CnnLstmConfig
 from serkit.lab.models.fusionnet import FusionNet, FusionNetConfig
-from serkit.lab.models.summary import Part, about, as_json, render, summarize, summarize_model
+from serkit.lab.models.summary import NetworkPart, about, as_json, render, summarize, summarize_model
 from serkit.lab.models.vgg16 import Vgg16, Vgg16Config
 
 FUSED = Layout("vector", (("notebook162", 162), ("statistics", 6), ("sex", 1)), 1)
@@ -36,7 +36,7 @@ class _Shared(Body):
         return {"one": (self.first,), "other": (self.first, self.second, self.idle)}
 
 
-def test_fusionnet_is_printed_as_the_document_prints_it_with_the_reason_for_676() -> None:
+def test_fusionnet_is_printed_as_the_report_prints_it_with_the_reason_for_676() -> None:
     extractor, classifier = render(summarize_model("fusionnet", classes=6)).split("\n\n")
     lines = extractor.splitlines()
     assert lines[0] == "conv1d extractor:"
@@ -44,7 +44,7 @@ def test_fusionnet_is_printed_as_the_document_prints_it_with_the_reason_for_676(
     assert lines[-3:] == ["Total params: 665,850", "Trainable params: 665,850", "Non-trainable params: 0"]
     lines = classifier.splitlines()
     assert lines[-4:-1] == ["Total params: 676", "Trainable params: 676", "Non-trainable params: 0"]
-    assert "700 weights at 6 classes, which takes 41 inputs; this one has 39" in lines[-1]
+    assert "700 weights at 6 classes, which means 41 inputs; this one has 39" in lines[-1]
 
 
 def test_shapes_are_those_that_pooling_leaves() -> None:
@@ -124,12 +124,12 @@ def test_what_there_is_to_say_about_a_model() -> None:
         "model": "fusionnet",
         "weights": 666_526,
         "features": ["notebook162", "statistics", "sex"],
-        "document": "B",
-        "about": "Document B's SER-FusionNet: deep numbers, six statistics and the sex, fused for a small classifier.",
+        "source": "fusionnet",
+        "about": "SER-FusionNet: deep features, six statistics and the sex, fused for a small classifier.",
         "license": "Apache-2.0",
         "pretrained": None,
     }
 
 
 def test_an_empty_part_is_a_table_of_nothing() -> None:
-    assert "Total params: 0" in render([Part("nothing", (), 0, 0)])
+    assert "Total params: 0" in render([NetworkPart("nothing", (), 0, 0)])

@@ -109,7 +109,7 @@ def test_a_corpus_stands_alone_where_its_speakers_are_tested() -> None:
 def test_no_corpus_stands_alone_where_other_utterances_or_classes_would_be_tested(
     protocol: dict[str, Any], labels: str
 ) -> None:
-    with pytest.raises(RecipeError, match=r"test speakers that are fixed and of one corpus .* \('common' does\)\.$"):
+    with pytest.raises(RecipeError, match=r"fixed_test_speakers of one of them, .* \('common' does\)\.$"):
         variants(on_several_corpora(protocol, labels), ["corpora"])
 
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_varied_is_one_sentence() -> None:
         names("emodb-loso-crnn", "feature")
     with pytest.raises(RecipeError, match=re.escape("emodb-loso-crnn has nothing to vary along 'features'.")):
         names("emodb-loso-crnn", "features")
-    with pytest.raises(RecipeError, match="along 'corpora': one corpus against several needs several corpora"):
+    with pytest.raises(RecipeError, match="along 'corpora': it needs several corpora, fixed_test_speakers"):
         names("emodb-loso-crnn", "corpora")
-    with pytest.raises(RecipeError, match="an ensemble is not taken apart"):
+    with pytest.raises(RecipeError, match="an ensemble has no ablation"):
         names("emodb-loso-vote", *AXES)

@@ -22,7 +22,8 @@ from serkit.lab.recipes.registry import ENSEMBLE, model_names
 from serkit.lab.recipes.schema import Recipe
 from serkit.lab.splits.folds import Split
 from serkit.lab.splits.protocols import check_classes, make_split
-from serkit.lab.train.prepare import check_recipe, resolve_recipe
+from serkit.lab.training.prepare import check_recipe
+from serkit.lab.training.resolve import resolve_recipe
 from support.synthetic import SPEAKERS, TITLES, write_corpus
 from support.toy import digests, manifest, speaker
 
@@ -123,10 +124,10 @@ def test_a_family_says_what_it_is_and_names_no_model(family: str) -> None:
 @each_family
 def test_a_family_can_be_run_with_every_kind_of_model(family: str) -> None:
     for model in family_models():
-        recipe = resolve_recipe(load_recipe(family.replace("MODEL", model)))
-        assert (recipe.name, recipe.model.name) == (family.replace("MODEL", model), model)
+        resolved = resolve_recipe(load_recipe(family.replace("MODEL", model)))
+        assert (resolved.recipe.name, resolved.recipe.model.name) == (family.replace("MODEL", model), model)
         if model in SOME_MODELS:
-            check_recipe(recipe)
+            check_recipe(resolved)
 
 
 @each_file
@@ -170,7 +171,7 @@ def test_what_shares_speakers_says_so_in_its_name() -> None:
 @pytest.mark.parametrize("folder", RESULTS, ids=lambda folder: folder.name)
 def test_a_published_run_is_of_the_recipe_of_its_name(folder: Path) -> None:
     run, recipe = load_recipe(folder / "recipe.yaml"), load_recipe(folder.name)
-    assert resolve_recipe(run).is_same_experiment(resolve_recipe(recipe))
+    assert resolve_recipe(run).recipe.is_same_experiment(resolve_recipe(recipe).recipe)
 
 
 def test_recipes_that_were_not_run_are_listed_with_the_reason() -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from serkit.errors import RecipeError, UnknownNameError
-from serkit.lab.encoders import pretrained as encoders
+from serkit.lab.encoders import pretrained_checkpoint as encoders
 from serkit.lab.features import build_feature
 from serkit.lab.recipes.files import dump_recipe, family_models, load_recipe, recipe_names, recipe_schema
 from serkit.lab.recipes.schema import (
@@ -19,8 +19,9 @@ from serkit.lab.recipes.schema import (
     Train,
     parse_recipe,
 )
-from serkit.lab.train.prepare import check_recipe
-from serkit.lab.train.run import evaluate, train
+from serkit.lab.training.prepare import check_recipe
+from serkit.lab.training.resolve import resolve_recipe
+from serkit.lab.training.run import fit_final, run_protocol
 from support.tiny_encoders import write_checkpoint
 
 SMALLEST: dict[str, Any] = {"name": "emodb-5fold-crnn", "corpora": ["emodb"], "labels": "emodb"}
@@ -89,7 +90,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def test_a_shipped_recipe_is_valid_and_has_its_own_name(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.name == name
-    check_recipe(recipe)
+    check_recipe(resolve_recipe(recipe))
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -124,14 +125,14 @@ def test_an_unknown_label_set_is_refused_with_the_nearest() -> None:
         parse_recipe(SMALLEST | {"labels": "basic"})
 
 
-@pytest.mark.parametrize("run", [evaluate, train])
+@pytest.mark.parametrize("run", [run_protocol, fit_final])
 def test_an_unknown_corpus_that_is_not_given_is_refused_with_the_nearest(run: Any, tmp_path: Path) -> None:
     recipe = parse_recipe(SMALLEST | {"corpora": ["ravdes"]})
     with pytest.raises(UnknownNameError, match=r"^no corpus 'ravdes'; did you mean 'ravdess'\? .* --data ravdes=PATH"):
         run(recipe, tmp_path, tmp_path / "run")
 
 
-@pytest.mark.parametrize("run", [evaluate, train])
+@pytest.mark.parametrize("run", [run_protocol, fit_final])
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -164,12 +165,12 @@ def test_settings_that_do_not_fit_each_other_are_refused_in_one_sentence() -> No
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "My Recipe"}, "name: small letters, digits and"),
+        ({"name": "My Recipe"}, "name: only lowercase letters, digits and"),
         ({"corpora": []}, "corpora: Tuple should have at least 1 item"),
         ({"seeds": []}, "seeds: Tuple should have at least 1 item"),
         ({"seeds": [0, -1]}, "seeds.1: Input should be greater than or equal to 0"),
-        ({"corpora": ["emodb", "tess", "emodb"]}, "corpora: emodb stands twice; name it once."),
-        ({"seeds": [2, 1, 2]}, "seeds: 2 stands twice; name it once."),
+        ({"corpora": ["emodb", "tess", "emodb"]}, "corpora: emodb is repeated; name it once."),
+        ({"seeds": [2, 1, 2]}, "seeds: 2 is repeated; name it once."),
         ({"train": {"lr": 0}}, "train.lr: Input should be greater than 0"),
         ({"train": {"lr": float("nan")}}, "train.lr: Input should be"),
         ({"train": {"batch_size": 1}}, "train.batch_size: Input should be greater than or equal to 2"),
@@ -181,9 +182,9 @@ def test_settings_that_do_not_fit_each_other_are_refused_in_one_sentence() -> No
             "'constant'",
         ),
         ({"train": None}, "train: Input should be a mapping"),
-        ({"augment": {"speeds": []}}, "augment.speeds: speeds must be one factor or more, each between 0.5 and 2"),
-        ({"augment": {"speeds": [1, 3]}}, "augment.speeds: speeds must be one factor or more"),
-        ({"augment": {"copies": 2}}, "augment: copies are of waveforms that waveform changes, and it is empty"),
+        ({"augment": {"speeds": []}}, "augment.speeds: speeds must be at least one factor, each between 0.5 and 2"),
+        ({"augment": {"speeds": [1, 3]}}, "augment.speeds: speeds must be at least one factor"),
+        ({"augment": {"copies": 2}}, "augment: copies are copies with augmented waveforms, and waveform is empty"),
         ({"augment": {"waveform": ["noise"], "speeds": [1], "copies": 0}}, "augment.copies: Input should be greater"),
         ({"augment": {"frame_mask_share": 1.5}}, "augment.frame_mask_share: Input should be less than or equal to 1"),
         ({"protocol": {"folds": 1}}, "protocol.folds: Input should be greater than or equal to 2"),
@@ -201,14 +202,19 @@ def test_an_impossible_value_is_refused_with_its_place(change: dict[str, Any], m
 
 
 def test_a_random_split_must_say_that_it_shares_speakers() -> None:
-    with pytest.raises(RecipeError, match=r"^protocol: a random split shares speakers: it needs speaker_dep"):
+    with pytest.raises(
+        RecipeError, match=r"^protocol: a random split has the same speakers on both sides: set speaker_dep"
+    ):
         parse_recipe(SMALLEST | {"protocol": {"name": "random"}})
     assert parse_recipe(SMALLEST | {"protocol": RANDOM}).protocol.speaker_dependent
 
 
 @pytest.mark.parametrize("name", ["speaker_kfold", "leave_one_speaker_out", "fixed_test_speakers"])
 def test_no_other_protocol_may_share_speakers(name: str) -> None:
-    with pytest.raises(RecipeError, match=rf"^protocol: {name} keeps speakers apart: speaker_dependent: true belongs"):
+    with pytest.raises(
+        RecipeError,
+        match=rf"^protocol: speaker_dependent: true is for random and published_folds; {name} keeps speakers apart",
+    ):
         parse_recipe(SMALLEST | {"protocol": {"name": name, "speaker_dependent": True, "test_speakers": ["emodb/03"]}})
 
 
@@ -223,8 +229,8 @@ ONE_FOLD = RANDOM | {"test_share": 0.2}
 @pytest.mark.parametrize(
     ("protocol", "message"),
     [
-        *((one | {"folds": 3}, "folds belongs to speaker_kfold and random; ") for one in OTHERS),
-        *((one | {"order": "consecutive"}, "order belongs to speaker_kfold; ") for one in (*OTHERS, RANDOM)),
+        *((one | {"folds": 3}, "folds is for speaker_kfold and random; ") for one in OTHERS),
+        *((one | {"order": "consecutive"}, "order is for speaker_kfold; ") for one in (*OTHERS, RANDOM)),
         (ONE_FOLD | {"folds": 3}, "folds: test_share makes one fold in place of several"),
         *(
             (one | {"validation": by, "validation_share": 0.2}, f"validation_share .* validation: {by} would ignore it")
@@ -383,7 +389,7 @@ def test_a_models_name_may_be_changed_by_its_key(model: object, tmp_path: Path) 
         ("=5", "a change is key=value"),
         ("train..epochs=5", "a change is key=value"),
         ("train.epochs=[1,", "the value is not YAML."),
-        ("corpora.first=emodb", "'first' would be a key of a list or a number; set the whole of it."),
+        ("corpora.first=emodb", "'first' would be a key of a list or a number; set the whole value instead."),
         ("train.epoch=5", "train has no key 'epoch'; did you mean 'epochs'?"),
         ("tune.space={train.lr: {low: 1, high: 2, step: 1}}", "tune.space"),
         ("tune={space: {train.lr: [1, 2]}, trial: 3}", "tune has no key 'trial'; did you mean 'trials'?"),

@@ -19,11 +19,12 @@ from serkit.lab.measure.intervals import bootstrap_interval
 from serkit.lab.measure.metrics import brier_score, expected_calibration_error, macro_f1, weighted_accuracy
 from serkit.lab.measure.run_folder import VALIDATED, Row, read_json, write_json, write_predictions
 from serkit.lab.pages import markup
-from serkit.lab.report import scores, sections, write_figures, write_report
-from serkit.lab.report.document import as_page
+from serkit.lab.report import breakdown, run_contents, sections, write_figures, write_report
 from serkit.lab.report.figures import draw_reliability, draw_risk_coverage, figures_of
-from serkit.lab.report.provenance import protocol_card, remarks, verdict
-from serkit.lab.report.reading import Run, read_run
+from serkit.lab.report.first_screen import remarks, verdict
+from serkit.lab.report.protocol_section import protocol_section
+from serkit.lab.report.report_page import report_page
+from serkit.lab.report.run_contents import RunContents, read_run
 from support.bare import LAB, NOT_INSTALLED, python
 from support.run_folders import CLASSES, EPOCHS, KEPT, predictions, write_run
 
@@ -34,7 +35,7 @@ RESULTS = Path(__file__).parents[3] / "results"
 @pytest.fixture(scope="module")
 def quick_intervals() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scores, "bootstrap_interval", partial(bootstrap_interval, draws=50))
+        patch.setattr(run_contents, "bootstrap_interval", partial(bootstrap_interval, draws=50))
         yield
 
 
@@ -51,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(folder: Path, quick_bootstrap: None) -> Run:
+def run(folder: Path, quick_bootstrap: None) -> RunContents:
     return read_run(folder)
 
 
@@ -72,7 +73,7 @@ def cells(table: str) -> dict[str, list[str]]:
     return {text_of(first): [text_of(cell) for cell in rest] for first, *rest in rows}
 
 
-def marks_of(run: Run) -> dict[str, str]:
+def marks_of(run: RunContents) -> dict[str, str]:
     """Return the marks of a run: text to tone."""
     return {text_of(str(text)): tone for tone, text in remarks(run)}
 
@@ -97,13 +98,13 @@ def test_the_brier_score_is_0_for_sure_and_right_and_2_for_sure_and_wrong() -> N
 # Numbers
 
 
-def test_scores_of_classes_are_those_of_scikit_learns_report(run: Run) -> None:
+def test_scores_of_classes_are_those_of_scikit_learns_report(run: RunContents) -> None:
     """Mean over seeds, over the two classes of the reference, to 1e-12."""
     reports = [
         oracle.classification_report(run.answers.true, row, labels=[0, 1], target_names=CLASSES[:2], output_dict=True)
         for row in run.answers.predicted
     ]
-    found, macro, weighted = scores.per_class(run.answers)
+    found, macro, weighted = breakdown.per_class(run.answers)
     assert [score.name for score in found] == ["anger", "fear"], "calm is never spoken"
     for score in (*found, macro, weighted):
         theirs = [report[score.name.replace("average", "avg")] for report in reports]
@@ -112,8 +113,8 @@ def test_scores_of_classes_are_those_of_scikit_learns_report(run: Run) -> None:
         assert score.support == theirs[0]["support"]
 
 
-def test_the_macro_averages_are_uar_and_macro_f1_of_the_tables(run: Run) -> None:
-    _, macro, weighted = scores.per_class(run.answers)
+def test_the_macro_averages_are_uar_and_macro_f1_of_the_tables(run: RunContents) -> None:
+    _, macro, weighted = breakdown.per_class(run.answers)
     assert 100 * macro.recall == pytest.approx(run.numbers["uar"], abs=0.0051)
     assert 100 * macro.f1 == pytest.approx(run.numbers["macro_f1"], abs=0.0051)
     assert 100 * weighted.recall == pytest.approx(run.numbers["wa"], abs=0.0051)
@@ -121,13 +122,13 @@ def test_the_macro_averages_are_uar_and_macro_f1_of_the_tables(run: Run) -> None
 
 def test_a_class_that_is_never_answered_has_precision_0(tmp_path: Path) -> None:
     rows = [Row(f"toy/{i}", "toy", f"toy/{i}", i, 0, CLASSES[i % 2], "anger", (0.8, 0.1, 0.1)) for i in range(8)]
-    (_, fear), _, _ = scores.per_class(read_run(write_run(tmp_path, rows)).answers)
+    (_, fear), _, _ = breakdown.per_class(read_run(write_run(tmp_path, rows)).answers)
     assert (fear.precision, fear.recall, fear.f1, fear.support) == (0, 0, 0, 4)
 
 
-def test_scores_of_speakers_are_those_of_scikit_learn(run: Run) -> None:
+def test_scores_of_speakers_are_those_of_scikit_learn(run: RunContents) -> None:
     speakers = run.answers.each("speaker")
-    for group in scores.per_group(run.answers, "speaker"):
+    for group in breakdown.per_group(run.answers, "speaker"):
         own = speakers == group.name
         assert group.clips == own.sum() == 6
         right = [oracle.accuracy_score(run.answers.true[own], row[own]) for row in run.answers.predicted]
@@ -141,44 +142,44 @@ def test_scores_of_speakers_are_those_of_scikit_learn(run: Run) -> None:
 
 def test_folds_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path, predictions(speakers=11, each=2)))
-    assert [group.name for group in scores.per_group(run.answers, "fold")] == [str(n) for n in range(11)]
+    assert [group.name for group in breakdown.per_group(run.answers, "fold")] == [str(n) for n in range(11)]
 
 
-def test_the_gaps_of_the_diagram_add_up_to_the_calibration_error(run: Run) -> None:
+def test_the_gaps_of_the_diagram_add_up_to_the_calibration_error(run: RunContents) -> None:
     """Over the answers of all seeds together, to 1e-12."""
-    bins = scores.reliability(run.answers)
+    bins = breakdown.reliability(run.answers)
     gaps = np.nansum(np.abs(bins.confidence - bins.accuracy) * bins.share)
     together = run.answers.probabilities.reshape(-1, len(CLASSES)), np.tile(run.answers.true, 2)
     assert gaps == pytest.approx(expected_calibration_error(*together), abs=1e-12)
     assert bins.share.sum() == pytest.approx(1)
 
 
-def test_intervals_are_those_of_the_bootstrap(run: Run) -> None:
-    for metric in (weighted_accuracy, macro_f1):
-        found = scores.interval(run.answers, metric)
+def test_intervals_are_those_of_the_bootstrap(run: RunContents) -> None:
+    for name, metric in (("wa", weighted_accuracy), ("macro_f1", macro_f1)):
+        found = run.intervals[name]
         speakers = run.answers.each("speaker")
         expected = bootstrap_interval(run.answers.true, run.answers.predicted, speakers, 3, metric=metric, draws=50)
         assert found == expected
 
 
-def test_the_confusion_matrix_is_the_mean_over_seeds(run: Run) -> None:
+def test_the_confusion_matrix_is_the_mean_over_seeds(run: RunContents) -> None:
     theirs = [oracle.confusion_matrix(run.answers.true, row, labels=range(3)) for row in run.answers.predicted]
-    assert (scores.mean_confusion(run.answers) == np.mean(theirs, axis=0)).all()
+    assert (breakdown.mean_confusion(run.answers) == np.mean(theirs, axis=0)).all()
 
 
-def test_the_errors_shown_are_the_surest_and_each_utterance_stands_once(run: Run) -> None:
-    found = scores.confident_errors(run.answers, 5)
+def test_the_errors_shown_are_the_surest_and_each_utterance_stands_once(run: RunContents) -> None:
+    found = breakdown.confident_errors(run.answers, 5)
     wrong = [row for rows in run.answers.by_seed for row in rows if row.true != row.predicted]
     assert max(found[0].probabilities) == max(max(row.probabilities) for row in wrong)
     assert [max(row.probabilities) for row in found] == sorted((max(row.probabilities) for row in found), reverse=True)
     assert len({row.utterance for row in found}) == 5
 
 
-def test_the_drawn_answers_are_always_the_same(run: Run) -> None:
-    first = scores.drawn_answers(run.answers, 20)
-    assert first == scores.drawn_answers(run.answers, 20)
+def test_the_drawn_answers_are_always_the_same(run: RunContents) -> None:
+    first = breakdown.drawn_answers(run.answers, 20)
+    assert first == breakdown.drawn_answers(run.answers, 20)
     assert len(first) == 20
-    assert len(scores.drawn_answers(run.answers, 1000)) == len(run.answers.rows)
+    assert len(breakdown.drawn_answers(run.answers, 1000)) == len(run.answers.rows)
 
 
 def test_predictions_decide_and_not_the_metrics(tmp_path: Path) -> None:
@@ -205,33 +206,36 @@ def with_validation(folder: Path, *, temperature: float = 1.0, is_wrong: bool = 
     return folder
 
 
-def calibration_of(run: Run) -> str:
+def calibration_of(run: RunContents) -> str:
     return text_of(sections.calibration(run, figures_of(run)))
 
 
 @pytest.mark.usefixtures("without_figures")
 def test_calibration_before_the_temperature_is_told_where_there_was_one(tmp_path: Path) -> None:
     run = read_run(with_validation(tmp_path, temperature=2.0))
-    before = scores.before_temperature(run)
+    before = run.before_temperature
     assert before is not None
     error = expected_calibration_error(before.probabilities[0], before.true)
-    expected = f"calibration error {100 * error:.1f} %, Brier score {scores.brier_of(before):.3f}."
-    assert f"Without the temperatures, one for each fit from its validation speakers: {expected}" in calibration_of(run)
+    expected = f"calibration error {100 * error:.1f} %, Brier score {breakdown.brier_of(before):.3f}."
+    assert (
+        f"Before temperature scaling, which each fit learned on its validation speakers: {expected}"
+        in calibration_of(run)
+    )
     labels = [text.get_text() for text in draw_reliability(run).legends[0].get_texts()]
-    assert "before the temperature" in labels
+    assert "before temperature scaling" in labels
 
 
 @pytest.mark.usefixtures("without_figures")
 def test_where_no_temperature_changed_anything_there_is_no_before(tmp_path: Path) -> None:
     run = read_run(with_validation(tmp_path))
-    assert scores.before_temperature(run) is None
-    assert "Without the temperatures" not in calibration_of(run)
+    assert run.before_temperature is None
+    assert "Before temperature scaling" not in calibration_of(run)
     labels = [text.get_text() for text in draw_reliability(run).legends[0].get_texts()]
-    assert labels == ["as sure as right", "mean confidence of a bar"]
+    assert labels == ["perfect calibration", "mean confidence of a bar"]
 
 
-def test_the_curve_of_errors_ends_at_the_error_rate_of_all_answers(run: Run) -> None:
-    curve = scores.error_curve(run.answers)
+def test_the_curve_of_errors_ends_at_the_error_rate_of_all_answers(run: RunContents) -> None:
+    curve = breakdown.error_curve(run.answers)
     assert curve.coverage[-1] == 1
     assert curve.risk[-1] == pytest.approx(1 - run.numbers["wa"] / 100, abs=1e-4)
 
@@ -239,24 +243,25 @@ def test_the_curve_of_errors_ends_at_the_error_rate_of_all_answers(run: Run) -> 
 @pytest.mark.usefixtures("without_figures")
 def test_the_threshold_of_validation_is_marked_and_told(tmp_path: Path) -> None:
     run = read_run(with_validation(tmp_path))
-    found = scores.transfer_of(run).selection
+    found = run.transfer.selection
     assert found is not None
     told = (
-        f"{100 * found.coverage:.1f} % of the test answers reach it, and {100 * found.error:.1f} % of these are wrong."
+        f"{100 * found.coverage:.1f} % of the test predictions reach it, "
+        f"and {100 * found.error:.1f} % of these are wrong."
     )
     assert told in calibration_of(run)
     (axes,) = draw_risk_coverage(run).axes
-    (mark,) = (line for line in axes.lines if line.get_label() == "validation's threshold")
+    (mark,) = (line for line in axes.lines if line.get_label() == "threshold from validation")
     assert [*mark.get_xdata(), *mark.get_ydata()] == [100 * found.coverage, 100 * found.error]
 
 
 @pytest.mark.usefixtures("without_figures")
 def test_without_a_threshold_or_validation_answers_none_is_marked(tmp_path: Path) -> None:
     poor = read_run(with_validation(tmp_path / "poor", is_wrong=True))
-    assert "wrong: there is none, or no test answer reaches it." in calibration_of(poor)
+    assert "No such threshold exists, or no test prediction reaches it." in calibration_of(poor)
     bare = read_run(write_run(tmp_path / "bare"))
-    assert "Validation answers were not kept, so there is no threshold to try." in calibration_of(bare)
-    for run, labels in ((poor, {"answers by confidence", "goal, 25 % wrong"}), (bare, {"answers by confidence"})):
+    assert "The run did not store its validation predictions, so there is no threshold to test." in calibration_of(bare)
+    for run, labels in ((poor, {"by confidence", "goal: 25 % error"}), (bare, {"by confidence"})):
         assert {text.get_text() for text in draw_risk_coverage(run).legends[0].get_texts()} == labels
 
 
@@ -264,14 +269,14 @@ def test_damaged_validation_answers_are_named(tmp_path: Path) -> None:
     folder = with_validation(tmp_path)
     path = folder / VALIDATED
     path.write_text(path.read_text("utf-8").replace(",calm\n", ",joy\n", 1).replace("calm", "joy"), "utf-8")
-    with pytest.raises(RunError, match=r"validation\.csv' is damaged \(its classes are not those of predictions"):
+    with pytest.raises(RunError, match=r"validation\.csv' is damaged: its classes differ from those of predictions"):
         read_run(folder)
 
 
 # The first screen
 
 
-def test_the_verdict_names_score_interval_speakers_utterances_classes_protocol_and_seeds(run: Run) -> None:
+def test_the_verdict_names_score_interval_speakers_utterances_classes_protocol_and_seeds(run: RunContents) -> None:
     n = run.numbers
     assert text_of(verdict(run)) == (
         f"UAR {n['uar']:.1f} % [{n['uar_low']:.1f}, {n['uar_high']:.1f}] on 7 unseen speakers, 42 utterances, "
@@ -279,14 +284,14 @@ def test_the_verdict_names_score_interval_speakers_utterances_classes_protocol_a
     )
 
 
-def test_a_run_without_a_leak_says_what_was_checked(run: Run) -> None:
+def test_a_run_without_a_leak_says_what_was_checked(run: RunContents) -> None:
     assert marks_of(run) == {"No leak found: no test speaker or utterance is in training or validation.": "good"}
 
 
 def test_a_run_that_shares_speakers_is_marked_loudly(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path, is_speaker_independent=False, protocol="random", validation="random"))
     assert "unseen" not in verdict(run)
-    assert "on 7 speakers who were trained on too" in verdict(run)
+    assert "on 7 speakers who are also in training" in verdict(run)
     (leak, validation), tones = marks_of(run), list(marks_of(run).values())
     assert leak.startswith("Not speaker-independent.")
     assert validation.startswith("Validated on random clips of training speakers")
@@ -295,7 +300,7 @@ def test_a_run_that_shares_speakers_is_marked_loudly(tmp_path: Path) -> None:
 
 def test_speakers_that_the_folds_share_are_found_whatever_the_metrics_say(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path, leaking=["toy/03"]))
-    assert "Leak. 1 test speaker is in training or validation too: toy/03." in marks_of(run)
+    assert "Leak. 1 test speaker is also in training or validation: toy/03." in marks_of(run)
     assert "unseen" not in verdict(run)
 
 
@@ -305,26 +310,26 @@ def test_utterances_that_the_folds_share_are_found(tmp_path: Path) -> None:
     folds[0]["train"]["utterances"] += folds[0]["test"]["utterances"][:2]
     write_json(tmp_path, "folds.json", folds)
     found = marks_of(read_run(tmp_path))
-    assert "Leak. 2 test utterances are in training or validation too: toy/00-000, toy/00-001." in found
+    assert "Leak. 2 test utterances are also in training or validation: toy/00-000, toy/00-001." in found
 
 
 def test_what_the_guard_counted_is_shown_and_shared_sentences_are_no_leak(tmp_path: Path) -> None:
     guard = {"shared_speakers": 0, "identical_recordings": 0, "shared_sentences": 42, "test_utterances": 42}
     run = read_run(write_run(tmp_path, guard=guard))
     assert list(marks_of(run).values()) == ["good"]
-    card = cells(protocol_card(run))
-    assert card["test clips whose sentence is there too"] == ["42 of 42 (no leak, but the words may be known)"]
-    assert card["test clips whose audio is there too"] == ["0 of 42"]
+    card = cells(protocol_section(run))
+    assert card["test clips whose sentence is also there"] == ["42 of 42 (not a leak, but the words are known)"]
+    assert card["test clips whose audio is also there"] == ["0 of 42"]
     copied = read_run(write_run(tmp_path, guard=guard | {"identical_recordings": 3}))
     assert "Leak. The audio of 3 test utterances is in training or validation." in marks_of(copied)
 
 
-def test_what_was_not_recorded_is_said(run: Run) -> None:
-    card = cells(protocol_card(run))
-    assert card["test clips whose audio is there too"] == ["not recorded"]
+def test_what_was_not_recorded_is_said(run: RunContents) -> None:
+    card = cells(protocol_section(run))
+    assert card["test clips whose audio is also there"] == ["not recorded"]
     assert card["split digest"] == ["cafe"]
     assert card["manifest digest"] == ["f00d"]
-    assert card["folds"] == ["7; speakers in each: training 5, validation 1, test 1"]
+    assert card["folds"] == ["7; speakers per fold: training 5, validation 1, test 1"]
 
 
 def test_validation_on_sentences_or_none_is_marked(tmp_path: Path) -> None:
@@ -335,16 +340,19 @@ def test_validation_on_sentences_or_none_is_marked(tmp_path: Path) -> None:
 
 def test_few_speakers_are_marked(tmp_path: Path) -> None:
     found = marks_of(read_run(write_run(tmp_path, predictions(speakers=3))))
-    assert found["Fewer than six speakers: the interval is over clips and tells nothing about new speakers."] == "warn"
+    assert (
+        found["Fewer than six speakers: the interval is resampled over clips and does not cover new speakers."]
+        == "warn"
+    )
 
 
 @pytest.mark.usefixtures("without_figures")
 def test_an_unfinished_run_is_reported_with_a_mark(tmp_path: Path) -> None:
     rows = [row for row in predictions(seeds=(0, 1)) if row.seed == 0 or row.fold < 3]
     run = read_run(write_run(tmp_path, rows, complete=False))
-    assert marks_of(run)["Unfinished: 7 of 7 folds are predicted, and seed 1 is left out. The numbers will change."]
+    assert marks_of(run)["Unfinished: 7 of 7 folds are finished, and seed 1 is left out. The numbers will change."]
     assert text_of(verdict(run)).endswith("seed 0.")
-    assert "Unfinished" in as_page(run)
+    assert "Unfinished" in report_page(run)
 
 
 def test_best_and_worst_class_and_the_most_frequent_confusion_are_told(tmp_path: Path) -> None:
@@ -355,22 +363,22 @@ def test_best_and_worst_class_and_the_most_frequent_confusion_are_told(tmp_path:
         for i, (is_true, answer) in enumerate(zip(true, answers, strict=True))
     ]
     assert sections.words(read_run(write_run(tmp_path, rows))) == (
-        "Best recognized is anger (recall 87.5 %), worst fear (62.5 %). The most frequent confusion: 3 of 8 clips of "
-        "fear are taken for anger (38 %)."
+        "The best recognized class is anger (recall 87.5 %), the worst fear (62.5 %). The most frequent confusion: 3 "
+        "of 8 clips of fear are predicted as anger (38 %)."
     )
 
 
 # The details
 
 
-def test_training_validation_and_test_accuracy_stand_in_one_table(run: Run) -> None:
+def test_training_validation_and_test_accuracy_stand_in_one_table(run: RunContents) -> None:
     """The histories grow to their end; the kept epoch is the third of four."""
     rows = cells(sections.accuracies(run))
     grown = (KEPT + 1) / (EPOCHS + 1)
     assert rows["training"][:2] == [f"{100 * grown:.1f}", "–"]  # noqa: RUF001
     assert rows["validation"][:2] == [f"{100 * (0.9 * grown + 0.003):.1f}", "60.0"]
     assert rows["test"][:2] == [f"{run.numbers['wa']:.1f}", f"{run.numbers['uar']:.1f}"]
-    assert rows["validation"][2] == "mean of 14 fits at the kept epoch, which was chosen on it"
+    assert rows["validation"][2] == "mean of 14 fits at the kept epoch, which was chosen by validation"
 
 
 def test_stored_validation_answers_say_what_validation_was(tmp_path: Path) -> None:
@@ -379,7 +387,7 @@ def test_stored_validation_answers_say_what_validation_was(tmp_path: Path) -> No
     write_predictions(folder, rows, CLASSES, VALIDATED)
     row = cells(sections.accuracies(read_run(folder)))["validation"]
     assert row[0] == f"{100 * np.mean([row.true == row.predicted for row in rows]):.1f}"
-    assert row[2] == "pooled over folds, at the kept epoch, which was chosen on it"
+    assert row[2] == "pooled over folds, at the kept epoch, which was chosen by validation"
 
 
 @pytest.mark.usefixtures("without_figures")
@@ -387,15 +395,15 @@ def test_without_histories_their_numbers_are_not_recorded(tmp_path: Path) -> Non
     run = read_run(write_run(tmp_path))
     rows = cells(sections.accuracies(run))
     assert rows["training"][0] == rows["validation"][0] == "not recorded"
-    assert text_of(sections.curves(run, {})) == "Not recorded: this folder holds no history of the training."
-    assert "Training curves" in as_page(run)
+    assert text_of(sections.curves(run, {})) == "Not recorded: the run folder holds no training histories."
+    assert "Training curves" in report_page(run)
 
 
 @pytest.mark.usefixtures("without_figures")
 def test_histories_without_accuracy_have_curves_of_the_rest(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path, epochs=EPOCHS, is_measured=False))
     assert cells(sections.accuracies(run))["training"][0] == "not recorded"
-    page = as_page(run)
+    page = report_page(run)
     assert "Accuracy by epoch was not recorded." in page
     assert "Loss by epoch" in page
     assert "<figcaption>Accuracy by epoch." not in page
@@ -403,7 +411,7 @@ def test_histories_without_accuracy_have_curves_of_the_rest(tmp_path: Path) -> N
 
 def test_a_classical_model_has_no_curves(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path, epochs=1, model="svm"))
-    assert text_of(sections.curves(run, {})).startswith("No curves: each fit has one epoch alone")
+    assert text_of(sections.curves(run, {})).startswith("No curves: the model was fitted in a single step")
     assert cells(sections.accuracies(run))["training"][0] == "50.0"
 
 
@@ -412,7 +420,7 @@ def test_an_ensembles_members_each_have_a_history(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path, epochs=EPOCHS, members=3, model="ensemble"))
     assert len(run.histories) == 21
     assert {history.kept for history in run.histories} == {KEPT}
-    assert "One thin line for each of 21 fits" in as_page(run)
+    assert "Each thin line is one of 21 fits" in report_page(run)
 
 
 @pytest.mark.usefixtures("without_figures")
@@ -428,7 +436,7 @@ def test_a_run_without_validation_has_no_validation_numbers(tmp_path: Path) -> N
     write_json(tmp_path, "metrics.json", stored | {"validation_uar": None, "fits": fits})
     run = read_run(tmp_path)
     assert cells(sections.accuracies(run))["validation"][0] == "not recorded"
-    page = as_page(run)
+    page = report_page(run)
     assert "UAR by epoch" not in page
     assert "Loss by epoch" in page
 
@@ -438,7 +446,7 @@ def test_several_corpora_each_have_a_row(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path, predictions(corpora=("toy", "ravdess")), corpora=["toy", "ravdess"]))
     assert "RAVDESS + toy" in verdict(run)
     assert cells(sections.per_corpus(run))["RAVDESS"][:2] == ["7", "42"]
-    assert ">Corpora</h2>" in as_page(run)
+    assert ">Corpora</h2>" in report_page(run)
 
 
 def test_long_tables_are_folded_away(tmp_path: Path) -> None:
@@ -472,7 +480,7 @@ def test_a_page_has_every_section_and_figure(page: str) -> None:
     titles = re.findall(r"<h2>(.*?)</h2>", page)
     assert titles == [
         "Protocol", "Training, validation, test", "Classes", "Speakers and folds", "Training curves", "Calibration",
-        "Most confident errors", "Predicted and actual",
+        "Most confident errors", "Predicted and true class",
     ]  # fmt: skip
     assert page.count("<svg") == 8
     assert page.count("<svg") == page.count('role="img" aria-label="')
@@ -549,40 +557,40 @@ def emodb_run(emodb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.mark.usefixtures("without_figures")
 def test_players_hold_the_audio_itself(emodb_run: Path, emodb_dir: Path) -> None:
-    page = as_page(read_run(emodb_run), {"emodb": emodb_dir})
+    page = report_page(read_run(emodb_run), {"emodb": emodb_dir})
     sources = re.findall(r'<audio[^>]* src="data:audio/ogg;base64,([^"]+)"', page)
     assert len(sources) == 9, "ten errors are shown, and one is not there"
     samples, rate = soundfile.read(io.BytesIO(base64.b64decode(sources[0])))
     assert rate == 16_000
     assert samples.ndim == 1
     assert np.abs(samples).max() > 0.01
-    assert "1 of them could not be found in the data" in page
+    assert "1 recording could not be found or decoded." in page
     assert "Contains audio of EmoDB, license CC0-1.0." in page
 
 
 @pytest.mark.usefixtures("without_figures")
 def test_without_data_the_table_says_how_to_get_players(emodb_run: Path) -> None:
-    page = as_page(read_run(emodb_run))
+    page = report_page(read_run(emodb_run))
     assert "<audio" not in page
     assert "Contains audio" not in page
-    assert "To hear them: <code>serkit report RUN --audio --data DIR</code>" in page
+    assert "To add audio players: <code>serkit report RUN --audio --data DIR</code>" in page
     assert "emodb/gone" in page
 
 
 def test_a_license_that_forbids_is_told(tmp_path: Path, ravdess_dir: Path) -> None:
-    from serkit.lab.report.players import embed
+    from serkit.lab.report.audio_players import embed_audio
 
     manifest = get_corpus("ravdess").manifest(ravdess_dir)
     rows = [Row(u.id, "ravdess", u.speaker, 0, 0, "anger", "fear", (0.1, 0.9)) for u in manifest.utterances[:2]]
-    sounds = embed(rows, ["ravdess"], {"ravdess": ravdess_dir})
+    sounds = embed_audio(rows, ["ravdess"], {"ravdess": ravdess_dir})
     assert sections.license_remarks(sounds) == [
-        ("bad", "Contains audio of RAVDESS, license CC-BY-NC-SA-4.0: do not pass on.")
+        ("bad", "Contains audio of RAVDESS, license CC-BY-NC-SA-4.0: do not redistribute.")
     ]
     assert sounds.missing == 0
 
 
 def test_a_player_holds_ten_seconds_at_most(tmp_path: Path) -> None:
-    from serkit.lab.report.players import embed
+    from serkit.lab.report.audio_players import embed_audio
 
     (tmp_path / "anger").mkdir()
     soundfile.write(tmp_path / "anger" / "long.wav", np.full(12 * 8_000, 0.1), 8_000)
@@ -591,7 +599,7 @@ def test_a_player_holds_ten_seconds_at_most(tmp_path: Path) -> None:
 
     (utterance,) = read_corpora(["own"], {"own": tmp_path})
     row = Row(utterance.id, "own", utterance.speaker, 0, 0, "anger", "fear", (0.1, 0.9))
-    sounds = embed([row], ["own"], {"own": tmp_path})
+    sounds = embed_audio([row], ["own"], {"own": tmp_path})
     (source,) = sounds.sources.values()
     samples, _ = soundfile.read(io.BytesIO(base64.b64decode(source.partition(",")[2])))
     assert len(samples) == pytest.approx(160_000, abs=2_000)
@@ -607,7 +615,7 @@ def test_data_that_is_not_there_is_named(emodb_run: Path, tmp_path: Path) -> Non
 
 
 def test_what_is_no_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"is not a run folder: not there\.$"):
+    with pytest.raises(RunError, match=r"is not a run folder: there is no such folder\.$"):
         write_report(tmp_path / "absent")
     with pytest.raises(RunError, match=r"is not a run folder: it has no metrics\.json\.$"):
         write_report(tmp_path)
@@ -617,7 +625,7 @@ def test_what_is_no_run_is_named(tmp_path: Path) -> None:
 
 
 def test_a_run_without_predictions_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"holds no predictions: no fold is done yet\.$"):
+    with pytest.raises(RunError, match=r"holds no predictions: no fold is finished yet\.$"):
         write_report(write_run(tmp_path, [], complete=False))
     with pytest.raises(RunError, match=r"it was trained, not evaluated\.$"):
         write_report(write_run(tmp_path, [], protocol="all_speakers"))
@@ -677,7 +685,7 @@ def test_a_report_needs_matplotlib_and_no_lab(folder: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("place", sorted(RESULTS.glob("*/metrics.json")), ids=lambda place: place.parent.name)
 def test_a_committed_run_can_be_reported(place: Path) -> None:
     run = read_run(place.parent)
-    page = as_page(run)
+    page = report_page(run)
     assert f"UAR {run.numbers['uar']:.1f} %" in page
     is_marked = "Not speaker-independent." in page
     assert is_marked is not run.numbers["is_speaker_independent"]

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from serkit.lab.features.logmel import mel_filters
 from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.mel import mel_filters
 from serkit.lab.signal.power import Bands, decibels, map_power, mute_padding
 from serkit.lab.signal.spectrum import Stft
 from support.front_claims import RATE, SIGNALS, batch

@@ -17,7 +17,7 @@ from serkit.lab.splits.folds import Fold, Split, folds_as_json
 from serkit.lab.splits.leakage import check_ensemble, check_leakage, check_unseen, count_shared, recordings
 from serkit.lab.splits.protocols import check_classes, make_split
 from serkit.lab.splits.validation import hold_out_validation
-from serkit.lab.train.store import open_store
+from serkit.lab.training.store import open_store
 from serkit.labels import LabelSet
 from serkit.types import Sex, Utterance
 from support.toy import digests, manifest, speaker
@@ -828,12 +828,15 @@ def test_an_unknown_table_of_folds_names_those_that_there_are() -> None:
     ("protocol", "message"),
     [
         ({"name": "cross_corpus", "train_corpora": ("emodb",)}, "needs test_corpora"),
-        ({"name": "cross_corpus", "train_corpora": ("a",), "test_corpora": ("a", "b")}, "a is trained on and tested"),
+        (
+            {"name": "cross_corpus", "train_corpora": ("a",), "test_corpora": ("a", "b")},
+            "a is in both train_corpora and test_corpora",
+        ),
         ({"name": "published_folds"}, "needs table"),
-        ({"name": "speaker_kfold", "table": "x"}, "table belongs to published_folds"),
-        ({"name": "speaker_kfold", "test_share": 0.2}, "test_share belongs to random"),
+        ({"name": "speaker_kfold", "table": "x"}, "table is for published_folds"),
+        ({"name": "speaker_kfold", "test_share": 0.2}, "test_share is for random"),
         ({"name": "speaker_kfold", "speaker_dependent": True}, "keeps speakers apart"),
-        ({"name": "random", "speaker_dependent": True, "draws": 3}, "which a random split does not look at"),
+        ({"name": "random", "speaker_dependent": True, "draws": 3}, "a random split would ignore them"),
     ],
 )
 def test_settings_of_another_protocol_are_refused(protocol: dict[str, Any], message: str) -> None:

@@ -1,6 +1,6 @@
-"""The corpora that serkit knows, one file each, looked up by name.
+"""Looks up and reads corpora: those that serkit knows, one module each, and the user's own data.
 
-A new corpus is a new file here with a ``CORPUS``, and its name in ``_NAMES``.
+To add a corpus, add a module with a ``CORPUS`` here, and its name to ``_NAMES``.
 """
 
 import os
@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serkit.data.corpora.adapter import OTHER_FORM, Corpus
+from serkit.data.corpora.corpus_definition import OTHER_FORM, Corpus
 from serkit.data.manifest import Manifest, merge
 from serkit.data.tables import SUFFIXES
 from serkit.errors import CorpusError, LabelError, ManifestError, UnknownNameError, nearest, unknown_name
@@ -18,7 +18,7 @@ from serkit.labels import COMMON, LabelSet, check_emotion, common_labels, get_la
 
 if TYPE_CHECKING:
     from serkit.data.corpora.own_data import Kind
-    from serkit.data.formats.own_labels import OwnData
+    from serkit.data.formats.row_to_utterance import OwnData
 
 __all__ = [
     "Corpus", "corpus_names", "corpus_of", "find_corpus", "get_corpus", "label_set_of", "read_corpora", "read_corpus",
@@ -42,7 +42,7 @@ def get_corpus(name: str) -> Corpus:
     """Return a corpus by name.
 
     Raises:
-        UnknownNameError: If there is none of that name.
+        UnknownNameError: If serkit knows no corpus of that name.
 
     Example:
         >>> get_corpus("emodb").speakers
@@ -56,7 +56,7 @@ def get_corpus(name: str) -> Corpus:
 
 
 def corpus_of(name: str) -> Corpus:
-    """Return a known corpus, or what stands for the user's own of that name."""
+    """Return a known corpus, or a description of the user's own data of that name."""
     if name in _NAMES:
         return get_corpus(name)
     from serkit.data.corpora.own_data import own_corpus
@@ -65,7 +65,7 @@ def corpus_of(name: str) -> Corpus:
 
 
 def recognize(folder: Path) -> tuple[str, int] | None:
-    """Find out which corpus a folder holds: the one that reads most of its files, and how many; or None."""
+    """Return the known corpus that a folder holds and the number of its utterances there; None where it holds none."""
     found = []
     for name in _NAMES:
         try:
@@ -80,21 +80,21 @@ def recognize(folder: Path) -> tuple[str, int] | None:
 
 
 def find_corpus(name: str, data: Data) -> Path:
-    """Find the folder of a corpus, or the table or folder of the user's own.
+    """Return the folder of a corpus, or the folder or table of the user's own data.
 
     Args:
-        name: Registry name, or that of own data.
-        data: A folder that holds one folder per corpus (any case), or corpus names to folders or tables.
+        name: Registry name, or name of the user's own data.
+        data: Folder with one folder per corpus (any case), or corpus names to folders or tables.
 
     Raises:
-        CorpusError: If it is not there.
-        UnknownNameError: If it is neither known nor given.
+        CorpusError: If the corpus is not in ``data``.
+        UnknownNameError: If no corpus has that name, and ``data`` does not give it.
     """
     if isinstance(data, Mapping):
         if name in data:
             return Path(data[name])
         corpus = _get_or_give(name)
-        raise CorpusError(f"no folder given for {corpus.title}: pass --data {name}=DIR; {corpus.source}.")
+        raise CorpusError(f"no folder is given for {corpus.title}: pass --data {name}=DIR; {corpus.source}.")
     folder = Path(data)
     if not folder.is_dir():
         raise CorpusError(f"no data folder {str(folder)!r}.")
@@ -114,19 +114,19 @@ def read_corpus(name: str, source: Path, *, own: "OwnData | None" = None, kind: 
     """Read one corpus.
 
     Args:
-        name: Registry name, or that of own data.
-        source: Its folder; or a manifest that :meth:`Manifest.write` wrote; or, for own data, what
-            :func:`serkit.data.corpora.own_data.read_own` reads.
-        own: What own data calls things.
-        kind: How own data is laid out; found out by default.
+        name: Registry name, or name of the user's own data.
+        source: Folder of the corpus, or a manifest written by :meth:`Manifest.write`. For the user's own data: any
+            source of :func:`serkit.data.corpora.own_data.read_own`.
+        own: Mapping of the columns, labels and words of the user's own data.
+        kind: Layout of the user's own data; recognized by default.
 
     Raises:
-        CorpusError: If it is not there; where the folder holds another corpus, the message names it.
+        CorpusError: If the source does not hold the corpus; the message names another corpus that it holds.
         LabelError: If a label is unknown.
     """
     if name not in _NAMES:
         from serkit.data.corpora.own_data import read_own
-        from serkit.data.formats.own_labels import OwnData
+        from serkit.data.formats.row_to_utterance import OwnData
 
         try:
             return _only(name, (name,), read_own(source, own or OwnData(name=name), kind=kind), source)
@@ -137,7 +137,7 @@ def read_corpus(name: str, source: Path, *, own: "OwnData | None" = None, kind: 
             if own:
                 raise
             raise type(error)(
-                f"{error} ('serkit corpora manifest' takes such options; use the table it writes.)"
+                f"{error} (Such options belong to 'serkit corpora manifest'; pass the table that it writes.)"
             ) from None
     corpus = get_corpus(name)
     if source.is_file() and source.suffix.lower() in SUFFIXES:
@@ -147,28 +147,28 @@ def read_corpus(name: str, source: Path, *, own: "OwnData | None" = None, kind: 
     except CorpusError as error:
         if source.is_dir() and (other := recognize(source)) and other[0] != name:
             title = get_corpus(other[0]).title
-            raise CorpusError(f"{str(error).rstrip('.')}; {other[1]} have that of {title} ({other[0]}).") from None
+            raise CorpusError(f"{str(error).rstrip('.')}; {other[1]} are named as in {title} ({other[0]}).") from None
         raise
 
 
 def _only(name: str, parts: Sequence[str], manifest: Manifest, source: Path) -> Manifest:
-    """Take a corpus's utterances out of a manifest, and see that its files are where it says.
+    """Return a corpus's utterances from a manifest, and check that their files exist.
 
     Raises:
-        ManifestError: If it is a manifest of other corpora, or none of its files is there.
+        ManifestError: If the manifest holds other corpora only, or none of its files exists.
     """
     kept = manifest.filter(lambda u: u.corpus in parts)
     if not len(kept):
         there = ", ".join(manifest.corpora)
-        raise ManifestError(f"{str(source)!r} is a manifest of {there}, not of {name}: give it under that name.")
+        raise ManifestError(f"{str(source)!r} is a manifest of {there}, not of {name}: pass it under that name.")
     if not any(kept.audio_path(u).exists() for u in kept):
         first = kept.utterances[0].path
         raise ManifestError(
-            f"none of the {len(kept)} files of {str(source)!r} is there, the first is {first!r}: was it moved? "
-            "A manifest's paths are relative to its own folder."
+            f"none of the {len(kept)} files listed in {str(source)!r} exists, the first is {first!r}. The paths are "
+            "relative to the manifest's own folder; was it moved?"
         )
     strangers = len(manifest) - len(kept)
-    reasons = {f"{name}: of another corpus in the same manifest": strangers} if strangers else {}
+    reasons = {f"{name}: from another corpus in the same manifest": strangers} if strangers else {}
     return replace(kept, left_out=dict(manifest.left_out) | reasons)
 
 
@@ -176,9 +176,9 @@ def read_corpora(names: Iterable[str], data: Data) -> Manifest:
     """Read several corpora into one manifest.
 
     Raises:
-        CorpusError: If one is missing: found out before any is read.
-        UnknownNameError: If one is neither known nor given in ``data``.
-        ManifestError: If two hold the same utterances.
+        CorpusError: If one is missing. All are found before the first is read.
+        UnknownNameError: If no corpus has one of the names, and ``data`` does not give it.
+        ManifestError: If two corpora hold the same utterances.
     """
     folders = {name: find_corpus(name, data) for name in names}
     return merge(read_corpus(name, folder) for name, folder in folders.items())
@@ -188,24 +188,25 @@ def label_set_of(labels: str | Sequence[str], corpora: Iterable[str]) -> LabelSe
     """Return the label set of an experiment.
 
     Args:
-        labels: A named set; ``common``, for the emotions that all its corpora have; or the classes themselves.
-        corpora: The experiment's.
+        labels: Name of a label set; ``common`` for the emotions that all corpora share; or the classes themselves.
+        corpora: Corpora of the experiment.
 
     Raises:
-        UnknownNameError: If there is no set of that name.
-        LabelError: If a class is not canonical or stands twice, or there are fewer than two.
+        UnknownNameError: If there is no label set of that name.
+        LabelError: If a class is not canonical or occurs twice, or there are fewer than two classes.
     """
     if not isinstance(labels, str):
         classes = tuple(check_emotion(name) for name in labels)
         if len(set(classes)) < max(2, len(classes)):
-            raise LabelError(f"labels must name two classes or more, each once, not {', '.join(classes) or 'none'}.")
+            raise LabelError(f"labels must name two or more classes, each once, got {', '.join(classes) or 'none'}.")
         return LabelSet("own", classes, "the classes that the recipe names")
     if labels != COMMON:
         return get_label_set(labels)
     own = [name for name in corpora if name not in _NAMES]
     if own:
         raise LabelError(
-            f"what {own[0]!r} has in common is not known beforehand: name the classes, labels: [anger, ...]."
+            f"labels: common needs corpora whose emotions serkit knows, which it does not for {own[0]!r}; name the "
+            "classes instead, labels: [anger, ...]."
         )
     return common_labels({name: get_corpus(name).emotions.classes for name in corpora})
 
@@ -214,11 +215,11 @@ def _get_or_give(name: str) -> Corpus:
     try:
         return get_corpus(name)
     except UnknownNameError as error:
-        raise UnknownNameError(f"{error} Data of your own is given as --data {name}=PATH.") from None
+        raise UnknownNameError(f"{error} Pass your own data as --data {name}=PATH.") from None
 
 
 def _folder_names(name: str) -> tuple[str, ...]:
-    """Return what a corpus's folder may be called, lower case, the likeliest first."""
+    """Return the names in lower case that a corpus's folder may have, the likeliest first."""
     if name not in _NAMES:
         return (name, *(f"{name}{suffix}" for suffix in SUFFIXES))
     corpus = get_corpus(name)

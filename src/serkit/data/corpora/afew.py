@@ -1,16 +1,16 @@
-"""AFEW 4.0: clips of films, in seven emotions, of a training and a validation part with different actors.
+"""AFEW 4.0: film clips in seven emotions, with different actors in its training and validation parts.
 
-The corpus is video, ``Train/Angry/000046280.avi``: its sound, speech with music and noise under it, needs the
-``[media]`` extra. Who speaks is not in the release. What is known is that no actor is in two parts, so each part
-counts as one speaker: every speaker-independent protocol then keeps the published division, and none can divide
-a part. The labels of the test part are not public.
+The corpus is video, ``Train/Angry/000046280.avi``. Its sound, speech with music and noise under it, needs the
+``[media]`` extra. The release does not name the speakers. No actor is in two parts, so each part counts as one speaker:
+every speaker-independent protocol then keeps the published split, and none can split a part. The labels of the test
+part are not public.
 """
 
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.adapter import Corpus, Reading, read_names
-from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from serkit.data.corpora.corpus_definition import Corpus, Reading, read_names
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 
@@ -47,7 +47,7 @@ def _parse(path: PurePosixPath) -> Utterance | str | None:
     if part == "test" and folder.lower() not in _LABELS:
         return "of the test part, whose labels are not public"
     if part == "unknown" and (folder.lower() not in _LABELS or path.suffix.lower() not in VIDEO_SUFFIXES):
-        return None  # numbered sounds in folders of emotions are somebody else's
+        return None  # numbered sound files in folders of emotions also occur in other corpora
     label = _LABELS.get(folder.lower(), folder)
     return Utterance(
         id=f"afew/{part}_{label.lower()}_{path.stem}",

@@ -1,17 +1,17 @@
-"""CREMA-D: 91 North American actors speak twelve sentences in six emotions, one sentence of them at three levels.
+"""CREMA-D: 91 North American actors speak twelve sentences in six emotions, one of the sentences at three levels.
 
-A file name is actor, sentence, emotion and level: ``1001_IEO_ANG_HI``. Age, race and ethnicity come from
-``VideoDemographics.csv``, what listeners heard in the voice alone from ``processedResults/summaryTable.csv``, where
-these tables are there. The official repository holds each clip as WAV and as MP3: the WAV is read. It keeps
-its sound in Git LFS, so a clone made without it holds small texts under the names of the clips.
+A file name holds actor, sentence, emotion and level: ``1001_IEO_ANG_HI``. Two tables are read where they are present:
+``VideoDemographics.csv`` for age, race and ethnicity, and ``processedResults/summaryTable.csv`` for the emotion that
+listeners heard in the voice alone. The official repository holds each clip as WAV and as MP3; the WAV is read. It
+stores sound in Git LFS, so a clone made without Git LFS holds short texts under the names of the clips.
 """
 
 import re
 from itertools import product
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.adapter import Corpus, Reading, Remote, official_list, read_names, read_table
-from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from serkit.data.corpora.corpus_definition import Corpus, Reading, Remote, official_list, read_names, read_table
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 
@@ -49,7 +49,7 @@ def _actors(root: Path) -> dict[str, dict[str, str]]:
 
 
 def _heard(root: Path) -> dict[str, dict[str, str]]:
-    """What most listeners heard in the voice (``anger:disgust`` where votes tie), and the mean level, 0 to 100."""
+    """Return clip to the emotion that most listeners heard (``anger:disgust`` for a tie) and its level, 0 to 100."""
     rows = read_table(root, "summaryTable.csv", ("FileName", "VoiceVote", "VoiceLevel"), title="CREMA-D")
     return {
         name: {
@@ -114,8 +114,8 @@ CORPUS = Corpus(
     read=_read,
     official=_official,
     oddities={
-        "crema-d/1076_MTI_NEU_XX": "officially all but silent",
-        "crema-d/1076_MTI_SAD_XX": "officially all but silent",
+        "crema-d/1076_MTI_NEU_XX": "officially nearly silent",
+        "crema-d/1076_MTI_SAD_XX": "officially nearly silent",
         "crema-d/1064_TIE_SAD_XX": "known to its users as faulty",
         "crema-d/1064_IEO_DIS_MD": "known to its users as faulty: several emotions in one clip",
     },

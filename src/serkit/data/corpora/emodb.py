@@ -1,15 +1,15 @@
 """EmoDB: ten German actors speak ten sentences in seven emotions.
 
-A file name is speaker (two digits), sentence (a letter and two digits), emotion (a letter of the German
-word) and take: ``03a01Fa``. ``erkennung.txt`` says how many of 20 listeners recognized the emotion and
-found it natural; it is Latin-1 with decimal commas and no-break spaces.
+A file name holds speaker (two digits), sentence (a letter and two digits), emotion (first letter of the German word)
+and take: ``03a01Fa``. ``erkennung.txt`` holds the share of 20 listeners who recognized the emotion, and who found it
+natural. It is Latin-1 with decimal commas and no-break spaces.
 """
 
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.adapter import Corpus, Reading, Remote, official_list, read_bytes, read_names
-from serkit.data.find import files_below
+from serkit.data.audio_files import files_below
+from serkit.data.corpora.corpus_definition import Corpus, Reading, Remote, official_list, read_bytes, read_names
 from serkit.labels import EmotionMap
 from serkit.types import Sex, Utterance
 
@@ -29,7 +29,7 @@ _EMOTIONS = EmotionMap(
 )
 _MEN = frozenset({"03", "10", "11", "12", "15"})
 _WOMEN = frozenset({"08", "09", "13", "14", "16"})
-_OFFICIAL = {  # speaker to sentences, each followed by the emotion and take of every clip
+_OFFICIAL = {  # speaker to sentences, each followed by the emotions and takes of its clips
     "03": (
         "a01FaNcWa a02FcNcTaWbWc a04AdFdLcNcTaWc a05AaFcNdTcWaWb a07FaFbLaNcWc b01FaLbNbTdWaWc b02AaLaNaTbWb "
         "b03NbTcWc b09LaNcTcWa b10AbEcNaNcWbWc "
@@ -73,14 +73,14 @@ _OFFICIAL = {  # speaker to sentences, each followed by the emotion and take of 
 
 
 def _listeners(root: Path) -> dict[str, dict[str, str]]:
-    """Read the listeners' rates in percent, by file stem; empty where the table is not there."""
+    """Return file stem to the listeners' rates in percent; empty without the table."""
     table = next(files_below(root, lambda name: name.lower() == "erkennung.txt"), None)
     rates: dict[str, dict[str, str]] = {}
     if table is None:
         return rates
     content = read_bytes(root / table, title="EmoDB")
     try:
-        text = content.decode("utf-8")  # as some copies have been saved again; Latin-1's bare 0xA0 is not UTF-8
+        text = content.decode("utf-8")  # encoding of some copies; Latin-1's single byte 0xA0 is not valid UTF-8
     except UnicodeDecodeError:
         text = content.decode("latin-1")
     for line in text.splitlines()[1:]:

@@ -1,18 +1,17 @@
-"""eNTERFACE'05: 43 subjects of 14 nations react in English to six stories, one for each emotion, with five sentences.
+"""eNTERFACE'05: 43 subjects of 14 nations react in English to six stories, one per emotion, with five sentences each.
 
-The corpus is video, ``subject 1/anger/sentence 1/s1_an_1.avi``: its sound needs the ``[media]`` extra. Names of files
-have misprints (``s16_su_3avi.avi``, ``s_3_ha_1.avi``), and those of subject 11 say ``s12``, which would give two people
-one voice: where the folders are there, they say the subject, the emotion and the sentence. Subject 6 is not cut
-into sentences and is left out, subject 23 lacks three clips. Each emotion has sentences of its own, so the
-words alone give the emotion away. Nobody has published which subjects are women. The license is what the corpus's
-page says of its terms.
+The corpus is video, ``subject 1/anger/sentence 1/s1_an_1.avi``; its sound needs the ``[media]`` extra. Some file names
+have misprints (``s16_su_3avi.avi``, ``s_3_ha_1.avi``), and those of subject 11 say ``s12``, which would merge two
+speakers. So subject, emotion and sentence are read from the folders where those exist. Subject 6 is not cut into
+sentences and is left out; subject 23 lacks three clips. Each emotion has its own sentences, so the words alone give the
+emotion away. No list of the women among the subjects is published. The license is stated on the page of the corpus.
 """
 
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.adapter import Corpus, Reading, read_names
-from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from serkit.data.corpora.corpus_definition import Corpus, Reading, read_names
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 

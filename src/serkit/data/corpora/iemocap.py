@@ -1,20 +1,20 @@
-"""IEMOCAP: ten American actors in five sessions of two, in scripted scenes and improvised ones.
+"""IEMOCAP: ten American actors in five sessions of two, in scripted and improvised scenes.
 
-A label is what most listeners heard, from ``Session*/dialog/EmoEvaluation/*.txt``; turns without a majority (``xxx``)
-are left out and counted, which leaves 7532 of 10,039 turns of about 12 hours. The speaker is the session and the
-letter of the TURN: ``Ses01F_impro01_M003`` is spoken by the man of session 1. The letter in front says who wore the
-motion capture markers, and taking it for the speaker puts the same voice on both sides of a split. The usual four
+A label is the emotion that most listeners heard, from ``Session*/dialog/EmoEvaluation/*.txt``. Turns without a majority
+(``xxx``) are left out and counted, which leaves 7532 of 10,039 turns (about 12 hours in all). The speaker is the
+session and the letter of the turn: ``Ses01F_impro01_M003`` is spoken by the man of session 1. The first letter says who
+wore the motion capture markers; taking it for the speaker would put one voice on both sides of a split. The usual four
 classes are the label set ``iemocap4``, which counts excitement as happiness.
 
-Document E used a preprocessed variant with spectrograms and MFCC whose format is not public: here they are computed
-again from the sound.
+The iemocap-coattention report used a preprocessed variant with spectrograms and MFCC in a format that is not public;
+serkit computes both from the sound.
 """
 
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.adapter import Corpus, Reading, read_bytes, read_names
-from serkit.data.find import files_below, sound_files
+from serkit.data.audio_files import files_below, sound_files
+from serkit.data.corpora.corpus_definition import Corpus, Reading, read_bytes, read_names
 from serkit.errors import CorpusError
 from serkit.labels import EmotionMap
 from serkit.types import LeftOut, Utterance
@@ -45,10 +45,10 @@ _LINE = re.compile(
 
 
 def _labels(root: Path) -> dict[str, tuple[str, dict[str, str]]]:
-    """Read every evaluation text: turn to its label, and valence, activation and dominance from 1 to 5."""
+    """Return turn to its label, and to valence, activation and dominance from 1 to 5, from all evaluation texts."""
     labels: dict[str, tuple[str, dict[str, str]]] = {}
     for text in files_below(root, lambda name: name.lower().endswith(".txt")):
-        if text.parent.name.lower() != "emoevaluation":  # the folders in it hold what single listeners said
+        if text.parent.name.lower() != "emoevaluation":  # the folders in it hold the answers of single listeners
             continue
         for line in read_bytes(root / text, title="IEMOCAP").decode("latin-1").splitlines():
             if match := _LINE.match(line):
@@ -81,18 +81,19 @@ def _read(root: Path) -> Reading:
     files = {path: path.stem.lower() for path in sound_files(root)}
     if not labels and any(_TURN.fullmatch(path.stem) for path in files):
         raise CorpusError(
-            f"{str(root)!r} has IEMOCAP's sound but not its labels: they stand in Session*/dialog/EmoEvaluation/*.txt."
+            f"{str(root)!r} holds the sound files of IEMOCAP, but not its labels, Session*/dialog/EmoEvaluation/*.txt: "
+            "copy those too."
         )
 
     def parse(path: PurePosixPath) -> Utterance | str | None:
         if path.stem.lower() in labels:
             turn, label, dimensions = labels[path.stem.lower()]
             if label == _NO_MAJORITY:
-                return "a turn on whose emotion its listeners did not agree (xxx)"
+                return "a turn without a majority among its listeners (xxx)"
             return _utterance(turn, label, dimensions)
         if _TURN.fullmatch(path.stem):
             return "a turn without a line in EmoEvaluation"
-        return "the sound of a whole dialogue" if _DIALOGUE.fullmatch(path.stem) else None
+        return "a recording of a whole dialogue" if _DIALOGUE.fullmatch(path.stem) else None
 
     yield from read_names(root, parse)
     silent = sorted(labels.keys() - files.values())

@@ -1,9 +1,9 @@
-"""The merged folder of Kaggle: CREMA-D, RAVDESS, SAVEE and TESS side by side, as document A used it.
+"""The merged folder of Kaggle: CREMA-D, RAVDESS, SAVEE and TESS side by side, used by the hong-zhao report.
 
-``Crema/``, ``Ravdess/``, ``Savee/`` and ``Tess/`` are read by their own corpora, and the utterances are theirs, with
-the same ids and speakers: an experiment on this folder and one on ``crema-d, ravdess, savee, tess`` are the same.
-The four may lie at any depth, as they do where an archive was unpacked into a folder of its own name.
-It is document B's superset: 12,162 utterances of 57 women and 64 men.
+``Crema/``, ``Ravdess/``, ``Savee/`` and ``Tess/`` are read by their own modules, so ids and speakers are the same: an
+experiment on this folder equals one on ``crema-d, ravdess, savee, tess``. The four folders may lie at any depth, for
+example below a folder that an archive was unpacked to. The data of the fusionnet report is a part of it. It has 12,162
+utterances of 57 women and 64 men.
 """
 
 from collections import Counter, defaultdict
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES, sound_files
 from serkit.data.corpora import crema_d, ravdess, savee, tess
-from serkit.data.corpora.adapter import Corpus
-from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES, sound_files
+from serkit.data.corpora.corpus_definition import Corpus
 from serkit.errors import CorpusError
 from serkit.labels import EmotionMap
 from serkit.types import LeftOut, Utterance
@@ -28,10 +28,10 @@ _OUTSIDE = "a sound file outside the four folders"
 
 
 def _folders(root: Path, sounds: list[PurePosixPath]) -> dict[str, PurePosixPath]:
-    """Find the four that lie side by side, the nearest to the root where there are more.
+    """Return the four folders that lie side by side; where there are several sets of four, those nearest to the root.
 
     Raises:
-        CorpusError: If they are nowhere.
+        CorpusError: If no four folders lie side by side.
     """
     side_by_side: dict[PurePosixPath, dict[str, PurePosixPath]] = defaultdict(dict)
     for path in sounds:
@@ -41,7 +41,7 @@ def _folders(root: Path, sounds: list[PurePosixPath]) -> dict[str, PurePosixPath
     nearest_first = sorted(side_by_side, key=lambda folder: len(folder.parts))
     found = max((side_by_side[folder] for folder in nearest_first), key=len, default={})
     if missing := [name.title() for name in _PARTS if name not in found]:
-        raise CorpusError(f"{str(root)!r} is not the merged folder: it has no sound in {', '.join(missing)}.")
+        raise CorpusError(f"{str(root)!r} is not the merged folder: it has no sound files in {', '.join(missing)}.")
     return found
 
 

@@ -1,13 +1,13 @@
 """nEMO: nine Polish actors speak 90 sentences in six emotions.
 
-File names are ``SPK_emotion_n``; sex, age and the sentence come from ``data.tsv`` where it is there.
-Speaker MP0 has only 256 clips, MK0 is never surprised, five others lack one clip.
+File names are ``SPK_emotion_n``. Sex, age and sentence are read from ``data.tsv`` where it is present.
+Speaker MP0 has only 256 clips, MK0 is never surprised, and five others lack one clip.
 """
 
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.adapter import Corpus, Reading, Remote, official_list, read_names, read_table
+from serkit.data.corpora.corpus_definition import Corpus, Reading, Remote, official_list, read_names, read_table
 from serkit.labels import EmotionMap
 from serkit.types import Sex, Utterance
 
@@ -29,7 +29,7 @@ _SENTENCES = 90
 _NEVER_RECORDED = frozenset(
     {"EB0_surprised_40", "SM0_fear_18", "SM0_happiness_31", "TP0_surprised_75", "WR0_neutral_11"}
 )
-_MP0 = {  # the sentences of the one speaker who has not said them all in each emotion but neutral
+_MP0 = {  # sentences of the one speaker who has not spoken all of them, by emotion; neutral is complete
     "anger": ("2 4 5 6 8 9 10 14 17 18 24 27 32 36 40 41 42 44 46 54 55 56 65 68 69 70 71 73 85 "),
     "fear": ("1 2 3 4 5 8 12 14 21 23 28 30 33 35 41 47 61 "),
     "happiness": ("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 37 40 47 52 55 58 61 67 77 "),
@@ -47,7 +47,7 @@ _SEXES: dict[str, Sex] = {"male": "male", "female": "female"}
 
 
 def _table(root: Path) -> dict[str, dict[str, str]]:
-    """Read ``data.tsv`` by file stem; empty where it is not there."""
+    """Return file stem to row of ``data.tsv``; empty without the table."""
     rows = read_table(root, "data.tsv", _COLUMNS, title="nEMO", delimiter="\t", is_quoted=False)
     return {Path(name).stem: row for name, row in rows.items()}
 
@@ -102,7 +102,7 @@ CORPUS = Corpus(
     url="https://huggingface.co/datasets/amu-cai/nEMO",
     read=_read,
     official=_official,
-    oddities={"nemo/MP0": "officially heard in 256 clips only", "nemo/MK0": "officially never surprised"},
+    oddities={"nemo/MP0": "officially in 256 clips only", "nemo/MK0": "officially never surprised"},
     remotes=(
         Remote(
             url="https://github.com/amu-cai/nEMO/archive/06f1f83dde8f1a780443a57d53b2af3971af34ab.zip",

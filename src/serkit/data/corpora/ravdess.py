@@ -1,11 +1,10 @@
 """RAVDESS, speech: 24 North American actors speak two sentences in eight emotions and two intensities.
 
-The label is in the file name, ``modality-channel-emotion-intensity-sentence-repetition-actor``. Speech is
-channel 01; the songs of the same actors are the corpus ``ravdess-song``, whose speakers have the same names,
-so that no split parts an actor's songs from his speech. Modality 03 is sound alone and 01 the film with the
-same sound: both are one utterance, under the name of its sound file, and the sound file is read where both are there.
-Modality 02 is the silent film. In the official release the clips ``03-01-03-01-02-01-07`` and
-``03-01-03-01-02-02-07`` are byte-identical, and some clips are stereo.
+A file name holds ``modality-channel-emotion-intensity-sentence-repetition-actor``. Speech is channel 01. The songs of
+the same actors are the corpus ``ravdess-song``, with the same speaker names, so that no split separates an actor's
+songs from his speech. Modality 03 is sound alone, 01 a film with the same sound, and 02 the film without sound. 01 and
+03 are one utterance with the id of the sound file, which is read where both are present. In the official release the
+clips ``03-01-03-01-02-01-07`` and ``03-01-03-01-02-02-07`` are byte-identical, and some clips are stereo.
 """
 
 import re
@@ -13,8 +12,8 @@ from collections.abc import Callable
 from itertools import product
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.adapter import Corpus, Reading, Remote, official_list, read_names
-from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from serkit.data.corpora.corpus_definition import Corpus, Reading, Remote, official_list, read_names
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 
@@ -35,7 +34,7 @@ _WITHOUT_SONGS = "18"  # this actor's songs were lost to a technical fault
 
 
 def parser(emotions: EmotionMap, channel: str) -> Callable[[PurePosixPath], Utterance | str | None]:
-    """Return what reads a file name of the speech (channel 01) or of the songs (02)."""
+    """Return a function that parses file names of the speech (channel 01) or of the songs (02)."""
 
     def parse(path: PurePosixPath) -> Utterance | str | None:
         match = _NAME.fullmatch(path.stem)
@@ -63,7 +62,12 @@ def parser(emotions: EmotionMap, channel: str) -> Callable[[PurePosixPath], Utte
 
 
 def official_names(codes: str, channel: str) -> list[str]:
-    """Return the names of the official release, given the last digits of the emotions' codes."""
+    """Return the file names of the official release.
+
+    Args:
+        codes: Last digits of the emotions' codes.
+        channel: ``01`` for speech or ``02`` for songs.
+    """
     actors = [f"{n:02}" for n in range(1, 25)]
     takes = product(actors, codes, ("01", "02"), ("01", "02"), ("01", "02"))
     return [

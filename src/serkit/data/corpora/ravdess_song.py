@@ -1,14 +1,14 @@
 """RAVDESS, song: 23 of the 24 actors sing the two sentences in six emotions and two intensities.
 
-The names are those of the speech with channel 02, and so are the speakers: an actor's songs and speech never
-part in a split. Actor 18 has no songs.
+File names are those of ``ravdess`` with channel 02. The speaker names are the same too, so that no split separates an
+actor's songs from his speech. Actor 18 has no songs.
 """
 
 from pathlib import Path
 
-from serkit.data.corpora.adapter import Corpus, Reading, Remote, official_list, read_names
+from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from serkit.data.corpora.corpus_definition import Corpus, Reading, Remote, official_list, read_names
 from serkit.data.corpora.ravdess import official_names, parser
-from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 

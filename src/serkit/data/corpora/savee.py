@@ -1,15 +1,15 @@
 """SAVEE: four British men speak 15 sentences in each of six emotions and 30 neutral ones.
 
-A file name is an emotion's letters and a number: ``AudioData/DC/a01.wav``, where the folder is the speaker, or
-flat, ``DC_a01.wav``. Part of the sentences recur over the emotions, under numbers that do not tell which: so a
-``sentence`` here is shared by the speakers alone.
+A file name holds the letters of an emotion and a number: ``AudioData/DC/a01.wav``, where the folder is the speaker, or
+``DC_a01.wav`` in one folder. Some sentences recur in several emotions, but the numbers do not tell which: so a
+``sentence`` here is shared between speakers only.
 """
 
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.adapter import Corpus, Reading, official_list, read_names
-from serkit.data.find import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from serkit.data.corpora.corpus_definition import Corpus, Reading, official_list, read_names
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 

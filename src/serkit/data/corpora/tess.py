@@ -1,16 +1,16 @@
-"""TESS: two Canadian women, of 26 (YAF) and 64 (OAF), say 200 words in seven emotions.
+"""TESS: two Canadian women, aged 26 (YAF) and 64 (OAF), speak 200 words in seven emotions.
 
 Folders differ in case and spelling between the speakers, so everything is read from the file name,
-``OAF_back_angry``; surprise is ``ps``, for pleasant surprise, and some copies spell it out. One file is
-officially named ``OA_bite_neutral`` and is OAF's; copies that have mended its name are the same utterance.
-Its license forbids passing on derivatives.
+``OAF_back_angry``. Surprise is ``ps``, for pleasant surprise, which some copies spell out. One file of OAF is
+officially named ``OA_bite_neutral``; copies that correct its name hold the same utterance. The license forbids sharing
+derivatives.
 """
 
 import re
 from itertools import product
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.adapter import Corpus, Reading, Remote, official_list, read_names
+from serkit.data.corpora.corpus_definition import Corpus, Reading, Remote, official_list, read_names
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 

@@ -1,1 +1,1 @@
-"""Corpora as they lie on disk: checked, described, downloaded. No torch."""
+"""Downloads, checks, measures and draws corpora."""

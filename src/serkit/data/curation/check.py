@@ -1,8 +1,8 @@
-"""Is a corpus on disk what its authors released? Names against the official list, and every file decoded.
+"""Checks whether a corpus on disk is what its authors released.
 
-A problem is something that would make numbers on this copy differ from others' numbers: files that are missing, not
-official, broken, silent, or there twice under two names. What the official release itself is strange in is
-found too, and marked as known.
+File names are compared with the official list, and every file is decoded. A problem is anything that would make results
+on this copy differ from those of others: files that are missing, not official, broken, silent, or present twice under
+two names. Oddities of the official release itself are reported too, as known.
 """
 
 import hashlib
@@ -17,28 +17,28 @@ from typing import Any, Literal
 import numpy as np
 
 from serkit.audio.decode import read_file
-from serkit.data.corpora.adapter import LFS_POINTER, OTHER_FORM, SECOND_FILE, Corpus
+from serkit.data.corpora.corpus_definition import LFS_POINTER, OTHER_FORM, SECOND_FILE, Corpus
 from serkit.data.manifest import Manifest
-from serkit.data.names import doubtful_names
+from serkit.data.name_spelling import names_spelled_alike
 from serkit.errors import AudioError, CorpusError, MissingExtraError
-from serkit.progress import Watch
+from serkit.progress import OnProgress, begin_task
 from serkit.types import LeftOut, Utterance
 
-NEAR_SILENT_DB = -60.0  # peak re full scale; the quietest clip of RAVDESS peaks at -47
-_TOLERATED_S = 0.05  # tables round
+NEAR_SILENT_DB = -60.0  # peak relative to full scale; the quietest clip of RAVDESS peaks at -47
+_TOLERATED_S = 0.05  # times in tables are rounded
 Severity = Literal["problem", "known", "note"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One kind of thing that is wrong, with all files that it is wrong with.
+    """One kind of problem or note, with all files that it concerns.
 
     Attributes:
         kind: ``missing``, ``extra``, ``count``, ``second file``, ``left out``, ``undecodable``, ``identical audio``,
             ``near-silent``, ``beyond the end``, ``doubtful speakers``, ``sampling rates`` or ``official``.
-        severity: ``problem``; ``known`` where the official release is so itself; ``note`` for what is as it should be.
-        message: One sentence.
-        files: Paths below the root, or ids of utterances where there is no file, or the speakers' names.
+        severity: ``problem``; ``known`` for an oddity of the official release; ``note`` for information.
+        message: Description in one sentence.
+        files: Paths below the root; utterance ids where there is no file; or names of speakers.
     """
 
     kind: str
@@ -49,19 +49,19 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What :func:`check` found.
+    """Result of :func:`check`.
 
     Attributes:
-        corpus: Its name.
-        utterances: How many there are.
-        speakers: How many there are.
-        emotions: Canonical emotion to utterances.
-        problems: The worst first.
-        by_speaker: Speaker to emotion to utterances.
-        official: The official numbers of utterances, speakers and emotions, and where the list of the release is known
-            ``by_speaker`` like our own; empty for own data.
-        sampling_rates: Hz to files.
-        seconds: Of sound in all.
+        corpus: Name of the corpus.
+        utterances: Number of utterances.
+        speakers: Number of speakers.
+        emotions: Canonical emotion to number of utterances.
+        problems: Findings, the most severe first.
+        by_speaker: Speaker to emotion to number of utterances.
+        official: Numbers of utterances, speakers and emotions in the official release, and ``by_speaker`` where its
+            list is known; empty for the user's own data.
+        sampling_rates: Sampling rate in Hz to number of files.
+        seconds: Total duration of all utterances.
     """
 
     corpus: str
@@ -76,17 +76,17 @@ class Report:
 
     @property
     def is_passed(self) -> bool:
-        """Whether nothing is wrong but what is officially so."""
+        """Whether there is no finding of severity ``problem``."""
         return all(problem.severity != "problem" for problem in self.problems)
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON-ready values."""
+        """Return the report as values that ``json.dumps`` takes."""
         return asdict(self) | {"passed": self.is_passed}
 
 
 @dataclass(frozen=True, slots=True)
 class _Sound:
-    """What decoding a file tells: its rate, length, peak, and the digest of its samples; or the error."""
+    """Result of decoding a file: sampling rate in Hz, duration, peak and digest of the samples; or the error."""
 
     rate: int = 0
     seconds: float = 0.0
@@ -95,45 +95,45 @@ class _Sound:
     error: str = ""
 
 
-def check(corpus: Corpus, root: str | os.PathLike[str], *, watch: Watch | None = None) -> Report:
-    """Check a known corpus against its official release, and decode every file.
+def check(corpus: Corpus, root: str | os.PathLike[str], *, on_progress: OnProgress | None = None) -> Report:
+    """Compare a known corpus with its official release, and decode every file.
 
     Args:
-        corpus: What the folder should hold.
-        root: The folder.
-        watch: Shows progress.
+        corpus: Corpus that the folder should hold.
+        root: Folder to check.
+        on_progress: Callback for the progress of decoding.
 
     Raises:
         CorpusError: If the folder is missing or cannot be listed, or holds no utterance of the corpus.
-        LabelError: If a file has the corpus's form and a label that it does not know.
-        MissingExtraError: If it is video and PyAV is not installed.
+        LabelError: If a file name has the corpus's form, but an unknown label.
+        MissingExtraError: If the corpus is video and PyAV is not installed.
     """
     manifest, left_out = corpus.survey(root)
     if not len(manifest):
-        corpus.manifest(root)  # says why
+        corpus.manifest(root)  # raises an error that says why
     found = [*_against_official(corpus, manifest), *_left_out(left_out), *_oddities(corpus, manifest)]
-    sounds = _listen(manifest, watch or Watch())
+    sounds = _listen(manifest, on_progress)
     found += _in_sound(manifest, sounds, corpus.oddities)
     return _report(manifest, found, sounds, name=corpus.name, official=_official(corpus))
 
 
 def check_manifest(
-    name: str, manifest: Manifest, *, corpus: Corpus | None = None, watch: Watch | None = None
+    name: str, manifest: Manifest, *, corpus: Corpus | None = None, on_progress: OnProgress | None = None
 ) -> Report:
-    """Check what a manifest lists, and decode every file; see :func:`check`.
+    """Check the utterances of a manifest and decode every file; see :func:`check`.
 
     Args:
-        name: Of the corpus, or of own data.
-        manifest: What there is.
-        corpus: To compare with its official release, where it is a known one.
-        watch: Shows progress.
+        name: Name of the corpus, or of the user's own data.
+        manifest: Utterances to check.
+        corpus: Known corpus whose official release the manifest is compared with; None for the user's own data.
+        on_progress: Callback for the progress of decoding.
     """
     found = [
         Finding("left out", "note", f"{count} files not read: {reason}", ())
         for reason, count in manifest.left_out.items()
     ]
     found += _doubtful_speakers(manifest)
-    sounds = _listen(manifest, watch or Watch())
+    sounds = _listen(manifest, on_progress)
     if corpus is None:
         return _report(manifest, [*found, *_in_sound(manifest, sounds, {})], sounds, name=name, official={})
     found += [*_against_official(corpus, manifest), *_oddities(corpus, manifest)]
@@ -179,20 +179,20 @@ def _by_speaker(utterances: Iterable[Utterance]) -> dict[str, dict[str, int]]:
 
 
 def _against_official(corpus: Corpus, utterances: Manifest) -> Iterable[Finding]:
-    """Compare with the official list, or where there is none with the official counts."""
+    """Compare utterances with the official list, or with the official counts where there is no list."""
     if corpus.official is None:
         found = Counter(u.emotion for u in utterances)
         wrong = {e: (found[e], n) for e, n in corpus.counts.items() if found[e] != n}
         if wrong:
             text = ", ".join(f"{emotion} {here} of {there}" for emotion, (here, there) in wrong.items())
-            yield Finding("count", "problem", f"the numbers differ from the official ones: {text}", ())
+            yield Finding("count", "problem", f"the numbers of utterances differ from the official ones: {text}", ())
         return
     official = {u.id: u for u in corpus.official()}
     here = {u.id: u for u in utterances}
     missing = sorted(official.keys() - here.keys())
     if missing:
         speakers = {official[name].speaker for name in missing} - {u.speaker for u in utterances}
-        whole = f", among them all of {len(speakers)} speakers" if speakers else ""
+        whole = f", among them all utterances of {len(speakers)} speakers" if speakers else ""
         message = f"{len(missing)} of {len(official)} utterances are missing{whole}"
         yield Finding("missing", "problem", message, tuple(missing))
     extra = tuple(here[name].path for name in sorted(here.keys() - official.keys()))
@@ -222,11 +222,11 @@ def _oddities(corpus: Corpus, utterances: Manifest) -> Iterable[Finding]:
 
 
 def _doubtful_speakers(manifest: Manifest) -> Iterable[Finding]:
-    """Find names of speakers that may be one speaker's."""
-    if groups := doubtful_names(manifest.speakers):
+    """Find speaker names that may be spellings of one name."""
+    if groups := names_spelled_alike(manifest.speakers):
         each = "; ".join(" and ".join(map(repr, group)) for group in groups[:3])
         message = (
-            f"{sum(map(len, groups))} speakers differ by case or surrounding spaces alone "
+            f"{sum(map(len, groups))} speaker names differ only by case or surrounding spaces "
             f"({each}{'; ...' if groups[3:] else ''}): give one person one name, or two people names that differ more"
         )
         yield Finding("doubtful speakers", "problem", message, tuple(name for group in groups for name in group))
@@ -250,16 +250,16 @@ def _in_sound(manifest: Manifest, sounds: Mapping[str, _Sound], oddities: Mappin
         if len(paths) > 1:
             message = f"{len(paths)} files hold the same samples: {', '.join(paths[:3])}{', ...' if paths[3:] else ''}"
             reasons = {oddities.get(ids[path]) for path in paths}
-            is_known = len(reasons) == 1 and None not in reasons  # one for all, that is
+            is_known = len(reasons) == 1 and None not in reasons  # the same oddity explains all of them
             yield Finding("identical audio", "known" if is_known else "problem", message, tuple(paths))
     silent = [path for path, sound in sounds.items() if 20 * np.log10(max(sound.peak, 1e-12)) < NEAR_SILENT_DB]
     for group in (known := [p for p in silent if severity([p]) == "known"]), [p for p in silent if p not in set(known)]:
         if group:
-            message = f"{len(group)} files are all but silent (peak below {NEAR_SILENT_DB:g} dBFS)"
+            message = f"{len(group)} files are nearly silent (peak below {NEAR_SILENT_DB:g} dBFS)"
             yield Finding("near-silent", severity(group), message, tuple(group))
     over = tuple(u.id for u in manifest if (end := u.end or u.start) and _is_beyond(end, sounds[u.path]))
     if over:
-        message = f"{len(over)} utterances end beyond the end of their file"
+        message = f"{len(over)} utterances end after the end of their file"
         yield Finding("beyond the end", "problem", message, over)
     rates = Counter(sound.rate for sound in sounds.values() if sound.rate)
     if len(rates) > 1:
@@ -277,14 +277,15 @@ def _seconds_of(u: Utterance, sound: _Sound) -> float:
     return max(0.0, min(sound.seconds, sound.seconds if u.end is None else u.end) - u.start)
 
 
-def _listen(manifest: Manifest, watch: Watch) -> dict[str, _Sound]:
-    """Decode every file once: path to what it tells."""
+def _listen(manifest: Manifest, on_progress: OnProgress | None) -> dict[str, _Sound]:
+    """Decode every file once; return path to result."""
     files = {u.path: manifest.audio_path(u) for u in manifest}
-    with watch.bar("listening", len(files)) as advance, ThreadPoolExecutor(os.cpu_count()) as pool:
+    step = begin_task("decoding", len(files), on_progress)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         sounds = {}
         for done, (path, sound) in enumerate(zip(files, pool.map(_hear, files.values()), strict=True), 1):
             sounds[path] = sound
-            advance(done, "")
+            step(done)
     return sounds
 
 

@@ -1,7 +1,7 @@
-"""What corpora hold, in one figure: balance, loudness and pitch by emotion, speakers, durations.
+"""Draws corpora in one figure: class balance, loudness and pitch by emotion, clips per speaker, durations.
 
-Colors are those of Okabe and Ito, which readers with any kind of color vision tell apart; the sexes differ in
-marks or shades too, so the figure survives a black-and-white print.
+The colors are those of Okabe and Ito, which readers with any kind of color vision can tell apart. The sexes also differ
+in marks or shades, so the figure can be printed in black and white.
 """
 
 import os
@@ -15,15 +15,16 @@ from serkit.data.corpora import corpus_names, get_corpus
 from serkit.data.curation.stats import CorpusStats, Group
 from serkit.errors import DrawingError, MissingExtraError
 from serkit.types import Sex
+from serkit.writing import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 ENDINGS = (".png", ".svg", ".pdf")
-# Okabe and Ito, Color Universal Design, 2008; two of its colors are kept for the sexes.
+# Okabe and Ito, Color Universal Design, 2008; two of its colors are reserved for the sexes.
 _CORPUS_COLORS = ("#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00", "#F0E442")
-_HATCHES = ("", "////", "....", "xxxx")  # for the seventh corpus and on
+_HATCHES = ("", "////", "....", "xxxx")  # from the seventh corpus on
 _LINES = ("-", "--", ":", "-.")
 _SEXES: tuple[Sex, ...] = ("female", "male", "unknown")
 _SEX_COLORS: Mapping[Sex, str] = {"female": "#CC79A7", "male": "#3B3B3B", "unknown": "#BBBBBB"}
@@ -37,7 +38,7 @@ _SMALL, _NORMAL = 8, 9  # points
 _WIDTH_IN = 11.0
 _LINE_IN = 0.18  # height of a label
 _SPEAKERS_IN = 6.8  # width of the speakers' panel
-_SPARSE = 10.0  # the largest corpus's clips per speaker, in times the smallest's, from which on the axis is logarithmic
+_SPARSE = 10.0  # ratio of most to fewest clips per speaker above which the axis is logarithmic
 _METADATA: Mapping[str, Mapping[str, Any]] = {
     ".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}
 }  # fmt: skip
@@ -47,10 +48,13 @@ _SHORT_S = 360.0  # seconds: 0.1 h
 
 
 def check_picture(path: str | os.PathLike[str]) -> Path:
-    """Return the path if a figure can be drawn to it; worth asking before corpora are measured.
+    """Check that a figure can be drawn to a path, before corpora are measured for minutes.
+
+    Returns:
+        The path.
 
     Raises:
-        DrawingError: If the name ends in none of .png, .svg, .pdf.
+        DrawingError: If the suffix is none of .png, .svg, .pdf.
         MissingExtraError: If matplotlib is not installed.
     """
     path = Path(path)
@@ -64,20 +68,20 @@ def check_picture(path: str | os.PathLike[str]) -> Path:
 
 
 def draw(stats: CorpusStats, path: str | os.PathLike[str]) -> Path:
-    """Draw what corpora hold into a file, the same bytes for the same measurements.
+    """Draw the measurements of corpora into a file, with the same bytes for the same measurements.
 
     Five panels: each emotion's share of its corpus; loudness by emotion and corpus; f0 by emotion and sex over all
     corpora; clips per speaker; durations. Boxes span the quartiles, whiskers the 5th to the 95th percentile.
 
     Args:
-        stats: From :func:`serkit.data.curation.stats.describe`.
-        path: Where to write; the ending chooses between .png, .svg and .pdf.
+        stats: Measurements from :func:`serkit.data.curation.stats.describe`.
+        path: File to write: ``.png``, ``.svg`` or ``.pdf``.
 
     Returns:
         The path.
 
     Raises:
-        DrawingError: If the name has another ending, or no clip could be read.
+        DrawingError: If the suffix is another one, or no clip could be read.
         MissingExtraError: If matplotlib is not installed.
     """
     path = check_picture(path)
@@ -85,27 +89,22 @@ def draw(stats: CorpusStats, path: str | os.PathLike[str]) -> Path:
         raise DrawingError("there is nothing to draw: no clip could be read.")
     from matplotlib import rc_context
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     ending = path.suffix.lower()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        # A fixed salt makes SVG files reproducible; type 42 keeps text in a PDF text, which journals ask for.
-        with rc_context({"svg.hashsalt": "serkit", "pdf.fonttype": 42, "hatch.linewidth": 0.6}):
-            make_figure(stats).savefig(temporary, format=ending[1:], dpi=200, metadata=dict(_METADATA[ending]))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # A fixed salt makes SVG files reproducible; type 42 keeps text in a PDF text, which journals ask for.
+    style = rc_context({"svg.hashsalt": "serkit", "pdf.fonttype": 42, "hatch.linewidth": 0.6})
+    with style, whole_file(path) as temporary:
+        make_figure(stats).savefig(temporary, format=ending[1:], dpi=200, metadata=dict(_METADATA[ending]))
     return path
 
 
 def make_figure(stats: CorpusStats) -> "Figure":
-    """Make the figure that :func:`draw` writes, to show in a notebook or to add to.
+    """Return the figure that :func:`draw` writes, for a notebook or for changes.
 
     Args:
-        stats: With one clip at least.
+        stats: Measurements of at least one clip.
 
     Returns:
-        A figure that pyplot knows nothing of.
+        Figure that is not registered with pyplot.
     """
     from matplotlib.figure import Figure
 
@@ -139,7 +138,7 @@ def _draw_balance(axes: "Axes", stats: CorpusStats) -> None:
         shares = [100 * count / max(group.clips, 1) for count in counts]
         height, places = _places(len(stats.emotions), len(groups), rank)
         bars = axes.barh(places, shares, 0.9 * height, **_fill(rank))
-        if len(groups) == 1:  # with more there is no room, and the table has them
+        if len(groups) == 1:  # counts of several corpora find no room; the tables have them
             axes.bar_label(bars, [str(count) for count in counts], padding=2, fontsize=_SMALL)
             axes.margins(x=0.15)
     axes.set_yticks(range(len(stats.emotions)), stats.emotions)
@@ -211,10 +210,10 @@ def _sex(speaker: Group) -> Sex:
 
 
 def _slots(sizes: Sequence[int], labels_in: Sequence[float]) -> list[float]:
-    """Return how many places each corpus gets: one per speaker and some air, or as its label needs."""
+    """Return each corpus's width in places: one per speaker and a margin, or more where its label needs it."""
     air = max(1.0, sum(sizes) / 40)
     slots = [size + air for size in sizes]
-    for _ in range(50):  # a wider slot makes the row longer, and so the share of it that each label needs
+    for _ in range(50):  # a wider slot makes the row longer, so every label needs more places
         row = sum(slots)
         slots = [max(size + air, row * label / _SPEAKERS_IN) for size, label in zip(sizes, labels_in, strict=True)]
     return slots
@@ -225,7 +224,7 @@ def _fits(labels: Sequence[str]) -> bool:
 
 
 def _label_in(label: str) -> float:
-    """Return a label's width in inches, on the safe side."""
+    """Return an upper estimate of a label's width in inches."""
     return 0.08 * max(map(len, label.splitlines())) + 0.08
 
 
@@ -279,7 +278,7 @@ def _draw_boxes(
         whiskerprops=line,
         capprops=line,
     )
-    single = [(own[0], place) for place, own in shown if min(own) == max(own)]  # whose box would have no width
+    single = [(own[0], place) for place, own in shown if min(own) == max(own)]  # their boxes have no width
     if single:
         marks = {"markerfacecolor": fill["facecolor"], "markeredgecolor": "#222222", "markeredgewidth": 0.6}
         axes.plot(*zip(*single, strict=True), linestyle="", marker="o", markersize=4, zorder=3, **marks)
@@ -316,7 +315,7 @@ def _finish(axes: "Axes", title: str, *, x: str = "", y: str = "") -> None:
 
 
 def _places(rows: int, parts: int, rank: int) -> tuple[float, list[float]]:
-    """Return the height of one of ``parts`` marks that share a row, and where those of this rank stand."""
+    """Return the height of one of ``parts`` marks that share a row, and the positions of the marks of one rank."""
     height = 0.8 / max(parts, 1)
     return height, [row - 0.4 + (rank + 0.5) * height for row in range(rows)]
 

@@ -1,12 +1,12 @@
-"""A corpus from its official host into a folder, for those that can be had openly.
+"""Downloads a corpus from its official host into a folder, for corpora that anybody may download.
 
-All that is unfinished lies in ``.serkit-download`` below the folder, in a folder for each remote that goes through
-four states: ``NAME.part`` while it comes, ``NAME`` once its hash is right, ``files/`` once it is unpacked, and
-``done.json`` (a list of what it brought) once its files are in place. A killed command goes on from the last of them.
+Unfinished downloads are kept in ``.serkit-download`` below the folder, in one work folder per remote with four states:
+``NAME.part`` during the download, ``NAME`` once its hash is checked, ``files/`` once it is unpacked, and ``done.json``
+(a list of the files) once the files are in place. A killed command resumes from the last state.
 
-Some hosts have no archive of the audio. GitHub's archive of a repository with Git LFS holds pointers, short
-texts with the hash and size of what they stand for; a Dataverse lists its files with their MD5. Both become pointers
-in ``files/``, and each is replaced by its clip, several at a time, so that what remains to fetch is on disk too.
+Some hosts have no archive of the audio. GitHub's archive of a repository with Git LFS holds pointers: short texts with
+the hash and size of a clip. A Dataverse lists its files with their MD5. Both are stored as pointers in ``files/``, and
+each pointer is replaced by its clip, several at a time. So the list of clips still to download is on disk too.
 
 Source: git-lfs, docs/spec.md; Dataverse guides, API, "Data Access API" and "Native API".
 """
@@ -14,6 +14,7 @@ Source: git-lfs, docs/spec.md; Dataverse guides, API, "Data Access API" and "Nat
 import filecmp
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -28,20 +29,21 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from serkit.data.corpora.adapter import Corpus, Remote
-from serkit.data.curation.transfer import as_size, disk_error, fetch, open_session
+from serkit.data.corpora.corpus_definition import Corpus, Remote
+from serkit.data.curation.http_fetch import as_size, disk_error, fetch, open_session
 from serkit.data.curation.unpacking import is_chosen, safe_path, unpack
 from serkit.errors import CorpusError, MissingExtraError
-from serkit.progress import Watch
-from serkit.writing import write_whole
+from serkit.progress import OnProgress, begin_task
+from serkit.writing import move_whole, remove_leftovers, whole_file, whole_folder, write_whole
 
 if TYPE_CHECKING:
     import requests
 
+_log = logging.getLogger(__name__)
 _WORK = ".serkit-download"
-_AT_ONCE = 4  # clips; more would be impolite to a free host
+_AT_ONCE = 4  # clips at a time; more would be impolite to a free host
 _MOST_POINTER_BYTES = 1024
-_POINTER = "version https://git-lfs.github.com/spec/v1\noid {}\nsize {}\nurl {}\n"  # the url is ours
+_POINTER = "version https://git-lfs.github.com/spec/v1\noid {}\nsize {}\nurl {}\n"  # the line with url is our addition
 _POINTER_FORM = re.compile(
     r"version https://git-lfs\.github\.com/spec/v1\noid ((?:sha256|md5):[0-9a-f]+)\nsize (\d+)\n(?:url (\S+)\n)?"
 )
@@ -49,7 +51,7 @@ _POINTER_FORM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Clip:
-    """What pointers of one hash stand for, and where it goes."""
+    """A clip to download, and the paths of all pointers with its hash."""
 
     url: str
     known_hash: str
@@ -57,48 +59,52 @@ class _Clip:
 
 
 def download(
-    corpus: Corpus, folder: str | os.PathLike[str], *, accept_license: bool = False, watch: Watch | None = None
+    corpus: Corpus,
+    folder: str | os.PathLike[str],
+    *,
+    accept_license: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> Path:
     """Download a corpus from its official host and unpack it.
 
-    What is there already is not fetched again, an interrupted download goes on where it was, and no file that
-    others put into the folder is changed.
+    Files that are there already are not downloaded again, an interrupted download is resumed, and other files in the
+    folder are not changed.
 
     Args:
-        corpus: What to download.
-        folder: Where to; it is made. Its files lie in it as they do in the corpus, without an outer folder.
-        accept_license: That whoever calls this has read the corpus's license and keeps to it.
-        watch: Shows progress, and says what cannot be checked.
+        corpus: Corpus to download.
+        folder: Folder to write to; it is made where it is missing. It gets the corpus without an outer folder.
+        accept_license: Whether the user has read the corpus's license and agrees to it.
+        on_progress: Callback for the progress of downloading.
 
     Returns:
-        The folder, which ``corpus.manifest`` reads.
+        The folder, for ``corpus.manifest``.
 
     Raises:
-        CorpusError: If the corpus is not to be had openly, the license is not accepted, a host refuses, a file is
-            not what it should be, the disk is full, or a file of that name and other content is in the folder.
+        CorpusError: If the corpus must be requested, the license is not accepted, a host refuses, a hash is wrong, the
+            disk is full, or the folder holds a file of the same name with other content.
         MissingExtraError: If pooch is not installed.
     """
-    folder, watch = Path(folder), watch or Watch()
+    folder = Path(folder)
     if not corpus.remotes:
         raise CorpusError(
-            f"{corpus.title} is not to be had without asking: see {corpus.url} for how to register, unpack what you "
-            f"are sent, and pass its folder with --data {corpus.name}=DIR."
+            f"{corpus.title} must be requested from its authors: register at {corpus.url}, unpack the files that you "
+            f"receive, and pass their folder as --data {corpus.name}=DIR."
         )
     missing = [remote for remote in corpus.remotes if not _is_done(remote, folder)]
     if not missing:
-        watch.note(f"{corpus.title} is in {folder} already; nothing was fetched.")
+        _log.info(f"{corpus.title} is in {folder} already; nothing was downloaded.")
         return folder
     if not accept_license:
         raise CorpusError(_terms(corpus))
     if find_spec("pooch") is None:
         raise MissingExtraError("downloading a corpus", "data")
-    watch.note(f"{corpus.title}: {corpus.license}. Cite {corpus.citation}.")
+    _log.info(f"{corpus.title}: {corpus.license}. Cite {corpus.citation}.")
     try:
         with open_session() as session:
             for remote in missing:
-                _install(remote, folder, session, watch)
+                _install(remote, folder, session, on_progress)
     except OSError as error:
-        raise disk_error(error, corpus.title, "more room", "What was received is kept.") from error
+        raise disk_error(error, corpus.title, "more room", "The received files are kept.") from error
     return folder
 
 
@@ -106,62 +112,61 @@ def _terms(corpus: Corpus) -> str:
     sizes = [remote.size for remote in corpus.remotes]
     size = as_size(sum(sizes)) if all(sizes) else "of unknown size"
     return (
-        f"{corpus.title} ({size}, from {corpus.url}) is under {corpus.license} and asks to cite {corpus.citation}. "
-        f"Nothing was fetched: read the license, and pass --accept-license if you keep to it."
+        f"{corpus.title} ({size}, from {corpus.url}) has the license {corpus.license} and asks you to cite "
+        f"{corpus.citation}. Nothing was downloaded: read the license, and pass --accept-license if you agree to it."
     )
 
 
 def _work_folder(remote: Remote, folder: Path) -> Path:
-    """Return where a remote's unfinished files lie: no two versions of a corpus share it."""
+    """Return the work folder of a remote; every version of a corpus has its own."""
     version = hashlib.sha256(f"{remote.url} {remote.known_hash}".encode()).hexdigest()[:8]
     return folder / _WORK / f"{remote.name}-{version}"
 
 
-def _install(remote: Remote, folder: Path, session: "requests.Session", watch: Watch) -> None:
-    """Bring one remote from wherever it is to its files in the folder."""
+def _install(remote: Remote, folder: Path, session: "requests.Session", on_progress: OnProgress | None) -> None:
+    """Bring one remote from its last state to its files in the folder."""
     work = _work_folder(remote, folder)
     work.mkdir(parents=True, exist_ok=True)
     tree = work / "files"
     if not tree.is_dir():
-        _gather(remote, work, session, watch)
+        _gather(remote, work, session, on_progress)
     here: list[str] = []
     if remote.media or remote.is_listing:
         clips, here = _find_clips(remote, tree, folder)
-        _replace_pointers(clips, work, watch)
+        _replace_pointers(clips, work, on_progress)
     files = sorted([*here, *_move_in(tree, folder)])
     done = {"url": remote.url, "known_hash": remote.known_hash, "files": files}
     write_whole(work / "done.json", json.dumps(done, indent=1))
     for path in work.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.name != "done.json":  # what a kill left of pooch's own
+        elif path.name != "done.json":  # temporary files of pooch after a kill
             path.unlink()
 
 
-def _gather(remote: Remote, work: Path, session: "requests.Session", watch: Watch) -> None:
-    """Fetch a remote and spread what it holds into ``files/``, which is there once it is whole."""
-    file, scratch = work / remote.name, work / "unpacking"
-    size = 0 if remote.media or remote.is_listing else remote.size  # else it counts the clips too
-    with watch.bar(f"{remote.name}, MB", max(1, size // 10**6)) as tell:
-        found = fetch(
-            remote.url,
-            file,
-            session=session,
-            known_hash=remote.known_hash,
-            tell=lambda done: tell(done // 10**6, as_size(done)),
-        )
+def _gather(remote: Remote, work: Path, session: "requests.Session", on_progress: OnProgress | None) -> None:
+    """Download a remote and unpack it into ``files/``, which appears when it is complete."""
+    file, tree = work / remote.name, work / "files"
+    size = 0 if remote.media or remote.is_listing else remote.size  # for those two it includes the clips
+    step = begin_task(f"{remote.name}, MB", max(1, size // 10**6), on_progress)
+    found = fetch(
+        remote.url,
+        file,
+        session=session,
+        known_hash=remote.known_hash,
+        tell=lambda done: step(done // 10**6, as_size(done)),
+    )
     if not remote.known_hash and not remote.is_listing:
         rest = "; each of its clips is checked by the hash in its pointer" if remote.media else ""
-        watch.note(f"No hash is published for {remote.name}, so it was not checked{rest}. What came has {found}.")
-    shutil.rmtree(scratch, ignore_errors=True)  # of a killed command
+        _log.info(f"No hash is published for {remote.name}, so it was not checked{rest}. Its hash is {found}.")
+    remove_leftovers(tree)  # before the next unpacking needs the room
     if remote.is_listing:
-        _write_pointers(remote, file, scratch)
+        _write_pointers(remote, file, tree)
     elif file.suffix.lower() == ".zip":
-        unpack(file, scratch, remote.members)
+        unpack(file, tree, remote.members)
     else:
-        scratch.mkdir()
-        file.replace(scratch / remote.name)
-    scratch.rename(work / "files")
+        with whole_folder(tree) as scratch:
+            move_whole(file, scratch / remote.name)
     file.unlink(missing_ok=True)
 
 
@@ -179,18 +184,18 @@ def _write_pointers(remote: Remote, listing: Path, folder: Path) -> None:
         raise
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         listing.unlink()
-        raise CorpusError(f"{remote.url} did not answer with a Dataverse's list of files: {error!r}.") from error
+        raise CorpusError(f"{remote.url} did not answer with the file list of a Dataverse: {error!r}.") from error
     chosen = {path: text for path, text in pointers.items() if is_chosen(path, remote.members)}
     if not chosen:
         listing.unlink()
-        raise CorpusError(f"{remote.url} lists no file of the corpus; see whether it has moved.")
-    for path, text in chosen.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, "utf-8", newline="\n")
+        raise CorpusError(f"{remote.url} lists no file of the corpus; check whether the corpus has moved.")
+    with whole_folder(folder) as scratch:
+        for path, text in chosen.items():
+            write_whole(scratch / path, text)
 
 
 def _find_clips(remote: Remote, tree: Path, folder: Path) -> tuple[list[_Clip], list[str]]:
-    """Find what is left to fetch; pointers to what the folder has already are taken away, and their paths returned."""
+    """Return the clips still to download, and the paths of those in the folder already, whose pointers are removed."""
     import pooch
 
     urls: dict[str, str] = {}
@@ -214,8 +219,8 @@ def _find_clips(remote: Remote, tree: Path, folder: Path) -> tuple[list[_Clip], 
     return [_Clip(urls[known], known, tuple(places[known])) for known in urls], here
 
 
-def _replace_pointers(clips: Sequence[_Clip], work: Path, watch: Watch) -> None:
-    """Put each clip into its pointer's place; the first that fails ends it, and what is there stays."""
+def _replace_pointers(clips: Sequence[_Clip], work: Path, on_progress: OnProgress | None) -> None:
+    """Replace each pointer by its clip. The first failure stops the rest; clips downloaded so far are kept."""
     stop, scratch = threading.Event(), work / "clips"
     sessions: SimpleQueue[requests.Session] = SimpleQueue()
     scratch.mkdir(exist_ok=True)
@@ -226,21 +231,21 @@ def _replace_pointers(clips: Sequence[_Clip], work: Path, watch: Watch) -> None:
             file = scratch / clip.known_hash.replace(":", "-")
             fetch(clip.url, file, session=session, known_hash=clip.known_hash, stop=stop)
             for place in clip.places[1:]:
-                shutil.copyfile(file, twin := file.with_suffix(".twin"))
-                twin.replace(place)
-            file.replace(clip.places[0])
+                with whole_file(place) as temporary:
+                    shutil.copyfile(file, temporary)
+            move_whole(file, clip.places[0])
         finally:
             sessions.put(session)
 
     with ExitStack() as opened:
         for _ in range(_AT_ONCE):
             sessions.put(opened.enter_context(open_session()))
-        tell = opened.enter_context(watch.bar("clips", len(clips)))
+        step = begin_task("clips", len(clips), on_progress)
         pool = opened.enter_context(ThreadPoolExecutor(_AT_ONCE))
         try:
             for done, job in enumerate(as_completed([pool.submit(replace, clip) for clip in clips]), 1):
                 job.result()
-                tell(done, "")
+                step(done)
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
@@ -252,19 +257,18 @@ def _move_in(tree: Path, folder: Path) -> list[str]:
     """Move all files of a tree into a folder and return their paths there.
 
     Raises:
-        CorpusError: If the folder holds another file of one of the names; then nothing was moved.
+        CorpusError: If the folder holds a file of the same name with other content; then nothing is moved.
     """
     files = [(file, folder / file.relative_to(tree)) for file in _files(tree)]
     for file, place in files:
         if os.path.lexists(place) and not (place.is_file() and filecmp.cmp(file, place, shallow=False)):
             raise CorpusError(
-                f"{str(place)!r} is there already with other content, and is left as it is: choose a folder of its "
-                f"own for the corpus, or move that file away and run the command again."
+                f"{str(place)!r} exists with other content and was not changed: choose an empty folder for the corpus, "
+                f"or move that file away and run the command again."
             )
     for file, place in files:
         if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            file.rename(place)
+            move_whole(file, place)
     return [place.relative_to(folder).as_posix() for _, place in files]
 
 
@@ -273,7 +277,7 @@ def _files(tree: Path) -> list[Path]:
 
 
 def _is_done(remote: Remote, folder: Path) -> bool:
-    """Whether a remote was installed here and all that it brought is still here."""
+    """Whether a remote was installed here and all of its files are still here."""
     try:
         done = json.loads((_work_folder(remote, folder) / "done.json").read_text("utf-8"))
         return all((folder / path).is_file() for path in done["files"])

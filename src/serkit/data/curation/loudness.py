@@ -1,7 +1,7 @@
-"""Integrated loudness by ITU-R BS.1770-4, whose gates leave pauses out: clips with more or less silence compare.
+"""Measures integrated loudness by ITU-R BS.1770-4.
 
-A stereo file that is mixed down first counts like the mono file of the same voice, 3 LU below what the standard
-says of two loudspeakers.
+The gates of the standard exclude pauses, so clips with more or less silence can be compared. A stereo file that was
+mixed down counts like a mono file of the same voice, 3 LU below the standard's value for two loudspeakers.
 """
 
 from functools import lru_cache
@@ -10,29 +10,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# BS.1770-4, annex 1, tables 1 and 2: the head's shelf and the high-pass, as (b, a) at 48 kHz.
+# BS.1770-4, annex 1, tables 1 and 2: the shelving filter for the head and the high-pass, as (b, a) at 48 kHz.
 _SHELF = (1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585)
 _HIGH_PASS = (1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)
 _STANDARD_RATE = 48_000
 _OFFSET = -0.691  # dB; makes a full-scale 997 Hz sine -3.01 LUFS
 _BLOCK_S, _STEP_S = 0.4, 0.1
 _ABSOLUTE_GATE, _RELATIVE_GATE = -70.0, -10.0
-_RINGING_S = 0.25  # the high-pass at 38 Hz has fallen by 400 dB by then
+_RINGING_S = 0.25  # after this the response of the high-pass at 38 Hz has fallen by 400 dB
 
 
 def loudness(samples: NDArray[np.floating[Any]], *, sampling_rate: int) -> float:
     """Measure the integrated loudness of one channel.
 
-    The filters act on the spectrum and have the response that the standard gives for 48 kHz at every rate, so
-    resampling does not change the result. Less than one block of 400 ms is taken as a block, where the standard
-    knows no answer.
+    The filters are applied to the spectrum, with the standard's response for 48 kHz at every sampling rate, so
+    resampling does not change the result. Audio shorter than one block of 400 ms counts as one block; the standard
+    defines no loudness for it.
 
     Args:
-        samples: Shape (T,), full scale 1.
-        sampling_rate: In Hz.
+        samples: One channel, shape (T,), full scale 1.
+        sampling_rate: Sampling rate in Hz.
 
     Returns:
-        LUFS, minus infinity where no block reaches -70.
+        Loudness in LUFS; minus infinity where no block is louder than -70.
 
     Source:
         ITU-R BS.1770-4 (2015), Algorithms to measure audio programme loudness and true-peak audio level, annex 1.
@@ -51,7 +51,7 @@ def loudness(samples: NDArray[np.floating[Any]], *, sampling_rate: int) -> float
 
 
 def _weighted(samples: NDArray[np.floating[Any]], sampling_rate: int) -> NDArray[np.floating[Any]]:
-    """Apply the standard's K-weighting: (T,) to (T,), piece by piece (overlap-save)."""
+    """Apply the standard's K-weighting, (T,) to (T,), in pieces (overlap-save)."""
     response = _response(sampling_rate)
     size = 2 * (len(response) - 1)
     overlap = round(_RINGING_S * sampling_rate)

@@ -1,6 +1,6 @@
-"""What corpora hold, measured from the audio itself: balance, durations, rates, loudness, pitch.
+"""Measures corpora from their audio: class balance, durations, sampling rates, loudness and pitch.
 
-Loudness and pitch are measured on the mix-down, which is what models hear.
+Loudness and pitch are measured on the mono mix, the input of models.
 """
 
 import os
@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from serkit.audio.decode import load_audio, probe, resample
+from serkit.audio.decode import load_audio, probe
+from serkit.data.curation.f0 import track_pitch
 from serkit.data.curation.loudness import loudness
-from serkit.data.curation.yin import SAMPLING_RATE, track_pitch
 from serkit.data.manifest import Manifest
 from serkit.errors import AudioError, NoSamplesError
 from serkit.labels import EMOTIONS
-from serkit.progress import Watch
+from serkit.progress import OnProgress, begin_task
 from serkit.types import FloatArray, Sex, Utterance
 
 _SEXES: tuple[Sex, ...] = ("female", "male", "unknown")
@@ -27,13 +27,12 @@ _SEXES: tuple[Sex, ...] = ("female", "male", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """What was measured of one utterance.
+    """Measurements of one utterance, with its id, corpus, speaker, sex and emotion.
 
     Attributes:
-        id: Of the utterance; corpus, speaker, sex and emotion are its own too.
-        duration: Seconds.
-        sampling_rate: Of the file, in Hz.
-        loudness: LUFS, None where nothing is louder than -70.
+        duration: Duration in seconds.
+        sampling_rate: Sampling rate of the file in Hz.
+        loudness: Integrated loudness in LUFS; None where nothing is louder than -70.
         pitch: Median of the fundamental frequency over the voiced frames in Hz, None where there are none.
     """
 
@@ -50,7 +49,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An utterance whose audio could not be read: its id, corpus, file, and why."""
+    """An utterance whose audio could not be read: its id, corpus, file and the reason."""
 
     id: str
     corpus: str
@@ -60,7 +59,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Quartiles:
-    """Five numbers that say how values spread."""
+    """Minimum, quartiles and maximum of values."""
 
     least: float
     first: float
@@ -71,19 +70,19 @@ class Quartiles:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Clips that have something in common, in numbers.
+    """Statistics of the clips of one corpus, or of one emotion or speaker in it.
 
     Attributes:
-        corpus: Their corpus.
-        name: What they share within it: an emotion or a speaker; empty for a whole corpus.
-        clips: How many could be read.
-        emotions: Clips of each emotion, in the order of :data:`serkit.labels.EMOTIONS`.
-        speakers: Speakers of each sex.
-        sampling_rates: Clips of each rate in Hz.
-        seconds: Of audio in all.
-        duration: Quartiles in seconds, None where there is no clip.
-        loudness: Quartiles in LUFS.
-        pitch: Quartiles over clips of the clip's median in Hz, for each sex that has any.
+        corpus: Name of the corpus.
+        name: Emotion or speaker; empty for the whole corpus.
+        clips: Number of readable clips.
+        emotions: Emotion to number of clips, in the order of :data:`serkit.labels.EMOTIONS`.
+        speakers: Sex to number of speakers.
+        sampling_rates: Sampling rate in Hz to number of clips.
+        seconds: Total duration.
+        duration: Quartiles of the durations in seconds; None without a clip.
+        loudness: Quartiles of the loudness in LUFS; None where no clip has one.
+        pitch: Sex to the quartiles of the clips' median f0 in Hz.
     """
 
     corpus: str
@@ -100,12 +99,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class CorpusStats:
-    """What corpora hold.
+    """Measurements of one or several corpora.
 
     Attributes:
-        corpora: Names, in the manifest's order; one may have no readable clip.
-        clips: One per readable utterance, in the manifest's order.
-        unreadable: The others.
+        corpora: Names of the corpora in the manifest's order, also of those without a readable clip.
+        clips: Measurements of the readable utterances in the manifest's order.
+        unreadable: Utterances that could not be read.
     """
 
     corpora: tuple[str, ...]
@@ -114,13 +113,13 @@ class CorpusStats:
 
     @property
     def emotions(self) -> tuple[str, ...]:
-        """The emotions that occur, in canonical order."""
+        """Emotions that occur, in canonical order."""
         return tuple(_ordered(clip.emotion for clip in self.clips))
 
     def by(self, what: Literal["corpus", "emotion", "speaker"]) -> tuple[Group, ...]:
-        """Return the clips of each corpus, of each corpus's emotions, or of its speakers.
+        """Return statistics per corpus, per corpus and emotion, or per corpus and speaker.
 
-        Corpora come in the manifest's order, emotions in canonical order, speakers sorted.
+        Corpora are in the manifest's order, emotions in canonical order, speakers sorted.
         """
         members: dict[tuple[str, str], list[Clip]] = defaultdict(list)
         for clip in self.clips:
@@ -133,7 +132,7 @@ class CorpusStats:
         return tuple(_group(*key, members[key]) for key in keys)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what ``json.dumps`` takes: the groups, and the utterances that could not be read."""
+        """Return all groups and the unreadable utterances as values that ``json.dumps`` takes."""
         return {
             "corpora": [asdict(group) for group in self.by("corpus")],
             "classes": [asdict(group) for group in self.by("emotion")],
@@ -144,13 +143,13 @@ class CorpusStats:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as text, for a terminal or a page.
+    """A table of texts for a terminal or a page.
 
     Attributes:
-        title: What it shows.
-        columns: Headings with their units.
-        rows: One cell per column; empty where nothing is known.
-        names: How many columns at the left are names; the others hold numbers and stand to the right.
+        title: Heading of the table.
+        columns: Headings of the columns, with units.
+        rows: Rows with one cell per column; a cell without a value is empty.
+        names: Number of columns at the left that hold names; the others hold numbers and are aligned right.
     """
 
     title: str
@@ -159,19 +158,22 @@ class Table:
     names: int = 1
 
 
-def describe(manifest: Manifest, *, watch: Watch | None = None, jobs: int | None = None) -> CorpusStats:
-    """Decode every utterance of a manifest and measure it.
+def describe(manifest: Manifest, *, on_progress: OnProgress | None = None, jobs: int | None = None) -> CorpusStats:
+    """Decode and measure every utterance of a manifest.
+
+    A file that several utterances share is decoded once. Files that cannot be read are listed in the result, and the
+    remaining files are still measured.
 
     Args:
-        manifest: Of one or several corpora, with their roots. A file that several utterances share is decoded once.
-        watch: Shows how far it is.
-        jobs: Threads; as many as processors without it. The answer does not depend on it.
+        manifest: Utterances of one or several corpora, with known roots.
+        on_progress: Callback for the progress of measuring.
+        jobs: Number of threads, by default that of the processors. It does not change the result.
 
     Returns:
-        The measurements. Audio that cannot be read is named in them; it stops nothing.
+        Measurements of all utterances.
 
     Raises:
-        ManifestError: If the root of a corpus is not known.
+        ManifestError: If no folder is known for a corpus.
     """
     files: dict[Path, list[Utterance]] = defaultdict(list)
     for utterance in manifest:
@@ -179,12 +181,12 @@ def describe(manifest: Manifest, *, watch: Watch | None = None, jobs: int | None
     found: dict[str, Clip | Unreadable] = {}
     pool = ThreadPoolExecutor(jobs or os.cpu_count())
     try:
-        with (watch or Watch()).bar("measuring", len(manifest)) as advance:
-            for measured in pool.map(_measure, files, files.values()):
-                found.update((one.id, one) for one in measured)
-                advance(len(found), "")
+        step = begin_task("measuring", len(manifest), on_progress)
+        for measured in pool.map(_measure, files, files.values()):
+            found.update((one.id, one) for one in measured)
+            step(len(found))
     finally:
-        pool.shutdown(cancel_futures=True)  # who interrupts it does not wait for the rest
+        pool.shutdown(cancel_futures=True)  # an interrupt need not wait for the remaining files
     ordered = [found[utterance.id] for utterance in manifest]
     return CorpusStats(
         manifest.corpora,
@@ -194,13 +196,13 @@ def describe(manifest: Manifest, *, watch: Watch | None = None, jobs: int | None
 
 
 def tables(stats: CorpusStats) -> tuple[Table, ...]:
-    """Lay out what corpora hold: by corpus, class by corpus, class, speaker, and class by speaker.
+    """Lay out measurements as tables: corpora, clips per class, classes, speakers, clips per speaker and class.
 
     Args:
-        stats: From :func:`describe`.
+        stats: Measurements from :func:`describe`.
 
     Returns:
-        Five tables, those without a row left out. Spreads are written "median [first quartile, third quartile]".
+        Five tables without the empty ones. Spreads are written "median [first quartile, third quartile]".
     """
     corpora, classes, speakers = stats.by("corpus"), stats.by("emotion"), stats.by("speaker")
     sexes = [sex for sex in _SEXES if any(sex in group.speakers for group in corpora)]
@@ -253,8 +255,9 @@ def _clip(utterance: Utterance, samples: FloatArray, rate: int) -> Clip | Unread
     part = samples[round(u.start * rate) : end]
     try:
         if not len(part):
-            raise NoSamplesError(f"{u.path} holds nothing between {u.start} and {u.end or len(samples) / rate} s.")
-        pitch = track_pitch(resample(part, rate, SAMPLING_RATE), sampling_rate=SAMPLING_RATE)
+            end_s = u.end or len(samples) / rate
+            raise NoSamplesError(f"{u.path} holds no audio between {u.start} and {end_s} s.")
+        pitch = track_pitch(part, sampling_rate=rate)
     except AudioError as error:
         return Unreadable(u.id, u.corpus, u.path, str(error))
     level, voiced = loudness(part, sampling_rate=rate), pitch[np.isfinite(pitch)]
@@ -282,7 +285,7 @@ def _group(corpus: str, name: str, clips: Sequence[Clip]) -> Group:
 
 
 def _ordered(emotions: Iterable[str]) -> dict[str, int]:
-    """Count emotions, in canonical order."""
+    """Return emotion to count, in canonical order."""
     counts = Counter(emotions)
     return {emotion: counts[emotion] for emotion in EMOTIONS if counts[emotion]}
 

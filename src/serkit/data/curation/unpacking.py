@@ -1,4 +1,4 @@
-"""Zip archives from strangers: every member is looked at before anything is written."""
+"""Unpacks zip archives from untrusted hosts; every member is checked before anything is written."""
 
 import re
 import shutil
@@ -9,26 +9,30 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from serkit.data.curation.transfer import as_size, disk_error
+from serkit.data.curation.http_fetch import as_size, disk_error
 from serkit.errors import CorpusError
+from serkit.writing import whole_binary, whole_folder
 
-_MOST_GROWTH = 20  # times the archive; zipped speech grows by about 2, and zeros by 1000
-_SMALL_BYTES = 10**8  # below it growth is no danger: an archive of short texts may grow more
+_MOST_GROWTH = 20  # limit on unpacked over packed size; speech has about 2, a zip bomb up to 1000
+_SMALL_BYTES = 10**8  # unpacked size below which any growth is allowed: short texts pack better than speech
 _DRIVE = re.compile(r"[A-Za-z]:")
 _MAC_FOLDER = "__MACOSX"  # what macOS adds to an archive
 
 
 def unpack(archive: Path, folder: Path, members: Sequence[str] = ()) -> None:
-    """Unpack a zip into a folder that is not there yet; a folder in it that holds all the rest is left out.
+    """Unpack a zip archive into a new folder.
+
+    An outer folder that holds all members is dropped from their paths. The new folder appears when all members are
+    unpacked.
 
     Args:
-        archive: The zip.
-        folder: Made by this; where anything fails it is taken away again.
-        members: Patterns of what to unpack, without the left-out folder (``AudioWAV/*.wav``); empty for everything.
+        archive: Zip archive.
+        folder: Folder to make.
+        members: Patterns of the members to unpack, without the outer folder (``AudioWAV/*.wav``); empty for all.
 
     Raises:
-        CorpusError: If the zip is damaged, grows beyond all measure, or holds a member that would be written
-            elsewhere, a link, or two members of one name; or if the disk is full.
+        CorpusError: If the archive is damaged or grows too much; if a member would be written outside the folder, is a
+            link or a device, or has the name of another one; or if the disk is full.
     """
     total = 0
     try:
@@ -36,31 +40,29 @@ def unpack(archive: Path, folder: Path, members: Sequence[str] = ()) -> None:
             chosen = dict(_choose(opened, archive, members))
             total = sum(info.file_size for info in chosen.values())
             _refuse_without_room(archive, total)
-            folder.mkdir(parents=True)
-            try:
+            with whole_folder(folder) as scratch:
                 for path, info in chosen.items():
-                    place = folder / path
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    with opened.open(info) as source, place.open("wb") as file:
+                    with opened.open(info) as source, whole_binary(scratch / path) as file:
                         shutil.copyfileobj(source, file, 1 << 20)
-            except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         archive.unlink(missing_ok=True)
         raise CorpusError(
-            f"{archive.name} is no zip, or a damaged one ({error}): it was deleted, and the same command fetches it "
-            f"again."
+            f"{archive.name} is not a zip archive, or is damaged ({error}). It was deleted; run the same command to "
+            f"download it again."
         ) from error
     except OSError as error:
         raise disk_error(error, f"unpacking {archive.name}", as_size(total), "The archive is kept.") from error
 
 
 def safe_path(name: str, where: str) -> str:
-    """Return a path that an archive or a listing gives, with forward slashes.
+    """Return the path of a member of an archive or listing, with forward slashes.
+
+    Args:
+        name: Path in the archive or listing.
+        where: Name of the archive or listing in the error message.
 
     Raises:
-        CorpusError: If it is absolute, has a drive, or leads out of its folder.
+        CorpusError: If the path is absolute, has a drive, or leads out of its folder.
     """
     path = name.replace("\\", "/")
     parts = path.rstrip("/").split("/")
@@ -70,12 +72,12 @@ def safe_path(name: str, where: str) -> str:
 
 
 def is_chosen(path: str, members: Sequence[str]) -> bool:
-    """Whether a path matches one of the patterns, or there are none."""
+    """Whether a path matches one of the patterns, or there are no patterns."""
     return not members or any(fnmatchcase(path, pattern) for pattern in members)
 
 
 def _choose(opened: zipfile.ZipFile, archive: Path, members: Sequence[str]) -> Iterator[tuple[str, zipfile.ZipInfo]]:
-    """Check all members, and yield those to unpack with the paths they get."""
+    """Check all members, and yield the path and member of each one to unpack."""
     files: dict[str, zipfile.ZipInfo] = {}
     for info in opened.infolist():
         path = safe_path(info.orig_filename, archive.name)
@@ -90,8 +92,8 @@ def _choose(opened: zipfile.ZipFile, archive: Path, members: Sequence[str]) -> I
     grown, packed = sum(info.file_size for info in files.values()), archive.stat().st_size
     if grown > max(_SMALL_BYTES, _MOST_GROWTH * packed):
         raise CorpusError(
-            f"{archive.name} has {as_size(packed)} and would grow to {as_size(grown)}, which no corpus does: "
-            f"nothing was unpacked."
+            f"{archive.name} has {as_size(packed)} and would grow to {as_size(grown)}, more than {_MOST_GROWTH} "
+            f"times its size: nothing was unpacked."
         )
     tops = {path.partition("/")[0] for path in files}
     outer = f"{tops.pop()}/" if len(tops) == 1 and all("/" in path for path in files) else ""
@@ -104,6 +106,6 @@ def _refuse_without_room(archive: Path, total: int) -> None:
     free = shutil.disk_usage(archive.parent).free
     if total > free:
         raise CorpusError(
-            f"the disk is too full to unpack {archive.name}: {as_size(total)} are needed and {as_size(free)} are free. "
-            f"The archive is kept; free some room and run the command again."
+            f"the disk is too full to unpack {archive.name}: it needs {as_size(total)}, and {as_size(free)} are free. "
+            f"The archive is kept; free some disk space and run the command again."
         )

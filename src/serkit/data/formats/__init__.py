@@ -1,1 +1,1 @@
-"""The layouts in which other tools keep labeled speech, read and written."""
+"""Reads and writes labeled speech in the layouts of other tools and of users."""

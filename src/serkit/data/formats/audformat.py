@@ -1,18 +1,19 @@
-"""audformat, the databases of audEERING's tools: a ``db.yaml`` beside tables, and media at relative paths."""
+"""Reads and writes audformat, audEERING's database format: a ``db.yaml`` beside tables, media at relative paths."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from serkit.data.formats.own_labels import Builder, OwnData, Reading, check_columns
+from serkit.data.formats.row_to_utterance import OwnData, Reading, UtteranceBuilder, check_columns
 from serkit.data.manifest import Manifest
 from serkit.errors import ManifestError, MissingExtraError
 from serkit.labels import EMOTIONS
 from serkit.types import LeftOut, Utterance
+from serkit.writing import whole_files
 
 HEADER = "db.yaml"
 _TABLE = "utterances"
-_PLACE = ("path", "start", "end", "duration")  # what the index says
+_PLACE = ("path", "start", "end", "duration")  # fields that the index holds
 _EXTRA = ("transcription", "corpus")
 _PLAIN = ("id", "corpus", "sex", "language", "sentence", "session", "intensity", "split")
 
@@ -21,15 +22,16 @@ def read(root: Path, own: OwnData) -> Reading:
     """Read a database.
 
     Args:
-        root: The folder of its ``db.yaml``.
-        own: ``columns={"emotion": SCHEME}`` where the scheme of the labels has no usual name, and likewise for
-            ``speaker`` and ``sex``; these are looked up through the schemes' own tables too.
+        root: Folder of the database's ``db.yaml``.
+        own: Mapping of schemes that have no usual name, such as ``columns={"emotion": SCHEME}``. The speaker and the
+            sex are also looked up in the tables of a scheme's labels.
 
     Yields:
-        An utterance, or what is left out, for each segment or file with a label; its split is that of its table.
+        An utterance for each segment or file with a label, or the reason why it was left out. Its split is that of
+        its table.
 
     Raises:
-        ManifestError: If it is no database, has no such scheme, or labels a file twice.
+        ManifestError: If the folder holds no database, a scheme is missing, or a file is labeled twice.
         LabelError: If a label is unknown.
         MissingExtraError: If audformat is not installed.
     """
@@ -38,7 +40,7 @@ def read(root: Path, own: OwnData) -> Reading:
     found = check_columns(own, ("emotion",), schemes, root.name)
     emotion = found.pop("emotion")
     others = [name for field, name in found.items() if field not in _PLACE]
-    build = Builder(own).build
+    build = UtteranceBuilder(own).build
     for (file, start, end), row in _rows(database, emotion, [*others, *(name for name in _EXTRA if name in schemes)]):
         path = PurePosixPath(Path(file).as_posix())
         if not (root / path).is_file():
@@ -49,18 +51,19 @@ def read(root: Path, own: OwnData) -> Reading:
 
 
 def write(manifest: Manifest, folder: Path) -> Path:
-    """Write a database whose media stay where they are, at paths relative to it.
+    """Write a database that refers to the sound files where they are.
+
+    Its table ``utterances`` holds every field but ``extra``. Times are rounded to nanoseconds.
 
     Args:
-        manifest: Its corpus roots must be known.
-        folder: Made where it is missing; it must not hold another database.
+        manifest: Utterances to write, with known corpus roots.
+        folder: Folder to write to; it is made where it is missing, and must not hold a database yet.
 
     Returns:
-        The header, ``db.yaml``. Its table ``utterances`` has the emotion, speaker, corpus and the other fields but
-        ``extra``; its times are whole nanoseconds.
+        Path of the header, ``db.yaml``.
 
     Raises:
-        ManifestError: If the folder holds a database already, or audformat cannot say what the manifest says.
+        ManifestError: If the folder holds a database already, or audformat cannot express the manifest.
         MissingExtraError: If audformat is not installed.
     """
     audformat = _audformat("writing an audformat database")
@@ -81,8 +84,8 @@ def write(manifest: Manifest, folder: Path) -> Path:
             table[name].set([getattr(u, name) or None for u in manifest])
     except ValueError as error:
         raise ManifestError(f"audformat cannot hold this manifest: {_first_line(error)}.") from error
-    folder.mkdir(parents=True, exist_ok=True)
-    database.save(str(folder))
+    with whole_files(folder, last=HEADER) as temporary:
+        database.save(str(temporary))
     return folder / HEADER
 
 
@@ -101,17 +104,17 @@ def _load(root: Path) -> Any:
 
 
 def _refuse_pickles(root: Path, header: Mapping[str, Any]) -> None:
-    """Refuse what would run the code of a stranger: audformat prefers a table's pickle, and builds any YAML object."""
+    """Refuse pickled tables, which audformat would load before others and which may run any code."""
     for table in (*(header.get("tables") or ()), *(header.get("misc_tables") or ())):
         if (file := root / f"db.{table}.pkl").exists():
             raise ManifestError(
                 f"{str(file)!r} is a pickle, which may run any code when it is read: "
-                f"save the table as CSV or Parquet, and delete this file."
+                f"save the table as CSV or Parquet, and delete the pickle."
             )
 
 
 def _rows(database: Any, emotion: str, others: list[str]) -> Iterator[tuple[tuple[str, Any, Any], Mapping[str, Any]]]:
-    """Yield (file, start, end) and the values of each labeled file or segment."""
+    """Yield (file, start, end) and the column values of each labeled file or segment."""
     from audformat.utils import to_segmented_index
 
     try:
@@ -125,13 +128,13 @@ def _rows(database: Any, emotion: str, others: list[str]) -> Iterator[tuple[tupl
         for split in database.splits
         for place in to_segmented_index(database.get(emotion, splits=[split]).index)
     }
-    frame = frame.astype(object).where(frame.notna(), None)  # pandas.NA is neither true nor false
+    frame = frame.astype(object).where(frame.notna(), None)  # pandas.NA has no truth value
     for place, row in zip(frame.index, frame.to_dict("records"), strict=True):
         yield place, row | {"split": row.get("split") or splits.get(place)}
 
 
 def _schemes(database: Any) -> set[str]:
-    """Return all names that ``Database.get`` finds: schemes, columns, and what is said of the labels of a scheme."""
+    """Return all names that ``Database.get`` finds: schemes, columns, and the properties of a scheme's labels."""
     names = set(database.schemes)
     for table in database.tables.values():
         names |= set(table.columns)
@@ -144,7 +147,7 @@ def _schemes(database: Any) -> set[str]:
 
 
 def _speakers(manifest: Manifest) -> dict[str, dict[str, str]]:
-    """Return the labels of the scheme of speakers, with their gender where all their utterances agree on it."""
+    """Return the labels of the speaker scheme, with the gender where all utterances of a speaker agree on it."""
     sexes: dict[str, set[str]] = {}
     for u in manifest:
         sexes.setdefault(u.speaker, set()).add(u.sex)
@@ -157,7 +160,7 @@ def _check_places(manifest: Manifest) -> None:
     for u in manifest:
         first = places.setdefault((manifest.audio_path(u), u.start, u.end), u)
         if first is not u:
-            raise ManifestError(f"{first.id!r} and {u.id!r} are one part of one file, which audformat labels but once.")
+            raise ManifestError(f"{first.id!r} and {u.id!r} are the same part of a file, which audformat labels once.")
 
 
 def _index(audformat: Any, manifest: Manifest, folder: Path) -> Any:

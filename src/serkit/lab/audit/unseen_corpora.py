@@ -1,4 +1,4 @@
-"""Score a finished model on corpora that it has never seen a speaker of."""
+"""Scores a finished model on corpora whose speakers it has never seen."""
 
 import os
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from serkit.lab.measure.run_folder import UNSEEN_CORPUS, Row, read_json, write_j
 from serkit.lab.recipes.files import dump_recipe
 from serkit.lab.recipes.schema import Recipe, parse_recipe, parts_of
 from serkit.lab.splits.leakage import check_unseen
-from serkit.lab.train.environment import environment, say_what_is_missing
-from serkit.lab.train.workers import threads_each
+from serkit.lab.training.environment import environment, log_what_is_missing
+from serkit.lab.training.workers import threads_each
 from serkit.labels import LABEL_SETS, LabelSet
-from serkit.progress import Watch
+from serkit.progress import OnProgress, begin_task
 from serkit.types import Prediction
 from serkit.writing import write_whole
 
@@ -29,48 +29,49 @@ def evaluate_model(
     data: Data,
     out: str | os.PathLike[str],
     *,
-    watch: Watch | None = None,
+    on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
-    """Score a finished model on corpora that it has never seen a speaker of.
+    """Score a finished model on corpora whose speakers it has never seen, and write a run folder.
 
     Args:
-        card: Of the model.
-        predict: From an audio file to the model's answer, of which the most probable class counts.
-        corpora: To test on.
-        data: As for :func:`evaluate`.
-        out: The run folder; its name is the run's.
-        watch: Shows progress.
+        card: Card of the model.
+        predict: Function from an audio file to the model's prediction. The most probable class is scored, even if
+            the model would answer ``uncertain``.
+        corpora: Names of the test corpora.
+        data: Folders of the corpora, see :func:`serkit.data.corpora.read_corpora`.
+        out: Run folder; its name becomes the run's name.
+        on_progress: Callback for progress.
 
     Returns:
-        The content of ``metrics.json``.
+        Content of ``metrics.json``.
 
     Raises:
-        LeakageError: If the model has seen one of the speakers, or nobody knows whom it has seen.
-        RunError: If the folder holds another run, or a corpus has utterances that are parts of a file.
+        LeakageError: If the model was trained or validated on a test speaker, or its speakers are unknown.
+        RunError: If the folder holds another run, or an utterance is only a part of its file.
     """
-    out, watch = Path(out), watch or Watch()
+    out = Path(out)
     if not card.seen_speakers:
         raise LeakageError(
-            f"whom {card.name} was trained on is not known, so nobody can say that it has not seen the test speakers: "
-            "train a recipe, or fine-tune its encoder with model: ssl."
+            f"the training speakers of {card.name} are unknown, so it may have seen the test speakers; train a recipe, "
+            "or fine-tune its encoder with model: ssl."
         )
     recipe = parse_recipe(dict(card.recipe))
     about = {"protocol": UNSEEN_CORPUS, "corpora": list(corpora), "model_weights_digest": card.weights_digest}
     if (out / "recipe.yaml").exists():
         stored = read_json(out, "metrics.json")
         if any(stored.get(name) != value for name, value in about.items()):
-            raise RunError(f"{str(out)!r} holds another run: choose another --out.")
+            raise RunError(f"{str(out)!r} holds another run: choose another output folder.")
     labels = LABEL_SETS.get(card.label_set) or LabelSet(card.label_set, card.classes, card.label_note)
     everything = read_corpora(corpora, data)
     manifest, dropped = everything.select(labels)
-    say_what_is_missing(everything, labels, dropped, watch)
+    log_what_is_missing(everything, labels, dropped)
     check_unseen(card.seen_speakers, manifest.speakers)
     if any(u.start or u.end is not None for u in manifest):
-        raise RunError("a model file is scored on whole files, and some utterances here are parts of one.")
-    out.mkdir(parents=True, exist_ok=True)  # what cannot be written shows before, not after
-    rows = _score(card, predict, manifest, labels, watch)
+        raise RunError("a model file can only be scored on whole audio files, but some utterances are parts of a file.")
+    out.mkdir(parents=True, exist_ok=True)  # fails before scoring if the folder cannot be written
+    rows = _score(card, predict, manifest, labels, on_progress)
     test = {"speakers": list(manifest.speakers), "utterances": [u.id for u in manifest]}
-    seen = {  # a card names speakers, not utterances
+    seen = {  # a card lists speakers, not utterances
         "train": {"speakers": list(card.train_speakers), "utterances": []},
         "validation": {"speakers": list(card.validation_speakers), "utterances": []},
     }
@@ -88,34 +89,38 @@ def evaluate_model(
         "model": card.name,
         "complete": True,
     }
-    if first := _first_trained_on(card, recipe):
+    if first := _pretraining(card, recipe):
         facts["pretraining"] = first
     metrics = write_metrics(out, rows, card.classes, [], facts)
-    write_whole(out / "recipe.yaml", dump_recipe(recipe))  # last: where it is, the rest is
+    write_whole(out / "recipe.yaml", dump_recipe(recipe))  # written last: if it exists, the run is complete
     return metrics
 
 
-def _first_trained_on(card: Card, recipe: Recipe) -> dict[str, Any]:
-    """Return what a model was trained on before its recipe's corpora, as a run says it; nothing as a rule."""
+def _pretraining(card: Card, recipe: Recipe) -> dict[str, Any]:
+    """Return the pretraining corpora of a model as ``metrics.json`` records them; empty without pretraining."""
     first = [corpus for corpus in card.corpora if corpus["name"] not in parts_of(recipe.corpora)]
     if not first:
         return {}
     names = [corpus["name"] for corpus in first]
-    voices = {corpus_of(name).voices_of or name for name in names}  # a speaker may be heard in two corpora
+    voices = {corpus_of(name).voices_of or name for name in names}  # two corpora may share speakers
     speakers = sum(name.split("/")[0] in voices for name in card.seen_speakers)
     return {"corpora": names, "speakers": speakers, "utterances": sum(corpus["utterances"] for corpus in first)}
 
 
 def _score(
-    card: Card, predict: Callable[[Path], Prediction], manifest: Manifest, labels: LabelSet, watch: Watch
+    card: Card,
+    predict: Callable[[Path], Prediction],
+    manifest: Manifest,
+    labels: LabelSet,
+    on_progress: OnProgress | None,
 ) -> list[Row]:
     rows = []
-    with watch.bar(", ".join(manifest.corpora), len(manifest)) as advance:
-        for done, u in enumerate(manifest, 1):
-            answer = predict(manifest.audio_path(u))
-            probabilities = tuple(round(answer.probabilities[name], 4) for name in card.classes)
-            true = labels.classes[labels.index(u.emotion)]
-            named = max(card.classes, key=answer.probabilities.__getitem__)  # also where the model would rather not say
-            rows.append(Row(u.id, u.corpus, u.speaker, 0, 0, true, named, probabilities))
-            advance(done, "")
+    step = begin_task(", ".join(manifest.corpora), len(manifest), on_progress)
+    for done, u in enumerate(manifest, 1):
+        answer = predict(manifest.audio_path(u))
+        probabilities = tuple(round(answer.probabilities[name], 4) for name in card.classes)
+        true = labels.classes[labels.index(u.emotion)]
+        named = max(card.classes, key=answer.probabilities.__getitem__)  # even if the model would answer uncertain
+        rows.append(Row(u.id, u.corpus, u.speaker, 0, 0, true, named, probabilities))
+        step(done)
     return rows

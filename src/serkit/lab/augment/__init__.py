@@ -1,19 +1,19 @@
-"""Augmentation of training audio: of the waveform before the front end, of its features after it.
+"""Augmentation of training audio: of the waveform before the front end, and of the features after it.
 
-All that is drawn for an utterance comes from :func:`random_of` its seed, epoch and id. It comes after the split and
-is for training audio alone.
+All random numbers of an utterance come from :func:`random_of`, so they depend only on the seed, the epoch and the
+utterance's id. Augmentation comes after the split and applies to training audio only.
 """
 
 from serkit.lab.augment.augmentation import Augmentation, random_of
 from serkit.lab.augment.chain import Chain, augmentation_names, build_augmentation, build_chain
-from serkit.lab.augment.dataset import AugmentedUtterance, AugmentedUtterances
-from serkit.lab.augment.spec_augment import Mixed, mask_spectrogram, mixup
-from serkit.lab.augment.variants import show_variants
+from serkit.lab.augment.dataset import AugmentedDataset, AugmentedUtterance
+from serkit.lab.augment.masks_and_mixup import Mixed, mask_spectrogram, mixup
+from serkit.lab.augment.preview import show_variants
 
 __all__ = [
     "Augmentation",
+    "AugmentedDataset",
     "AugmentedUtterance",
-    "AugmentedUtterances",
     "Chain",
     "Mixed",
     "augmentation_names",

@@ -1,6 +1,6 @@
-"""The contract of every augmentation of a waveform: ranges in a recipe, numbers drawn from them, and the change.
+"""The contract of every augmentation of a waveform: draw numbers from the ranges of a recipe, then change the waveform.
 
-Drawing and changing are apart, so that a change can be made again, shown with its numbers, and tested without luck.
+Drawing and changing are separate steps, so that a change can be repeated, shown with its numbers and tested.
 """
 
 import hashlib
@@ -17,17 +17,17 @@ from serkit.lab.recipes.config import require
 from serkit.types import FloatArray
 
 Drawn = Mapping[str, Any]
-Range = Annotated[  # what is drawn from; a recipe may give one number for a fixed value
+Bounds = Annotated[  # a range to draw from; a recipe may give one number instead
     tuple[float, float], BeforeValidator(lambda value: (value, value) if isinstance(value, int | float) else value)
 ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation(ABC):
-    """One way to change an utterance; each kind is a dataclass of its settings.
+    """One way to change an utterance; each subclass is a dataclass of its settings.
 
     Attributes:
-        p: Probability that an utterance is changed at all.
+        p: Probability that an utterance is changed.
     """
 
     name: ClassVar[str]
@@ -37,68 +37,68 @@ class Augmentation(ABC):
         require(self, p=0 <= self.p <= 1)
 
     def apply(self, samples: FloatArray, sampling_rate: int, rng: np.random.Generator) -> FloatArray:
-        """Change an utterance with probability ``p``, by numbers that are drawn from the settings' ranges.
+        """Change an utterance with probability ``p``, by numbers drawn from the settings' ranges.
 
         Args:
-            samples: Shape (T,), T at least 1; left as they are.
-            sampling_rate: In Hz.
-            rng: The only source of chance.
+            samples: Waveform of shape (T,) with at least one sample; it is not modified.
+            sampling_rate: Sampling rate in Hz.
+            rng: Source of all random numbers.
 
         Returns:
-            Shape (T,), maybe the very samples; of another length for ``stretch`` and ``speed`` alone.
+            Changed waveform, or the given one. It has the shape (T,), except after ``stretch`` and ``speed``.
         """
         drawn = self.draw_or_pass(rng)
         return samples if drawn is None else self.change(samples, sampling_rate, drawn)
 
     def draw_or_pass(self, rng: np.random.Generator) -> Drawn | None:
-        """Draw whether to change an utterance, and by which numbers; None leaves it alone."""
+        """Draw the numbers of a change, or None, with probability 1 - ``p``, for no change."""
         return self.draw(rng) if rng.random() < self.p else None
 
-    def check(self) -> None:  # noqa: B027 - most need nothing
-        """Look for what lies outside the settings, files or a library, before a training starts.
+    def check(self) -> None:  # noqa: B027 - most augmentations need nothing
+        """Check that files and libraries that the augmentation needs exist, before training starts.
 
         Raises:
-            RecipeError: If it is not there.
+            RecipeError: If a file is missing, or a library does not accept the settings.
             MissingExtraError: If a library is not installed.
         """
 
     @abstractmethod
     def draw(self, rng: np.random.Generator) -> Drawn:
-        """Draw the numbers of one change; a key ``seed`` stands for noise."""
+        """Draw the numbers of one change; the key ``seed`` holds the seed of noise."""
 
     @abstractmethod
     def change(self, samples: FloatArray, sampling_rate: int, drawn: Drawn) -> FloatArray:
-        """Change samples (T,) by numbers from :meth:`draw`; the same numbers always give the same samples."""
+        """Change samples (T,) by numbers from :meth:`draw`; the same numbers give the same output."""
 
     @abstractmethod
     def caption(self, drawn: Drawn) -> str:
-        """Say the numbers in a few words, for a picture."""
+        """Describe the drawn numbers in a few words, for the title of a picture."""
 
 
 def random_of(seed: int, epoch: int, name: str) -> np.random.Generator:
-    """Return the generator of all that is drawn for one utterance in one epoch.
+    """Return the random generator of one utterance in one epoch.
 
-    It depends on nothing else: neither on the other utterances nor on how many workers there are.
+    It depends neither on the other utterances nor on the number of workers.
 
     Args:
-        seed: Of the run.
-        epoch: From 0.
-        name: The utterance's id.
+        seed: Seed of the run.
+        epoch: Epoch, counted from 0.
+        name: Id of the utterance.
     """
     return np.random.default_rng([seed, epoch, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])])
 
 
 def draw_seed(rng: np.random.Generator) -> int:
-    """Draw the seed of noise that a change needs."""
+    """Draw a seed for the noise of a change."""
     return int(rng.integers(2**63))
 
 
-def draw_ratio(rng: np.random.Generator, bounds: Range) -> float:
-    """Draw a positive number whose logarithm is uniform: half and double the speed are as likely."""
+def draw_ratio(rng: np.random.Generator, bounds: Bounds) -> float:
+    """Draw a positive number with a uniform logarithm, so that half and double speed are equally likely."""
     drawn = math.exp(rng.uniform(math.log(bounds[0]), math.log(bounds[1])))
-    return min(max(drawn, bounds[0]), bounds[1])  # rounding would leave a range of one number
+    return min(max(drawn, bounds[0]), bounds[1])  # rounding must not leave the range
 
 
-def is_range(bounds: Range, lowest: float, highest: float) -> bool:
-    """Whether two bounds are in order and between limits."""
+def is_range(bounds: Bounds, lowest: float, highest: float) -> bool:
+    """Return whether two bounds are in order and within limits."""
     return lowest <= bounds[0] <= bounds[1] <= highest

@@ -1,4 +1,4 @@
-"""Augmentations by name, and several of them one after the other."""
+"""Augmentations by name, and chains of them."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from serkit.errors import RecipeError, unknown_name
+from serkit.lab.augment.additive_noise import Background, Noise
+from serkit.lab.augment.audiomentations_adapter import Audiomentations
 from serkit.lab.augment.augmentation import Augmentation
 from serkit.lab.augment.filters import Gain, LowPass, Telephone
-from serkit.lab.augment.library import Audiomentations
-from serkit.lab.augment.mixing import Background, Noise
 from serkit.lab.augment.reverberation import Reverberation
-from serkit.lab.augment.tempo import PitchShift, Shift, Speed, Stretch
+from serkit.lab.augment.time_and_pitch import PitchShift, Shift, Speed, Stretch
 from serkit.lab.augment.vocoder import shift_pitch
 from serkit.lab.recipes.config import build_settings
 from serkit.types import FloatArray
@@ -28,10 +28,10 @@ Entry = str | Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Chain:
-    """Augmentations that follow each other.
+    """Several augmentations, applied one after the other.
 
     Attributes:
-        parts: In their order.
+        parts: Augmentations in order.
     """
 
     parts: tuple[Augmentation, ...]
@@ -39,17 +39,17 @@ class Chain:
     def apply(self, samples: FloatArray, sampling_rate: int, rng: np.random.Generator) -> FloatArray:
         """Change an utterance.
 
-        Each part draws from a child of the generator: whether one is applied changes nothing for the others, and
-        what is drawn from the generator itself, for masks, say, is what it would be without a chain. Stretch and pitch
-        side by side share one pass of the vocoder, which is faster and smears less than two.
+        Each part draws from a child of the generator, so no part affects the random numbers of another, nor those drawn
+        from the generator itself, such as masks. Adjacent ``stretch`` and ``pitch`` share one pass of the vocoder,
+        which is faster and smears less than two passes.
 
         Args:
-            samples: Shape (T,), T at least 1; left as they are.
-            sampling_rate: In Hz.
-            rng: From :func:`serkit.lab.augment.random_of`.
+            samples: Waveform of shape (T,) with at least one sample; it is not modified.
+            sampling_rate: Sampling rate in Hz.
+            rng: Generator from :func:`serkit.lab.augment.random_of`.
 
         Returns:
-            Shape (T',), in memory of its own.
+            New waveform of shape (T',).
         """
         changed: FloatArray = np.array(samples, np.float32)
         children = rng.spawn(len(self.parts))
@@ -80,30 +80,30 @@ def build_augmentation(entry: Entry) -> Augmentation:
     """Build one augmentation.
 
     Args:
-        entry: Its name, or a mapping with its ``name`` and the settings that differ from its defaults.
+        entry: Name of the augmentation, or a mapping with its ``name`` and the settings that differ from the defaults.
 
     Raises:
-        UnknownNameError: If there is none of that name.
-        RecipeError: If a setting is unknown or impossible, or an entry has no name.
+        UnknownNameError: If no augmentation has this name.
+        RecipeError: If a setting is unknown or has an invalid value, or the entry has no name.
     """
     settings = {"name": entry} if isinstance(entry, str) else dict(entry)
     name = settings.pop("name", None)
     if not isinstance(name, str):
-        raise RecipeError(f"an augmentation is a name, or a mapping with one: {entry!r} has none.")
+        raise RecipeError(f"an augmentation must be a name or a mapping with a name, but {entry!r} has none.")
     if name not in _AUGMENTATIONS:
         raise unknown_name("augmentation", name, _AUGMENTATIONS, "serkit augment --help")
     return build_settings(_AUGMENTATIONS[name], settings, where=f"augment: {name}")
 
 
 def build_chain(entries: Sequence[Entry]) -> Chain:
-    """Build a chain, and look for the files and libraries that it needs.
+    """Build a chain of augmentations, and check that the files and libraries that they need exist.
 
     Args:
-        entries: In their order, each as for :func:`build_augmentation`.
+        entries: Augmentations in order, each as for :func:`build_augmentation`.
 
     Raises:
-        UnknownNameError: As for :func:`build_augmentation`.
-        RecipeError: As for :func:`build_augmentation`, or if a folder holds no sound.
+        UnknownNameError: If no augmentation has a given name.
+        RecipeError: If a setting is unknown or has an invalid value, an entry has no name, or a folder holds no audio.
         MissingExtraError: If a library is not installed.
 
     Example:

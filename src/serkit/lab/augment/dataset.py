@@ -1,4 +1,4 @@
-"""Augmented waveforms as a data set that workers share."""
+"""A torch data set of augmented waveforms, for several workers."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -20,19 +20,19 @@ class AugmentedUtterance(NamedTuple):
     samples: Tensor
 
 
-class AugmentedUtterances(Dataset[AugmentedUtterance]):
-    """The training utterances of one epoch, each changed as it is asked for.
+class AugmentedDataset(Dataset[AugmentedUtterance]):
+    """The training utterances of one epoch, each augmented when it is read.
 
-    What is drawn depends on (seed, epoch, id) alone, so that ``torch.utils.data.DataLoader`` gives the same with any
-    number of workers. Lengths differ: load with ``batch_size=None`` or a ``collate_fn``. Validation and test audio
-    never belongs in here.
+    Random numbers depend only on (seed, epoch, id), so ``torch.utils.data.DataLoader`` gives the same utterances with
+    any number of workers. Lengths differ: load with ``batch_size=None`` or a ``collate_fn``. Never use it for
+    validation or test audio.
 
     Args:
-        rows: Utterance id to waveform (T,), in memory or mapped from a file, which forked workers then share.
-        chain: What changes them.
-        sampling_rate: In Hz.
-        seed: Of the run.
-        epoch: From 0; make another one for the next.
+        rows: Waveforms (T,) by utterance id. Forked workers share waveforms that are mapped from a file.
+        chain: Augmentations to apply.
+        sampling_rate: Sampling rate in Hz.
+        seed: Seed of the run.
+        epoch: Epoch, counted from 0; each epoch needs its own data set.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Augmentations of the channel: level, low-pass filter, telephone."""
+"""Augmentations of the channel: gain, low-pass filter, telephone."""
 
 import math
 from dataclasses import dataclass
@@ -7,26 +7,26 @@ from typing import ClassVar, Literal
 import numpy as np
 import soxr
 
-from serkit.lab.augment.augmentation import Augmentation, Drawn, Range, draw_ratio, is_range
+from serkit.lab.augment.augmentation import Augmentation, Bounds, Drawn, draw_ratio, is_range
 from serkit.lab.recipes.config import require
 from serkit.types import FloatArray
 
-_MARGIN_S = 0.1  # of silence, so that what a filter rings does not come in at the other end
+_MARGIN_S = 0.1  # silence after the waveform, so that a filter's ringing does not wrap around to the start
 _TELEPHONE_RATE = 8_000
-_EDGE_ORDERS = (6, 20)  # steep enough that 100 Hz and 4 kHz are 25 dB down and more
+_EDGE_ORDERS = (6, 20)  # orders that attenuate 100 Hz and 4 kHz by at least 25 dB
 _MU = 255.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gain(Augmentation):
-    """Make it louder or softer; nothing is clipped, so peaks may leave [-1, 1].
+    """Make the utterance louder or softer; nothing is clipped, so peaks may leave [-1, 1].
 
     Attributes:
-        gain_db: How much louder.
+        gain_db: Range of the gain in dB.
     """
 
     name: ClassVar[str] = "gain"
-    gain_db: Range = (-12.0, 6.0)
+    gain_db: Bounds = (-12.0, 6.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -37,25 +37,25 @@ class Gain(Augmentation):
         return {"gain_db": rng.uniform(*self.gain_db)}
 
     def change(self, samples: FloatArray, sampling_rate: int, drawn: Drawn) -> FloatArray:
-        """Scale (T,)."""
+        """Scale samples (T,)."""
         return samples * np.float32(10 ** (drawn["gain_db"] / 20))
 
     def caption(self, drawn: Drawn) -> str:
-        """Say how much louder."""
+        """Describe the gain."""
         return f"{drawn['gain_db']:+.1f} dB"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LowPass(Augmentation):
-    """Take high frequencies away, as distance, cheap microphones and cloth do.
+    """Attenuate high frequencies, as distance, cheap microphones and cloth do.
 
     Attributes:
-        cutoff_hz: Where 3 dB are lost.
-        order: 6 dB per octave beyond that for each.
+        cutoff_hz: Range of the cutoff frequency in Hz, at which the attenuation is 3 dB.
+        order: Order of the filter; each order adds 6 dB per octave above the cutoff.
     """
 
     name: ClassVar[str] = "lowpass"
-    cutoff_hz: Range = (2_000.0, 6_000.0)
+    cutoff_hz: Bounds = (2_000.0, 6_000.0)
     order: int = 4
 
     def __post_init__(self) -> None:
@@ -67,25 +67,25 @@ class LowPass(Augmentation):
         return {"cutoff_hz": draw_ratio(rng, self.cutoff_hz)}
 
     def change(self, samples: FloatArray, sampling_rate: int, drawn: Drawn) -> FloatArray:
-        """Filter (T,)."""
+        """Filter samples (T,)."""
         return band_pass(samples, sampling_rate, high=(drawn["cutoff_hz"], self.order))
 
     def caption(self, drawn: Drawn) -> str:
-        """Say where."""
+        """Describe the cutoff frequency."""
         return f"below {drawn['cutoff_hz']:,.0f} Hz"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Telephone(Augmentation):
-    """Send it through a telephone: a narrow band, 8 kHz, 8 bits.
+    """Simulate a telephone: a narrow band, 8 kHz, 8 bits.
 
     Attributes:
-        band_hz: Where 3 dB are lost at either end.
-        codec: ``mu-law``: 8 bits by the curve of ITU-T G.711; ``none``: the band alone.
+        band_hz: Edges of the band in Hz, at which the attenuation is 3 dB.
+        codec: ``mu-law`` for 8 bits by the curve of ITU-T G.711; ``none`` for the band alone.
     """
 
     name: ClassVar[str] = "telephone"
-    band_hz: Range = (300.0, 3_400.0)
+    band_hz: Bounds = (300.0, 3_400.0)
     codec: Literal["mu-law", "none"] = "mu-law"
 
     def __post_init__(self) -> None:
@@ -97,15 +97,15 @@ class Telephone(Augmentation):
         )
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        """Draw nothing: all telephones are alike."""
+        """Draw nothing: the settings fix the telephone."""
         return {}
 
     def change(self, samples: FloatArray, sampling_rate: int, drawn: Drawn) -> FloatArray:
-        """Send (T,) through, aligned with what went in."""
+        """Simulate the telephone; the output (T,) is aligned with the input."""
         low, high = self.band_hz
         rate = min(_TELEPHONE_RATE, sampling_rate)
         narrow = soxr.resample(samples, sampling_rate, rate, quality="HQ")
-        if not len(narrow):  # a sample or two, too few to have a band
+        if not len(narrow):  # one or two samples are too few to filter
             return samples
         narrow = band_pass(narrow, rate, low=(low, _EDGE_ORDERS[0]), high=(high, _EDGE_ORDERS[1]))
         if self.codec == "mu-law":
@@ -114,7 +114,7 @@ class Telephone(Augmentation):
         return np.pad(sent, (0, len(samples) - len(sent)))
 
     def caption(self, drawn: Drawn) -> str:
-        """Say which band and codec."""
+        """Describe the band and the codec."""
         band = f"{self.band_hz[0]:,.0f} to {self.band_hz[1]:,.0f} Hz"
         return band if self.codec == "none" else f"{band}, {self.codec}"
 
@@ -126,16 +126,16 @@ def band_pass(
     low: tuple[float, int] | None = None,
     high: tuple[float, int] | None = None,
 ) -> FloatArray:
-    """Filter with Butterworth's magnitudes and no phase, so that nothing moves in time.
+    """Filter with the magnitude response of a Butterworth filter and zero phase, so that nothing moves in time.
 
     Args:
-        samples: Shape (T,).
-        sampling_rate: In Hz.
-        low: Frequency in Hz below which is cut, where 3 dB are lost, and order; None cuts nothing.
-        high: The same for above.
+        samples: Waveform of shape (T,).
+        sampling_rate: Sampling rate in Hz.
+        low: Lower cutoff frequency in Hz, at which the attenuation is 3 dB, and order; None for no lower cutoff.
+        high: Upper cutoff frequency in Hz and order; None for no upper cutoff.
 
     Returns:
-        Shape (T,).
+        Filtered waveform of shape (T,).
 
     Source:
         Butterworth, On the theory of filter amplifiers, Wireless Engineer 7, 1930.
@@ -153,9 +153,9 @@ def band_pass(
 
 
 def through_mu_law(samples: FloatArray) -> FloatArray:
-    """Round (T,) to the 255 levels of 8-bit mu-law, silence among them; what exceeds full scale is clipped.
+    """Round samples (T,) to the 255 levels of 8-bit mu-law, of which one is silence; clip them at full scale.
 
-    Source: ITU-T G.711, the curve that its segments approximate.
+    Source: ITU-T G.711; this is the smooth curve that its segments approximate.
     """
     pressed = np.log1p(_MU * np.minimum(np.abs(samples), 1)) / math.log1p(_MU)
     coded = np.round(127 * pressed) / 127
@@ -163,5 +163,5 @@ def through_mu_law(samples: FloatArray) -> FloatArray:
 
 
 def fast_size(size: int) -> int:
-    """Return a size that is no smaller and for which the Fourier transform is fast: few and small prime factors."""
+    """Return a size, at least the given one, whose small prime factors make the Fourier transform fast."""
     return min(odd << max(0, math.ceil(math.log2(size / odd))) for odd in (1, 3, 5, 9, 15))

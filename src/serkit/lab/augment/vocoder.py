@@ -1,12 +1,13 @@
-"""Time stretch and pitch shift by a phase vocoder, faster than librosa's and equal to it for frames of one size.
+"""Time stretch and pitch shift by a phase vocoder, faster than librosa's and equal to it for the same frame size.
 
-librosa's frames of 2048 points are made for music: 128 ms at 16 kHz, over which a voice glides. Frames of 40 ms
-follow it.
+librosa's frames of 2048 samples are made for music. At 16 kHz they last 128 ms, in which the pitch of a voice glides.
+Frames of 40 ms follow it.
 
-Where frames are read and written at the same hop, the phase that the textbook unwraps before it adds it up is the
-turn from one frame to the next, whole circles apart. So no angle is ever needed: a turn is the product of two unit
-numbers, and adding up turns is a product along time. As long as frames are read one after the other, that product is
-the phase of the frame itself, so it is taken over the jumps alone: the frames that are read twice, or passed over.
+The textbook algorithm unwraps phase differences between frames and sums them. Where frames are read and written at the
+same hop, that difference equals the rotation from one frame to the next, up to whole turns. So no angle is needed: a
+rotation is a product of two unit complex numbers, and summing rotations is a cumulative product over time. While frames
+are read one after the other, that product is the phase of the frame itself. So the product only needs the jumps: frames
+that are read twice or skipped.
 """
 
 import math
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 
 from serkit.types import FloatArray
 
-_OVERLAP = 4  # frames over each sample
-_TINY = np.finfo(np.float32).tiny  # below this there is silence
+_OVERLAP = 4  # frames that cover each sample
+_TINY = np.finfo(np.float32).tiny  # magnitudes below count as silence
 _WINDOW_S = 0.04  # three periods of a low voice
 
 
@@ -27,16 +28,16 @@ def time_stretch(samples: FloatArray, rate: float, *, sampling_rate: int, n_fft:
     """Change the duration and keep the pitch.
 
     Args:
-        samples: Shape (T,) or (B, T).
-        rate: How much faster: 2 halves the duration.
-        sampling_rate: In Hz.
-        n_fft: Points of a frame, a multiple of 4; None for the power of two nearest to 40 ms.
+        samples: Waveform of shape (T,), or waveforms of shape (B, T).
+        rate: Tempo factor; 2 halves the duration.
+        sampling_rate: Sampling rate in Hz.
+        n_fft: Samples of a frame, a multiple of 4; None for the power of two nearest to 40 ms.
 
     Returns:
-        Shape (T',) or (B, T'), T' = round(T / rate), at least 1.
+        Waveform of shape (T',) or (B, T') with T' = round(T / rate), at least 1.
 
     Source:
-        Flanagan and Golden, Phase vocoder, Bell System Technical Journal 45, 1966; the numbers are those of
+        Flanagan and Golden, Phase vocoder, Bell System Technical Journal 45, 1966; the output is that of
         ``librosa.effects.time_stretch(n_fft=n_fft)``.
     """
     n_fft = n_fft or _frame_points(sampling_rate)
@@ -61,20 +62,20 @@ def time_stretch(samples: FloatArray, rate: float, *, sampling_rate: int, n_fft:
 def shift_pitch(
     samples: FloatArray, semitones: float, *, sampling_rate: int, rate: float = 1.0, n_fft: int | None = None
 ) -> FloatArray:
-    """Change the pitch and keep the duration, or stretch it on the way; formants move along.
+    """Change the pitch and keep the duration, or change both in one pass; formants move with the pitch.
 
     Args:
-        samples: Shape (T,).
-        semitones: Upwards; fractions are fine.
-        sampling_rate: In Hz.
-        rate: How much faster, as for :func:`time_stretch`; one pass does both.
-        n_fft: As for :func:`time_stretch`.
+        samples: Waveform of shape (T,).
+        semitones: Pitch shift in semitones, positive for higher, also fractional.
+        sampling_rate: Sampling rate in Hz.
+        rate: Tempo factor, as for :func:`time_stretch`.
+        n_fft: Samples of a frame, as for :func:`time_stretch`.
 
     Returns:
-        Shape (round(T / rate),), at least 1.
+        Waveform of shape (round(T / rate),), at least one sample.
 
     Source:
-        A stretch, resampled to the length that is asked for, as ``librosa.effects.pitch_shift``.
+        A time stretch, then resampling to the wanted length, as in ``librosa.effects.pitch_shift``.
     """
     ratio = 2 ** (semitones / 12)
     length = max(1, round(len(samples) / rate))
@@ -88,17 +89,19 @@ def _stretched(spectrum: NDArray[np.complex64], rate: float) -> NDArray[np.compl
     steps = np.arange(0, len(spectrum), rate)
     at = steps.astype(np.int64)
     share = (steps - at).astype(np.float32)[:, None]
-    level = np.zeros((len(spectrum) + 1, spectrum.shape[1]), np.float32)  # silence follows
+    level = np.zeros((len(spectrum) + 1, spectrum.shape[1]), np.float32)  # the last row is silence
     np.abs(spectrum, out=level[:-1])
     scale = np.maximum(level[:-1], _TINY)
     direction = np.empty(level.shape, np.complex64)
     np.multiply(spectrum, np.reciprocal(scale, out=scale), out=direction[:-1])
-    direction[level < _TINY] = 1  # silence has no phase, and a zero would end the product
+    direction[level < _TINY] = 1  # silence has no phase, and a zero would zero the product
     stretched = direction[at]
     jumps = np.flatnonzero(at[1:] - at[:-1] != 1)
-    turns = direction[at[jumps] + 1] * direction[at[jumps + 1]].conj()  # from where a jump leads to where it should
+    turns = (
+        direction[at[jumps] + 1] * direction[at[jumps + 1]].conj()
+    )  # rotation from the frame after a jump to the expected one
     turns = torch.from_numpy(turns).cumprod(0).numpy()
-    behind = np.searchsorted(jumps, np.arange(len(at)))  # jumps before each step
+    behind = np.searchsorted(jumps, np.arange(len(at)))  # number of jumps before each step
     first = int(np.searchsorted(behind, 1))
     stretched[first:] *= turns[behind[first:] - 1]
     below, above = level[at], level[at + 1]
@@ -110,7 +113,7 @@ def _stretched(spectrum: NDArray[np.complex64], rate: float) -> NDArray[np.compl
 
 
 def _overlapped(frames: FloatArray, hop: int) -> FloatArray:
-    """Add up frames (N, n_fft) that start a hop apart: (N + 3, hop)."""
+    """Overlap-add frames (N, n_fft) that start a hop apart: (N + 3, hop)."""
     total = np.zeros((len(frames) + _OVERLAP - 1, hop), np.float32)
     for i in range(_OVERLAP):
         total[i : i + len(frames)] += frames[:, i * hop : (i + 1) * hop]
@@ -118,15 +121,15 @@ def _overlapped(frames: FloatArray, hop: int) -> FloatArray:
 
 
 def _divide_by_covering(total: FloatArray, squares: FloatArray) -> None:
-    """Divide overlapped frames (N' + 3, hop) by how much of the windows' squares, (4, hop), lies over each sample."""
-    last = len(total) - _OVERLAP  # number of the last frame
+    """Divide overlap-added frames (N' + 3, hop) by the sum of the squared windows, (4, hop), at each sample."""
+    last = len(total) - _OVERLAP  # index of the last frame
     for row in {*range(_OVERLAP - 1), *range(last + 1, len(total))}:
         covering = squares[max(0, row - last) : row + 1].sum(0)
-        covering[covering < _TINY] = 1  # where no frame reaches
+        covering[covering < _TINY] = 1  # no frame covers these samples
         total[row] /= covering
     total[_OVERLAP - 1 : last + 1] /= squares.sum(0)
 
 
 def _frame_points(sampling_rate: int) -> int:
-    """Return the power of two that is nearest to the window in samples, 16 at least."""
+    """Return the power of two nearest to the window in samples, at least 16."""
     return 1 << max(4, round(math.log2(_WINDOW_S * sampling_rate)))

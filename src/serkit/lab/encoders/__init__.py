@@ -1,1 +1,1 @@
-"""Pretrained audio encoders of transformers: where their weights are, and how they hear a waveform."""
+"""Pretrained audio encoders of transformers: their checkpoints, and the way from a waveform to hidden states."""

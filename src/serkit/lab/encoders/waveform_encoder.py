@@ -1,4 +1,4 @@
-"""Encoders of transformers as one module from waveform to hidden states, blind to padding as all that serkit runs."""
+"""Encoders of transformers as modules from waveform to hidden states, whose output padding never changes."""
 
 import math
 from functools import cache
@@ -8,32 +8,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from serkit.lab.encoders.pretrained import SEW, WHISPER, PretrainedCheckpoint, load_network, open_checkpoint
-from serkit.lab.features.logmel import mel_filters
+from serkit.lab.encoders.pretrained_checkpoint import SEW, WHISPER, PretrainedCheckpoint, load_network, open_checkpoint
 from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.mel import mel_filters
 from serkit.lab.signal.spectrum import Stft, is_exporting
 
-_VARIANCE_FLOOR = 1e-7  # as transformers' preprocessor has it
+_VARIANCE_FLOOR = 1e-7  # as in transformers' preprocessor
 _MEL_FLOOR = 1e-10
-_MEL_RANGE = 8.0  # powers of ten below the loudest
+_MEL_RANGE = 8.0  # dynamic range below the loudest value, in powers of ten
 
 
 class Encoder(nn.Module):
-    """A checkpoint's network, for one that trains it or holds it frozen.
+    """A checkpoint's network, from waveforms to hidden states.
 
-    An utterance gets what transformers gives it alone. Where padding would change that, which it does through a group
-    norm even with an attention mask (the base sizes of wav2vec2, HuBERT and WavLM), utterances of one length go through
-    together; a model file cannot do so, and its card says that lengths must be equal.
+    Each utterance gets the hidden states that transformers computes for it alone. With a group norm (the base sizes of
+    wav2vec2, HuBERT and WavLM), padding would change them even with an attention mask. Utterances of equal length are
+    then encoded together. A model file cannot group utterances, and its card says that lengths must be equal.
 
     Args:
-        checkpoint: From :func:`serkit.lab.encoders.pretrained.open_checkpoint`.
-        network: Its transformers model.
+        checkpoint: Checkpoint from :func:`serkit.lab.encoders.pretrained_checkpoint.open_checkpoint`.
+        network: Network of transformers.
 
     Attributes:
-        checkpoint: What is known of it.
+        checkpoint: The checkpoint.
         size: D.
-        layers: Hidden states there are, but for what enters the first layer.
-        needs_equal_lengths: Whether padding changes what a model file answers.
+        layers: Number of transformer layers.
+        needs_equal_lengths: Whether padding changes the output of an exported model file.
     """
 
     def __init__(self, checkpoint: PretrainedCheckpoint, network: nn.Module) -> None:
@@ -47,11 +47,12 @@ class Encoder(nn.Module):
         """Encode utterances.
 
         Args:
-            waveform: Shape (B, T).
-            lengths: Valid samples, shape (B,), int64.
+            waveform: Waveforms of shape (B, T).
+            lengths: Valid samples of each utterance, shape (B,), int64.
 
         Returns:
-            What enters the first transformer layer and what leaves each, (B, N, D), and the valid frames (B,).
+            The hidden states (B, N, D), the input of the first transformer layer before the output of each layer, and
+            the number of valid frames (B,).
         """
         shortest = self.checkpoint.shortest
         waveform, lengths = _at_least(waveform, shortest), lengths.clamp(min=shortest)
@@ -81,9 +82,9 @@ class Encoder(nn.Module):
 
 
 class SewEncoder(Encoder):
-    """SEW, step by step, since its own forward compares lengths, which a graph would keep as they were when written.
+    """SEW, computed step by step, because its own forward pass compares lengths, which an exported graph would fix.
 
-    Its frames are those between the layers, half as many as wav2vec 2.0 has.
+    Its frames are those between the layers, half as many as in wav2vec 2.0.
 
     Source: F. Wu et al., Performance-efficiency trade-offs in unsupervised pre-training for speech recognition, 2021.
     """
@@ -107,10 +108,10 @@ class SewEncoder(Encoder):
 
 
 class WhisperEncoder(Encoder):
-    """The encoder of Whisper, which hears pieces of 30 s, the last one filled up with silence.
+    """The encoder of Whisper, which reads pieces of 30 s; the last piece is padded with silence.
 
-    Of the frames, 50 a second, those within the utterance are kept; the silence behind its end is heard, as in
-    transformers.
+    It gives 50 frames per second, of which those within the utterance are kept. The encoder reads the silence too, as
+    in transformers.
 
     Source: A. Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision, ICML 2023.
     """
@@ -118,7 +119,7 @@ class WhisperEncoder(Encoder):
     def __init__(self, checkpoint: PretrainedCheckpoint, network: nn.Module) -> None:
         super().__init__(checkpoint, network)
         self.front = WhisperMel(checkpoint.sampling_rate, int(checkpoint.config.num_mel_bins))
-        self.samples = 2 * self.front.hop  # of a frame
+        self.samples = 2 * self.front.hop  # per frame
         self.piece = self.samples * int(checkpoint.config.max_source_positions)
 
     def _states(self, waveform: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
@@ -135,10 +136,10 @@ class WhisperEncoder(Encoder):
 
 
 class WhisperMel(nn.Module):
-    """Whisper's log-mel, as its preprocessor computes it: (B, T) to (B, F, T / hop), T a multiple of the hop.
+    """Whisper's log-mel, as its preprocessor computes it: (B, T) to (B, F, T / hop), for a T that the hop divides.
 
     Args:
-        sampling_rate: In Hz.
+        sampling_rate: Sampling rate in Hz.
         bands: F.
     """
 
@@ -155,7 +156,7 @@ class WhisperMel(nn.Module):
         """Compute the features."""
         half = self.n_fft // 2
         padded = functional.pad(waveform, (half, half), mode="reflect")
-        ahead = -half % self.hop  # so that frames, which Stft centers on multiples of a hop, begin where the pad does
+        ahead = -half % self.hop  # Stft centers frames on multiples of the hop; this aligns them with the padded start
         padded = functional.pad(padded, (ahead, 0))
         real, imaginary, _ = self.stft(padded, torch.full_like(padded[:, 0], padded.shape[1], dtype=torch.long))
         first = (half + ahead) // self.hop
@@ -165,12 +166,12 @@ class WhisperMel(nn.Module):
 
 
 def open_encoder(model: str, revision: str = "", *, has_weights: bool = True) -> Encoder:
-    """Return an encoder of one's own, to be trained or not, in training mode, without dropped layers or masked frames.
+    """Return a new encoder in training mode, without LayerDrop and random masks.
 
     Args:
-        model: Folder, or name on the hub, as for :func:`serkit.lab.encoders.pretrained.open_checkpoint`.
-        revision: Of a hub name.
-        has_weights: Whether to read the checkpoint's weights; otherwise they are random, for others will be loaded.
+        model: Folder or hub name, as for :func:`serkit.lab.encoders.pretrained_checkpoint.open_checkpoint`.
+        revision: Branch, tag or commit of a hub name.
+        has_weights: Whether to read the checkpoint's weights; otherwise they are random, for others to be loaded.
     """
     checkpoint = open_checkpoint(model, revision)
     kind = {WHISPER: WhisperEncoder, SEW: SewEncoder}.get(checkpoint.family, Encoder)
@@ -180,20 +181,20 @@ def open_encoder(model: str, revision: str = "", *, has_weights: bool = True) ->
 
 @cache
 def frozen_encoder(model: str, revision: str = "") -> Encoder:
-    """Return an encoder that stays as it is, in evaluation mode, read once in a process."""
+    """Return a frozen encoder in evaluation mode; each process reads it only once."""
     encoder = open_encoder(model, revision).eval()
     return encoder.requires_grad_(requires_grad=False)
 
 
 def _at_least(waveform: Tensor, samples: int) -> Tensor:
-    """Append silence to (B, T) where it has fewer samples."""
-    missing: Any = samples - waveform.shape[1]  # a tensor while a graph is traced
+    """Pad waveforms (B, T) with silence to at least ``samples`` samples."""
+    missing: Any = samples - waveform.shape[1]  # a tensor during tracing
     amount: Any = missing.clamp(min=0) if isinstance(missing, Tensor) else max(missing, 0)
     return functional.pad(waveform, (0, amount))
 
 
 def _standardized(waveform: Tensor, mask: Tensor) -> Tensor:
-    """Bring each utterance to mean 0 and variance 1 over its valid samples, as transformers' preprocessor does."""
+    """Normalize each utterance to mean 0 and variance 1 over its valid samples, as transformers' preprocessor does."""
     count = mask.sum(1, keepdim=True)
     mean = (waveform * mask).sum(1, keepdim=True) / count
     variance = (((waveform - mean) * mask) ** 2).sum(1, keepdim=True) / count

@@ -1,7 +1,9 @@
-"""Front ends: export-safe modules from waveform to what a network reads, looked up by name.
+"""Front ends: exportable modules that compute features from a waveform, looked up by name.
 
-Each takes ``waveform (B, T)`` and ``lengths (B,)`` and returns ``features (B, F, N)``, zero behind each
-utterance's end, with ``feature_lengths (B,)``; see :class:`serkit.lab.features.front.Front`.
+Each front end takes ``waveform (B, T)`` and ``lengths (B,)`` and returns ``features (B, F, N)``, zero after each
+utterance's end, and ``feature_lengths (B,)``; see :class:`serkit.lab.features.front.Front`.
+
+A front end is built from :mod:`serkit.lab.signal` and :mod:`serkit.lab.encoders`; it never imports another front end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,26 +35,30 @@ _FEATURES = {
     "statistics": ("statistics", "Statistics"),
     "vector848": ("vector848", "Vector848"),
     "waveform": ("waveform", "Waveform"),
-}  # name to module and class; its settings are the class's name and Config
+}  # name to module and class; the class of the settings has the same name with Config appended
 
-_PROGRAMS = {"egemaps": "eGeMAPSv02", "compare2016": "ComParE_2016"}  # openSMILE's, which no model file can hold
+_PROGRAMS = {"egemaps": "eGeMAPSv02", "compare2016": "ComParE_2016"}  # openSMILE's sets, which cannot be exported
 
-_PRETRAINED = {"ssl": ("frozen_encoder", "FrozenEncoder")}  # what cannot be built without saying which encoder
+_PRETRAINED = {"ssl": ("frozen_encoder", "FrozenEncoder")}  # front ends without defaults: the recipe names an encoder
 
-Named = Mapping[str, Any]  # a front end's name and those settings that differ from its defaults
+Named = Mapping[str, Any]  # a front end's name and the settings that differ from its defaults
 
 
 def feature_names() -> tuple[str, ...]:
-    """Return the names of all features that a model file can hold."""
+    """Return the names of all features that can be exported with a model and need no pretrained encoder."""
     return tuple(_FEATURES)
 
 
 def resolve_feature(name: str, settings: dict[str, Any]) -> FrontConfig:
-    """Return a front end's settings, every default filled in.
+    """Return a front end's settings with every default filled in.
+
+    Args:
+        name: Name of the feature.
+        settings: Settings that differ from the defaults.
 
     Raises:
-        UnknownNameError: If there is none of that name.
-        RecipeError: If a setting is unknown or impossible.
+        UnknownNameError: If no feature has this name.
+        RecipeError: If a setting is unknown or out of range.
     """
     known = (*_FEATURES, *_PROGRAMS, *_PRETRAINED)
     if name not in known:
@@ -63,7 +69,7 @@ def resolve_feature(name: str, settings: dict[str, Any]) -> FrontConfig:
 
 
 def build_feature(name: str, settings: dict[str, Any]) -> Front:
-    """Build a front end; errors are those of :func:`resolve_feature`."""
+    """Build a front end; arguments and errors are those of :func:`resolve_feature`."""
     config = resolve_feature(name, settings)
     front = getattr(_module(name), _class_of(name))(config)
     assert isinstance(front, Front)
@@ -72,24 +78,27 @@ def build_feature(name: str, settings: dict[str, Any]) -> Front:
 
 
 def resolve_features(features: Sequence[Named]) -> tuple[dict[str, Any], ...]:
-    """Return a recipe's features with every default filled in; those that set no sampling rate take the first one's.
+    """Return a recipe's features with every default filled in.
+
+    Features that set no sampling rate get that of the first feature.
 
     Raises:
-        UnknownNameError: If one has an unknown name.
-        RecipeError: If a setting is unknown or impossible, ``sex`` stands alone, or one stands twice.
+        UnknownNameError: If no feature has one of the names.
+        RecipeError: If a setting is unknown or out of range, if ``sex`` is the only feature, or if a feature is listed
+            twice.
     """
     names = [str(feature["name"]) for feature in features]
     if set(names) <= {SEX}:
-        raise RecipeError("features: name one at least; the sex alone says nothing of an emotion.")
+        raise RecipeError("features: list at least one feature besides sex, which alone cannot predict an emotion.")
     if len(set(names)) < len(names):
-        raise RecipeError(f"features: each may stand once, got {', '.join(names)}.")
+        raise RecipeError(f"features: list each feature only once, got {', '.join(names)}.")
     resolved: list[dict[str, Any]] = []
     rate: dict[str, Any] = {}
     for feature in features:
         name, settings = str(feature["name"]), {key: value for key, value in feature.items() if key != "name"}
         if name == SEX:
             if settings:
-                raise RecipeError(f"features: sex has no setting {next(iter(settings))!r}.")
+                raise RecipeError(f"features: sex takes no settings, got {next(iter(settings))!r}.")
             continue
         config = resolve_feature(name, rate | settings)
         rate = rate or {"sampling_rate": config.sampling_rate}
@@ -98,7 +107,12 @@ def resolve_features(features: Sequence[Named]) -> tuple[dict[str, Any], ...]:
 
 
 def build_front(features: Sequence[Named]) -> Front:
-    """Build the front end of a recipe: one, or several side by side; errors are those of :func:`resolve_features`."""
+    """Build the front end of a recipe, a :class:`Composite` for several features.
+
+    Raises:
+        UnknownNameError: As :func:`resolve_features` does.
+        RecipeError: As :func:`resolve_features` does, or if the features cannot be joined.
+    """
     resolved = resolve_features(features)
     named = tuple(feature for feature in resolved if feature["name"] != SEX)
     parts = [build_feature(f["name"], {key: value for key, value in f.items() if key != "name"}) for f in named]
@@ -108,12 +122,12 @@ def build_front(features: Sequence[Named]) -> Front:
 
 
 def _module(name: str) -> Any:
-    return import_module(f"serkit.lab.features.{_place_of(name)[0]}")
+    return import_module(f"serkit.lab.features.{_module_and_class(name)[0]}")
 
 
 def _class_of(name: str) -> str:
-    return _place_of(name)[1]
+    return _module_and_class(name)[1]
 
 
-def _place_of(name: str) -> tuple[str, str]:
+def _module_and_class(name: str) -> tuple[str, str]:
     return (_FEATURES | _PRETRAINED).get(name, ("opensmile_features", "OpenSmile"))

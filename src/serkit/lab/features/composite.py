@@ -1,4 +1,4 @@
-"""Several front ends as one: their numbers side by side, and the speaker's sex among them where it is asked for."""
+"""Several front ends combined into one, optionally with the speaker's sex as a further value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,18 @@ from serkit.lab.features.front import Front, Kind, Layout
 from serkit.lab.signal.masking import frame_mask
 from serkit.types import FloatArray
 
-SEX = "sex"  # in a recipe's list of features
+SEX = "sex"  # name of the speaker's sex in a recipe's list of features
 
 
 @dataclass(frozen=True)
 class CompositeConfig:
-    """What the front ends of a :class:`Composite` have in common."""
+    """Settings of a :class:`Composite`.
+
+    Attributes:
+        sampling_rate: Sampling rate of the waveform in Hz, the same for all parts.
+        parts: Name and settings of each front end.
+        uses_sex: Whether the speaker's sex is appended.
+    """
 
     sampling_rate: int
     parts: tuple[dict[str, Any], ...]
@@ -26,14 +32,19 @@ class CompositeConfig:
 
 
 class Composite(Front):
-    """Front ends side by side, (B, F1 + F2 + ..., N).
+    """Outputs of several front ends, concatenated to (B, F1 + F2 + ..., N).
 
-    Vectors stay vectors, (B, F, 1); beside frames they stand in every frame. Frames go together only where they are
-    as many. The sex, last, is a number as document B has it: male 1, female 0, unknown 0.5.
+    Vectors only are concatenated to a vector (B, F, 1). If some parts are frames, vectors are repeated in every frame.
+    Parts that are frames must have the same number of frames per second. The speaker's sex comes last, coded as in the
+    fusionnet report: male 1, female 0, unknown 0.5.
 
     Args:
-        parts: The front ends, at one sampling rate.
-        config: Their names and settings.
+        parts: Front ends, all with the same sampling rate.
+        config: Names and settings of the front ends.
+
+    Raises:
+        RecipeError: If the front ends cannot be joined: sampling rates or frame rates differ, or an image is among
+            them.
     """
 
     def __init__(self, parts: Sequence[Front], config: CompositeConfig) -> None:
@@ -45,33 +56,33 @@ class Composite(Front):
         rates = {part.config.sampling_rate for part in parts}
         if len(rates) > 1:
             text = " and ".join(map(str, sorted(rates)))
-            raise RecipeError(f"features at {text} Hz cannot be joined: give them one sampling_rate.")
+            raise RecipeError(f"features at {text} Hz cannot be joined: set the same sampling_rate for all.")
         if self.kind == "frames":
             _check_frames(parts, config.sampling_rate)
 
     @property
     def has_graph(self) -> bool:  # type: ignore[override]
-        """Whether all parts can stand in a model file."""
+        """Whether all parts can be exported in a model file."""
         return all(part.has_graph for part in self.parts)
 
     @property
     def needs_equal_lengths(self) -> bool:  # type: ignore[override]
-        """Whether a part does."""
+        """Whether the exported graph of any part needs batches of equal lengths."""
         return any(part.needs_equal_lengths for part in self.parts)
 
     @property
     def version(self) -> str:  # type: ignore[override]
-        """Of the programs that parts call."""
+        """Versions of the programs that the parts call."""
         return " ".join(str(part.version) for part in self.parts if part.version)
 
     @property
     def weights(self) -> int:
-        """Of all parts."""
+        """Number of weights of all parts."""
         return sum(part.weights for part in self.parts)  # type: ignore[misc]
 
     @property
     def layout(self) -> Layout:
-        """The parts' rows, one behind the other, the sex last."""
+        """Layout of the rows of all parts in order, followed by the sex."""
         parts = [part for front in self.parts for part in front.layout.parts]  # type: ignore[union-attr]
         sex = ((SEX, 1),) if self.config.uses_sex else ()
         return Layout(self.kind, (*parts, *sex), 1 if self.kind == "vector" else None, self.config.sampling_rate)
@@ -85,12 +96,12 @@ class Composite(Front):
         """Compute the features.
 
         Args:
-            waveform: Shape (B, T).
-            lengths: Valid samples, shape (B,).
-            sex: Shape (B,), where the recipe asks for it.
+            waveform: Waveforms (B, T).
+            lengths: Number of valid samples (B,).
+            sex: Sex of the speakers (B,), if ``uses_sex``.
 
         Returns:
-            Features (B, F, N), zero behind each utterance's end, and their valid lengths (B,).
+            Features (B, F, N), zero after each utterance's end, and their valid lengths (B,).
         """
         found = [part(waveform, lengths) for part in self.parts]
         frames, frame_lengths = next(
@@ -119,7 +130,7 @@ class Composite(Front):
 def _common_kind(parts: Sequence[Front]) -> Kind:
     kinds = {part.kind for part in parts}
     if (kinds == {"image"} and len(parts) > 1) or ("image" in kinds and len(kinds) > 1):
-        raise RecipeError("a picture stands alone: it cannot be joined with other features.")
+        raise RecipeError("an image feature cannot be joined with other features: list it alone.")
     return "frames" if "frames" in kinds else next(iter(kinds))
 
 
@@ -129,4 +140,4 @@ def _check_frames(parts: Sequence[Front], sampling_rate: int) -> None:
         counts = {type(part).__name__: int(part(*second)[1]) for part in parts if part.kind == "frames"}
     if len(set(counts.values())) > 1:
         text = ", ".join(f"{name} {count}" for name, count in counts.items())
-        raise RecipeError(f"features with different frames per second cannot be joined: {text}; set their hops alike.")
+        raise RecipeError(f"features with different frames per second cannot be joined: {text}; set equal hops.")

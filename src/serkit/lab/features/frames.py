@@ -1,4 +1,4 @@
-"""Frame-wise descriptors side by side, for models that read sequences."""
+"""Descriptors of each frame in one sequence, for models that read sequences."""
 
 from dataclasses import dataclass
 
@@ -6,24 +6,24 @@ import torch
 from torch import Tensor
 
 from serkit.errors import RecipeError
-from serkit.lab.features.chroma import PITCH_CLASSES, chroma_filters, normalize_peaks
 from serkit.lab.features.front import Front
-from serkit.lab.features.logmel import mel_filters
-from serkit.lab.features.mfcc import cosine_transform
-from serkit.lab.features.notebook162 import frame_rms, zero_crossing_rate
-from serkit.lab.features.pitch import PitchConfig, PitchTrack
 from serkit.lab.recipes.config import require
+from serkit.lab.signal.cepstrum import cosine_transform
 from serkit.lab.signal.contrast import SpectralContrast
 from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.mel import mel_filters
+from serkit.lab.signal.pitch_classes import PITCH_CLASSES, chroma_filters, normalize_peaks
+from serkit.lab.signal.pitch_track import PitchTrack, PitchTrackConfig
 from serkit.lab.signal.power import Bands, decibels, map_power, mute_padding
 from serkit.lab.signal.spectrum import Stft
+from serkit.lab.signal.time_domain import frame_rms, zero_crossing_rate
 
 PARTS = {
     "zcr": 1, "energy": 1, "rms": 1, "chroma": len(PITCH_CLASSES), "mfcc": 20, "f0": 1, "voicing": 1, "contrast": 7
 }  # fmt: skip
 _MEL_BANDS = 128
 _TOP_DB = 80.0
-_HIGHEST_OCTAVE_HZ = 6400.0  # where the last band of the contrast begins
+_HIGHEST_OCTAVE_HZ = 6400.0  # lower edge of the last band of the contrast
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class FramesConfig:
     """Settings of :class:`Frames`.
 
     Attributes:
-        sampling_rate: In Hz, of the waveform.
-        parts: Which descriptors, in this order; each once.
+        sampling_rate: Sampling rate of the waveform in Hz.
+        parts: Names of the descriptors, each once, in the order of the rows.
         n_fft: Samples of a frame, points of the Fourier transform and of its Hann window.
-        hop_ms: Step between frames.
+        hop_ms: Step between frames in ms.
     """
 
     sampling_rate: int = 16_000
@@ -45,27 +45,27 @@ class FramesConfig:
     def __post_init__(self) -> None:
         unknown = [part for part in self.parts if part not in PARTS]
         if unknown:
-            raise RecipeError(f"frames have no part {unknown[0]!r}; the parts are {', '.join(PARTS)}.")
+            raise RecipeError(f"frames has no part {unknown[0]!r}; the parts are {', '.join(PARTS)}.")
         require(
             self,
             parts=0 < len(self.parts) == len(set(self.parts)),
             sampling_rate="contrast" not in self.parts or self.sampling_rate > 2 * _HIGHEST_OCTAVE_HZ,
-            # an octave of the contrast needs a bin, the mel bands have some anyway
+            # each octave of the contrast needs at least one bin
             n_fft=self.n_fft % 2 == 0 and self.n_fft * 200 >= 2 * self.sampling_rate,
             hop_ms=self.hop_ms * self.sampling_rate >= 1000,
         )
         if {"f0", "voicing"} & set(self.parts):
-            self.pitch  # noqa: B018 - checks whether a frame holds the periods of a voice
+            self.pitch  # noqa: B018 - checks that a frame is long enough for the pitch tracker
 
     @property
-    def pitch(self) -> PitchConfig:
-        """Of the pitch tracker, which reads the same transform."""
+    def pitch(self) -> PitchTrackConfig:
+        """Settings of the pitch tracker, which reads the same power spectrum."""
         window_ms = 1000 * self.n_fft / self.sampling_rate
-        return PitchConfig(self.sampling_rate, n_fft=self.n_fft, window_ms=window_ms, hop_ms=self.hop_ms)
+        return PitchTrackConfig(self.sampling_rate, n_fft=self.n_fft, window_ms=window_ms, hop_ms=self.hop_ms)
 
 
 class Frames(Front):
-    """Descriptors of each frame, all with one hop: waveform (B, T) to frames (B, F, N).
+    """Descriptors of each frame, all with the same hop: waveform (B, T) to frames (B, F, N).
 
     =========  ==  ================================================================
     zcr        1   share of the frame's samples that cross zero
@@ -74,11 +74,11 @@ class Frames(Front):
     chroma     12  pitch classes, as :class:`serkit.lab.features.chroma.Chroma`
     mfcc       20  of 128 mel bands, as :class:`serkit.lab.features.mfcc.Mfcc`
     f0         1   Hz, 0 where unvoiced, as :class:`serkit.lab.features.pitch.Pitch`
-    voicing    1   how alike neighboring periods are, 0 to 1
-    contrast   7   dB between peaks and valleys of each octave
+    voicing    1   similarity of neighboring periods, 0 to 1
+    contrast   7   level difference of peaks and valleys of each octave, dB
     =========  ==  ================================================================
 
-    All but f0 and voicing equal librosa's of the same settings.
+    All descriptors except f0 and voicing equal librosa's with the same settings.
     """
 
     dct: Tensor
@@ -107,10 +107,10 @@ class Frames(Front):
         waveform = mute_padding(waveform, lengths)
         frames = lengths // self.hop + 1
         mask = frame_mask(frames, waveform.shape[1] // self.hop + 1)[:, None, :]  # (B, 1, N)
-        found = {**self._of_samples(waveform, lengths), **self._of_spectrum(waveform, lengths, mask)}
+        found = {**self._sample_parts(waveform, lengths), **self._spectral_parts(waveform, lengths, mask)}
         return torch.cat([found[part] for part in self.config.parts], 1) * mask, frames
 
-    def _of_samples(self, waveform: Tensor, lengths: Tensor) -> dict[str, Tensor]:
+    def _sample_parts(self, waveform: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         n_fft, found = self.config.n_fft, {}
         if "zcr" in self.config.parts:
             valid = frame_mask(lengths, waveform.shape[1])
@@ -120,7 +120,7 @@ class Frames(Front):
             found["energy"] = n_fft * found["rms"].square()
         return found
 
-    def _of_spectrum(self, waveform: Tensor, lengths: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    def _spectral_parts(self, waveform: Tensor, lengths: Tensor, mask: Tensor) -> dict[str, Tensor]:
         kept = {"chroma": PARTS["chroma"], "mfcc": _MEL_BANDS, "contrast": 2 * PARTS["contrast"]}
         widths = [width for part, width in kept.items() if part in self.config.parts]
         has_pitch = hasattr(self, "track")
@@ -143,7 +143,7 @@ class Frames(Front):
         return found
 
     def _keep(self, power: Tensor) -> Tensor:
-        """Return what is kept of frames (..., N, K): chroma, mel bands, contrast, pitch candidates, where asked for."""
+        """Return the values to keep of frames (..., N, K): chroma, mel bands, contrast, pitch candidates, if needed."""
         kept = []
         if "chroma" in self.config.parts:
             kept.append(torch.matmul(power, self.chroma.T))

@@ -1,4 +1,4 @@
-"""The contract of every front end, from waveform to what a network reads."""
+"""The contract of every front end, which computes features from a waveform."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ Kind = Literal["frames", "vector", "image"]
 
 @dataclass(frozen=True)
 class Layout:
-    """What a front end hands to a network, (B, F, N), and which rows are which feature's.
+    """Layout of a front end's output (B, F, N): its size and the rows of each feature.
 
     Attributes:
-        kind: As a front end's.
-        parts: Name and number of rows of each feature, in their order.
-        columns: N, where it is always the same.
-        sampling_rate: In Hz, of the waveform, where it is known.
+        kind: Kind of the output; see :class:`Front`.
+        parts: Name and number of rows of each feature, in order.
+        columns: Number of columns N if it is always the same, else None.
+        sampling_rate: Sampling rate of the waveform in Hz, None if unknown.
     """
 
     kind: Kind
@@ -32,28 +32,36 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """F, the rows of all parts."""
+        """Number of rows F of all features."""
         return sum(size for _, size in self.parts)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The features, in their order."""
+        """Names of the features, in order."""
         return tuple(name for name, _ in self.parts)
 
     def check_rate(self, expected: int, whose: str) -> None:
-        """Refuse sound of another sampling rate than what reads it was made for.
+        """Check that a network which was made for one sampling rate gets features of that rate.
+
+        Args:
+            expected: Sampling rate of the network in Hz.
+            whose: Name of the network, for the message.
 
         Raises:
-            RecipeError: If it is known, and another.
+            RecipeError: If the sampling rate of the features is known and differs.
         """
         if self.sampling_rate not in (None, expected):
             raise RecipeError(
-                f"{whose} hears sound at {expected} Hz, and the features are of {self.sampling_rate} Hz: set their "
-                "sampling_rate."
+                f"{whose} needs features of sound at {expected} Hz, got {self.sampling_rate} Hz: set sampling_rate to "
+                f"{expected} in features."
             )
 
     def rows(self, name: str) -> slice:
-        """Return which rows are a feature's; KeyError where it is not there."""
+        """Return the rows of a feature.
+
+        Raises:
+            KeyError: If the output has no such feature.
+        """
         first = 0
         for part, size in self.parts:
             if part == name:
@@ -67,21 +75,22 @@ class FrontConfig(Protocol):
 
     @property
     def sampling_rate(self) -> int:
-        """Of the waveform, in Hz."""
+        """Sampling rate of the waveform in Hz."""
 
 
 class Front(nn.Module, ABC):
-    """A front end: export-safe, batched, and blind to padding.
+    """Base class of front ends, which can be exported, process batches, and give the same result with any padding.
 
     Attributes:
-        name: In the registry.
-        config: Its settings.
-        size: F, the numbers per frame (or in the vector, or the rows of the picture).
-        has_graph: Whether it can stand in a model file.
-        version: Of another program that it calls, which changes its numbers.
-        needs_equal_lengths: Whether its graph gives an utterance in a padded batch what it would get alone only where
-            all are as long; elsewhere it sees to that itself.
-        kind: ``frames``: (B, F, N), N growing with the sound; ``vector``: (B, F, 1); ``image``: (B, F, N) of one size.
+        name: Name of the feature in the registry.
+        config: Settings of the front end.
+        size: Number of values F in a frame or a vector, or of rows in an image.
+        has_graph: Whether the front end can be exported in a model file.
+        version: Version of another program that the front end calls and that determines its values, or empty.
+        needs_equal_lengths: Whether the exported graph needs batches of equal lengths, because padding would change
+            its result. Outside an export, the front end itself ensures that padding has no influence.
+        kind: ``frames``: (B, F, N), where N grows with the duration; ``vector``: (B, F, 1); ``image``: (B, F, N) of a
+            fixed size.
     """
 
     name: str = ""
@@ -94,43 +103,43 @@ class Front(nn.Module, ABC):
 
     @property
     def layout(self) -> Layout:
-        """What it hands over, for networks to be built on."""
+        """Layout of the output, from which networks are built."""
         columns = {"frames": None, "vector": 1, "image": getattr(self, "columns", None)}[self.kind]
         return Layout(self.kind, ((self.name, self.size),), columns, self.config.sampling_rate)
 
     @property
     def uses_sex(self) -> bool:
-        """Whether ``forward`` takes the speaker's sex (B,) as a third input."""
+        """Whether ``forward`` takes the speakers' sex (B,) as a third argument."""
         return False
 
     @property
     def weights(self) -> int:
-        """How many weights it brings into a model file."""
+        """Number of weights that the front end adds to a model file."""
         return sum(weight.numel() for weight in self.parameters())
 
     @abstractmethod
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the features.
+        """Compute the features of a batch.
 
         Args:
-            waveform: Shape (B, T); what lies behind an utterance's length is ignored.
-            lengths: Valid samples, shape (B,), int64.
+            waveform: Waveforms (B, T); samples after an utterance's end are ignored.
+            lengths: Number of valid samples (B,), int64.
 
         Returns:
-            Features (B, F, N), zero behind each utterance's end, and their valid lengths (B,), int64.
+            Features (B, F, N), zero after each utterance's end, and their valid lengths (B,), int64.
         """
 
     def compute_many(self, waveforms: Sequence[FloatArray], sex: Tensor | None = None) -> list[FloatArray]:
-        """Compute the features of several waveforms as a store keeps them: what :meth:`forward` gives, without padding.
+        """Compute the features of several waveforms for the feature store: those of :meth:`forward`, without padding.
 
-        A front end may override this with what is faster on a processor. Gradients are not needed.
+        A front end may override this method with a faster one for CPUs. No gradients are needed.
 
         Args:
-            waveforms: Each of shape (T,), at best of similar lengths.
-            sex: Of the speakers, shape (B,), where ``uses_sex``.
+            waveforms: Waveforms, each of shape (T,), preferably of similar lengths.
+            sex: Sex of the speakers (B,), if ``uses_sex``.
 
         Returns:
-            For each waveform an array (N, F).
+            One array (N, F) for each waveform.
         """
         lengths = torch.tensor([len(samples) for samples in waveforms])
         padded = torch.zeros(len(waveforms), int(lengths.max()))

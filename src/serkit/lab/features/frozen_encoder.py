@@ -1,4 +1,4 @@
-"""Frames of a pretrained encoder that stays as it is: computed once, kept in the store, and trained upon in seconds."""
+"""Hidden states of a frozen pretrained encoder, computed once and kept in the feature store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from serkit.lab.encoders.pretrained import PretrainedCheckpoint, code_version, open_checkpoint
+from serkit.lab.encoders.pretrained_checkpoint import PretrainedCheckpoint, code_version, open_checkpoint
 from serkit.lab.encoders.waveform_encoder import Encoder, frozen_encoder
 from serkit.lab.features.front import Front, Kind
 from serkit.lab.recipes.config import require
@@ -20,10 +20,10 @@ class FrozenEncoderConfig:
     """Settings of :class:`FrozenEncoder`.
 
     Attributes:
-        sampling_rate: In Hz; the encoder's, which is 16,000 for all that there are.
-        model: A folder, or a name on the Hugging Face hub.
-        revision: Of a hub name; empty for the newest.
-        layer: Which hidden states: 0 is what enters the first transformer layer, -1 what leaves the last.
+        sampling_rate: Sampling rate of the encoder in Hz, 16,000 for all supported encoders.
+        model: Folder of the encoder, or its name on the Hugging Face hub.
+        revision: Revision on the hub; empty for the newest.
+        layer: Index of the hidden states: 0 is the input of the first transformer layer, -1 the output of the last.
         pooling: ``none``: frames; ``mean``: their mean; ``statistics``: their mean and deviation.
     """
 
@@ -38,11 +38,12 @@ class FrozenEncoderConfig:
 
 
 class FrozenEncoder(Front):
-    """Hidden states of a frozen encoder, as transformers gives them for an utterance that is alone.
+    """Hidden states of a frozen encoder, equal to those that transformers computes for each utterance alone.
 
-    The card of a model file says whether padding would change its encoder: :mod:`serkit.lab.encoders.waveform_encoder`.
+    The card of a model file says whether padding changes the result of its encoder; see
+    :mod:`serkit.lab.encoders.waveform_encoder`.
 
-    Source: A. Baevski et al., wav2vec 2.0, NeurIPS 2020, and its successors; the code is transformers'.
+    Source: A. Baevski et al., wav2vec 2.0, NeurIPS 2020, and its successors, as implemented in transformers.
     """
 
     def __init__(self, config: FrozenEncoderConfig) -> None:
@@ -59,22 +60,22 @@ class FrozenEncoder(Front):
 
     @property
     def checkpoint(self) -> PretrainedCheckpoint:
-        """What is known of the encoder."""
+        """Checkpoint of the encoder."""
         return open_checkpoint(self.config.model, self.config.revision)
 
     @property
     def version(self) -> str:  # type: ignore[override]
-        """Of the encoder's files, transformers and the code in between: rows of others are never taken for its own."""
+        """Versions of the encoder's files, of transformers and of the code between, which identify stored features."""
         return f"{self.checkpoint.digest} {code_version()}"
 
     @property
     def needs_equal_lengths(self) -> bool:  # type: ignore[override]
-        """Whether padding changes what comes out in a model file."""
+        """Whether padding would change the result of the exported encoder."""
         return not self.checkpoint.is_padding_blind
 
     @property
     def weights(self) -> int:
-        """Of the encoder, which stands beside this module and not in it, since no training may reach it."""
+        """Number of weights of the encoder, which is no submodule, so that training cannot change it."""
         return sum(weight.numel() for weight in self._encoder.parameters())
 
     @property
@@ -82,20 +83,12 @@ class FrozenEncoder(Front):
         return frozen_encoder(self.config.model, self.config.revision)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the features.
-
-        Args:
-            waveform: Shape (B, T).
-            lengths: Valid samples, shape (B,).
-
-        Returns:
-            Features (B, F, N), zero behind each utterance's end, and their valid lengths (B,).
-        """
+        """Compute the features; see :class:`Front`."""
         states, counts = self._encoder(waveform, lengths)
         return self._pooled(states[self.config.layer], counts)
 
     def compute_many(self, waveforms: Sequence[FloatArray], sex: Tensor | None = None) -> list[FloatArray]:
-        """Compute the features of several waveforms, each by itself."""
+        """Compute the features of several waveforms, one at a time; see :class:`Front`."""
         found = []
         for samples in waveforms:
             features, _ = self(torch.from_numpy(samples.copy())[None], torch.tensor([len(samples)]))

@@ -1,7 +1,7 @@
-"""openSMILE's own functionals, for classical models and for comparison.
+"""Functionals computed by openSMILE, for classical models and for comparison.
 
-openSMILE is a program and not a graph: these features cannot stand in an exported model, and the package comes under
-audEERING's license for research and education, which forbids commercial use. Nothing of serkit needs it.
+openSMILE is a program and not a graph, so models on these features cannot be exported. The opensmile package is under
+audEERING's license for research and education, which forbids commercial use. No other part of serkit needs it.
 """
 
 import warnings
@@ -31,8 +31,8 @@ class OpenSmileConfig:
     """Settings of :class:`OpenSmile`.
 
     Attributes:
-        sampling_rate: In Hz; sounds of another rate are resampled to it.
-        functionals: ``eGeMAPSv02`` has 88 numbers, ``ComParE_2016`` 6373.
+        sampling_rate: Sampling rate in Hz, to which other sounds are resampled.
+        functionals: Set of functionals: ``eGeMAPSv02`` (88 values) or ``ComParE_2016`` (6373 values).
     """
 
     sampling_rate: int = 16_000
@@ -43,10 +43,10 @@ class OpenSmileConfig:
 
 
 class OpenSmile(Front):
-    """Functionals of one of openSMILE's sets, one utterance at a time; a model on them cannot become a file.
+    """Functionals of one of openSMILE's sets. Models on them cannot be exported.
 
-    License: the opensmile package is free for private use, research and education alone, and not for commercial use;
-    so is what is trained on it, as its license has it.
+    License: the opensmile package may be used for private purposes, research and education, but not commercially. By
+    its license, the same holds for models that are trained on its features.
 
     Source: F. Eyben et al., openSMILE: the Munich versatile and fast open-source audio feature extractor, ACM
         Multimedia 2010.
@@ -58,32 +58,32 @@ class OpenSmile(Front):
     def __init__(self, config: OpenSmileConfig) -> None:
         super().__init__()
         self.config = config
-        self._one_at_a_time = Lock()  # the program is not made for threads
+        self._one_at_a_time = Lock()  # openSMILE is not thread-safe
 
     @property
     def version(self) -> str:  # type: ignore[override]
-        """Of the program."""
+        """Version of the opensmile package."""
         return f"opensmile {version('opensmile')}"
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> NoReturn:
-        """Refuse: there is no graph.
+        """Raise an error, because openSMILE has no graph.
 
         Raises:
             ExportError: Always.
         """
         raise ExportError(
-            "openSMILE is a program and has no graph: a model on its features cannot become a file; "
-            "serkit's own functionals are 'prosody'."
+            "openSMILE is a program and has no graph, so a model on its features cannot be exported; use the feature "
+            "'prosody', serkit's own functionals."
         )
 
     def compute_many(self, waveforms: Sequence[FloatArray], sex: Tensor | None = None) -> list[FloatArray]:
-        """Compute the functionals of waveforms (T,) at the config's sampling rate, each (1, F)."""
+        """Compute the functionals (1, F) of each waveform (T,) at the sampling rate of the settings."""
         with self._one_at_a_time:
             return [self.extract(np.array(samples), self.config.sampling_rate)[None] for samples in waveforms]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the numbers, as openSMILE calls them.
+        """OpenSMILE's names of the values.
 
         Raises:
             MissingExtraError: If the opensmile package is not installed.
@@ -92,20 +92,20 @@ class OpenSmile(Front):
 
     @property
     def size(self) -> int:  # type: ignore[override]
-        """F, how many there are; errors are those of :attr:`names`."""
+        """Number of values F; errors are those of :attr:`names`."""
         return len(self.names)
 
     def extract(self, samples: NDArray[Any], sampling_rate: int) -> FloatArray:
         """Compute the functionals of an utterance.
 
-        A number that openSMILE cannot give, of a sound shorter than its frame, say, is 0.
+        Values that openSMILE cannot compute, for example because the sound is shorter than a frame, are 0.
 
         Args:
-            samples: Shape (T,) or (channels, T).
-            sampling_rate: Of the samples, in Hz.
+            samples: Samples (T,) or (channels, T).
+            sampling_rate: Sampling rate of the samples in Hz.
 
         Returns:
-            Shape (F,), float32.
+            Functionals (F,), float32.
 
         Raises:
             AudioError: If the samples are not audio.
@@ -114,7 +114,7 @@ class OpenSmile(Front):
         rate = self.config.sampling_rate
         samples = load_audio(samples, sampling_rate=sampling_rate, target_rate=rate)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a segment is too short
+            warnings.simplefilter("ignore")  # a warning that a segment is too short
             numbers = self._smile.process_signal(samples, rate).to_numpy()[0]
         finite: FloatArray = np.nan_to_num(numbers.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
         return finite
@@ -123,7 +123,7 @@ class OpenSmile(Front):
     def _smile(self) -> Any:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # its import chain deprecates itself
+                warnings.simplefilter("ignore")  # its imports raise DeprecationWarning
                 opensmile = import_module("opensmile")
         except ImportError as error:
             raise MissingExtraError("openSMILE features", "opensmile") from error

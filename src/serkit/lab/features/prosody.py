@@ -1,8 +1,7 @@
-"""How something is said, in 90 numbers: pitch, loudness, voice quality, spectrum and rhythm over an utterance.
+"""Prosody in 90 values: pitch, loudness, voice quality, spectrum and rhythm of an utterance.
 
-They follow the extended Geneva set (eGeMAPS), measured by this project's own means, so that they carry no license but
-its own, stand in an exported graph, and take a fraction of the time. docs/FEATURES.md says how close each comes to
-openSMILE's.
+The values follow the extended Geneva set (eGeMAPS), but serkit computes them itself. So they need no other license, can
+be exported, and take a fraction of openSMILE's time. docs/FEATURES.md compares each value to openSMILE's.
 """
 
 from dataclasses import dataclass
@@ -11,12 +10,12 @@ import torch
 from torch import Tensor
 
 from serkit.lab.features.front import Front
-from serkit.lab.features.pitch import PitchConfig, PitchTrack, Voice
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.contour import Slopes, compact, mean_and_deviation, runs, slopes, smooth
 from serkit.lab.signal.formants import Formants
 from serkit.lab.signal.functionals import percentiles
 from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.pitch_track import PitchTrack, PitchTrackConfig, Voice
 from serkit.lab.signal.power import map_power, mute_padding
 from serkit.lab.signal.spectral_shape import SHAPES, SpectralShape, spectral_flux
 from serkit.lab.signal.spectrum import Stft
@@ -51,13 +50,13 @@ class ProsodyConfig:
     """Settings of :class:`Prosody`.
 
     Attributes:
-        sampling_rate: In Hz, of the waveform.
+        sampling_rate: Sampling rate of the waveform in Hz.
         n_fft: Points of the Fourier transform.
-        window_ms: Length of the Hann window.
-        hop_ms: Step between frames.
-        lowest: Of the pitches looked for, in Hz.
-        highest: Of the pitches looked for, in Hz.
-        threshold: Strength from which a frame counts as voiced, 0 to 1.
+        window_ms: Length of the Hann window in ms.
+        hop_ms: Step between frames in ms.
+        lowest: Lowest pitch in Hz.
+        highest: Highest pitch in Hz.
+        threshold: Smallest voicing strength of a voiced frame, 0 to 1.
     """
 
     sampling_rate: int = 16_000
@@ -70,24 +69,26 @@ class ProsodyConfig:
 
     def __post_init__(self) -> None:
         require(self, sampling_rate=self.sampling_rate >= 11_025, lowest=self.lowest >= 50)
-        self.pitch  # noqa: B018 - the rest is checked there
+        self.pitch  # noqa: B018 - PitchTrackConfig checks the other settings
 
     @property
-    def pitch(self) -> PitchConfig:
-        """Of the pitch tracker."""
-        return PitchConfig(
+    def pitch(self) -> PitchTrackConfig:
+        """Settings of the pitch tracker."""
+        return PitchTrackConfig(
             sampling_rate=self.sampling_rate, n_fft=self.n_fft, window_ms=self.window_ms, hop_ms=self.hop_ms,
             lowest=self.lowest, highest=self.highest, threshold=self.threshold,
         )  # fmt: skip
 
 
 class Prosody(Front):
-    """The 90 numbers of :data:`PROSODY`: waveform (B, T) to a vector (B, 90, 1).
+    """The 90 values of :data:`PROSODY`: waveform (B, T) to a vector (B, 90, 1).
 
-    What is said of voiced frames is 0 where nothing is voiced, and so for unvoiced ones. Slopes are per second, lengths
-    in seconds, levels in dB, F0 in semitones above 27.5 Hz; a slope is that of a stretch from a valley to the next peak
-    or back. Deviations: openSMILE divides deviations by means, which says nothing of numbers around 0, and here they
-    are plain; falling slopes are positive here; formants come from peaks of the predictor's spectrum, jitter and
+    Values over voiced frames are 0 if no frame is voiced, and values over unvoiced frames are 0 if no frame is
+    unvoiced. Slopes are per second, lengths in seconds, levels in dB, and F0 in semitones above 27.5 Hz. Slopes are
+    measured from a valley to the next peak, or from a peak to the next valley.
+
+    Deviations from openSMILE: standard deviations are not divided by means, because the quotient is meaningless for
+    values around 0. Falling slopes are positive. Formants come from peaks of the predictor's spectrum, jitter and
     shimmer from three periods around the middle of each frame.
 
     Source: F. Eyben et al., The Geneva Minimalistic Acoustic Parameter Set (GeMAPS) for voice research and affective
@@ -117,7 +118,7 @@ class Prosody(Front):
         mask = frame_mask(frames, power.shape[1])
         everywhere = torch.cat([shape, spectral_flux(power, self.shape.high)[..., None]], -1)  # (B, N, 10)
         quality = self._quality(waveform, voice, correlation, power)
-        numbers = self._sum_up(everywhere.transpose(1, 2), quality, voice, mask)
+        numbers = self._summarize(everywhere.transpose(1, 2), quality, voice, mask)
         level = 10 * (waveform.square().sum(1) / lengths + 1e-12).log10()
         return torch.cat([*numbers, level[:, None]], 1)[..., None], torch.ones_like(lengths)
 
@@ -130,7 +131,7 @@ class Prosody(Front):
         return torch.cat([*parts, power[..., : self.shape.kept]], -1)
 
     def _quality(self, waveform: Tensor, voice: Voice, correlation: Tensor, power: Tensor) -> Tensor:
-        """Return what describes voiced frames alone, (B, 15, N), in the order of the names."""
+        """Return the descriptors that only voiced frames have, (B, 15, N), in the order of the names."""
         steadiness = measure_steadiness(waveform, voice.f0, sampling_rate=self.config.sampling_rate, hop=self.hop)
         resonances = self.formants(correlation)
         bin_hz = self.config.sampling_rate / self.config.n_fft
@@ -141,16 +142,16 @@ class Prosody(Front):
         hnr = harmonics_to_noise(voice.strength, voice.f0, sampling_rate=self.config.sampling_rate, window=self.window)
         return torch.stack([*steadiness, hnr, first - second, second - third, first - at[2], *formants], 1)
 
-    def _sum_up(self, everywhere: Tensor, quality: Tensor, voice: Voice, mask: Tensor) -> list[Tensor]:
-        """Return all numbers but the level, in the order of the names, each (B, some)."""
+    def _summarize(self, everywhere: Tensor, quality: Tensor, voice: Voice, mask: Tensor) -> list[Tensor]:
+        """Return all values except the level, in the order of the names, as tensors (B, count)."""
         unvoiced = mask & ~voice.voiced
         semitones = 12 * (voice.f0.clamp(min=_SEMITONES_FROM_HZ) / _SEMITONES_FROM_HZ).log2()
         smoothed = smooth(everywhere, mask)
         shapes, loudness, spectrum = everywhere[:, :4], smoothed[:, 4], [9, 5, 6, 7, 8]  # flux, then the cepstrum
-        of_voice = torch.cat([semitones[:, None], quality, shapes, everywhere[:, spectrum]], 1)
-        of_voice = smooth(of_voice, voice.voiced)
-        pitch, in_turn = compact(of_voice[:, 0], voice.voiced)
-        pitch_numbers, _ = self._contour(pitch, in_turn)
+        voiced = torch.cat([semitones[:, None], quality, shapes, everywhere[:, spectrum]], 1)
+        voiced = smooth(voiced, voice.voiced)
+        pitch, pitch_mask = compact(voiced[:, 0], voice.voiced)
+        pitch_numbers, _ = self._contour(pitch, pitch_mask)
         loudness_numbers, loudness_slopes = self._contour(loudness, mask)
         silences = smooth(torch.cat([shapes, everywhere[:, 9:]], 1), unvoiced)
         seconds = mask.sum(1) * (self.config.hop_ms / 1000)
@@ -160,12 +161,12 @@ class Prosody(Front):
             pauses.length * hop_s, pauses.deviation * hop_s,
         ]  # fmt: skip
         return [
-            pitch_numbers, loudness_numbers, _pairs(smoothed[:, spectrum], mask), _pairs(of_voice[:, 1:], voice.voiced),
+            pitch_numbers, loudness_numbers, _pairs(smoothed[:, spectrum], mask), _pairs(voiced[:, 1:], voice.voiced),
             mean_and_deviation(silences, unvoiced)[0], torch.stack(rhythm, 1),
         ]  # fmt: skip
 
     def _contour(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Slopes]:
-        """Return the ten numbers of a contour (B, N) whose mask has no gap, (B, 10), and its slopes."""
+        """Return the ten statistics (B, 10) of a contour (B, N) whose mask has no gap, and its slopes."""
         count = mask.sum(1)
         mean, deviation = mean_and_deviation(x[:, None], mask)
         shares = [part[:, 0] * (count > 0) for part in percentiles(x[:, None], count.clamp(min=1), _SHARES)]
@@ -177,5 +178,5 @@ class Prosody(Front):
 
 
 def _pairs(x: Tensor, mask: Tensor) -> Tensor:
-    """Return mean and deviation of each of the contours (B, C, N) in turn, (B, 2 C)."""
+    """Return mean and deviation of each contour of (B, C, N) in turn, (B, 2 C)."""
     return torch.stack(mean_and_deviation(x, mask), -1).flatten(1)

@@ -1,4 +1,4 @@
-"""The plain spectrogram, every bin of the transform a row."""
+"""The plain spectrogram, with one row for each bin of the Fourier transform."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,13 +17,14 @@ class SpectrogramConfig:
     """Settings of :class:`Spectrogram`.
 
     Attributes:
-        sampling_rate: In Hz, of the waveform.
-        n_fft: Points of the Fourier transform; there are n_fft // 2 + 1 rows.
-        window_ms: Length of the Hann window.
-        hop_ms: Step between frames.
+        sampling_rate: Sampling rate of the waveform in Hz.
+        n_fft: Points of the Fourier transform, which gives n_fft // 2 + 1 rows.
+        window_ms: Length of the Hann window in ms.
+        hop_ms: Step between frames in ms.
         scale: ``magnitude``, ``power`` (its square) or ``decibel``.
-        top_db: In decibels, values this far below the utterance's loudest are raised to that.
-        reference: What 0 dB is: a magnitude of ``one``, or the utterance's ``loudest``.
+        top_db: Range of the ``decibel`` scale below the utterance's loudest value; smaller levels are raised to its
+            lower end.
+        reference: Magnitude at 0 dB: ``one``, or the utterance's ``loudest``.
     """
 
     sampling_rate: int = 16_000
@@ -49,10 +50,10 @@ class SpectrogramConfig:
 
 
 class Spectrogram(Front):
-    """Magnitude, power or level of each bin.
+    """Magnitude, power or level of each bin: waveform (B, T) to frames (B, F, N).
 
-    It equals the magnitude of ``librosa.stft(pad_mode="constant")``, its square, or ``librosa.amplitude_to_db`` of
-    it with ``ref=1.0``, or ``ref=np.max`` where the reference is the loudest.
+    The features equal the magnitude of ``librosa.stft(pad_mode="constant")``, its square, or its
+    ``librosa.amplitude_to_db`` with ``ref=1.0`` (``reference="one"``) or ``ref=np.max`` (``reference="loudest"``).
     """
 
     def __init__(self, config: SpectrogramConfig) -> None:

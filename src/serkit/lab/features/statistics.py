@@ -1,4 +1,4 @@
-"""Six numbers about a whole signal: four moments of its samples, two of its spectrum."""
+"""Six statistics of a whole signal: four moments of its samples and two of its spectrum."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,7 +12,7 @@ from serkit.lab.signal.masking import frame_mask
 from serkit.lab.signal.power import map_power, mute_padding
 from serkit.lab.signal.spectrum import FrameConfig, Stft
 
-_TINY = torch.finfo(torch.float32).tiny  # below this librosa takes a frame for silent
+_TINY = torch.finfo(torch.float32).tiny  # librosa treats a frame as silent if its magnitudes sum to less
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,17 @@ class StatisticsConfig(FrameConfig):
 
 
 class Statistics(Front):
-    """Document B's six: mean, variance, skewness and kurtosis of the samples, mean spectral centroid and bandwidth.
+    """Six statistics of the fusionnet report: waveform (B, T) to a vector (B, 6, 1).
 
-    Moments are the biased ones, kurtosis by Fisher (0 for a Gaussian): ``numpy.var``, ``scipy.stats.skew`` and
-    ``scipy.stats.kurtosis`` by default, but 0 of a constant, where SciPy has no number. Centroid and bandwidth, in
-    Hz, are means over frames of ``librosa.feature.spectral_centroid`` and ``spectral_bandwidth``: the magnitude's
-    mean frequency and its deviation, 0 in silence.
+    They are mean, variance, skewness and kurtosis of the samples, and mean spectral centroid and bandwidth.
+
+    The moments are the biased estimates, and kurtosis is Fisher's (0 for a Gaussian), as the defaults of ``numpy.var``,
+    ``scipy.stats.skew`` and ``scipy.stats.kurtosis``. For a constant, skewness and kurtosis are 0, where SciPy returns
+    NaN. Centroid and bandwidth, in Hz, are means over frames of ``librosa.feature.spectral_centroid`` and
+    ``spectral_bandwidth``: the mean and the deviation of frequency, weighted by magnitude. They are 0 in silence.
 
     Attributes:
-        names: What each number is.
+        names: Name of each value.
     """
 
     kind: Kind = "vector"
@@ -57,11 +59,11 @@ class Statistics(Front):
         return features[:, :, None], torch.ones_like(lengths)
 
     def _centroid_and_bandwidth(self, power: Tensor) -> Tensor:
-        """Turn (..., N, K) into mean frequency and deviation (..., N, 2), in Hz."""
+        """Return mean and deviation of frequency (..., N, 2), in Hz, weighted by the magnitude of power (..., N, K)."""
         magnitude = power.sqrt()
         total = magnitude.sum(-1, keepdim=True)
         share = magnitude / torch.where(total < _TINY, 1.0, total)
         centroid = torch.matmul(share, self.hz)[..., None]
-        # not from the mean square: for a pure tone little would be left of a difference in float32
+        # the mean square minus the squared mean would lose float32 precision for a pure tone
         bandwidth = (share * (self.hz - centroid).square()).sum(-1, keepdim=True).sqrt()
         return torch.cat([centroid, bandwidth], dim=-1)

@@ -1,4 +1,4 @@
-"""A vector of 848 numbers: 53 descriptors of each frame, summed up by 16 functionals."""
+"""A vector of 848 values: 16 functionals of 53 descriptors."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,15 +6,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from serkit.lab.features.chroma import PITCH_CLASSES, chroma_filters, normalize_peaks
 from serkit.lab.features.front import Front, Kind
-from serkit.lab.features.logmel import mel_filters
-from serkit.lab.features.mfcc import cepstrum, cosine_transform
-from serkit.lab.features.notebook162 import frame_rms
+from serkit.lab.signal.cepstrum import cepstrum, cosine_transform
 from serkit.lab.signal.functionals import FUNCTIONALS, functionals
 from serkit.lab.signal.masking import frame_mask
+from serkit.lab.signal.mel import mel_filters
+from serkit.lab.signal.pitch_classes import PITCH_CLASSES, chroma_filters, normalize_peaks
 from serkit.lab.signal.power import Bands, decibels, map_power, mute_padding
 from serkit.lab.signal.spectrum import FrameConfig, Stft
+from serkit.lab.signal.time_domain import frame_rms
 
 _BANDS = 128
 _COEFFICIENTS = 40
@@ -27,14 +27,15 @@ class Vector848Config(FrameConfig):
 
 
 class Vector848(Front):
-    """848 numbers: 40 MFCC, 12 chroma and the RMS of each frame, by the 16 :data:`FUNCTIONALS`, one after the other.
+    """The 16 :data:`FUNCTIONALS` of 40 MFCC, 12 chroma and the RMS: waveform (B, T) to a vector (B, 848, 1).
 
-    Document A's vector has 848 numbers, which it doesn't list. This is our reading, from what is common and what
-    makes 53 * 16 = 848; its scores need not be comparable. Descriptors are librosa's defaults, chroma without an
-    estimate of the tuning (see :class:`~serkit.lab.features.chroma.Chroma`).
+    The vector of the hong-zhao report has 848 values, which the report does not list. These are our choice: common
+    descriptors whose number gives 53 * 16 = 848. So scores need not be comparable to the report's. The descriptors
+    equal librosa's with its defaults, except that the tuning of chroma is not estimated (see
+    :class:`~serkit.lab.features.chroma.Chroma`).
 
     Attributes:
-        names: What each number is.
+        names: Name of each value.
     """
 
     kind: Kind = "vector"
@@ -62,7 +63,7 @@ class Vector848(Front):
         return summed.reshape(-1, self.size, 1), torch.ones_like(lengths)
 
     def descriptors(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the descriptors of each frame, shape (B, 53, N), not masked, and valid frames (B,)."""
+        """Return the descriptors of each frame (B, 53, N), not masked, and the number of valid frames (B,)."""
         waveform = mute_padding(waveform, lengths)
         bands, frames = map_power(self.stft, waveform, lengths, self._bands)
         mel, chroma = bands[:, :_BANDS], bands[:, _BANDS:]
@@ -72,5 +73,5 @@ class Vector848(Front):
         return torch.cat([mfcc, normalize_peaks(chroma), rms], dim=1), frames
 
     def _bands(self, power: Tensor) -> Tensor:
-        """Turn (..., N, K) into mel and chroma bands (..., N, 140)."""
+        """Sum power (..., N, K) to mel and chroma bands (..., N, 140)."""
         return torch.cat([self.mel(power), torch.matmul(power, self.chroma.T)], dim=-1)

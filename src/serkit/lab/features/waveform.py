@@ -1,16 +1,16 @@
-"""The waveform itself, for networks that compute from it what they read."""
+"""The waveform itself, for networks that read samples."""
 
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from serkit.lab.features.front import Front
-from serkit.lab.features.logmel import LogMel, LogMelConfig, level_of, nepers
 from serkit.lab.recipes.config import require
-from serkit.lab.signal.masking import cut, sounding
+from serkit.lab.signal.masking import audible_range, keep_columns
+from serkit.lab.signal.mel import LogMelSpectrogram, decibels_to_log_power, frame_log_power
 from serkit.lab.signal.power import mute_padding
 
-_WINDOW_MS = 25.0
+_BANDS, _WINDOW_MS, _HOP_MS, _FLOOR = 64, 25.0, 10.0, 1e-6  # the defaults of the logmel feature
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,8 @@ class WaveformConfig:
     """Settings of :class:`Waveform`.
 
     Attributes:
-        sampling_rate: In Hz.
-        trim_db: What comes before the first and after the last frame that is at most this far below the loudest one
-            is cut; None keeps all.
+        sampling_rate: Sampling rate in Hz.
+        trim_db: Level below the loudest frame, in dB, beyond which leading and trailing frames are cut; None keeps all.
     """
 
     sampling_rate: int = 16_000
@@ -35,10 +34,10 @@ class WaveformConfig:
 
 
 class Waveform(Front):
-    """Samples as they are, (B, T) to frames (B, 1, T) of one sample each, with silence cut off both ends where asked.
+    """Samples of a waveform (B, T) as frames (B, 1, T) of one sample each, optionally with silence cut at both ends.
 
-    Which frames are silent is what :class:`~serkit.lab.features.logmel.LogMel` says with the same ``trim_db``; kept is
-    every sample that one of the others sees, so that no sound is cut with them.
+    A frame is silent if :class:`~serkit.lab.features.logmel.LogMel` with the same ``trim_db`` would cut it. Every
+    sample inside one of the remaining frames is kept.
     """
 
     def __init__(self, config: WaveformConfig) -> None:
@@ -47,16 +46,18 @@ class Waveform(Front):
         self.size = 1
         points = 1 << (round(config.sampling_rate * _WINDOW_MS / 1000) - 1).bit_length()
         rate = config.sampling_rate
-        self.loudness = LogMel(LogMelConfig(rate, window_ms=_WINDOW_MS, n_fft=max(points, 512)))
+        self.spectrogram = LogMelSpectrogram(
+            sampling_rate=rate, bands=_BANDS, n_fft=max(points, 512), window_ms=_WINDOW_MS, hop_ms=_HOP_MS, floor=_FLOOR
+        )
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the features; see :class:`Front`."""
         samples = mute_padding(waveform, lengths)[:, None, :]  # (B, 1, T)
         if self.config.trim_db is None:
             return samples, lengths
-        logmel, frames = self.loudness.logmel(waveform, lengths)
-        first, last = sounding(level_of(logmel), frames, nepers(self.config.trim_db))
-        around, hop = self.loudness.window // 2, self.loudness.hop
+        logmel, frames = self.spectrogram(waveform, lengths)
+        first, last = audible_range(frame_log_power(logmel), frames, decibels_to_log_power(self.config.trim_db))
+        around, hop = self.spectrogram.window // 2, self.spectrogram.hop
         begin = (first * hop - around).clamp(min=0)
         end = (last * hop + around).minimum(lengths)
-        return cut(samples, begin, end - begin)
+        return keep_columns(samples, begin, end - begin)

@@ -1,1 +1,1 @@
-"""ONNX graphs made from parts."""
+"""ONNX graphs: operations on them, and model files assembled from several."""

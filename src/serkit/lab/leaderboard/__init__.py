@@ -1,19 +1,21 @@
-"""Runs side by side, recomputed from their predictions. Nothing here needs torch.
+"""Runs compared with each other, from their stored predictions. Nothing here needs torch.
 
-leaderboard_rows      a run as tables show it
-leaderboard_pairs     which runs meet on the same utterances, and how they differ
-leaderboard_board     all of it: runs in order, headlines, comparisons
-leaderboard_words     what a table says of a run, in words and numbers
-leaderboard_tables    Markdown: tables, and the page docs/RESULTS.md
-leaderboard_html      one HTML page
-leaderboard_records   JSON and CSV
+board                 all runs in order, with headlines and comparisons
+grouping              groups of runs, and their order
+headline_names        lasting names of headlines, from headlines.yaml
+comparisons           which runs are compared, and how they differ
+table_text            texts of cells, captions and notes that Markdown and HTML share
+markdown_page         Markdown: tables, and the page docs/RESULTS.md
+calibration_section   the calibration table of that page
+html_page             one HTML page
+json_csv              JSON and CSV
 """
 
 from serkit.lab.leaderboard.board import Board, compare, not_measured
-from serkit.lab.leaderboard.html import as_html
-from serkit.lab.leaderboard.markdown import as_markdown, as_page, as_sections
-from serkit.lab.leaderboard.records import as_csv, as_json
-from serkit.lab.leaderboard.rows import RunEntry, read_entry, recompute, what_is_fitted
+from serkit.lab.leaderboard.html_page import as_html
+from serkit.lab.leaderboard.json_csv import as_csv, as_json
+from serkit.lab.leaderboard.markdown_page import as_markdown, as_page, as_sections
+from serkit.lab.measure.run_entry import RunEntry, read_entry
 
 __all__ = [
     "Board",
@@ -27,6 +29,4 @@ __all__ = [
     "compare",
     "not_measured",
     "read_entry",
-    "recompute",
-    "what_is_fitted",
 ]

@@ -1,4 +1,4 @@
-"""The leaderboard itself: runs in order, each protocol's headline, and every comparison between them."""
+"""The leaderboard: runs in order, the headline of each group, and every comparison between runs."""
 
 import csv
 import os
@@ -8,35 +8,45 @@ from pathlib import Path
 from typing import Any
 
 from serkit.errors import RunError, nearest
+from serkit.lab.leaderboard.comparisons import Family, Leak, families, leaks, not_comparable, validation_pairs
+from serkit.lab.leaderboard.grouping import group_of, in_order
 from serkit.lab.leaderboard.headline_names import note_headline_names
-from serkit.lab.leaderboard.pairs import Family, Leak, families, leaks, promises, without_companion
-from serkit.lab.leaderboard.rows import RunEntry, group_of, in_order, read_entry
+from serkit.lab.measure.run_entry import RunEntry, read_entry
 
-NOT_MEASURED = "not-measured.csv"
+_NOT_MEASURED = "not-measured.csv"
 _COLUMNS = ["recipe", "why"]
 
 
 @dataclass(frozen=True)
 class Board:
-    """Runs side by side, as :func:`compare` puts them."""
+    """Runs compared with each other; made by :func:`compare`.
 
-    entries: tuple[RunEntry, ...]  # in the order of the table
-    headlines: frozenset[Path]  # folders
+    Attributes:
+        entries: Runs in the order of the table.
+        headlines: Folders of the headline runs.
+        families: Runs on the same utterances, compared with their reference.
+        leaks: Runs that share speakers, each beside a speaker-independent run.
+        validation_pairs: Pairs of equal runs, the first validated on new speakers, the second on training speakers.
+        uncompared: Runs that no other run can be compared with.
+    """
+
+    entries: tuple[RunEntry, ...]
+    headlines: frozenset[Path]
     families: tuple[Family, ...]
     leaks: tuple[Leak, ...]
-    promises: tuple[tuple[RunEntry, RunEntry], ...]  # validated on new speakers, and on those trained on
-    alone: tuple[RunEntry, ...]  # on whose utterances no other was tested
+    validation_pairs: tuple[tuple[RunEntry, RunEntry], ...]
+    uncompared: tuple[RunEntry, ...]
 
     def is_headline(self, entry: RunEntry) -> bool:
-        """Whether a run is the one that validation chose among those of its group."""
+        """Whether a run is the headline of its group: the run that validation chose."""
         return entry.folder in self.headlines
 
-    def of_several_seeds(self) -> list[RunEntry]:
-        """Return the runs whose seeds can answer together."""
+    def with_several_seeds(self) -> list[RunEntry]:
+        """Return the runs with two or more complete seeds."""
         return [entry for entry in self.entries if "together" in entry.row]
 
     def groups(self) -> list[list[RunEntry]]:
-        """Return the runs of each group, see :func:`serkit.lab.leaderboard.rows.group_of`."""
+        """Return the runs of each group, see :func:`serkit.lab.leaderboard.grouping.group_of`."""
         found: dict[tuple[str, ...], list[RunEntry]] = {}
         for entry in self.entries:
             found.setdefault(group_of(entry.row), []).append(entry)
@@ -44,15 +54,15 @@ class Board:
 
 
 def compare(runs: Sequence[RunEntry], *, against: str | os.PathLike[str] | None = None) -> Board:
-    """Put runs side by side.
+    """Compare runs with each other.
 
     Args:
-        runs: From :func:`serkit.lab.leaderboard.rows.read_entry`.
-        against: The reference of those on the same utterances, by name or folder; a folder may be of another run,
-            which then joins them. Else each reference is the run with the highest validation UAR.
+        runs: Runs from :func:`serkit.lab.measure.run_entry.read_entry`.
+        against: Name or folder of the reference run. If it is the folder of another run, that run is added. By
+            default each reference is the run with the highest validation UAR.
 
     Raises:
-        RunError: If ``against`` is no run, or was not tested on the utterances of any other.
+        RunError: If ``against`` is not a run, or no other run was tested on the same utterances.
     """
     note_headline_names(runs)
     reference = None if against is None else _find(runs, against)
@@ -61,28 +71,28 @@ def compare(runs: Sequence[RunEntry], *, against: str | os.PathLike[str] | None 
     entries = in_order(runs)
     found = families(entries, reference)
     if reference is not None:
-        _check(found, reference, str(against))
+        _check_reference(found, reference, str(against))
     return Board(
         tuple(entries),
         _headlines(entries),
         tuple(found),
         tuple(leaks(entries, found)),
-        tuple(promises(entries)),
-        tuple(without_companion(entries)),
+        tuple(validation_pairs(entries)),
+        tuple(not_comparable(entries)),
     )
 
 
 def not_measured(runs: Sequence[RunEntry]) -> list[tuple[str, str]]:
-    """Return recipes that cannot be measured and why, as ``not-measured.csv`` beside the run folders has them.
+    """Return the recipes that could not be run, and why, from ``not-measured.csv`` beside the run folders.
 
-    Those that have been measured since are left out.
+    Recipes that have a run are left out.
 
     Raises:
-        RunError: If such a file has other columns, or a row without both.
+        RunError: If such a file has other columns, or an empty cell.
     """
     found = []
     for folder in sorted({entry.folder.parent for entry in runs}):
-        path = folder / NOT_MEASURED
+        path = folder / _NOT_MEASURED
         if path.is_file():
             found += _read_not_measured(path)
     names = {entry.name for entry in runs}
@@ -96,12 +106,12 @@ def _read_not_measured(path: Path) -> list[tuple[str, str]]:
     except (ValueError, csv.Error) as error:
         raise RunError(f"{str(path)!r} is damaged ({error}).") from error
     if head != _COLUMNS or any(len(line) != len(_COLUMNS) or not all(line) for line in lines):
-        raise RunError(f"{str(path)!r}: expected the columns {','.join(_COLUMNS)}, both filled in on every row.")
+        raise RunError(f"{str(path)!r} is damaged: expected the columns {','.join(_COLUMNS)} and no empty cell.")
     return [(recipe, why) for recipe, why in lines]
 
 
 def _headlines(entries: Sequence[RunEntry]) -> frozenset[Path]:
-    """Return the leader of each group in which there was something to choose, on the same utterances."""
+    """Return the headline of each group with two or more eligible runs on the same utterances."""
     groups: dict[tuple[Any, ...], dict[Path, RunEntry]] = {}
     for entry in entries:
         if entry.may_lead and entry.answers:
@@ -122,21 +132,21 @@ def _find(runs: Sequence[RunEntry], against: str | os.PathLike[str]) -> RunEntry
     folder = Path(against)
     if folder.is_dir():
         return next((entry for entry in runs if entry.folder == folder.resolve()), None) or read_entry(folder)
-    hint = nearest(str(against), [entry.name for entry in runs]) or ";"
-    raise RunError(f"--against {str(against)!r}: no run of that name{hint} name one of these runs, or a run folder.")
+    hint = nearest(str(against), [entry.name for entry in runs]) or "."
+    raise RunError(f"--against {str(against)!r}: no run has this name{hint} Name one of the runs, or a run folder.")
 
 
-def _check(found: Sequence[Family], reference: RunEntry, against: str) -> None:
-    """Refuse a reference that nothing is compared with."""
+def _check_reference(found: Sequence[Family], reference: RunEntry, against: str) -> None:
+    """Raise if no run is compared with the reference."""
     if any(family.reference is reference and family.comparisons for family in found):
         return
     answers = reference.answers
     if any(f.reference.answers and answers and f.reference.answers.digest == answers.digest
            for f in found if f.reference is not reference):  # fmt: skip
-        kind = "is speaker-independent and the others on its utterances share speakers"
+        how = "this run is speaker-independent, and the other runs on its utterances share speakers"
         if not reference.is_fair:
-            kind = "shares speakers and the others on its utterances do not"
-        raise RunError(f"--against {against!r}: it {kind}: what they differ by is the leak, which has its own table.")
+            how = "this run shares speakers between training and test, and the other runs on its utterances do not"
+        raise RunError(f"--against {against!r}: {how}; their difference is in the table of speaker leaks.")
     labels = reference.row["labels"]
     raise RunError(
         f"--against {against!r}: no other run was tested on the same utterances with the same classes "

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from serkit.errors import RunError
-from serkit.lab.leaderboard.rows import RunEntry
+from serkit.lab.measure.run_entry import RunEntry
 
 HEADLINES = "headlines.yaml"
 _LINE = re.compile(r"([\w.-]+): +([\w.+-]+)")

@@ -1,4 +1,4 @@
-"""Models by name, built from a recipe; one family per file, listed in :mod:`serkit.lab.recipes.registry`."""
+"""Models by name: one family per file, listed in :mod:`serkit.lab.recipes.registry`."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,10 +16,10 @@ __all__ = [
 
 
 def get_config(name: str) -> type[BodyConfig]:
-    """Return the settings class of a model; it has a ``tiny()`` for tests.
+    """Return the settings class of a model; its ``tiny()`` gives settings for tests.
 
     Raises:
-        UnknownNameError: If there is none of that name.
+        UnknownNameError: If no model has this name.
     """
     entry = find_model(name)
     config: type[BodyConfig] = getattr(_module(entry.module), f"{entry.kind}Config")
@@ -27,18 +27,22 @@ def get_config(name: str) -> type[BodyConfig]:
 
 
 def get_class(name: str) -> type[Any]:
-    """Return the class of a model; errors are those of :func:`get_config`."""
+    """Return the class of a model.
+
+    Raises:
+        UnknownNameError: If no model has this name.
+    """
     entry = find_model(name)
     found: type[Any] = getattr(_module(entry.module), entry.kind)
     return found
 
 
 def resolve_model(name: str, settings: dict[str, Any]) -> BodyConfig:
-    """Return a model's settings, every default filled in.
+    """Return a model's settings with every default filled in.
 
     Raises:
-        UnknownNameError: If there is none of that name.
-        RecipeError: If a setting is unknown or impossible.
+        UnknownNameError: If no model has this name.
+        RecipeError: If a setting is unknown or has an invalid value.
     """
     return build_settings(get_config(name), {**find_model(name).settings, **settings}, where=f"model: {name}")
 
@@ -49,15 +53,15 @@ def build_body(
     """Build the trainable half of a model.
 
     Args:
-        name: In the registry.
-        settings: That differ from its defaults.
-        layout: Of the features it reads.
-        classes: C.
-        is_for_weights: Whether a run's weights will be loaded: then files of pretrained ones are not read.
+        name: Name of the model in the registry.
+        settings: Settings that differ from the defaults.
+        layout: Layout of the features that the model reads.
+        classes: Number of classes C.
+        is_for_weights: Whether a run's weights will be loaded next. Files with pretrained weights are then not read.
 
     Raises:
-        UnknownNameError: If there is none of that name.
-        RecipeError: If a setting is unknown or impossible, or the model cannot read such features.
+        UnknownNameError: If no model has this name.
+        RecipeError: If a setting is unknown or has an invalid value, or the model cannot read these features.
     """
     config = resolve_model(name, settings)
     body = get_class(name)(layout, classes, config.without_files() if is_for_weights else config)
@@ -66,7 +70,7 @@ def build_body(
 
 
 def build_model(features: Sequence[Named], name: str, settings: dict[str, Any], *, classes: int) -> Model:
-    """Build both halves of a model; see :func:`build_body` and :func:`serkit.lab.features.build_front`."""
+    """Build a front end and a body; see :func:`serkit.lab.features.build_front` and :func:`build_body`."""
     front = build_front(features)
     return Model(front, build_body(name, settings, layout=front.layout, classes=classes))
 

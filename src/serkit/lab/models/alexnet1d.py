@@ -1,4 +1,4 @@
-"""AlexNet with 1-D convolutions over a vector of features, of document A."""
+"""AlexNet with 1-D convolutions over a feature vector, from the hong-zhao report."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from serkit.lab.features import Layout
 from serkit.lab.models.blocks.head import Head
 from serkit.lab.models.blocks.initialization import start_as_he
 from serkit.lab.models.blocks.scaling import Scaling
-from serkit.lab.models.blocks.steps import Steps
+from serkit.lab.models.blocks.sequence_steps import SequenceSteps
 from serkit.lab.models.contract import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 
 _KERNELS = (11, 5, 3, 3, 3)
 _FIRST_STRIDE = 4
-_POOLED = (0, 1, 4)  # after which convolutions the sequence is halved
-_SEGMENTS = 6  # that are left of the sequence, as 6 x 6 are of AlexNet's picture
+_POOLED = (0, 1, 4)  # convolutions that a max-pool follows
+_SEGMENTS = 6  # length of the last sequence; AlexNet keeps 6 x 6 of its picture
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class AlexNet1dConfig(BodyConfig):
     """Settings of :class:`AlexNet1d`.
 
     Attributes:
-        channels: Of the five convolutions.
+        channels: Channels of the five convolutions.
         dense: Units of each of the two hidden dense layers; the second one is the embedding.
-        dropout: Behind each of the two.
+        dropout: Dropout rate after each hidden dense layer.
     """
 
     channels: tuple[int, ...] = (64, 192, 384, 256, 256)
@@ -43,22 +43,22 @@ class AlexNet1dConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "AlexNet1dConfig":
-        """The smallest network with every part, for tests."""
+        """Return the settings of the smallest network with every part, for tests."""
         return cls(channels=(16, 16, 16, 16, 16), dense=64, dropout=0.05)
 
 
 class AlexNet1d(Body):
-    """Five convolutions and three dense layers over the numbers of a vector, in their order, as one channel.
+    """Five convolutions and three dense layers over the numbers of a vector, read in order as one channel.
 
-    The layout is AlexNet's of one tower, without local response normalization: A. Krizhevsky et al., ImageNet
-    classification with deep convolutional neural networks, NIPS 2012; A. Krizhevsky, One weird trick for parallelizing
-    convolutional neural networks, 2014; channels as in torchvision.
+    The layout is that of AlexNet with one tower and without local response normalization: A. Krizhevsky et al.,
+    ImageNet classification with deep convolutional neural networks, NIPS 2012; A. Krizhevsky, One weird trick for
+    parallelizing convolutional neural networks, 2014; channels as in torchvision.
 
-    Document A rebuilds AlexNet with 1-D convolutions over its vector of 848 numbers. It does not say of which kernels,
-    channels and units; ours: AlexNet's own, a kernel of k x k becoming one of k. Nor does it say how numbers of all
-    scales are made alike; ours: :class:`.Scaling`. Convolutions and pooling pad by half a
-    kernel, so that a vector of any size will do, and what is left is averaged to six segments, as in torchvision.
-    Hidden layers start as He's, not as Gaussians of deviation 0.01.
+    The hong-zhao report rebuilds AlexNet with 1-D convolutions over its vector of 848 numbers. It gives no kernels,
+    channels and units; ours are AlexNet's, with a kernel of k in place of k x k. It does not say how it scales the
+    numbers; ours: :class:`.Scaling`. Convolutions and pooling pad by half a kernel, so that a vector of any size will
+    do, and the last sequence is averaged to six segments, as in torchvision. Hidden layers start with He's weights,
+    not with Gaussian ones of deviation 0.01.
     """
 
     reads = ("vector",)
@@ -66,7 +66,7 @@ class AlexNet1d(Body):
     def __init__(self, layout: Layout, classes: int, config: AlexNet1dConfig) -> None:
         super().__init__(layout, classes, config)
         self.scale = Scaling(layout.size)
-        self.steps = Steps(layout)
+        self.steps = SequenceSteps(layout)
         layers: list[nn.Module] = []
         width, size = self.steps.width, layout.size
         for i, (channels, kernel) in enumerate(zip(config.channels, _KERNELS, strict=True)):
@@ -97,7 +97,7 @@ class AlexNet1d(Body):
 class SegmentMeans(nn.Module):
     """Means over segments of a sequence of known size: (B, C, size) to (B, C, segments).
 
-    The segments are those of :class:`torch.nn.AdaptiveAvgPool1d`, which does not export where they overlap.
+    The segments are those of :class:`torch.nn.AdaptiveAvgPool1d`, which cannot be exported where segments overlap.
     """
 
     weights: Tensor
@@ -111,5 +111,5 @@ class SegmentMeans(nn.Module):
         self.register_buffer("weights", weights, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Average."""
+        """Average each segment."""
         return torch.matmul(x, self.weights)

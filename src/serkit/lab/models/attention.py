@@ -1,4 +1,4 @@
-"""A network of self-attention, of document A."""
+"""A network of self-attention layers, from the hong-zhao report."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from serkit.lab.features import Layout
 from serkit.lab.models.blocks.head import Head
 from serkit.lab.models.blocks.scaling import Scaling
 from serkit.lab.models.blocks.self_attention import Positions, SelfAttention
-from serkit.lab.models.blocks.steps import Steps
+from serkit.lab.models.blocks.sequence_steps import SequenceSteps
 from serkit.lab.models.contract import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.masking import frame_mask
@@ -20,13 +20,13 @@ class AttentionConfig(BodyConfig):
     """Settings of :class:`Attention`.
 
     Attributes:
-        width: Of each step inside; a multiple of 2 and of ``heads``.
-        heads: Of each self-attention.
-        layers: Of self-attention.
-        step: Numbers of a vector that make one step; zeros fill up the last one. With 16 a step of ``vector848`` is
-            all that is known of one descriptor, and there are 53. Frames are steps as they are.
+        width: Numbers per step inside the network; a multiple of 2 and of ``heads``.
+        heads: Heads of each self-attention layer.
+        layers: Number of self-attention layers.
+        step: Numbers of a vector per step; zeros pad the last step. With 16, each of the 53 steps of ``vector848`` has
+            the numbers of one descriptor. Frames are steps already.
         embedding: D.
-        dropout: Behind each layer, and before the output.
+        dropout: Dropout rate after each layer and before the output layer.
     """
 
     width: int = 128
@@ -49,21 +49,21 @@ class AttentionConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "AttentionConfig":
-        """The smallest network with every part, for tests."""
+        """Return the settings of the smallest network with every part, for tests."""
         return cls(width=32, heads=2, layers=2, step=2, embedding=32, dropout=0.05)
 
 
 class Attention(Body):
-    """Layers of self-attention, each with a way around it and a layer norm, then attention over the steps.
+    """Self-attention layers, each with a residual connection and a layer norm, then attention pooling over the steps.
 
-    Self-attention is that of A. Vaswani et al., Attention is all you need, NeurIPS 2017, without its dense layers; the
+    Self-attention is that of A. Vaswani et al., Attention is all you need, NeurIPS 2017, without its dense layers. The
     pooling weighs each step by a small network: D. Bahdanau et al., Neural machine translation by jointly learning to
     align and translate, ICLR 2015.
 
-    Document A has a self-attention network over its vector of 848 numbers and does not say of which layers; ours: all
-    of the above, a step for each number, and :class:`.Scaling`. Attention takes steps in any
-    order, while which number is which is all that a vector says: sinusoidal positions are added to the steps. That it
-    reads frames too is ours.
+    The hong-zhao report has a self-attention network over its vector of 848 numbers and does not describe its layers;
+    ours are the above, one step per number by default, and :class:`.Scaling`. Attention ignores the order of its steps,
+    but a number of a vector means something only by its place, so sinusoidal positions are added to the steps. Reading
+    frames is our addition.
     """
 
     reads = ("vector", "frames")
@@ -71,7 +71,7 @@ class Attention(Body):
     def __init__(self, layout: Layout, classes: int, config: AttentionConfig) -> None:
         super().__init__(layout, classes, config)
         self.scale = Scaling(layout.size)
-        self.steps = Steps(layout, config.step)
+        self.steps = SequenceSteps(layout, config.step)
         self.project = nn.Linear(self.steps.width, config.width)
         self.positions = Positions(config.width)
         self.layers = nn.ModuleList(SelfAttention(config.width, config.heads) for _ in range(config.layers))
@@ -93,14 +93,14 @@ class Attention(Body):
 
 
 class AdditivePooling(nn.Module):
-    """The mean over steps, each weighted by a small network's opinion of it: (B, N, D) to (B, D)."""
+    """Weighted mean over steps, (B, N, D) to (B, D); a small network scores each step."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.score = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1, bias=False))
 
     def weigh(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Return the weight of each step, (B, N), none where ``mask`` is False and 1 together."""
+        """Return the weight of each step, (B, N): 0 where ``mask`` is False, with a sum of 1 per utterance."""
         weights: Tensor = self.score(x)[..., 0].masked_fill(~mask, -torch.inf).softmax(1)
         return weights
 

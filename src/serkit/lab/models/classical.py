@@ -1,6 +1,6 @@
-"""Classical models of document B and its literature: scikit-learn over one vector per utterance.
+"""Classical models of the fusionnet report and of the papers it cites: scikit-learn over one vector per utterance.
 
-The documents give no settings for them, so these are ours. Class weights are weights of utterances.
+The report gives no settings for them, so these are ours. Class weights are applied as weights of utterances.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
 from serkit.lab.models.contract import BodyConfig
-from serkit.lab.models.scikit import Classical
+from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.config import require
-
-__all__ = [
-    "Classical", "GradientBoosting", "GradientBoostingConfig", "Logistic", "LogisticConfig", "Mlp", "MlpConfig",
-    "RandomForest", "RandomForestConfig", "Svm", "SvmConfig",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,11 +22,11 @@ class SvmConfig(BodyConfig):
     """Settings of :class:`Svm`.
 
     Attributes:
-        cost: C, of a training utterance on the wrong side of its margin.
+        cost: scikit-learn's ``C``, the cost of a training utterance on the wrong side of its margin.
         kernel: ``rbf`` or ``linear``.
-        gamma: Of the rbf kernel; None stands for one over F.
-        calibrate: Whether its scores become probabilities by a temperature that is fitted on held-out speakers, which
-            takes five more fits; without, by a plain softmax.
+        gamma: Coefficient of the rbf kernel; None for 1 / F.
+        calibrate: Whether a temperature is fitted on held-out speakers, which takes five more fits. Otherwise a plain
+            softmax turns scores into probabilities.
     """
 
     cost: float = 10.0
@@ -44,21 +39,21 @@ class SvmConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "SvmConfig":
-        """A linear one."""
+        """Return the settings of a linear machine, for tests."""
         return cls(cost=1.0, kernel="linear")
 
 
-class Svm(Classical):
-    """Support vector machine: one margin per pair of classes, and their votes.
+class Svm(SklearnClassifier):
+    """Support vector machine: one classifier per pair of classes, which vote.
 
-    Scores are scikit-learn's one-against-the-rest ones: votes, and within a vote the sum of the distances. Where two
-    classes tie the distances decide, and not, as in ``SVC.predict``, the order of the classes.
+    The scores are scikit-learn's one-vs-rest scores: votes, and among equal votes the sum of the distances. So distance
+    breaks ties between two classes, not the order of the classes as in ``SVC.predict``.
     """
 
     gives_scores = True
 
     def build(self, seed: int, count: int) -> SVC:
-        """Return the classifier, which has no dice."""
+        """Return the unfitted classifier; it uses no random numbers."""
         c = self.config
         return SVC(C=c.cost, kernel=c.kernel, gamma="auto" if c.gamma is None else c.gamma, cache_size=500)
 
@@ -68,8 +63,8 @@ class LogisticConfig(BodyConfig):
     """Settings of :class:`Logistic`.
 
     Attributes:
-        cost: C, one over the weight of the l2 penalty.
-        iterations: At most.
+        cost: scikit-learn's ``C``, the inverse of the weight of the l2 penalty.
+        iterations: Maximum number of iterations.
         calibrate: Whether a temperature is fitted on held-out speakers, which takes five more fits.
     """
 
@@ -82,15 +77,15 @@ class LogisticConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "LogisticConfig":
-        """One that stops early."""
+        """Return settings that stop early, for tests."""
         return cls(iterations=50)
 
 
-class Logistic(Classical):
+class Logistic(SklearnClassifier):
     """Multinomial logistic regression with an l2 penalty."""
 
     def build(self, seed: int, count: int) -> LogisticRegression:
-        """Return the classifier, which has no dice."""
+        """Return the unfitted classifier; it uses no random numbers."""
         return LogisticRegression(C=self.config.cost, max_iter=self.config.iterations)
 
 
@@ -101,9 +96,9 @@ class MlpConfig(BodyConfig):
     Attributes:
         hidden: Units of the hidden layers.
         alpha: Weight of the l2 penalty.
-        lr: Adam's.
-        batch_size: Utterances of a step.
-        epochs: At most; it stops before where the training loss has not fallen for ten.
+        lr: Learning rate of Adam.
+        batch_size: Utterances per batch.
+        epochs: Maximum number of epochs; training stops earlier if the training loss has not fallen for ten epochs.
         calibrate: Whether a temperature is fitted on held-out speakers, which takes five more fits.
     """
 
@@ -126,18 +121,18 @@ class MlpConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "MlpConfig":
-        """Eight units."""
+        """Return the settings of eight hidden units, for tests."""
         return cls(hidden=(8,), lr=1e-2, epochs=30)
 
 
-class Mlp(Classical):
-    """Perceptron with ReLU, trained with Adam.
+class Mlp(SklearnClassifier):
+    """Multilayer perceptron with ReLU, trained with Adam.
 
-    scikit-learn's early stopping is not used: it would hold out utterances of speakers that it trains on.
+    scikit-learn's early stopping is not used, because it would validate on speakers that it also trains on.
     """
 
     def build(self, seed: int, count: int) -> MLPClassifier:
-        """Return the classifier."""
+        """Return the unfitted classifier."""
         c = self.config
         return MLPClassifier(
             tuple(c.hidden), alpha=c.alpha, learning_rate_init=c.lr, batch_size=min(c.batch_size, count),
@@ -150,9 +145,9 @@ class RandomForestConfig(BodyConfig):
     """Settings of :class:`RandomForest`.
 
     Attributes:
-        trees: How many.
-        depth: At most; None lets them grow.
-        leaf: Utterances in a leaf at least; with 2 the file is twice as large.
+        trees: Number of trees.
+        depth: Maximum depth; None for no limit.
+        leaf: Minimum number of utterances in a leaf; 2 makes the model file twice as large.
         calibrate: Whether a temperature is fitted on held-out speakers, which takes five more fits.
     """
 
@@ -166,15 +161,15 @@ class RandomForestConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "RandomForestConfig":
-        """Twenty low trees."""
+        """Return the settings of twenty shallow trees, for tests."""
         return cls(trees=20, depth=4)
 
 
-class RandomForest(Classical):
-    """Random forest: each split chooses among the square root of F numbers."""
+class RandomForest(SklearnClassifier):
+    """Random forest; each split considers the square root of F features."""
 
     def build(self, seed: int, count: int) -> RandomForestClassifier:
-        """Return the classifier."""
+        """Return the unfitted classifier."""
         c = self.config
         return RandomForestClassifier(c.trees, max_depth=c.depth, min_samples_leaf=c.leaf, n_jobs=-1, random_state=seed)
 
@@ -184,11 +179,11 @@ class GradientBoostingConfig(BodyConfig):
     """Settings of :class:`GradientBoosting`.
 
     Attributes:
-        rounds: Of one tree per class.
-        lr: What each tree counts.
-        depth: Of a tree.
-        leaf: Utterances in a leaf at least.
-        share: Of the utterances, drawn for each round.
+        rounds: Number of boosting rounds, each with one tree per class.
+        lr: Learning rate, the weight of each tree.
+        depth: Maximum depth of a tree.
+        leaf: Minimum number of utterances in a leaf.
+        share: Share of the utterances that is drawn for each round.
         calibrate: Whether a temperature is fitted on held-out speakers, which takes five more fits.
     """
 
@@ -211,18 +206,18 @@ class GradientBoostingConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "GradientBoostingConfig":
-        """Ten rounds."""
+        """Return the settings of ten rounds, for tests."""
         return cls(rounds=10, depth=2)
 
 
-class GradientBoosting(Classical):
-    """Gradient-boosted trees: each split chooses among the square root of F numbers, which makes them quick to grow.
+class GradientBoosting(SklearnClassifier):
+    """Gradient-boosted trees; each split considers the square root of F features, which makes training fast.
 
-    Not scikit-learn's histogram variant, which skl2onnx does not convert.
+    This is not scikit-learn's histogram variant, which skl2onnx cannot convert.
     """
 
     def build(self, seed: int, count: int) -> GradientBoostingClassifier:
-        """Return the classifier."""
+        """Return the unfitted classifier."""
         c = self.config
         return GradientBoostingClassifier(
             n_estimators=c.rounds, learning_rate=c.lr, max_depth=c.depth, min_samples_leaf=c.leaf, subsample=c.share,

@@ -1,4 +1,4 @@
-"""A convolutional network over time, of document C."""
+"""A convolutional network over time, from the crema-cnn report."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from serkit.lab.features import Layout
 from serkit.lab.models.blocks.head import Head
 from serkit.lab.models.blocks.scaling import Scaling
-from serkit.lab.models.blocks.steps import Steps
+from serkit.lab.models.blocks.sequence_steps import SequenceSteps
 from serkit.lab.models.contract import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.masking import frame_mask
@@ -19,10 +19,10 @@ class Cnn1dConfig(BodyConfig):
     """Settings of :class:`Cnn1d`.
 
     Attributes:
-        channels: Of each block's convolution; each block halves the sequence.
-        kernel: Frames that a convolution sees, odd.
+        channels: Channels of each block's convolution; each block halves the sequence.
+        kernel: Frames that a convolution reads, odd.
         embedding: D.
-        dropout: Behind each block, and before the output.
+        dropout: Dropout rate after each block and before the output layer.
     """
 
     channels: tuple[int, ...] = (64, 128, 256, 256)
@@ -41,17 +41,17 @@ class Cnn1dConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "Cnn1dConfig":
-        """The smallest network with every part, for tests."""
+        """Return the settings of the smallest network with every part, for tests."""
         return cls(channels=(16, 16), kernel=3, embedding=32, dropout=0.05)
 
 
 class Cnn1d(Body):
     """Blocks of convolution, batch norm, ReLU, max-pooling and dropout, then mean and maximum over time.
 
-    Document C has a 1-D CNN over zero-crossing rate, energy, RMS, chroma and MFCC. It does not say how many layers and
-    units there are; ours: the defaults. Nor does it say how utterances of unlike length meet in a dense layer; ours:
-    mean and maximum over the valid frames. Numbers of all scales are made alike by
-    :class:`~serkit.lab.models.blocks.scaling.Scaling`. A vector is read as a sequence of one channel, which is ours.
+    The crema-cnn report has a 1-D CNN over zero-crossing rate, energy, RMS, chroma and MFCC. It gives no number of
+    layers and units; ours are the defaults. It does not say how utterances of different lengths fit a dense layer;
+    ours: mean and maximum over the valid frames. :class:`~serkit.lab.models.blocks.scaling.Scaling` standardizes the
+    features. Reading a vector, as a sequence of one channel, is our addition.
     """
 
     reads = ("frames", "vector")
@@ -59,7 +59,7 @@ class Cnn1d(Body):
     def __init__(self, layout: Layout, classes: int, config: Cnn1dConfig) -> None:
         super().__init__(layout, classes, config)
         self.scale = Scaling(layout.size)
-        self.steps = Steps(layout)
+        self.steps = SequenceSteps(layout)
         self.convolutions = nn.ModuleList()
         width = self.steps.width
         for channels in config.channels:
@@ -76,7 +76,7 @@ class Cnn1d(Body):
         x, lengths = self.steps(self.scale(features, lengths), lengths)  # (B, C, N)
         for convolution in self.convolutions:
             x = convolution(x)
-            # Zeros behind the end lose against each rectified number, so pooling needs no mask of its own.
+            # Zeros in the padding never exceed a rectified number, so pooling needs no mask of its own.
             x = x * frame_mask(lengths, x.shape[2])[:, None, :].to(x.dtype)
             x = self.dropout(self.pool(x))  # (B, channels, N / 2)
             lengths = (lengths + 1) // 2

@@ -1,4 +1,4 @@
-"""A convolutional network over mel spectrograms, of document C."""
+"""A convolutional network over mel spectrograms, from the crema-cnn report."""
 
 from dataclasses import dataclass
 
@@ -20,12 +20,12 @@ class Cnn2dConfig(BodyConfig):
     """Settings of :class:`Cnn2d`.
 
     Attributes:
-        channels: Of each block's convolution; each block halves bands and frames.
-        kernel: Bands and frames that a convolution sees, odd.
-        frames: To which each utterance is cut or padded, for a dense layer over all that is left; None takes the mean
-            over time instead, of utterances of any length.
+        channels: Channels of each block's convolution; each block halves bands and frames.
+        kernel: Bands and frames that a convolution reads, odd.
+        frames: Length to which each utterance is cut or padded; None takes the mean over time before the dense layer
+            instead, so that utterances may have any length.
         embedding: D.
-        dropout: Behind each block, and before the output.
+        dropout: Dropout rate after each block and before the output layer.
     """
 
     channels: tuple[int, ...] = (32, 64, 128, 128)
@@ -46,17 +46,17 @@ class Cnn2dConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "Cnn2dConfig":
-        """The smallest network with every part, for tests."""
+        """Return the settings of the smallest network with every part, for tests."""
         return cls(channels=(8, 8), frames=48, embedding=32, dropout=0.05)
 
 
 class Cnn2d(Body):
     """Blocks of convolution, ReLU, max-pooling and dropout over bands and frames, a dense layer and an output layer.
 
-    Document C has a 2-D CNN over a mel spectrogram of 128 bands with frequency masks, which are augmentation, and
-    pictures of one size. It does not say how many layers and units there are and how long a picture is; ours: the
-    defaults, 3 s where frames are 10 ms apart. Bands are made alike by :class:`.Scaling`,
-    and weights start as Glorot's, which are ours too. Its l1 and l1_l2 penalties are settings of training.
+    The crema-cnn report has a 2-D CNN over mel spectrograms of 128 bands and of one length, with frequency masks, which
+    are an augmentation setting here. It gives no number of layers and units and no length; ours are the defaults, 3 s
+    with frames 10 ms apart. :class:`.Scaling` of the bands and Glorot's initial weights are ours too. The report's l1
+    and l1_l2 penalties are training settings.
     """
 
     reads = ("frames",)
@@ -84,7 +84,9 @@ class Cnn2d(Body):
         x = x[:, None]  # (B, 1, F, N)
         for convolution in self.convolutions:
             x = torch.relu(convolution(x))
-            if self.frames is None:  # a bias stands behind the end, which a fixed length always shows alike
+            if (
+                self.frames is None
+            ):  # the bias reaches the padding; with a fixed length it always reaches the same frames
                 x = x * frame_mask(lengths, x.shape[3])[:, None, None, :].to(x.dtype)
             x = self.dropout(self.pool(x))  # (B, channels, F / 2, N / 2)
             lengths = (lengths + 1) // 2

@@ -1,4 +1,4 @@
-"""Convolutions, then a recurrent network: the CNN + LSTM and CNN + BiLSTM of document B's literature.
+"""Convolutions, then a recurrent network: the CNN + LSTM and CNN + BiLSTM that the fusionnet report cites.
 
 J. Zhao, X. Mao, L. Chen: Speech emotion recognition using deep 1D & 2D CNN LSTM networks. Biomedical Signal Processing
 and Control 47, 2019.
@@ -24,11 +24,11 @@ class CnnLstmConfig(BodyConfig):
     """Settings of :class:`CnnLstm`.
 
     Attributes:
-        channels: Of the 2-D blocks; each halves bands and frames.
-        units: Of the LSTM in each direction.
-        is_bidirectional: Whether a second LSTM reads from the end.
+        channels: Channels of the 2-D blocks; each block halves bands and frames.
+        units: Units of the LSTM in each direction.
+        is_bidirectional: Whether a second LSTM reads the frames backwards.
         embedding: D.
-        dropout: Before the embedding and the classifier.
+        dropout: Dropout rate before the embedding and the classifier.
     """
 
     channels: tuple[int, ...] = (64, 64, 128, 128)
@@ -48,19 +48,20 @@ class CnnLstmConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "CnnLstmConfig":
-        """The smallest network with every part, for tests."""
+        """Return the settings of the smallest network with every part, for tests."""
         return cls(channels=(4, 8), units=12, embedding=12, dropout=0.1)
 
 
 class CnnLstm(Body):
     """Four 2-D convolution blocks over log-mel and an LSTM in one or both directions.
 
-    A block is the paper's: convolution of 3 x 3, batch norm, ELU, max-pool. What the LSTM has when it has read all
-    frames goes through a dense layer to the classifier; padding changes nothing.
+    A block is the paper's: convolution of 3 x 3, batch norm, ELU, max-pool. The LSTM's last state goes through a dense
+    layer to the classifier; padding changes nothing.
 
-    Deviations: every block pools by 2 x 2 rounding up, where the paper's later ones pool by 4 x 4, so that a short
-    utterance leaves frames to read; the LSTM has 128 units instead of 256, and a dense layer and dropout stand before
-    the classifier. The input is standardized by the training utterances. The backward LSTM is not in the paper.
+    Deviations: every block pools by 2 x 2, rounding up, where the paper's later ones pool by 4 x 4, so that a short
+    utterance keeps some frames for the LSTM. The LSTM has 128 units instead of 256, and a dense layer and dropout come
+    before the classifier. The input is standardized with the mean and deviation of the training utterances. The
+    backward LSTM is not in the paper.
     """
 
     def __init__(self, layout: Layout, classes: int, config: CnnLstmConfig) -> None:
@@ -99,7 +100,7 @@ class _CnnLstmBlock(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         x = self.activate(self.norm(self.convolve(x)))
-        # an ELU gives less than zero: zeros in the padding would win the pool
+        # an ELU can be negative, so zeros in the padding would win the max-pool
         x = x.masked_fill(~frame_mask(lengths, x.shape[-1])[:, None, None, :], -torch.inf)
         x = self.pool(x)
         lengths = (lengths + 1) // 2

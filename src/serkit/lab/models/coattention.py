@@ -1,4 +1,4 @@
-"""Co-attention over cepstra, a picture and an encoder's frames, which document E takes from the literature."""
+"""Co-attention over MFCC, a spectrogram picture and an encoder's frames, from the iemocap-coattention report."""
 
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
@@ -12,15 +12,14 @@ from serkit.lab.features import Layout
 from serkit.lab.models.blocks.alexnet2d import CHANNELS, SMALLEST, AlexNet2d
 from serkit.lab.models.blocks.coattention_streams import Cepstra, OwnFrames, Picture, PretrainedFrames
 from serkit.lab.models.blocks.head import Head
-from serkit.lab.models.blocks.vit import VisionTransformer
+from serkit.lab.models.blocks.vision_transformer import VisionTransformer
 from serkit.lab.models.contract import Body, BodyConfig, Output
-from serkit.lab.models.crnn import CrnnConfig
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.masking import frame_mask
 from serkit.lab.signal.spectrum import is_exporting
 
-_DEVIATION_FLOOR = 1e-5  # of a variance
-_SHARPNESS = 4.0  # at the start: cosines from -0.3 to 0.3 give weights from 1 to 11
+_VARIANCE_FLOOR = 1e-5
+_SHARPNESS = 4.0  # initial value; cosines of -0.3 and 0.3 give weights in the ratio 1 to 11
 
 Stream = Literal["mfcc", "picture", "encoder"]
 
@@ -30,33 +29,33 @@ class CoAttentionConfig(BodyConfig):
     """Settings of :class:`CoAttention`.
 
     Attributes:
-        sampling_rate: Of the ``waveform`` that it reads, in Hz.
-        segment_seconds: What an utterance is cut into.
-        streams: Which of the three parts hear; one alone shows what it is worth.
-        lstm: Units of each direction over the MFCC.
-        lstm_layers: How many.
-        picture: What looks at the spectrogram.
+        sampling_rate: Sampling rate of the waveform in Hz.
+        segment_seconds: Duration of the segments that an utterance is cut into.
+        streams: Streams that the model has, one to three of ``mfcc``, ``picture`` and ``encoder``.
+        lstm: Units of the LSTM over the MFCC in each direction.
+        lstm_layers: Number of LSTM layers.
+        picture: Network that reads the spectrogram picture.
         side: Height and width of the picture.
-        alexnet: Channels of each of its convolutions.
-        patch: Side of a patch of the vision transformer, a divisor of ``side``.
-        width: Of each patch inside, a multiple of ``heads``.
-        depth: Its blocks.
-        heads: Of each of their self-attentions.
-        encoder: A checkpoint of transformers, a folder or a name on the hub; empty for convolutions from scratch.
-        revision: Of a hub name; empty for the newest.
-        layer: Which of a checkpoint's hidden states: 0 is what enters the first transformer layer, -1 what leaves the
-            last.
-        encoder_rate: Share of the learning rate that a checkpoint's weights take; 0 leaves them as they are.
-        stem: As ``crnn``'s, of the convolutions from scratch.
-        halvings: Likewise.
-        channels: Likewise.
-        dilations: Likewise.
-        vector: Numbers that each part hands over.
+        alexnet: Channels of AlexNet's convolutions.
+        patch: Height and width of the vision transformer's patches, a divisor of ``side``.
+        width: Numbers per patch inside the vision transformer, a multiple of ``heads``.
+        depth: Number of blocks of the vision transformer.
+        heads: Heads of each self-attention layer of the vision transformer.
+        encoder: Folder or hub name of a transformers checkpoint; empty for convolutions trained from scratch.
+        revision: Branch, tag or commit of a hub name; empty for the newest.
+        layer: Hidden states of the checkpoint to use: 0 for the input of the first transformer layer, -1 for the
+            output of the last.
+        encoder_rate: Factor on the learning rate for the checkpoint's weights; 0 freezes them.
+        stem: Channels of the 2-D convolutions trained from scratch; each halves the bands.
+        halvings: Number of 2-D convolutions that halve the frame rate too.
+        channels: Channels of the residual 1-D convolutions trained from scratch.
+        dilations: Dilation of each residual block.
+        vector: Size of the vector that each stream gives.
         embedding: D.
-        masks: In training, stripes of bands and of frames that each part does not see.
-        dropout: Before each part's numbers, the embedding and the output.
-        parts_loss: In training each part also answers alone, and the mean of their losses counts so much beside the
-            loss of the answer; 0 for the paper's one loss.
+        masks: Number of masked stripes of bands, and of frames, that each stream gets in training.
+        dropout: Dropout rate before each stream's vector, the embedding and the output layer.
+        parts_loss: Weight of the mean loss of the streams' own classifiers, relative to the loss of the whole model;
+            0 for the paper's single loss.
     """
 
     has_weights: ClassVar[bool] = True
@@ -101,6 +100,10 @@ class CoAttentionConfig(BodyConfig):
             heads=self.heads >= 1,
             width=self.width >= 1 and self.width % max(self.heads, 1) == 0,
             depth=self.depth >= 1,
+            stem=bool(self.stem) and min(self.stem) >= 1,
+            halvings=self.halvings >= 0,
+            channels=self.channels >= 1,
+            dilations=all(dilation >= 1 for dilation in self.dilations),
             encoder_rate=self.encoder_rate >= 0,
             vector=self.vector >= 1,
             embedding=self.embedding >= 1,
@@ -108,64 +111,61 @@ class CoAttentionConfig(BodyConfig):
             dropout=0 <= self.dropout < 1,
             parts_loss=self.parts_loss >= 0,
         )
-        self.trunk()  # whose settings are checked there
-
-    def trunk(self) -> CrnnConfig:
-        """Return the settings of the convolutions from scratch."""
-        return CrnnConfig(self.stem, self.halvings, self.channels, self.dilations)
 
     def without_files(self) -> "CoAttentionConfig":
-        """Return the settings of a network whose checkpoint's weights are not read, though its settings are."""
-        return _Architecture(**asdict(self))
+        """Return settings with which only the checkpoint's configuration is read, not its weights."""
+        return _CoAttentionWithoutWeights(**asdict(self))
 
     @classmethod
     def tiny(cls) -> "CoAttentionConfig":
-        """The smallest network with every part, for tests."""
+        """Return the settings of the smallest network with every part, for tests."""
         return cls(
             segment_seconds=0.05, lstm=8, lstm_layers=1, side=64, alexnet=(8, 8, 8, 8, 8), width=16, depth=1, heads=2,
             stem=(4, 8), halvings=1, channels=16, dilations=(1,), vector=16, embedding=16, masks=1, dropout=0.05,
         )  # fmt: skip
 
 
-class _Architecture(CoAttentionConfig):
+class _CoAttentionWithoutWeights(CoAttentionConfig):
     has_weights = False
 
 
 class CoAttention(Body):
-    """MFCC, a spectrogram picture and an encoder's frames, of which the first two say what to attend to.
+    """Co-attention of three streams: MFCC, a spectrogram picture and an encoder's frames.
 
-    An utterance is cut into segments of 3 s. Of each, a bidirectional LSTM hears the MFCC, AlexNet or a vision
-    transformer sees the spectrogram, and an encoder gives frames; what the two found makes the weights under which the
-    frames are summed, and all three vectors make the answer.
+    An utterance is cut into segments of 3 s. For each segment, a bidirectional LSTM reads the MFCC, AlexNet or a vision
+    transformer reads the spectrogram picture, and an encoder computes frames. The vectors of the first two streams
+    determine the weights with which the encoder's frames are pooled. All three vectors together are classified.
 
     Source: H. Zou et al., Speech emotion recognition with co-attention based multi-level acoustic information, ICASSP
-    2022, which document E follows; its vision transformer is the document's.
+    2022, which the iemocap-coattention report follows; the vision transformer is the report's addition.
 
-    Deviations:
+    Deviations from the paper:
 
-    - The frames' weights are a softmax over how alike they are to what the two vectors ask for, so that there may be
-      any number of frames; the paper has a dense layer with an output for each of its 149.
-    - Beside the frames' sum under the weights stands their deviation, as in attentive statistics, and each part's
-      numbers are brought to one scale by a batch norm: from scratch both are needed.
-    - The LSTM's frames are pooled by attentive statistics, where the paper lays all 300 side by side.
-    - The last segment begins early enough to be whole, where the paper fills it up: of a rest of 0.1 s there is little
-      to hear, and its own mean and deviation would make noise as loud as speech. Both logits and embeddings are
-      averaged.
-    - Without ``encoder`` the frames come from convolutions trained from scratch, where the paper has wav2vec 2.0.
-      That one stays as it is unless ``encoder_rate`` says otherwise; the paper trains it on.
-    - AlexNet and the transformer start from scratch, where the paper's AlexNet has seen ImageNet, and see one channel;
-      see :class:`~serkit.lab.models.blocks.alexnet2d.AlexNet2d`. In training, stripes of all that is heard are masked.
-    - With ``parts_loss`` each part's vector is also asked for the emotion in training. Parts learn at different rates,
-      and the one that is first keeps the others from learning (W. Wang et al., What makes training multi-modal
+    - A frame's weight is a softmax over the similarity of its key with the query of the other two vectors, so that
+      there may be any number of frames; the paper has a dense layer with one output for each of its 149 frames.
+    - Beside the weighted mean of the frames there is their weighted deviation, as in attentive statistics, and a batch
+      norm brings the streams to one scale. Training from scratch needs both.
+    - The LSTM's frames are pooled by attentive statistics, where the paper concatenates all 300.
+    - The last segment starts early enough to be whole, where the paper pads it. A rest of 0.1 s contains little
+      information, and normalizing it by its own mean and deviation would make noise as loud as speech. Logits and
+      embeddings of the segments are averaged.
+    - Without ``encoder``, the frames come from convolutions trained from scratch, where the paper has wav2vec 2.0. A
+      checkpoint is frozen unless ``encoder_rate`` is above 0; the paper fine-tunes it.
+    - AlexNet and the vision transformer are trained from scratch on one channel, where the paper's AlexNet is
+      pretrained on ImageNet; see :class:`~serkit.lab.models.blocks.alexnet2d.AlexNet2d`. In training, stripes of all
+      spectra are masked.
+    - With ``parts_loss``, each stream's vector is also classified alone in training. Streams learn at different rates,
+      and the fastest one keeps the others from learning (W. Wang et al., What makes training multi-modal
       classification networks hard?, CVPR 2020).
-    - One part alone, ``streams``, is that part's vector; the encoder then attends by a query of its own.
+    - With a single stream in ``streams``, that stream's vector is classified; the encoder's frames are then pooled by a
+      learned query.
     """
 
     def __init__(self, layout: Layout, classes: int, config: CoAttentionConfig) -> None:
         super().__init__(layout, classes, config)
         if layout.names != ("waveform",):
             raise RecipeError(
-                f"coattention reads the waveform itself, not {' + '.join(layout.names)}: set features to waveform."
+                f"coattention reads the waveform, not {' + '.join(layout.names)}: set features: [waveform]."
             )
         layout.check_rate(config.sampling_rate, "coattention")
         self.samples = round(config.segment_seconds * config.sampling_rate)
@@ -207,7 +207,10 @@ class CoAttention(Body):
 
     def _encoder(self, config: CoAttentionConfig) -> OwnFrames | PretrainedFrames:
         if not config.encoder:
-            return OwnFrames(config.sampling_rate, config.trunk(), masks=config.masks)
+            return OwnFrames(
+                config.sampling_rate, stem=config.stem, halvings=config.halvings, channels=config.channels,
+                dilations=config.dilations, masks=config.masks,
+            )  # fmt: skip
         frames = PretrainedFrames(
             config.encoder, config.revision, layer=config.layer, samples=self.samples,
             is_frozen=config.encoder_rate == 0,
@@ -217,18 +220,18 @@ class CoAttention(Body):
         return frames
 
     def rates(self) -> list[tuple[float, list[nn.Parameter]]]:
-        """Return the weights to train, a checkpoint's apart, and the share of the learning rate that they take."""
+        """Return the weights to train in groups, the checkpoint's apart, with their factors on the learning rate."""
         rate = self.config.encoder_rate
         opened = {id(w) for w in self.encoder.parameters()} if isinstance(self.encoder, PretrainedFrames) else set()
         groups = [(1.0, [w for w in self.parameters() if id(w) not in opened])]
         return [*groups, (rate, [w for w in self.parameters() if id(w) in opened])] if opened and rate else groups
 
     def settle(self) -> None:
-        """Drop what the parts alone answer with."""
+        """Remove the streams' own classifiers, which only training needs."""
         self.guesses = nn.ModuleList()
 
     def parts(self) -> dict[str, tuple[nn.Module, ...]]:
-        """What a summary shows as a table of its own."""
+        """Return the parts that ``serkit models show`` prints as tables of their own."""
         found: dict[str, tuple[nn.Module, ...]] = {
             name: (part, self.vectors[name]) for name, part in self.hearing.items()
         }
@@ -243,10 +246,10 @@ class CoAttention(Body):
         is_there = (counts > 0).to(features.dtype)
         shares = is_there / is_there.sum(1, keepdim=True)  # (B, S)
         flat = counts.flatten()
-        if is_exporting():  # what is empty costs time, and counts for nothing
+        if is_exporting():  # a graph computes empty segments too; their share is 0
             answer = self._answer(segments[:, : features.shape[2]], flat.clamp(min=1))
             return Output(_mean(answer.logits, shares), _mean(answer.embedding, shares))
-        is_heard = flat > 0  # what is empty must not reach a batch norm
+        is_heard = flat > 0  # empty segments must not reach a batch norm
         logits, embedding, parts = self._answer(segments[is_heard, : int(flat.max())], flat[is_heard])
 
         def mean(answer: Tensor) -> Tensor:
@@ -255,7 +258,7 @@ class CoAttention(Body):
         return Output(mean(logits), mean(embedding), tuple(mean(part) for part in parts))
 
     def _answer(self, segments: Tensor, lengths: Tensor) -> Output:
-        """Classify segments (M, T) of ``lengths`` valid samples (M,)."""
+        """Classify segments (M, T) of ``lengths`` (M,) valid samples."""
         found = [self.vectors[name](part(segments, lengths)) for name, part in self.hearing.items()]
         if self.encoder is not None:
             frames, counts = self.encoder(segments, lengths)  # (M, D, N)
@@ -267,15 +270,15 @@ class CoAttention(Body):
 
 
 class CoAttentivePooling(nn.Module):
-    """Mean and deviation of frames (M, D, N) under weights that a context (M, C) gives them, (M, 2D).
+    """Weighted mean and deviation of frames, (M, D, N) to (M, 2D), with weights from a context (M, C).
 
-    A weight is the softmax of the cosine of query and key, times a number that is learned: with their plain product one
-    frame soon takes all the weight, and the encoder learns no more.
+    The weights are the softmax of the cosine of query and key, times a learned factor. With the plain product of query
+    and key, one frame soon takes all the weight, and the encoder stops learning.
 
     Args:
-        context: C; 0 for a query that is learned and the same for all.
+        context: C; 0 for one learned query.
         size: D.
-        width: Of queries and keys.
+        width: Size of queries and keys.
     """
 
     def __init__(self, context: int, size: int, width: int) -> None:
@@ -286,7 +289,7 @@ class CoAttentivePooling(nn.Module):
         self.sharpness = nn.Parameter(torch.tensor(_SHARPNESS))
 
     def weights(self, frames: Tensor, counts: Tensor, context: Tensor | None) -> Tensor:
-        """Return the weight of each frame, (M, 1, N): 0 behind a segment's end, and 1 together."""
+        """Return the weight of each frame, (M, 1, N): 0 in the padding, with a sum of 1 per segment."""
         query = self.query if self.ask is None else self.ask(context)
         assert query is not None
         keys = functional.normalize(self.keys(frames).float(), dim=1)  # (M, width, N)
@@ -295,19 +298,20 @@ class CoAttentivePooling(nn.Module):
         return likeness.masked_fill(~mask, -torch.inf).softmax(-1)
 
     def forward(self, frames: Tensor, counts: Tensor, context: Tensor | None) -> Tensor:
-        """Pool ``counts`` valid frames (M,)."""
+        """Pool the ``counts`` (M,) valid frames of each segment."""
         weights = self.weights(frames, counts, context)
         mean = (weights * frames).sum(2, keepdim=True)
         variance = (weights * (frames - mean).square()).sum(2)
-        return torch.cat([mean[..., 0], (variance + _DEVIATION_FLOOR).sqrt()], dim=1)
+        return torch.cat([mean[..., 0], (variance + _VARIANCE_FLOOR).sqrt()], dim=1)
 
 
 def cut_into_segments(waveform: Tensor, lengths: Tensor, samples: int) -> tuple[Tensor, Tensor]:
-    """Cut (B, T) into segments of so many samples, of which the last begins early enough to be whole.
+    """Cut waveforms (B, T) into S segments of ``samples`` samples; the last segment starts early enough to be whole.
 
     Returns:
-        Segments (B * S, samples), those of an utterance one after the other, zeros filling up one that is shorter, and
-        their valid samples (B, S), 0 for one, of any sound, that lies behind its utterance's end.
+        Segments (B * S, samples), utterance by utterance, where an utterance shorter than a segment is padded with
+        zeros; and their number of valid samples (B, S), 0 for a segment after its utterance's end, which may hold any
+        samples.
     """
     count = (waveform.shape[1] + samples - 1) // samples
     filled = functional.pad(waveform, (0, count * samples - waveform.shape[1]))
@@ -323,12 +327,12 @@ def _vector(size: int, config: CoAttentionConfig) -> nn.Sequential:
 
 
 def _spread(answer: Tensor, is_heard: Tensor) -> Tensor:
-    """Return (M, C) at its places among all segments (B * S, C), zero elsewhere."""
+    """Scatter the outputs (M, C) of non-empty segments to all segments (B * S, C), with zeros elsewhere."""
     spread = answer.new_zeros(len(is_heard), answer.shape[1])
     spread[is_heard] = answer
     return spread
 
 
 def _mean(answer: Tensor, shares: Tensor) -> Tensor:
-    """Return the mean (B, C) of segments (B * S, C) that count so much (B, S) in their utterances."""
+    """Average outputs of segments (B * S, C) to utterances (B, C), weighted by ``shares`` (B, S)."""
     return (answer.reshape(shares.shape[0], shares.shape[1], -1) * shares[..., None]).sum(1)

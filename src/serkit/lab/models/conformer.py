@@ -1,4 +1,4 @@
-"""A small Conformer: the hybrid of convolutions and a transformer that document D proposes.
+"""A small Conformer: the hybrid of convolutions and a transformer in the outlook of the emodb-xlsr report.
 
 A. Gulati et al.: Conformer: Convolution-augmented Transformer for Speech Recognition. Interspeech 2020.
 """
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from serkit.lab.features import Layout
+from serkit.lab.models.blocks.attentive_pooling import AttentiveStatistics
 from serkit.lab.models.blocks.head import Head
 from serkit.lab.models.blocks.scaling import Scaling
 from serkit.lab.models.blocks.self_attention import Positions, SelfAttention
 from serkit.lab.models.contract import Body, BodyConfig, Output
-from serkit.lab.models.crnn import AttentiveStatistics
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.masking import frame_mask
 
@@ -22,14 +22,14 @@ class ConformerConfig(BodyConfig):
     """Settings of :class:`Conformer`.
 
     Attributes:
-        stem: Channels of the two 2-D convolutions that take every fourth frame.
-        width: D of the blocks, even and a multiple of ``heads``.
-        blocks: How many.
-        heads: Of the self-attention.
+        stem: Channels of the two 2-D convolutions, which divide the frame rate by four.
+        width: Numbers per step inside the blocks, even and a multiple of ``heads``.
+        blocks: Number of Conformer blocks.
+        heads: Heads of the self-attention.
         expansion: Units of a feed-forward module, as a multiple of ``width``.
-        kernel: Of the convolution module, odd, in steps of four frames.
-        embedding: D of the utterance.
-        dropout: In every module, and around the embedding.
+        kernel: Kernel size of the convolution module in steps of four frames, odd.
+        embedding: Size of the utterance embedding.
+        dropout: Dropout rate in every module and around the embedding.
     """
 
     stem: int = 32
@@ -56,21 +56,21 @@ class ConformerConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "ConformerConfig":
-        """The smallest network with every part, for tests."""
+        """Return the settings of the smallest network with every part, for tests."""
         return cls(stem=4, width=16, blocks=2, heads=2, expansion=2, kernel=5, embedding=16, dropout=0.1)
 
 
 class Conformer(Body):
-    """Conformer blocks over log-mel, each between a self-attention and a convolution, and attentive statistics.
+    """Conformer blocks of self-attention and convolution over log-mel, then attentive statistics pooling.
 
-    Two convolutions of stride 2 leave a quarter of the frames. A block is the paper's: half a feed-forward module,
-    self-attention, convolution, the other half, layer norm. Attentive statistics pooling as in
-    :class:`~serkit.lab.models.crnn.Crnn` makes an utterance of its steps; padding changes nothing.
+    Two convolutions of stride 2 keep a quarter of the frames. A block is the paper's: half a feed-forward module,
+    self-attention, convolution, the other half, layer norm. Attentive statistics pooling, as in
+    :class:`~serkit.lab.models.crnn.Crnn`, turns the steps into one vector; padding changes nothing.
 
-    Deviations: the paper recognizes words, with 10 to 119 million weights; this is for small acted corpora, with 1.7
-    million, narrower and shallower, and a kernel of 15 instead of 32. Positions are absolute sines, added once,
-    instead of relative ones in each attention; the convolutions see relative positions anyway. Document D names no
-    sizes.
+    Deviations: the paper recognizes words, with 10 to 119 million weights; this network is for small acted corpora and
+    has 1.7 million, is narrower and shallower, and has a kernel of 15 instead of 32. Positions are absolute sines,
+    added once, instead of relative ones in each attention; the convolutions see relative positions anyway. The
+    emodb-xlsr report names no sizes.
     """
 
     def __init__(self, layout: Layout, classes: int, config: ConformerConfig) -> None:
@@ -106,7 +106,7 @@ class Conformer(Body):
 
 
 class _ConformerBlock(nn.Module):
-    """One Conformer block: steps (B, N, D) and which of them are valid (B, N) to (B, N, D)."""
+    """One Conformer block: steps (B, N, D) and their mask (B, N) to steps (B, N, D)."""
 
     def __init__(self, config: ConformerConfig) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class _ConformerBlock(nn.Module):
 
 
 class _Convolution(nn.Module):
-    """The convolution module: a gate, a convolution of each channel over time, batch norm and Swish."""
+    """The convolution module: a gate, a depthwise convolution over time, batch norm and Swish."""
 
     def __init__(self, config: ConformerConfig) -> None:
         super().__init__()

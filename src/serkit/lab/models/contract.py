@@ -1,25 +1,21 @@
-"""The contract of every model: a front end and a body, with a seam between them."""
+"""The contract of every model: a front end that computes features and a body that classifies them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from serkit.errors import RecipeError
 from serkit.lab.features import Front, Layout
+from serkit.lab.models.blocks.head import Output
 from serkit.types import FloatArray
+from serkit.writing import whole_file
 
-
-class Output(NamedTuple):
-    """What a body gives: logits (B, C) and an utterance embedding (B, D); in training also logits of parts of it."""
-
-    logits: Tensor
-    embedding: Tensor
-    parts: tuple[Tensor, ...] = ()
+__all__ = ["Body", "BodyConfig", "Model", "Output"]
 
 
 @dataclass(frozen=True)
@@ -29,33 +25,33 @@ class BodyConfig(ABC):
     @classmethod
     @abstractmethod
     def tiny(cls) -> Self:
-        """The smallest network with every part, for tests."""
+        """Return the settings of the smallest network with every part, for tests."""
 
     def without_files(self) -> Self:
-        """Return the settings of a body whose weights will come from a run, and from no other file."""
+        """Return the settings with which no file of pretrained weights is read, because a run's weights follow."""
         return self
 
 
 class Body(nn.Module, ABC):
     """The trainable half of a model: features (B, F, N) and their lengths (B,) to logits and an embedding.
 
-    Padding changes nothing: what stands behind an utterance's length is zero and stays without influence.
+    The padding of an utterance is zero and never changes its output.
 
     Args:
-        layout: What the front end hands over.
-        classes: C.
-        config: Its settings.
+        layout: Layout of the front end's features.
+        classes: Number of classes C.
+        config: Settings of the body.
 
     Attributes:
-        reads: Kinds of front end that it can read.
-        file: Name of the file in a fold's folder that holds what was fitted.
-        is_fitted_at_once: Whether :meth:`fit_on` fits it, rather than epochs of gradients.
-        needs_equal_lengths: Whether its graph gives an utterance in a padded batch what it would get alone only where
-            all are as long; elsewhere it sees to that itself.
-        stages: How often training starts over, each time with the weights that :meth:`start_stage` leaves to train.
-        evaluation_batch: How many utterances are answered at once outside training.
+        reads: Kinds of features that the body can read.
+        file: Name of the file with the fitted weights in a fold's folder.
+        is_fitted_at_once: Whether :meth:`fit_on` fits the body, instead of epochs of gradient steps.
+        needs_equal_lengths: Whether the exported graph needs batches of equally long utterances, because padding would
+            change its output. The body itself takes any batch.
+        stages: Number of training stages; :meth:`start_stage` selects the weights that each stage trains.
+        evaluation_batch: Batch size for evaluation.
         embedding_size: D.
-        parts_loss: What the mean loss of the parts' logits weighs beside the loss of the answer.
+        parts_loss: Weight of the mean loss on ``Output.parts``, relative to the loss on the logits.
     """
 
     reads: Sequence[str] = ("frames",)
@@ -72,20 +68,20 @@ class Body(nn.Module, ABC):
         self.layout, self.classes, self.config = layout, classes, config
         if layout.kind not in self.reads:
             raise RecipeError(
-                f"{self.label} reads {' or '.join(self.reads)}, and {' + '.join(layout.names)} gives {layout.kind}: "
+                f"{self.label} reads {' or '.join(self.reads)}, but {' + '.join(layout.names)} gives {layout.kind}: "
                 "see 'serkit features list'."
             )
 
     @property
     def label(self) -> str:
-        """How messages name it."""
+        """The body's name in error messages."""
         return type(self).__name__.lower()
 
     def start_stage(self, stage: int) -> None:
-        """Get ready for a stage of training, counted from 0: freeze weights, choose the head that answers."""
+        """Prepare a stage of training, counted from 0: freeze weights and choose the head that classifies."""
 
     def rates(self) -> list[tuple[float, list[nn.Parameter]]]:
-        """Return the weights that the stage trains, in groups, each with the share of the learning rate it takes."""
+        """Return the weights that the stage trains, grouped by their factor on the learning rate."""
         return [(1.0, [weight for weight in self.parameters() if weight.requires_grad])]
 
     def fit_on(
@@ -97,28 +93,28 @@ class Body(nn.Module, ABC):
         class_weights: bool,
         seed: int,
     ) -> None:
-        """Fit what is no network.
+        """Fit a body that is no network.
 
         Args:
-            rows: Utterance id to frames (N, F).
-            targets: Utterance id to class index.
-            speakers: Utterance id to speaker, by whom is divided what is fitted inside, a calibration, say.
-            class_weights: Whether each class counts the same.
-            seed: Of everything random.
+            rows: Features (N, F) by utterance id.
+            targets: Class index by utterance id.
+            speakers: Speaker by utterance id, for splits by speaker within the fit, such as those of a calibration.
+            class_weights: Whether all classes get the same total weight.
+            seed: Seed of all random numbers.
         """
         raise NotImplementedError
 
     def settle(self) -> None:
-        """Leave out what only training needs, once weights are there for good."""
+        """Remove the layers that only training needs, once the weights are final."""
 
     def save(self, folder: Path) -> None:
-        """Write what was fitted to ``file`` in a folder, whole."""
-        temporary = folder / f".{self.file}.tmp"
-        save_file({name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}, temporary)
-        temporary.replace(folder / self.file)
+        """Write the weights to ``file`` in a folder."""
+        weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
+        with whole_file(folder / self.file) as temporary:
+            save_file(weights, temporary)
 
     def load(self, folder: Path) -> None:
-        """Read what :meth:`save` wrote."""
+        """Read the weights that :meth:`save` wrote."""
         self.load_state_dict(load_file(folder / self.file))
 
     @abstractmethod
@@ -126,15 +122,15 @@ class Body(nn.Module, ABC):
         """Classify utterances.
 
         Args:
-            features: Shape (B, F, N), zero behind each utterance's end.
-            lengths: Valid columns, shape (B,), int64.
+            features: Features of shape (B, F, N), with zeros as padding.
+            lengths: Valid columns of each utterance, shape (B,), int64.
         """
 
 
 class Model(nn.Module):
-    """``front``: (waveform, lengths) to (features, feature_lengths); ``body``: those to :class:`Output`.
+    """A front end and a body: ``front`` maps a waveform to features, ``body`` maps features to an :class:`Output`.
 
-    Training may feed ``body`` from stored features; an exported file holds both.
+    Training may feed the body from stored features; an exported model file holds both.
     """
 
     def __init__(self, front: Front, body: Body) -> None:
@@ -143,7 +139,7 @@ class Model(nn.Module):
         self.body: Body = body
 
     def forward(self, waveform: Tensor, lengths: Tensor, sex: Tensor | None = None) -> Output:
-        """Waveform (B, T), valid lengths (B,) and where the front end takes it the sex (B,) to logits and embedding."""
+        """Classify waveforms (B, T) of valid lengths (B,); ``sex`` (B,) is used where the front end takes it."""
         given = (waveform, lengths, sex) if self.front.uses_sex else (waveform, lengths)
         features, feature_lengths = self.front(*given)
         output = self.body(features, feature_lengths)

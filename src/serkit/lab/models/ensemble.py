@@ -1,7 +1,7 @@
-"""Several models that answer together: over seeds, inner folds, or different models.
+"""Ensembles: several models, seeds or inner folds whose predictions are combined.
 
 An ensemble has no weights of its own. Its members are trained one by one, each a whole model with its own features,
-training and calibration; see :mod:`serkit.lab.train.run`.
+training and calibration; see :mod:`serkit.lab.training.run`.
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,14 @@ class EnsembleConfig(BodyConfig):
     """Settings of an ensemble.
 
     Attributes:
-        members: Each with its ``model``, and ``features``, ``train``, ``augment``, ``pretrain`` where they differ from
-            that model's defaults.
-        rule: ``majority``: as document E, shares of the votes, ties by mean probability; ``mean``: of the members'
-            probabilities; ``weighted``: by the members' validation UAR.
-        seeds: Each member is trained once with each of them.
-        inner_folds: Each member is trained so often, every time with other training speakers held out for
-            validation; None leaves the protocol's validation.
+        members: Members, each with its ``model``, and with ``features``, ``train``, ``augment`` and ``pretrain`` where
+            they differ from that model's defaults.
+        rule: Combination rule. ``majority``, as in the iemocap-coattention report: shares of the votes, with ties
+            broken by mean probability; ``mean``: mean of the members' probabilities; ``weighted``: mean weighted by
+            the members' validation UAR.
+        seeds: Seeds; each member is trained once with each.
+        inner_folds: Number of inner folds; each member is trained once per inner fold, with other training speakers
+            held out for validation. None keeps the protocol's validation.
     """
 
     members: tuple[dict[str, Any], ...] = ()
@@ -34,14 +35,16 @@ class EnsembleConfig(BodyConfig):
 
     def __post_init__(self) -> None:
         if not self.members:
-            raise RecipeError("an ensemble needs members, each with its model: members: [{model: crnn}, {model: svm}].")
+            raise RecipeError(
+                "an ensemble needs members, each with its model, such as members: [{model: crnn}, {model: svm}]."
+            )
         for member in self.members:
             unknown = [key for key in member if key not in MEMBER_KEYS]
             if unknown or "model" not in member:
                 found = repr(unknown[0]) if unknown else "no model"
-                raise RecipeError(f"a member has {', '.join(MEMBER_KEYS)}; this one has {found}.")
+                raise RecipeError(f"a member of an ensemble takes {', '.join(MEMBER_KEYS)}; this one has {found}.")
         if len(set(self.seeds)) < len(self.seeds):
-            raise RecipeError("an ensemble's seeds: one stands twice, and its members would vote twice.")
+            raise RecipeError("an ensemble's seeds must differ: a repeated seed would count its members twice.")
         require(
             self,
             rule=self.rule in ("majority", "mean", "weighted"),
@@ -51,7 +54,7 @@ class EnsembleConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "EnsembleConfig":
-        """Two networks that vote."""
+        """Return the settings of two members that vote."""
         return cls(members=({"model": "crnn"}, {"model": "mlp"}), rule="majority")
 
 
@@ -59,4 +62,4 @@ class Ensemble:
     """Majority vote, mean probability, or mean weighted by validation UAR, over models, seeds or inner folds."""
 
     def __init__(self, layout: object, classes: int, config: EnsembleConfig) -> NoReturn:
-        raise RecipeError("an ensemble is no network of its own: it cannot be a member of another one.")
+        raise RecipeError("an ensemble cannot be a member of another ensemble: list its members instead.")

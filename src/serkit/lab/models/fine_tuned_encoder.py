@@ -1,4 +1,4 @@
-"""A pretrained encoder that is fine-tuned: document D's wav2vec2, and any other of transformers'."""
+"""``ssl``: a fine-tuned encoder of transformers, such as the wav2vec2 of the emodb-xlsr report."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -9,21 +9,21 @@ import torch
 from torch import Tensor, nn
 
 from serkit.errors import MissingExtraError, RecipeError
-from serkit.lab.encoders.pretrained import WHISPER
+from serkit.lab.encoders.pretrained_checkpoint import WHISPER
 from serkit.lab.encoders.waveform_encoder import Encoder, open_encoder
 from serkit.lab.features import Layout
+from serkit.lab.models.blocks.attentive_pooling import AttentiveStatistics
 from serkit.lab.models.blocks.head import Head
 from serkit.lab.models.contract import Body, BodyConfig, Output
-from serkit.lab.models.crnn import AttentiveStatistics
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.masking import frame_mask
 
 _ATTENTION = ("q_proj", "v_proj")
-_TARGETS = {  # of LoRA, where an attention's projections have other names, or are read past their modules
+_TARGETS = {  # LoRA targets of families whose attention has other names or bypasses its projection modules
     "wav2vec2-conformer": ("linear_q", "linear_v"),
     "wavlm": ("intermediate_dense", "output_dense"),
 }
-_USED_BY = {  # settings that mean nothing to other tunings
+_USED_BY = {  # the tunings that a setting applies to
     "last_layers": ("last",),
     "trains_convolutions": ("full",),
     "lora_rank": ("lora",),
@@ -40,24 +40,24 @@ class FineTunedEncoderConfig(BodyConfig):
     """Settings of :class:`FineTunedEncoder`.
 
     Attributes:
-        model: A folder, or a name on the Hugging Face hub.
-        revision: Of a hub name; empty for the newest.
-        tuning: What of the encoder is trained: ``full``, ``last`` layers, ``lora``, or nothing: ``frozen``, for which
-            the feature ``ssl`` is faster, since it is computed once.
-        last_layers: How many, of ``last``.
-        trains_convolutions: Whether ``full`` trains the convolutions before the transformer layers too.
-        lora_rank: Of the matrices that are added (Hu et al., LoRA, ICLR 2022).
-        lora_alpha: Their weight is this over the rank.
-        lora_dropout: Before them.
-        lora_targets: Names of the linear layers that get them; empty for queries and values, or in WavLM, which reads
-            those past their modules, the feed-forward layers.
-        layers: The ``last`` layer's frames, or a ``weighted`` sum of all layers', learned.
-        pooling: ``mean`` over frames and a linear layer, as transformers' own classifiers have it, or ``attentive``
-            statistics and a hidden layer.
+        model: Folder of a checkpoint, or its name on the Hugging Face hub.
+        revision: Branch, tag or commit of a hub name; empty for the newest.
+        tuning: Trained part of the encoder: ``full``, the ``last`` layers, ``lora``, or nothing (``frozen``). The
+            feature ``ssl`` is faster than ``frozen``, because it is computed only once.
+        last_layers: Number of layers that ``last`` trains.
+        trains_convolutions: Whether ``full`` also trains the convolutions before the transformer layers.
+        lora_rank: Rank of the LoRA matrices (Hu et al., LoRA, ICLR 2022).
+        lora_alpha: LoRA's scale; the matrices are weighted by ``lora_alpha / lora_rank``.
+        lora_dropout: Dropout rate before the LoRA matrices.
+        lora_targets: Names of the linear layers that get LoRA matrices; empty for queries and values, or for the
+            feed-forward layers in WavLM, whose attention bypasses the modules of its projections.
+        layers: ``last`` for the last layer's frames, ``weighted`` for a learned weighted sum over all layers.
+        pooling: ``mean`` for the mean over frames and a linear layer, as in transformers' own classifiers;
+            ``attentive`` for attentive statistics and a hidden layer.
         embedding: D.
-        dropout: Before the output layer.
-        lr_decay: Each layer takes this times the learning rate of the one above it; the head takes the whole.
-        checkpointing: Whether to compute layers again for their gradients, for less memory and more time.
+        dropout: Dropout rate before the output layer.
+        lr_decay: Factor on the learning rate from each layer to the one below it; the head takes the full rate.
+        checkpointing: Whether gradient checkpointing saves memory at the cost of time.
     """
 
     has_weights: ClassVar[bool] = True
@@ -96,37 +96,37 @@ class FineTunedEncoderConfig(BodyConfig):
             used_by = _USED_BY.get(setting.name, (self.tuning,))
             if self.tuning not in used_by and getattr(self, setting.name) != setting.default:
                 raise RecipeError(
-                    f"{setting.name} is for tuning {' or '.join(used_by)}, and this one is {self.tuning}."
+                    f"{setting.name} is only for tuning {' or '.join(used_by)}, but tuning is {self.tuning}."
                 )
 
     @classmethod
     def tiny(cls) -> "FineTunedEncoderConfig":
-        """A narrow head; ``model`` is to be named."""
+        """Return the settings of a narrow head; the caller must add ``model``."""
         return cls(embedding=16)
 
     def without_files(self) -> "FineTunedEncoderConfig":
-        """Return the settings of an encoder whose weights are not read, though its settings are."""
-        return _EncoderFamily(**asdict(self))
+        """Return settings with which only the checkpoint's configuration is read, not its weights."""
+        return _FineTunedEncoderWithoutWeights(**asdict(self))
 
 
-class _EncoderFamily(FineTunedEncoderConfig):
+class _FineTunedEncoderWithoutWeights(FineTunedEncoderConfig):
     has_weights = False
 
 
 class FineTunedEncoder(Body):
-    """An encoder of transformers and a head over its frames, from the waveform; padding changes nothing.
+    """An encoder of transformers and a head over its frames; padding changes nothing.
 
-    Waveforms (B, 1, T) to logits (B, C) and embedding (B, D). With mean pooling it is what transformers calls
-    ``...ForSequenceClassification``; see :mod:`serkit.lab.export.transformers_folder`. Where padding would change
-    the encoder's output, each batch holds utterances of one length.
+    Waveforms (B, 1, T) to logits (B, C) and embedding (B, D). With mean pooling this is the network that transformers
+    calls ``...ForSequenceClassification``; see :mod:`serkit.lab.exporting.transformers_folder`. Where padding would
+    change the encoder's output, utterances are encoded in groups of equal length.
     """
 
     def __init__(self, layout: Layout, classes: int, config: FineTunedEncoderConfig) -> None:
         super().__init__(layout, classes, config)
         if layout.names != ("waveform",):
             raise RecipeError(
-                f"ssl reads the waveform itself, not {' + '.join(layout.names)}: set features to waveform; frames of "
-                "an encoder that stays as it is are the feature ssl, which other models read."
+                f"the model ssl reads the waveform, not {' + '.join(layout.names)}: set features: [waveform]. For "
+                "frames of a frozen encoder, use the feature ssl with another model."
             )
         self.encoder: Encoder = open_encoder(config.model, config.revision, has_weights=config.has_weights)
         layout.check_rate(self.encoder.checkpoint.sampling_rate, config.model)
@@ -136,7 +136,7 @@ class FineTunedEncoder(Body):
         self._choose_weights()
         if config.checkpointing:
             network: Any = self.encoder.network
-            newer = getattr(network, "activation_checkpointing_enable", None)  # alone from transformers 6 on
+            newer = getattr(network, "activation_checkpointing_enable", None)  # the only one from transformers 6 on
             (newer or network.gradient_checkpointing_enable)({"use_reentrant": False})
         states = self.encoder.layers + 1
         self.shares = nn.Parameter(torch.zeros(states)) if config.layers == "weighted" else None
@@ -147,15 +147,15 @@ class FineTunedEncoder(Body):
             self.pool = AttentiveStatistics(self.encoder.size)
             self.head = Head(2 * self.encoder.size, config.embedding, classes, dropout=config.dropout)
 
-    evaluation_batch = 8  # its frames are large: the first convolution gives 512 numbers for 5 samples
+    evaluation_batch = 8  # its frames are large: the first convolution gives 512 numbers per 5 samples
 
     @property
     def needs_equal_lengths(self) -> bool:  # type: ignore[override]
-        """Whether padding changes what a model file answers."""
+        """Whether padding changes the output of an exported model file."""
         return self.encoder.needs_equal_lengths
 
     def train(self, mode: bool = True) -> "FineTunedEncoder":
-        """Set training mode; what stays as it is drops nothing, and keeps its batch norm's statistics."""
+        """Set training or evaluation mode; frozen modules stay in evaluation mode."""
         super().train(mode)
         for module in self.encoder.modules():
             if module is not self.encoder and not any(weight.requires_grad for weight in module.parameters()):
@@ -165,7 +165,7 @@ class FineTunedEncoder(Body):
         return self
 
     def rates(self) -> list[tuple[float, list[nn.Parameter]]]:
-        """Return the weights to train and the share of the learning rate that they take, less with every layer down."""
+        """Return the weights to train in groups, with their factors on the learning rate, smaller for lower layers."""
         layers = self._layers()
         depth_of = {id(weight): len(layers) + 1 for weight in self.encoder.parameters()}
         depth_of |= {id(weight): 1 for weight in self._behind_layers()}
@@ -178,7 +178,7 @@ class FineTunedEncoder(Body):
         return list(groups.items())
 
     def settle(self) -> None:
-        """Put what LoRA has learned into the weights that it stands beside, which then stand alone."""
+        """Merge LoRA's matrices into the weights that they adapt, and remove them."""
         for name, module in [*self.encoder.named_modules()]:
             if hasattr(module, "merge") and hasattr(module, "get_base_layer"):
                 module.merge()
@@ -200,12 +200,12 @@ class FineTunedEncoder(Body):
         return output
 
     def _layers(self) -> list[nn.Module]:
-        """Return the transformer layers, the lowest first."""
+        """Return the transformer layers from the lowest to the highest."""
         network: Any = self.encoder.network
         return list(network.layers if self.encoder.checkpoint.family == WHISPER else network.encoder.layers)
 
     def _behind_layers(self) -> Iterator[nn.Parameter]:
-        """Yield the weights of a norm that stands behind the last layer, where there is one."""
+        """Yield the weights of the layer norm after the last layer, where there is one."""
         network: Any = self.encoder.network
         if self.encoder.checkpoint.family == WHISPER:
             yield from network.layer_norm.parameters()
@@ -213,7 +213,7 @@ class FineTunedEncoder(Body):
             yield from network.encoder.layer_norm.parameters()
 
     def _choose_weights(self) -> None:
-        """Say which of the encoder's weights are trained, and add LoRA's."""
+        """Mark the encoder's weights as trained or frozen, and add LoRA's."""
         config, encoder = self.config, self.encoder
         if config.tuning == "lora":
             self._add_lora()
@@ -221,21 +221,21 @@ class FineTunedEncoder(Body):
             self._choose_own()
         convolutions: Any = getattr(encoder.network, "feature_extractor", None)
         if convolutions is not None and not any(weight.requires_grad for weight in convolutions.parameters()):
-            convolutions._freeze_parameters()  # else transformers takes gradients down to the waveform
+            convolutions._freeze_parameters()  # otherwise transformers computes gradients down to the waveform
 
     def _choose_own(self) -> None:
-        """Say which of the checkpoint's own weights are trained."""
+        """Mark the checkpoint's own weights as trained or frozen."""
         config, encoder = self.config, self.encoder
         kept = {id(weight) for weight in self._untrained()} if config.tuning == "full" else set()
         chosen = self._layers()[-config.last_layers :] if config.tuning == "last" else []
         trained = {id(weight) for layer in chosen for weight in layer.parameters()}
         for name, weight in encoder.named_parameters():
             is_trained = config.tuning == "full" and id(weight) not in kept and "masked_spec_embed" not in name
-            # a position table that is fixed stays fixed
+            # a fixed position table stays fixed
             weight.requires_grad_(weight.requires_grad and (is_trained or id(weight) in trained))
 
     def _untrained(self) -> Iterator[nn.Parameter]:
-        """Yield what full fine-tuning leaves as it is unless asked: the convolutions that make the frames."""
+        """Yield the weights that full fine-tuning leaves frozen: the convolutions, unless the settings train them."""
         network: Any = self.encoder.network
         if not self.config.trains_convolutions:
             is_whisper = self.encoder.checkpoint.family == WHISPER
@@ -251,8 +251,8 @@ class FineTunedEncoder(Body):
         targets = config.lora_targets or _TARGETS.get(family, _ATTENTION)
         if family == "wavlm" and {*targets} & {"q_proj", "k_proj", "v_proj", "out_proj"}:
             raise RecipeError(
-                "lora_targets: WavLM reads its attention's projections past their modules, so LoRA would do nothing "
-                f"there; take {' and '.join(_TARGETS[family])}."
+                "lora_targets: WavLM's attention bypasses the modules of its projections, so LoRA would have no "
+                f"effect there; use {' and '.join(_TARGETS[family])}."
             )
         lora = LoraConfig(
             r=config.lora_rank, lora_alpha=config.lora_alpha, lora_dropout=config.lora_dropout,
@@ -262,5 +262,5 @@ class FineTunedEncoder(Body):
             inject_adapter_in_model(lora, self.encoder.network)
         except ValueError as error:
             raise RecipeError(
-                f"lora_targets: {self.encoder.checkpoint.model!r} has no {', '.join(targets)}."
+                f"lora_targets: {self.encoder.checkpoint.model!r} has no modules named {', '.join(targets)}."
             ) from error

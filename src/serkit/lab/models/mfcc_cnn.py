@@ -1,4 +1,4 @@
-"""A convolutional network over cepstral coefficients, of document D."""
+"""A convolutional network over cepstral coefficients, from the emodb-xlsr report."""
 
 from dataclasses import dataclass
 
@@ -20,11 +20,11 @@ class MfccCnnConfig(BodyConfig):
     """Settings of :class:`MfccCnn`.
 
     Attributes:
-        channels: Of each of the five convolutions; each layer halves coefficients and frames.
-        kernel: Coefficients and frames that a convolution sees, odd.
-        frames: To which each utterance is cut or padded.
+        channels: Channels of the five convolutions; each layer halves coefficients and frames.
+        kernel: Coefficients and frames that a convolution reads, odd.
+        frames: Length to which each utterance is cut or padded.
         embedding: Units of the dense layer, D.
-        dropout: Behind each layer, and before the output.
+        dropout: Dropout rate after each layer and before the output layer.
     """
 
     channels: tuple[int, ...] = (32, 32, 64, 64, 128)
@@ -45,7 +45,7 @@ class MfccCnnConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "MfccCnnConfig":
-        """The smallest network with every part, for tests."""
+        """Return the settings of the smallest network with every part, for tests."""
         return cls(channels=(8, 8, 16, 16, 16), frames=48, embedding=32, dropout=0.05)
 
 
@@ -54,10 +54,10 @@ class MfccCnn(Body):
 
     ELU is that of D.-A. Clevert et al., Fast and accurate deep network learning by exponential linear units, ICLR 2016.
 
-    Document D has these layers over MFCC of one length. It does not say of which kernels, channels, pools and units,
-    and how long its pictures are; ours: the defaults, pools of 2 x 2, and 3 s where frames are 10 ms apart, of which
-    the last ones are left out or zeros fill up what is missing. The dense layer's activation is ELU too, coefficients
-    are made alike by :class:`~serkit.lab.models.blocks.scaling.Scaling`, and weights start as Glorot's: all three ours.
+    The emodb-xlsr report has these layers over MFCC of one length. It gives no kernels, channels, pool sizes, units and
+    length; ours are the defaults, pools of 2 x 2, and 3 s with frames 10 ms apart: longer utterances are cut, shorter
+    ones padded with zeros. ELU after the dense layer, :class:`~serkit.lab.models.blocks.scaling.Scaling` of the
+    coefficients and Glorot's initial weights are ours too.
     """
 
     reads = ("frames",)

@@ -1,4 +1,4 @@
-"""A residual network of 18 layers with 1-D convolutions over a vector of features, of document A."""
+"""A residual network of 18 layers with 1-D convolutions over a feature vector, from the hong-zhao report."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from serkit.lab.features import Layout
 from serkit.lab.models.blocks.initialization import start_as_he
 from serkit.lab.models.blocks.scaling import Scaling
-from serkit.lab.models.blocks.steps import Steps
+from serkit.lab.models.blocks.sequence_steps import SequenceSteps
 from serkit.lab.models.contract import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 
@@ -18,8 +18,9 @@ class ResNet1dConfig(BodyConfig):
     """Settings of :class:`ResNet1d`.
 
     Attributes:
-        channels: Of each stage; all but the first one halve the sequence. The last are the embedding.
-        blocks: Of two convolutions, in each stage.
+        channels: Channels of each stage; every stage but the first halves the sequence. The last number is the size of
+            the embedding.
+        blocks: Number of residual blocks in each stage.
     """
 
     channels: tuple[int, ...] = (64, 128, 256, 512)
@@ -34,19 +35,19 @@ class ResNet1dConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "ResNet1dConfig":
-        """The smallest network with every part, for tests."""
+        """Return the settings of the smallest network with every part, for tests."""
         return cls(channels=(8, 16), blocks=(2, 1))
 
 
 class ResNet1d(Body):
-    """ResNet-18 over the numbers of a vector, in their order, as one channel.
+    """ResNet-18 over the numbers of a vector, read in order as one channel.
 
     K. He et al., Deep residual learning for image recognition, CVPR 2016: a convolution of 7, four stages of two
-    blocks of two convolutions of 3, the mean over what is left of the sequence, and one dense layer.
+    blocks of two convolutions of 3, the mean over the last sequence, and one dense layer.
 
-    Document A rebuilds ResNet with 1-D convolutions over its vector of 848 numbers. It does not say of how many
-    layers; ours: the paper's smallest, a kernel of k x k becoming one of k. Nor does it say how numbers of all scales
-    are made alike; ours: :class:`~serkit.lab.models.blocks.scaling.Scaling`.
+    The hong-zhao report rebuilds ResNet with 1-D convolutions over its vector of 848 numbers. It gives no number of
+    layers; ours is the paper's smallest network, with a kernel of k in place of k x k. It does not say how it scales
+    the numbers; ours: :class:`~serkit.lab.models.blocks.scaling.Scaling`.
     """
 
     reads = ("vector",)
@@ -54,7 +55,7 @@ class ResNet1d(Body):
     def __init__(self, layout: Layout, classes: int, config: ResNet1dConfig) -> None:
         super().__init__(layout, classes, config)
         self.scale = Scaling(layout.size)
-        self.steps = Steps(layout)
+        self.steps = SequenceSteps(layout)
         width = config.channels[0]
         self.stem = nn.Sequential(
             nn.Conv1d(self.steps.width, width, 7, stride=2, padding=3, bias=False),
@@ -81,9 +82,9 @@ class ResNet1d(Body):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions beside a way around them, (B, C, N) to (B, C', N / stride).
+    """Two convolutions with a residual connection, (B, C, N) to (B, C', N / stride).
 
-    The way around is the identity, or a convolution of 1 where the shape changes (the paper's option B).
+    The connection is the identity, or a convolution of 1 where the shape changes (the paper's option B).
     """
 
     def __init__(self, inputs: int, outputs: int, *, stride: int) -> None:
@@ -102,5 +103,5 @@ class ResidualBlock(nn.Module):
             )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add the two and rectify."""
+        """Add the connection to the convolutions' output and rectify the sum."""
         return torch.relu(self.around(x) + self.residual(x))

@@ -1,4 +1,4 @@
-"""What a network is made of: a table of its layers, as Keras's ``model.summary()`` prints it for document B."""
+"""Summaries of models: tables of a network's layers, as Keras's ``model.summary()`` prints them, and one-line facts."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,19 +14,19 @@ from serkit.lab.features import Layout, build_front
 from serkit.lab.models import Body, build_body, get_class
 from serkit.lab.recipes.registry import find_model, model_names
 
-LICENSE = "Apache-2.0"  # of the code
-_PROBES = ((2, 32), (3, 64))  # batch and frames of two dummy inputs: what differs in a shape is one of them
+LICENSE = "Apache-2.0"  # license of the code
+_PROBES = ((2, 32), (3, 64))  # batch size and frames of two dummy inputs; dimensions that differ depend on them
 
 
 @dataclass(frozen=True)
-class Layer:
+class NetworkLayer:
     """One row of a table.
 
     Attributes:
-        name: Where it stands in the network.
-        type: Its class.
-        shape: Of its output, None for batch and time; None altogether where it never ran.
-        weights: Its own.
+        name: Path of the layer in the network.
+        type: Name of the layer's class.
+        shape: Shape of the layer's output, with None for batch and time; None for a layer that never ran.
+        weights: Number of the layer's own weights.
     """
 
     name: str
@@ -36,42 +36,42 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Part:
+class NetworkPart:
     """One table.
 
     Attributes:
-        name: What the network calls this part of itself.
-        layers: In their order.
-        trainable: Weights that some stage of training changes.
-        frozen: Weights that none does.
-        note: What there is to say about it.
+        name: Name of the part of the network.
+        layers: Layers in order.
+        trainable: Number of weights that some stage of training changes.
+        frozen: Number of weights that no stage changes.
+        note: Text below the table.
     """
 
     name: str
-    layers: tuple[Layer, ...]
+    layers: tuple[NetworkLayer, ...]
     trainable: int
     frozen: int
     note: str = ""
 
     @property
     def weights(self) -> int:
-        """All of them; what is only measured, such as a mean of the training utterances, is none."""
+        """Number of all weights; statistics of the training utterances, such as means, do not count."""
         return self.trainable + self.frozen
 
 
-def summarize(body: Body, layout: Layout) -> list[Part]:
-    """Say which layers a network has, what they give and how many weights each has.
+def summarize(body: Body, layout: Layout) -> list[NetworkPart]:
+    """List a network's layers with their output shapes and numbers of weights.
 
-    Shapes are those of a dummy batch in each stage of training, seen by a copy without memory for its weights: the
-    network itself is left alone, and a large one takes no longer.
+    The shapes are those of a dummy batch in each stage of training. It runs through a copy that holds no weights in
+    memory, so the network itself is not changed and a large network takes no longer.
 
     Args:
-        body: It may name its parts in a method ``parts() -> Mapping[str, Sequence[nn.Module]]``, and say something
-            about them in ``notes() -> Mapping[str, str]``. Without the first, it is all one part.
-        layout: Of what it reads.
+        body: Network. It may name its parts in a method ``parts() -> Mapping[str, Sequence[nn.Module]]``, and add notes
+            to them in ``notes() -> Mapping[str, str]``. Without ``parts``, it is one part.
+        layout: Layout of the features that the network reads.
 
     Returns:
-        Its parts, in their order. A weight that two of them share counts in the first.
+        The parts in order. A weight that two parts share counts in the first.
     """
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     weightless = {id(tensor): mode.from_tensor(tensor) for tensor in (*body.parameters(), *body.buffers())}
@@ -80,32 +80,35 @@ def summarize(body: Body, layout: Layout) -> list[Part]:
         return _summarize(skeleton, layout, body.label)
 
 
-def summarize_model(name: str, settings: dict[str, Any] | None = None, *, classes: int) -> list[Part]:
-    """Do as :func:`summarize` for a model over the features that it reads by default, without building it.
+def summarize_model(name: str, settings: dict[str, Any] | None = None, *, classes: int) -> list[NetworkPart]:
+    """Summarize a model over its default features, without memory for its weights; see :func:`summarize`.
 
     Args:
-        name: In the registry.
-        settings: That differ from its defaults.
-        classes: C.
+        name: Name of the model in the registry.
+        settings: Settings that differ from the defaults.
+        classes: Number of classes C.
 
     Raises:
-        UnknownNameError: If there is none of that name.
-        RecipeError: If it is no network, or a setting is unknown or impossible, or asks for other features.
+        UnknownNameError: If no model has this name.
+        RecipeError: If the model is no network, a setting is unknown or has an invalid value, or the settings need
+            other features.
     """
     if not find_model(name).is_network:
-        raise RecipeError(f"{name} is no network: it has no layers, and gets its size from what it is fitted on.")
+        raise RecipeError(
+            f"{name} is not a network: it has no layers, and its size depends on the data that it is fitted on."
+        )
     layout = build_front(find_model(name).features).layout
     with FakeTensorMode():
         return _summarize(build_body(name, settings or {}, layout=layout, classes=classes), layout, name)
 
 
-def render(parts: Sequence[Part]) -> str:
-    """Write the tables as text, one below the other."""
+def render(parts: Sequence[NetworkPart]) -> str:
+    """Render the tables as text, one below the other."""
     return "\n\n".join("\n".join(_lines(part)) for part in parts)
 
 
-def as_json(parts: Sequence[Part]) -> dict[str, Any]:
-    """Return the tables as what JSON can hold."""
+def as_json(parts: Sequence[NetworkPart]) -> dict[str, Any]:
+    """Return the tables as a JSON-compatible mapping."""
     return {
         "parts": [asdict(part) | {"weights": part.weights} for part in parts],
         "weights": sum(part.weights for part in parts),
@@ -113,19 +116,19 @@ def as_json(parts: Sequence[Part]) -> dict[str, Any]:
 
 
 def about(name: str, *, classes: int) -> dict[str, Any]:
-    """Return what the registry and the network say of a model as it is without any settings.
+    """Describe a model with its default settings.
 
     Args:
-        name: In the registry.
-        classes: C, which some of its weights depend on.
+        name: Name of the model in the registry.
+        classes: Number of classes, which the number of weights depends on.
 
     Returns:
-        ``model``, ``weights``, which is None for what gets its size from what it is fitted on or from a checkpoint,
-        ``features``, ``document``, ``about``, the first line of its docstring, ``license`` of
-        the code, and ``pretrained``, which weights come with it: none do.
+        A mapping with ``model``; ``weights``, None where the number depends on the training data or on a checkpoint;
+        ``features``; ``source``, as in :class:`serkit.lab.recipes.registry.ModelEntry`; ``about``, the first line of
+        the class's docstring; ``license`` of the code; and ``pretrained``, None because no weights come with a model.
 
     Raises:
-        UnknownNameError: If there is none of that name.
+        UnknownNameError: If no model has this name.
     """
     entry, weights = find_model(name), None
     if entry.is_network and name in model_names(from_scratch=True):
@@ -137,37 +140,37 @@ def about(name: str, *, classes: int) -> dict[str, Any]:
         "model": name,
         "weights": weights,
         "features": [str(feature["name"]) for feature in entry.features],
-        "document": entry.document,
+        "source": entry.source,
         "about": (get_class(name).__doc__ or "").strip().splitlines()[0],
         "license": LICENSE,
         "pretrained": None,
     }
 
 
-def _summarize(skeleton: Body, layout: Layout, name: str) -> list[Part]:
+def _summarize(skeleton: Body, layout: Layout, name: str) -> list[NetworkPart]:
     names = {module: name for name, module in skeleton.named_modules()}
     shapes, trained = _probe(skeleton, layout)
     parts: Mapping[str, Sequence[nn.Module]] = getattr(skeleton, "parts", lambda: {name: (skeleton,)})()
     notes: Mapping[str, str] = getattr(skeleton, "notes", dict)()
-    found, counted = list[Part](), set[nn.Parameter]()
+    found, counted = list[NetworkPart](), set[nn.Parameter]()
     for part, modules in parts.items():
-        layers, sizes = list[Layer](), {True: 0, False: 0}
+        layers, sizes = list[NetworkLayer](), {True: 0, False: 0}
         for layer in _layers(modules):
             own = [weight for weight in layer.parameters(recurse=False) if weight not in counted]
             counted.update(own)
             for weight in own:
                 sizes[weight in trained] += weight.numel()
             kind, size = type(layer).__name__, sum(weight.numel() for weight in own)
-            layers.append(Layer(names[layer] or kind, kind, shapes.get(layer), size))
-        found.append(Part(part, tuple(layers), sizes[True], sizes[False], notes.get(part, "")))
+            layers.append(NetworkLayer(names[layer] or kind, kind, shapes.get(layer), size))
+        found.append(NetworkPart(part, tuple(layers), sizes[True], sizes[False], notes.get(part, "")))
     return found
 
 
 def _probe(skeleton: Body, layout: Layout) -> tuple[dict[nn.Module, tuple[int | None, ...]], set[nn.Parameter]]:
-    """Run each stage; return the shape of each layer that ran, and the weights that some stage trains."""
+    """Run each stage of training; return the output shape of each layer that ran, and all weights that are trained."""
     shapes: dict[nn.Module, tuple[int | None, ...]] = {}
     trained: set[nn.Parameter] = set()
-    if not any(True for _ in skeleton.parameters()):  # not a network
+    if not any(True for _ in skeleton.parameters()):  # no network
         return shapes, trained
     skeleton.eval()
     for stage in range(skeleton.stages):
@@ -181,7 +184,7 @@ def _probe(skeleton: Body, layout: Layout) -> tuple[dict[nn.Module, tuple[int | 
 
 
 def _run(skeleton: Body, layout: Layout, batch: int, frames: int) -> dict[nn.Module, tuple[int, ...]]:
-    """Return the shape of what each layer gives for a dummy batch, the first time that it runs."""
+    """Return the shape of each layer's first output for a dummy batch."""
     seen: dict[nn.Module, tuple[int, ...]] = {}
 
     def note(layer: nn.Module, given: Any, output: Any) -> None:
@@ -198,14 +201,14 @@ def _run(skeleton: Body, layout: Layout, batch: int, frames: int) -> dict[nn.Mod
 
 
 def _layers(modules: Sequence[nn.Module]) -> Iterator[nn.Module]:
-    """Yield what does something itself: modules without others in them, and those with weights of their own."""
+    """Yield the modules that have no submodules or have weights of their own."""
     for module in modules:
         for inner in module.modules():
             if not any(True for _ in inner.children()) or any(True for _ in inner.parameters(recurse=False)):
                 yield inner
 
 
-def _lines(part: Part) -> Iterator[str]:
+def _lines(part: NetworkPart) -> Iterator[str]:
     rows = [("Layer (type)", "Output Shape", "Param #")]
     rows += [(f"{layer.name} ({layer.type})", _shape(layer), f"{layer.weights:,}") for layer in part.layers]
     wide, shaped, counted = (max(len(row[i]) for row in rows) for i in range(3))
@@ -223,5 +226,5 @@ def _lines(part: Part) -> Iterator[str]:
         yield part.note
 
 
-def _shape(layer: Layer) -> str:
+def _shape(layer: NetworkLayer) -> str:
     return "-" if layer.shape is None else str(layer.shape)

@@ -1,4 +1,4 @@
-"""A transformer encoder, which document A considered."""
+"""A transformer encoder, which the hong-zhao report considers."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from serkit.lab.features import Layout
 from serkit.lab.models.blocks.head import Head
 from serkit.lab.models.blocks.scaling import Scaling
 from serkit.lab.models.blocks.self_attention import Positions, SelfAttention
-from serkit.lab.models.blocks.steps import Steps
+from serkit.lab.models.blocks.sequence_steps import SequenceSteps
 from serkit.lab.models.contract import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.masking import frame_mask
@@ -19,14 +19,14 @@ class TransformerConfig(BodyConfig):
     """Settings of :class:`Transformer`.
 
     Attributes:
-        width: Of each step inside; a multiple of 2 and of ``heads``.
-        heads: Of each self-attention.
-        layers: Blocks of self-attention and dense layers.
+        width: Numbers per step inside the network; a multiple of 2 and of ``heads``.
+        heads: Heads of each self-attention layer.
+        layers: Number of blocks.
         feedforward: Units of the dense layers within the blocks.
-        step: Numbers of a vector that make one step; zeros fill up the last one. With 16 a step of ``vector848`` is
-            all that is known of one descriptor, and there are 53. Frames are steps as they are.
+        step: Numbers of a vector per step; zeros pad the last step. With 16, each of the 53 steps of ``vector848`` has
+            the numbers of one descriptor. Frames are steps already.
         embedding: D.
-        dropout: Behind each part of a block, and before the output.
+        dropout: Dropout rate after each part of a block and before the output layer.
     """
 
     width: int = 128
@@ -51,19 +51,19 @@ class TransformerConfig(BodyConfig):
 
     @classmethod
     def tiny(cls) -> "TransformerConfig":
-        """The smallest network with every part, for tests."""
+        """Return the settings of the smallest network with every part, for tests."""
         return cls(width=32, heads=2, layers=2, feedforward=32, step=2, embedding=32, dropout=0.05)
 
 
 class Transformer(Body):
     """Sinusoidal positions, blocks of self-attention and dense layers, and the mean over the steps.
 
-    The encoder of A. Vaswani et al., Attention is all you need, NeurIPS 2017, where each block normalizes what it
-    reads and not what it adds up, so that it needs no warm-up: R. Xiong et al., On layer normalization in the
+    The encoder of A. Vaswani et al., Attention is all you need, NeurIPS 2017, with the layer norm before each part of a
+    block instead of after it, so that training needs no warm-up: R. Xiong et al., On layer normalization in the
     transformer architecture, ICML 2020.
 
-    Document A considered a transformer for its vector of 848 numbers and gives none; all of it is ours, with a step
-    for each number and :class:`.Scaling` before them. That it reads frames too is ours.
+    The hong-zhao report considers a transformer for its vector of 848 numbers and does not build one; this one is ours,
+    with one step per number by default, and :class:`.Scaling` before them. Reading frames is our addition too.
     """
 
     reads = ("vector", "frames")
@@ -71,7 +71,7 @@ class Transformer(Body):
     def __init__(self, layout: Layout, classes: int, config: TransformerConfig) -> None:
         super().__init__(layout, classes, config)
         self.scale = Scaling(layout.size)
-        self.steps = Steps(layout, config.step)
+        self.steps = SequenceSteps(layout, config.step)
         self.project = nn.Linear(self.steps.width, config.width)
         self.positions = Positions(config.width)
         self.dropout = nn.Dropout(config.dropout)
@@ -93,7 +93,7 @@ class Transformer(Body):
 
 
 class EncoderBlock(nn.Module):
-    """Self-attention, then two dense layers for each step alone, (B, N, D) to the same.
+    """Self-attention, then two dense layers applied to each step, (B, N, D) to (B, N, D).
 
     In evaluation it equals :class:`torch.nn.TransformerEncoderLayer` with ``norm_first``.
     """
@@ -112,6 +112,6 @@ class EncoderBlock(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Read the valid steps; ``mask`` is (B, N), True where a step is valid."""
+        """Process the valid steps; ``mask`` is (B, N), True where a step is valid."""
         x = x + self.dropout(self.attention(self.attention_norm(x), mask))
         return x + self.dropout(self.dense(self.dense_norm(x)))  # type: ignore[no-any-return]

@@ -1,1 +1,1 @@
-"""Markup and figures that the leaderboard and the report share. No torch."""
+"""Markup, figures and short texts that leaderboard and report share. Nothing here needs torch."""

@@ -1,7 +1,7 @@
-"""How a figure of a report becomes a file, or part of the page that follows the reader's light or dark mode.
+"""The style of a report's figures, and how a figure becomes a file or an SVG element of an HTML page.
 
-Figures are drawn in the colors of ``PALETTE``. On the page each of them is replaced by the style sheet's variable of
-the same name, and texts are set in the page's own typeface.
+Figures are drawn in the colors of ``PALETTE``. In an SVG element, each color becomes the style sheet's variable of the
+same name, so that figures follow the page's light or dark mode; text takes the page's typeface.
 """
 
 import io
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Blue, orange and vermilion are those of Okabe and Ito, Color Universal Design, 2008.
+# Blue, orange and vermilion are from Okabe and Ito, Color Universal Design, 2008.
 PALETTE: Mapping[str, str] = {
     "ink": "#1b1f24",
     "muted": "#5b6470",
@@ -28,8 +28,8 @@ PALETTE: Mapping[str, str] = {
     "first": "#0072b2",
     "second": "#d55e00",
 }
-NOTHING = "\N{EN DASH}"  # where there is no value
-WIDTH_IN = 4.6  # of every figure: on a phone it is shown at nearly its own size
+NOTHING = "\N{EN DASH}"  # shown in place of a missing value
+WIDTH_IN = 4.6  # of every figure; a phone shows it at nearly this size
 SMALL, NORMAL = 8, 9  # points
 _METADATA: Mapping[str, Mapping[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None}}
 
@@ -40,9 +40,9 @@ def as_svg(make: Maker, name: str, label: str) -> str:
     """Draw a figure as an SVG element for an HTML page.
 
     Args:
-        make: Makes the figure.
-        name: Of the figure; keeps its ids apart from those of the page's other figures.
-        label: What it shows, for those who do not see it; escaped already.
+        make: Function that makes the figure.
+        name: Name of the figure, unique on the page. It keeps ids within the SVG unique too.
+        label: Description for screen readers, already escaped.
     """
     buffer = io.StringIO()
     with _style({"svg.fonttype": "none", "svg.hashsalt": name}):
@@ -59,7 +59,7 @@ def as_svg(make: Maker, name: str, label: str) -> str:
 
 
 def write_figure(make: Maker, path: Path) -> Path:
-    """Draw a figure into a ``.png`` or ``.svg`` file, the same bytes for the same run."""
+    """Draw a figure into a ``.png`` or ``.svg`` file. The same run gives the same bytes."""
     form = path.suffix[1:]
     with _style({"svg.hashsalt": "serkit"}), whole_file(path) as temporary:
         make().savefig(temporary, format=form, dpi=200, facecolor="white", metadata=dict(_METADATA[form]))
@@ -67,14 +67,14 @@ def write_figure(make: Maker, path: Path) -> Path:
 
 
 def new_figure(height_in: float) -> "Figure":
-    """Return an empty figure that pyplot knows nothing of."""
+    """Return an empty figure that is not registered with pyplot."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
 
 
 def finish(axes: "Axes", *, x: str, y: str, grid: str = "y") -> None:
-    """Name the axes, and take away the lines that say nothing."""
+    """Label the axes, draw the grid and remove the upper and right spines."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.spines[["top", "right"]].set_visible(False)
@@ -84,7 +84,7 @@ def finish(axes: "Axes", *, x: str, y: str, grid: str = "y") -> None:
 
 @contextmanager
 def _style(more: Mapping[str, Any]) -> Iterator[None]:
-    """Set colors and sizes for the time of drawing."""
+    """Set colors and font sizes while a figure is drawn."""
     from matplotlib import rc_context
 
     ink, muted = PALETTE["ink"], PALETTE["muted"]
@@ -92,9 +92,9 @@ def _style(more: Mapping[str, Any]) -> Iterator[None]:
         "font.size": NORMAL, "axes.labelsize": NORMAL, "xtick.labelsize": SMALL, "ytick.labelsize": SMALL,
         "legend.fontsize": SMALL, "text.color": ink, "axes.labelcolor": ink, "axes.edgecolor": muted,
         "xtick.color": muted, "ytick.color": muted, "xtick.labelcolor": ink, "ytick.labelcolor": ink,
-        "text.parse_math": False,  # a speaker may be called $x$
+        "text.parse_math": False,  # a speaker may be named $x$
     }  # fmt: skip
-    everything: Any = settings | dict(more)  # matplotlib types the names one by one
+    everything: Any = settings | dict(more)  # matplotlib types each name
     with rc_context(everything), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's typeface may have it
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's typeface may have it
         yield

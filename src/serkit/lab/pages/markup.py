@@ -1,13 +1,19 @@
-"""What the page of a report is made of: escaped text, tables, figures, marks, and one style sheet."""
+"""HTML pages of leaderboard and report: the document with its style sheet, escaped text, tables, figures and marks."""
 
 import html
+import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from serkit.lab.pages.drawing import Maker, as_svg
+from serkit.lab.pages.shared_text import percent
 
 Tone = Literal["bad", "warn", "good", "plain"]
-_SIGNS = {"bad": "✗", "warn": "!", "good": "✓", "plain": "i"}  # the tone is never told by color alone
+_SIGNS = {"bad": "✗", "warn": "!", "good": "✓", "plain": "i"}  # so that color is not the only sign of the tone
+
+# The page loads nothing, and this policy makes the browser enforce it.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_AUDIO_POLICY = f"{_POLICY}; media-src data:"
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --card: #f5f7f9; --ink: #1b1f24; --muted: #5b6470; --grid: #dfe3e8;
@@ -67,47 +73,86 @@ summary { cursor: pointer; color: var(--first); margin: .75rem 0 .25rem; }
 
 
 class Html(str):
-    """Text that is markup already; every other text is escaped."""
+    """Text that is already markup. Any other text is escaped."""
 
     __slots__ = ()
 
 
 def escape(content: object) -> Html:
-    """Return a text as markup; what is markup already stays as it is."""
+    """Return a text as markup; markup stays as it is."""
     return content if isinstance(content, Html) else Html(html.escape(str(content)))
 
 
 def join(*parts: object) -> Html:
-    """Return parts one after the other, each escaped where it is no markup."""
+    """Return the parts in a row, each escaped unless it is markup."""
     return Html("".join(map(escape, parts)))
 
 
 def tag(name: str, *content: object, **attributes: str) -> Html:
-    """Return an element; a trailing underscore of an attribute is left out (``class_``)."""
+    """Return an element. A trailing underscore in an attribute's name is removed (``class_``)."""
     pairs = "".join(f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"' for key, value in attributes.items())
     return Html(f"<{name}{pairs}>{join(*content)}</{name}>")
 
 
+def document(
+    title: str, opening: Html, sections: Sequence[tuple[str, Html]], *, style: str = "", has_audio: bool = False
+) -> str:
+    """Return a whole HTML document that loads nothing and follows the reader's light or dark mode.
+
+    Args:
+        title: Title in the browser's tab.
+        opening: Content above the links to the sections.
+        sections: Title and content of each section. Sections without content are left out.
+        style: Style rules besides ``STYLE``.
+        has_audio: Whether the page embeds audio.
+    """
+    shown = [(name, content) for name, content in sections if content]
+    links = [tag("a", name, href=f"#{_anchor(name)}") for name, _ in shown]
+    body = join(
+        opening,
+        tag("nav", *links, aria_label="Sections") if len(links) > 1 else "",
+        *(tag("section", tag("h2", name), content, id=_anchor(name)) for name, content in shown),
+    )
+    policy = _AUDIO_POLICY if has_audio else _POLICY
+    head = join(
+        Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
+        Html(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
+        tag("title", title),
+        tag("style", Html(STYLE + style)),
+    )
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main>{body}</main></body></html>\n'
+
+
+def _anchor(title: str) -> str:
+    """Return the id of a section."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
 def marks(found: Iterable[tuple[Tone, object]]) -> Html:
-    """Return a list of remarks that must not be overlooked."""
+    """Return a list of warnings and confirmations that must stand out."""
     items = [
         tag("li", tag("span", _SIGNS[tone], aria_hidden="true"), tag("span", text), class_=tone) for tone, text in found
     ]
     return tag("ul", *items, class_="marks") if items else Html("")
 
 
+def note(text: object) -> Html:
+    """Return a paragraph in small print; empty without text."""
+    return tag("p", text, class_="note") if text else Html("")
+
+
 def table(
     head: Sequence[str], rows: Iterable[Sequence[object]], *, caption: object = "", texts: Collection[int] = (0,),
     classes: Sequence[str] = (),
 ) -> Html:  # fmt: skip
-    """Return a table that scrolls by itself where the page is narrow.
+    """Return a table that scrolls sideways on a narrow page.
 
     Args:
-        head: Names of the columns.
-        rows: Cells; the first of a row names it.
-        caption: Above it.
-        texts: Places of the columns that are texts and not numbers.
-        classes: Of each row, for its looks.
+        head: Column names.
+        rows: Cells of each row; the first cell is the row's heading.
+        caption: Text above the table.
+        texts: Indices of the columns that hold text, which is aligned left; numbers are aligned right.
+        classes: CSS class of each row.
     """
 
     def cell(place: int, content: object, kind: str, **scope: str) -> Html:
@@ -124,7 +169,7 @@ def table(
 
 
 def facts(rows: Iterable[tuple[str, object]]) -> Html:
-    """Return a table of names and what is to say of each."""
+    """Return a table of names and values without a heading row."""
     body = [
         tag("tr", tag("th", name, class_="text", scope="row"), tag("td", text, class_="text")) for name, text in rows
     ]
@@ -132,7 +177,14 @@ def facts(rows: Iterable[tuple[str, object]]) -> Html:
 
 
 def figure(make: Maker, name: str, caption: object, label: str) -> Html:
-    """Return a drawn figure with its caption; ``label`` says what it shows to those who do not see it."""
+    """Return a figure with its caption.
+
+    Args:
+        make: Function that makes the figure.
+        name: Name of the figure, unique on the page.
+        caption: Text below the figure.
+        label: Description for screen readers.
+    """
     return tag("figure", Html(as_svg(make, name, escape(label))), tag("figcaption", caption))
 
 
@@ -140,8 +192,3 @@ def bar(share: float) -> Html:
     """Return a small bar for a share from 0 to 1, and its percentage."""
     inner = tag("i", style=f"width: {100 * share:.0f}%")
     return join(tag("span", inner, class_="bar", aria_hidden="true"), percent(share))
-
-
-def percent(share: float) -> str:
-    """Return a share from 0 to 1 in percent, with one decimal."""
-    return f"{100 * share:.1f}"

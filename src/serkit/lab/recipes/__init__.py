@@ -1,1 +1,1 @@
-"""Recipes: the schema of an experiment, its defaults, its files, and the registry of models. No torch."""
+"""Recipes: their schema and defaults, their files, their ablations, and the registry of models. No torch."""

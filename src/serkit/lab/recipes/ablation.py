@@ -1,17 +1,17 @@
-"""Ablations: one recipe with something left out or put in, run beside it on the same folds.
+"""Ablations: variants of a recipe, each with one thing left out or added, run on the same folds.
 
 =========== ===========================================================================================
 axis        variants
 =========== ===========================================================================================
 features    each feature left out; of three and more also the first alone
-augment     each augmentation left out, and all; where there is none, each of document B's put in
-balance     nothing, class weights, and balanced sampling
-corpora     the corpus of the test speakers alone; of ``fixed_test_speakers`` that are all of one corpus, with
-            labels that do not depend on the corpora
+augment     each augmentation left out, and all; without any, each of the fusionnet report's added
+balance     no balancing, class weights, and balanced sampling
+corpora     the corpus of the test speakers alone, for ``fixed_test_speakers`` of a single corpus and labels
+            that do not depend on the corpora
 pretrain    no first training
 =========== ===========================================================================================
 
-Every variant is tested on the utterances of the recipe itself, with its classes, so each can be compared with it.
+Every variant has the classes and the test utterances of the recipe itself, so it can be compared with it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from serkit.lab.recipes.schema import Augment, Recipe, parse_recipe
 from serkit.labels import COMMON
 
 BASE = "base"  # the variant that is the recipe itself
-_OF_DOCUMENT_B = ("stretch", "pitch", "lowpass", "noise")
+_OF_FUSIONNET = ("stretch", "pitch", "lowpass", "noise")
 _OFF: Mapping[str, dict[str, Any]] = {
     "speeds": {"speeds": [1.0]},
     "masks": {"band_masks": 0, "frame_masks": 0},
@@ -32,18 +32,18 @@ _OFF: Mapping[str, dict[str, Any]] = {
 
 
 def variants(recipe: Recipe, axes: Sequence[str]) -> dict[str, Recipe]:
-    """Return a recipe's variants by name, itself first, each named after it.
+    """Return the variants of a recipe by name: first the recipe itself, as ``base``.
 
     Args:
-        recipe: Of a single model.
-        axes: Of those above.
+        recipe: Recipe of a single model.
+        axes: Names of the axes to vary, from the table above.
 
     Raises:
         UnknownNameError: If an axis is unknown.
-        RecipeError: If the recipe is an ensemble's, or has no variants along an axis.
+        RecipeError: If the model is an ensemble, or the recipe has no variants along an axis.
     """
     if recipe.model.name == ENSEMBLE:
-        raise RecipeError("an ensemble is not taken apart; ablate the recipe of a member.")
+        raise RecipeError("an ensemble has no ablation: ablate the recipe of one of its members.")
     found = {BASE: recipe}
     for axis in axes:
         if axis not in _AXES:
@@ -88,7 +88,7 @@ def _augment(recipe: Recipe) -> Iterator[tuple[str, dict[str, Any]]]:
     if len(chain) + len(on) > 1:
         yield "without-augmentation", {"augment": {key: value for off in _OFF.values() for key, value in off.items()}}
     if not chain and not on:
-        for name in _OF_DOCUMENT_B:
+        for name in _OF_FUSIONNET:
             yield f"with-{name}", {"augment": own | {"waveform": [{"name": name}]}}
 
 
@@ -100,8 +100,8 @@ def _balance(recipe: Recipe) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _corpora(recipe: Recipe) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Without the other corpora any protocol but one tests other speakers, and common labels are other classes."""
-    tested = {speaker.split("/", maxsplit=1)[0] for speaker in recipe.protocol.test_speakers}  # of that protocol alone
+    """Leave out the other corpora, where the test speakers and the classes stay the same without them."""
+    tested = {speaker.split("/", maxsplit=1)[0] for speaker in recipe.protocol.test_speakers}
     for corpus in recipe.corpora:
         if tested == {corpus} and recipe.labels != COMMON:
             yield f"{corpus}-alone", {"corpora": [corpus]}
@@ -121,6 +121,6 @@ _AXES: Mapping[str, Callable[[Recipe], Iterator[tuple[str, dict[str, Any]]]]] = 
 }
 AXES = tuple(_AXES)
 _WHY = {
-    "corpora": ": one corpus against several needs several corpora, test speakers that are fixed and of one corpus "
-    f"(fixed_test_speakers), and labels that do not depend on the corpora ({COMMON!r} does)."
+    "corpora": ": it needs several corpora, fixed_test_speakers of one of them, and labels that do not depend on the "
+    f"corpora ({COMMON!r} does)."
 }

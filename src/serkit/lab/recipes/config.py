@@ -1,4 +1,4 @@
-"""Settings of models and features: plain dataclasses, filled from a recipe with unknown keys refused."""
+"""Settings of models and features: dataclasses that are filled from a recipe. Unknown keys are refused."""
 
 import re
 from dataclasses import fields
@@ -9,10 +9,10 @@ from pydantic import TypeAdapter, ValidationError
 from serkit.errors import RecipeError, nearest
 
 T = TypeVar("T")
-_WORDS = {  # what pydantic says, and what somebody who writes YAML would
+_WORDS = {  # pydantic's words, and YAML's
     "a valid tuple": "a list",
     r"a valid dictionary( or instance of \w+)?": "a mapping",
-    "String should match pattern .*": "small letters, digits and . _ + - alone, a letter or digit first",
+    "String should match pattern .*": "only lowercase letters, digits and . _ + -, starting with a letter or digit",
 }
 
 
@@ -20,9 +20,9 @@ def build_settings(config: type[T], settings: dict[str, Any], *, where: str) -> 
     """Fill a dataclass from a mapping.
 
     Args:
-        config: A dataclass with a default for each field.
-        settings: Field to value.
-        where: How a message names the place, such as ``model: crnn``.
+        config: Dataclass with a default for each field.
+        settings: Field name to value.
+        where: Place for messages, such as ``model: crnn``.
 
     Raises:
         RecipeError: If a key is unknown, or a value has the wrong type or is impossible.
@@ -39,14 +39,14 @@ def build_settings(config: type[T], settings: dict[str, Any], *, where: str) -> 
 
 
 def require(settings: object, **claims: bool) -> None:
-    """Check settings against each other, from a dataclass's ``__post_init__``.
+    """Check the settings of a dataclass, from its ``__post_init__``.
 
     Args:
         settings: The dataclass.
-        claims: The setting that is at fault where its claim is false.
+        claims: Name of a setting to whether its value is allowed.
 
     Raises:
-        RecipeError: For the first claim that is false.
+        RecipeError: For the first setting with a value that is not allowed.
     """
     for name, holds in claims.items():
         if not holds:
@@ -55,7 +55,7 @@ def require(settings: object, **claims: bool) -> None:
 
 
 def describe(error: ValidationError) -> str:
-    """Say in one sentence what pydantic found wrong first."""
+    """Return the first of pydantic's errors as one sentence."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     message = str(first["msg"]).removeprefix("Value error, ").removesuffix(".").removesuffix(".")

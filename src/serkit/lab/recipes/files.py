@@ -1,7 +1,7 @@
-"""Recipes as YAML: those that come with serkit, one's own, changes from the command line, a schema for editors.
+"""Recipe files: the YAML files that come with serkit and your own, changes to them, and a JSON schema for editors.
 
-A file whose name ends in ``-MODEL`` is a family: it stands for one recipe per registered model, with that model's own
-features and training. A file with the full name of such a recipe takes precedence.
+A file whose name ends in ``-MODEL`` is a family: it stands for one recipe per registered model, with that model's
+default features and training. A file with the full name of such a recipe takes precedence.
 """
 
 import os
@@ -21,12 +21,12 @@ from serkit.lab.recipes.registry import ENSEMBLE, model_names
 from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.labels import COMMON, LABEL_SETS
 
-_PLACE = "MODEL"  # what stands for a model's name in a family's file
+_PLACE = "MODEL"  # placeholder for a model's name in the file of a family
 _FAMILY = f"-{_PLACE}"
 
 
 def recipe_names() -> tuple[str, ...]:
-    """Return the names of the recipes that have a file of their own, without those that families make."""
+    """Return the names of the recipes that have a file of their own."""
     return tuple(name for name in _files() if not name.endswith(_FAMILY))
 
 
@@ -36,7 +36,7 @@ def family_names() -> tuple[str, ...]:
 
 
 def family_models() -> tuple[str, ...]:
-    """Return the models that a family has a recipe for."""
+    """Return the names of the models that a family has a recipe for."""
     return tuple(name for name in model_names() if name != ENSEMBLE)
 
 
@@ -44,14 +44,21 @@ def load_recipe(name_or_path: str | os.PathLike[str], changes: Sequence[str] = (
     """Read a recipe by its name, or from a YAML file.
 
     Args:
-        name_or_path: A name of :func:`recipe_names`, one of a family with a model's name in place of ``MODEL``, or a
-            file that ends in ``.yaml``.
-        changes: Each ``key=value``, with dots between keys and the value in YAML, such as ``train.epochs=5``. The
-            recipe's name then says so too, unless it is given itself; of ``seeds`` it does not.
+        name_or_path: Name of a recipe that comes with serkit, such as ``emodb-loso-crnn``, or a file that ends in
+            ``.yaml``. In the name of a family, such as ``emodb-loso-MODEL``, put a model's name for ``MODEL``.
+        changes: Settings to change, each as ``key=value`` with dots between keys and a YAML value, such as
+            ``train.epochs=5``. They become a part of the recipe's name, except ``seeds``, and unless ``name`` is one.
+
+    Returns:
+        The recipe.
 
     Raises:
-        UnknownNameError: If it is neither.
+        UnknownNameError: If there is no recipe of that name.
         RecipeError: If the file is not a valid recipe, or a change is not possible.
+
+    Example:
+        >>> load_recipe("emodb-loso-crnn", ["train.epochs=5"]).name
+        'emodb-loso-crnn+train.epochs-5'
     """
     text = _text(name_or_path)
     try:
@@ -69,10 +76,10 @@ def dump_recipe(recipe: Recipe) -> str:
 
 
 def changed(settings: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
-    """Return a recipe's settings with changes from the command line, see :func:`load_recipe`.
+    """Return a recipe's settings with some changed, see :func:`load_recipe`.
 
     Raises:
-        RecipeError: If a change is not ``key=value``, or its key leads through something that has no keys.
+        RecipeError: If a change is not ``key=value``, or its key goes through a value that is not a mapping.
 
     Example:
         >>> changed({"name": "a", "model": "crnn"}, ["model.recurrent=0"])
@@ -89,7 +96,7 @@ def changed(settings: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
         except yaml.YAMLError as error:
             raise RecipeError(f"--set {change!r}: the value is not YAML.") from error
         settings = with_setting(settings, keys, value, f"--set {change!r}")
-        if keys != ["seeds"]:  # the same experiment, more or less often
+        if keys != ["seeds"]:  # other seeds are the same experiment
             marks.append(f"{key.strip()}-{text}")
         is_named = is_named or keys == ["name"]
     name = settings.get("name")
@@ -100,29 +107,29 @@ def changed(settings: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
 
 
 def with_setting(settings: object, keys: Sequence[str], value: object, change: str) -> Any:
-    """Return nested settings with one of them changed; a name stands for a mapping that has nothing else.
+    """Return nested settings with one of them changed; a text on the way counts as a mapping with that ``name``.
 
     Args:
-        settings: Mappings within mappings.
-        keys: The way to the setting.
-        value: What it becomes.
-        change: What messages call it.
+        settings: Nested mappings.
+        keys: Keys from the outermost mapping to the setting.
+        value: New value.
+        change: Name of the change in messages.
 
     Raises:
-        RecipeError: If the way leads through something that has no keys.
+        RecipeError: If one of the keys goes through a value that is not a mapping.
     """
     if not keys:
         return value
     if isinstance(settings, str):
         settings = {"name": settings}
     if settings is not None and not isinstance(settings, dict):
-        raise RecipeError(f"{change}: {keys[0]!r} would be a key of a list or a number; set the whole of it.")
+        raise RecipeError(f"{change}: {keys[0]!r} would be a key of a list or a number; set the whole value instead.")
     below = dict(settings or {})
     return {**below, keys[0]: with_setting(below.get(keys[0]), keys[1:], value, change)}
 
 
 def recipe_schema() -> dict[str, Any]:
-    """Return the JSON schema of a recipe file, for editors: with the names that there are, and every short form."""
+    """Return the JSON schema of recipe files, for editors, with all known names and every short form."""
     schema = Recipe.model_json_schema()
     models = {"enum": list(model_names()), "description": "see 'serkit models list'"}
     named = {"type": "object", "required": ["name"], "additionalProperties": True}
@@ -162,6 +169,8 @@ def _text(name_or_path: str | os.PathLike[str]) -> bytes:
         if model != name and model in family_models():
             return files[family].read_bytes().replace(_PLACE.encode(), model.encode())
     if name in files:
-        raise RecipeError(f"{name} is a family: put a model's name in place of {_PLACE}, as in {name[:-5]}crnn.")
+        raise RecipeError(
+            f"{name!r} is a family of recipes: put a model's name in place of {_PLACE}, as in {name[:-5]}crnn."
+        )
     known = (*recipe_names(), *(f.removesuffix(_PLACE) + m for f in family_names() for m in family_models()))
     raise unknown_name("recipe", name, known, "serkit recipes list")

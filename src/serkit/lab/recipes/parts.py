@@ -1,4 +1,4 @@
-"""Parts of a recipe that few have: a search for settings, a first training, members of an ensemble."""
+"""Optional parts of a recipe: the search of ``tune``, the first training of ``pretrain``, members of ensembles."""
 
 from typing import Any, Self, TypeVar
 
@@ -7,42 +7,42 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from serkit.data.corpora import corpus_of, label_set_of
 
 _Value = TypeVar("_Value")
-MEMBER_KEYS = ("model", "features", "train", "augment", "pretrain")  # of an ensemble's member
+MEMBER_KEYS = ("model", "features", "train", "augment", "pretrain")  # keys of an ensemble's member
 
 
 class Strict(BaseModel):
-    """A part of a recipe: unknown keys are refused, and nothing changes later."""
+    """A part of a recipe: immutable, and unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 def each_once(values: tuple[_Value, ...]) -> tuple[_Value, ...]:
-    """Refuse a value that stands twice."""
+    """Refuse a repeated value."""
     for value in values:
         if values.count(value) > 1:
-            raise ValueError(f"{value} stands twice; name it once")
+            raise ValueError(f"{value} is repeated; name it once")
     return values
 
 
 class Range(Strict):
-    """What a setting may be: any number between two, whole where both are."""
+    """The range of a searched setting: all numbers between two; only integers if both are integers."""
 
     low: int | float
     high: int | float
-    log: bool = False  # whether it is drawn evenly in its logarithm
+    log: bool = False  # whether it is drawn uniformly in its logarithm
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if self.low >= self.high or (self.log and self.low <= 0):
-            raise ValueError("low must be below high, and above 0 where log is set")
+            raise ValueError("low must be below high, and above 0 with log: true")
         return self
 
 
 class Tune(Strict):
-    """A search for settings within each fold, over its training and validation speakers alone.
+    """A search for settings within each fold, on its training and validation speakers alone.
 
-    Every trial is fitted on inner folds of these speakers, each part validating once, and the mean of their validation
-    UAR is what is searched for, by Optuna's TPE. The fold is then fitted with the settings of the best trial.
+    Optuna's TPE draws the trials. Each trial is fitted on inner folds of these speakers, each of which is the
+    validation set once; its score is the mean validation UAR. The fold is then fitted with the best trial's settings.
     """
 
     space: dict[str, Range | tuple[bool | int | float | str | None, ...]] = Field(min_length=1)
@@ -56,24 +56,25 @@ class Tune(Strict):
             part, _, rest = key.partition(".")
             if part not in ("model", "train", "augment") or not rest or key in ("augment.waveform", "augment.speeds"):
                 raise ValueError(
-                    f"{key!r} cannot be searched: settings of model, train and augment can, but for waveform and "
+                    f"{key!r} cannot be searched: choose settings of model, train or augment, except waveform and "
                     "speeds, which change the features"
                 )
             if isinstance(values, tuple) and len(values) < 2:
-                raise ValueError(f"{key}: name two values or more, or low and high")
+                raise ValueError(f"{key}: name at least two values, or low and high")
         return space
 
 
 class Pretrain(Strict):
-    """A first training on all speakers of other corpora, with whose weights every fit of a recipe begins.
+    """A first training on all speakers of other corpora; every fit of the recipe begins with its weights.
 
-    It is the recipe's own training, over the same features, but for what stands here. What depends on the classes, the
-    last layer as a rule, begins anew, and features are standardized by each fold's own training side again.
+    It has the recipe's own features and training settings, except for what is set here. Weights whose shape depends on
+    the number of classes, usually those of the last layer, are initialized anew for the fit, and features are
+    standardized again on each fold's training side.
     """
 
     corpora: tuple[str, ...] = Field(min_length=1)
-    labels: str | tuple[str, ...]  # of these corpora, which need not be the recipe's
-    epochs: int = Field(default=20, ge=1)  # of each stage
+    labels: str | tuple[str, ...]  # label set of these corpora, which may differ from the recipe's
+    epochs: int = Field(default=20, ge=1)  # for each stage of the model
     lr: float | None = Field(default=None, gt=0)  # None: the recipe's
 
     _each_once = field_validator("corpora")(each_once)

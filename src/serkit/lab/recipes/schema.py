@@ -1,6 +1,7 @@
-"""The recipe: one experiment, as YAML, with every default but those of front ends and models, which stand with them.
+"""The schema of a recipe, which describes one experiment, and its defaults.
 
-A recipe says only what differs from these defaults. Unknown keys are refused with the nearest known one.
+A recipe holds only what differs from the defaults. Those of features and models are beside their code. An unknown key
+is refused, and the message names the nearest known one.
 """
 
 from collections.abc import Iterable
@@ -28,54 +29,58 @@ class NamedSettings(BaseModel):
 
 
 class Protocol(Strict):
-    """What is tested and what is trained on; see :mod:`serkit.lab.splits.protocols`.
+    """How utterances are split into training, validation and test sides; see :mod:`serkit.lab.splits.protocols`.
 
-    A setting that a protocol does not follow is refused, for its recipe would say what nobody did.
+    A setting that the protocol would ignore is refused.
     """
 
     name: Literal[
         "speaker_kfold", "leave_one_speaker_out", "leave_one_session_out", "leave_one_corpus_out", "cross_corpus",
         "fixed_test_speakers", "published_folds", "random",
     ] = "speaker_kfold"  # fmt: skip
-    folds: int = Field(default=5, ge=2)  # of speaker_kfold, and of random without test_share
-    order: Literal["consecutive", "balanced"] = "balanced"  # of speaker_kfold
-    test_speakers: tuple[str, ...] = ()  # of fixed_test_speakers
-    train_corpora: tuple[str, ...] = ()  # of cross_corpus
+    folds: int = Field(default=5, ge=2)  # for speaker_kfold, and for random without test_share
+    order: Literal["consecutive", "balanced"] = "balanced"  # for speaker_kfold
+    test_speakers: tuple[str, ...] = ()  # for fixed_test_speakers
+    train_corpora: tuple[str, ...] = ()  # for cross_corpus
     test_corpora: tuple[str, ...] = ()
-    intersect: Literal["both", "test"] = "both"  # which side may have classes that the other lacks: none, or training
-    table: str = ""  # of published_folds: one that comes with serkit, or a CSV file
-    test_share: float | None = Field(default=None, gt=0, lt=1)  # of random: one fold in place of several
+    intersect: Literal["both", "test"] = "both"  # test: the training side may have classes that the test side lacks
+    table: str = ""  # for published_folds: name of a table that comes with serkit, or a CSV file
+    test_share: float | None = Field(
+        default=None, gt=0, lt=1
+    )  # for random: one fold with this share, in place of several
     speaker_dependent: bool = False
-    train_speakers: int | None = Field(default=None, ge=1)  # how many train, drawn; None: all that are left
-    draws: int = Field(default=1, ge=1)  # of training and validation speakers; seeds take them in turn
-    validation: Literal["speakers", "sentences", "random", "none"] = "speakers"  # of all but random
+    train_speakers: int | None = Field(default=None, ge=1)  # number of training speakers to draw; None: all
+    draws: int = Field(default=1, ge=1)  # draws of training and validation speakers, which seeds take in turn
+    validation: Literal["speakers", "sentences", "random", "none"] = "speakers"  # for all protocols but random
     validation_speakers: int | None = Field(default=None, ge=1)  # per corpus; None: one in eight
-    validation_share: float = Field(default=0.1, gt=0, lt=1)  # of the training side, under random validation
+    validation_share: float = Field(default=0.1, gt=0, lt=1)  # share of the training side, for random validation
     seed: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.name == "random" and not self.speaker_dependent:
             raise ValueError(
-                "a random split shares speakers: it needs speaker_dependent: true, and every table marks it"
+                "a random split has the same speakers on both sides: set speaker_dependent: true, which tables show"
             )
         if self.speaker_dependent and self.name not in ("random", "published_folds"):
             raise ValueError(
-                f"{self.name} keeps speakers apart: speaker_dependent: true belongs to random and published_folds"
+                f"speaker_dependent: true is for random and published_folds; {self.name} keeps speakers apart"
             )
         for name, protocols in _BELONGS_TO.items():
             if self._is_changed(name) and self.name not in protocols:
-                raise ValueError(f"{name} belongs to {' and '.join(protocols)}; {self.name} would ignore it")
+                raise ValueError(f"{name} is for {' and '.join(protocols)}; {self.name} would ignore it")
         for name in ("test_speakers", "train_corpora", "test_corpora", "table"):
             if not getattr(self, name) and self.name in _BELONGS_TO[name]:
                 raise ValueError(f"{self.name} needs {name}")
         both = sorted({*self.train_corpora} & {*self.test_corpora})
         if both:
-            raise ValueError(f"{both[0]} is trained on and tested: cross_corpus keeps corpora apart")
+            raise ValueError(f"{both[0]} is in both train_corpora and test_corpora: name it in one of them")
         if self.name == "random" and (self.train_speakers is not None or self.draws > 1):
-            raise ValueError("train_speakers and draws are of speakers, which a random split does not look at")
+            raise ValueError(
+                "train_speakers and draws are for protocols that keep speakers apart; a random split would ignore them"
+            )
         if self.test_share is not None and self._is_changed("folds"):
-            raise ValueError("folds: test_share makes one fold in place of several; leave one of the two out")
+            raise ValueError("folds: test_share makes a single fold; remove one of the two settings")
         return self
 
     @model_validator(mode="after")
@@ -83,15 +88,15 @@ class Protocol(Strict):
         is_random = self.name == "random"
         if is_random and self.validation in ("sentences", "none"):
             raise ValueError(
-                f"a random split is validated on a random share, and would ignore validation: {self.validation}; "
-                "leave validation out"
+                f"a random split is validated on a random share and would ignore validation: {self.validation}; "
+                "remove that setting"
             )
         if self._is_changed("validation_speakers") and (is_random or self.validation != "speakers"):
             what = "a random split" if is_random else f"validation: {self.validation}"
-            raise ValueError(f"validation_speakers belongs to validation: speakers; {what} would ignore it")
+            raise ValueError(f"validation_speakers is for validation: speakers; {what} would ignore it")
         if self._is_changed("validation_share") and not is_random and self.validation != "random":
             raise ValueError(
-                f"validation_share belongs to validation: random; validation: {self.validation} would ignore it"
+                f"validation_share is for validation: random; validation: {self.validation} would ignore it"
             )
         return self
 
@@ -113,17 +118,18 @@ _BELONGS_TO = {
 
 
 class Augment(Strict):
-    """Augmentation, of training audio only.
+    """Augmentation of training utterances.
 
-    Speeds are resampling factors, one drawn per utterance and epoch (Ko et al., Interspeech 2015).
-    SpecAugment masks bands and frames with the utterance's mean (Park et al., Interspeech 2019).
-    ``waveform`` is a chain of changes of the waveform, drawn anew in every epoch, or for ``copies`` that are made once,
-    see :mod:`serkit.lab.augment`; a recipe whose ``augment`` is a list means these and nothing else.
+    ``speeds`` are resampling factors; one is drawn per utterance and epoch (Ko et al., Interspeech 2015).
+    SpecAugment replaces bands and frames by the utterance's mean (Park et al., Interspeech 2019).
+    ``waveform`` is a chain of augmentations of the waveform, see :mod:`serkit.lab.augment`. They are drawn anew in
+    every epoch, or once for ``copies`` copies. If ``augment`` is a list in a recipe, it is this chain, and all other
+    augmentation is off.
     """
 
     waveform: tuple[NamedSettings, ...] = ()
-    copies: int | None = Field(default=None, ge=1)  # changed copies of each utterance, of which an epoch takes one
-    workers: NonNegativeInt = 0  # processes that change waveforms; the result does not depend on it
+    copies: int | None = Field(default=None, ge=1)  # augmented copies of each utterance; an epoch takes one of them
+    workers: NonNegativeInt = 0  # processes that augment waveforms; the result does not depend on it
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     band_masks: int = Field(default=2, ge=0)
     band_mask_size: int = Field(default=8, ge=1)
@@ -146,57 +152,57 @@ class Augment(Strict):
     @model_validator(mode="after")
     def _one_way_to_change_speed(self) -> Self:
         if self.waveform and self.speeds != (1.0,):
-            raise ValueError("with waveform set speeds to [1.0], and name speed in waveform where it is wanted")
+            raise ValueError("set speeds to [1.0] together with waveform; for other speeds, name speed in waveform")
         return self
 
     @model_validator(mode="after")
     def _copies_are_of_changed_waveforms(self) -> Self:
         if self.copies and not self.waveform:
-            raise ValueError("copies are of waveforms that waveform changes, and it is empty")
+            raise ValueError("copies are copies with augmented waveforms, and waveform is empty")
         return self
 
     @field_validator("speeds")
     @classmethod
     def _sane(cls, speeds: tuple[float, ...]) -> tuple[float, ...]:
         if not speeds or not all(0.5 <= speed <= 2 for speed in speeds):
-            raise ValueError("speeds must be one factor or more, each between 0.5 and 2")
+            raise ValueError("speeds must be at least one factor, each between 0.5 and 2")
         return speeds
 
 
 class Train(Strict):
-    """Optimization defaults; those of a model in :mod:`serkit.lab.recipes.registry` take precedence."""
+    """Optimization settings; a model's defaults in :mod:`serkit.lab.recipes.registry` take precedence over these."""
 
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
     lr: float = Field(default=2e-3, gt=0)
-    momentum: float = Field(default=0.9, ge=0, lt=1)  # of sgd
+    momentum: float = Field(default=0.9, ge=0, lt=1)  # for sgd
     weight_decay: float = Field(default=1e-2, ge=0)
     batch_size: int = Field(default=32, ge=2)
-    accumulate: int = Field(default=1, ge=1)  # batches whose gradients make one step
-    epochs: int = Field(default=40, ge=1)  # of each stage, for a model that is trained in several
+    accumulate: int = Field(default=1, ge=1)  # batches for one optimizer step
+    epochs: int = Field(default=40, ge=1)  # for each stage of a model that is trained in several
     scheduler: Literal["one_cycle", "cosine", "linear", "cosine_restarts", "plateau", "constant"] = "one_cycle"
-    warmup: float = Field(default=0.3, ge=0, lt=1)  # share of steps over which the rate rises; of the first three
-    restarts: int = Field(default=3, ge=1)  # of cosine_restarts, after the first fall
+    warmup: float = Field(default=0.3, ge=0, lt=1)  # share of steps over which the rate rises; for the first three
+    restarts: int = Field(default=3, ge=1)  # for cosine_restarts, after the first cycle
     plateau_factor: float = Field(default=0.1, gt=0, lt=1)
     plateau_patience: int = Field(default=10, ge=0)  # epochs without a lower validation loss
-    min_lr: float = Field(default=0.0, ge=0)  # floor of plateau
+    min_lr: float = Field(default=0.0, ge=0)  # lowest rate of plateau
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     focal_gamma: float = Field(default=2.0, ge=0)
     class_weights: bool = True
-    sampling: Literal["natural", "balanced"] = "natural"  # balanced: classes occur alike, utterances more than once
+    sampling: Literal["natural", "balanced"] = "natural"  # balanced: classes are drawn equally often
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
-    l1: float = Field(default=0.0, ge=0)  # times the sum of magnitudes of all kernels, added to the loss
-    l2: float = Field(default=0.0, ge=0)  # times the sum of their squares
+    l1: float = Field(default=0.0, ge=0)  # factor of the sum of magnitudes of all kernels, in the loss
+    l2: float = Field(default=0.0, ge=0)  # factor of the sum of their squares
     clip_norm: float = Field(default=5.0, gt=0)
-    keep: Literal["best", "last"] = "best"  # the later epoch wins a tie
+    keep: Literal["best", "last"] = "best"  # the later epoch of equally good ones
     best: Literal["validation_uar", "validation_loss"] = "validation_uar"
-    patience: int | None = Field(default=None, ge=1)  # epochs without a better one before stopping
+    patience: int | None = Field(default=None, ge=1)  # epochs without improvement before training stops
     precision: Literal["fp32", "bf16"] = "fp32"
-    trackers: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()  # beside history.csv
+    trackers: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()  # in addition to history.csv
 
     @model_validator(mode="after")
     def _rare_classes_weigh_once(self) -> Self:
         if self.class_weights and self.sampling == "balanced":
-            raise ValueError("class_weights and balanced sampling both lift rare classes: set class_weights to false")
+            raise ValueError("class_weights and balanced sampling both balance the classes: set class_weights to false")
         return self
 
     @field_validator("trackers", mode="before")
@@ -205,20 +211,20 @@ class Train(Strict):
         return [value] if isinstance(value, str) else value
 
 
-_WORDS = ("about", "published")  # of a recipe, that change nothing
-_OFTEN_NONE = ("tune", "pretrain")  # parts of a recipe that are not said where there is none
+_WORDS = ("about", "published")  # descriptions, which change nothing
+_OFTEN_NONE = ("tune", "pretrain")  # left out of recipe files where they are not set
 
 
 class Recipe(Strict):
     """One experiment."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._+-]*$")
-    about: str = ""  # a line for listings
-    published: str = ""  # whose experiment this is, and the number that they report
+    about: str = ""  # one line for listings
+    published: str = ""  # source of the experiment, and the number reported there
     corpora: tuple[str, ...] = Field(min_length=1)
-    labels: str | tuple[str, ...]  # a named set, common, or the classes themselves
+    labels: str | tuple[str, ...]  # name of a label set, common, or the classes themselves
     protocol: Protocol = Protocol()
-    features: tuple[NamedSettings, ...] = ()  # what its model reads by default; none for an ensemble
+    features: tuple[NamedSettings, ...] = ()  # by default those of its model; none for an ensemble
     augment: Augment = Augment()
     model: NamedSettings = NamedSettings(name="crnn")
     train: Train = Train()
@@ -227,16 +233,16 @@ class Recipe(Strict):
     seeds: tuple[NonNegativeInt, ...] = Field(default=(0,), min_length=1)
 
     def as_mapping(self) -> dict[str, Any]:
-        """Return what a recipe file holds, as JSON-ready values; a single feature stands without a list."""
+        """Return the content of a recipe file, as JSON-ready values; a single feature is not in a list."""
         content = {k: v for k, v in self.model_dump(mode="json").items() if v or k not in (*_WORDS, *_OFTEN_NONE)}
-        if self.model.name == ENSEMBLE:  # whose members have their own
+        if self.model.name == ENSEMBLE:  # its members have their own
             return {key: value for key, value in content.items() if key not in ("features", "augment", "train")}
         if len(self.features) == 1:
             content["features"] = content["features"][0]
         return content
 
     def is_same_experiment(self, other: "Recipe") -> bool:
-        """Whether another recipe says the same, whatever it says of itself."""
+        """Whether another recipe differs in its descriptions at most."""
         words = dict.fromkeys(_WORDS, "")
         return self.model_copy(update=words) == other.model_copy(update=words)
 
@@ -266,12 +272,16 @@ class Recipe(Strict):
     @model_validator(mode="after")
     def _known_names(self) -> Self:
         if bool(self.features) == (self.model.name == ENSEMBLE):
-            raise ValueError("features: name one at least, and none for an ensemble, whose members have their own")
+            raise ValueError("features: name at least one, and none for an ensemble, whose members have their own")
         if self.tune and self.model.name == ENSEMBLE:
-            raise ValueError("tune: an ensemble is not tuned; tune its members' recipe, and name what it found")
+            raise ValueError(
+                "tune: an ensemble cannot be tuned; tune the recipe of a member, and set the values that it finds"
+            )
         if (self.augment.band_masks or self.augment.frame_masks) and "waveform" in [f.name for f in self.features]:
-            raise ValueError("augment: a waveform has one row, which a mask would silence: set both masks to 0")
-        for name in self.corpora:  # whether one that is not known is the user's own shows when data is given
+            raise ValueError(
+                "augment: a mask would silence the single row of a waveform: set band_masks and frame_masks to 0"
+            )
+        for name in self.corpora:  # an unknown name may be that of the user's own data
             corpus_of(name)
         label_set_of(self.labels, self.corpora)
         return self
@@ -281,32 +291,31 @@ class Recipe(Strict):
         if self.pretrain is None:
             return self
         if not find_model(self.model.name).is_network:
-            raise ValueError(f"pretrain: {self.model.name} is fitted at once and has no weights to begin with")
+            raise ValueError(f"pretrain: {self.model.name} is not trained in epochs and has no weights to begin with")
         if self.tune:
-            raise ValueError("pretrain: weights of a first training fit one size of a model; leave tune out")
+            raise ValueError("pretrain: the weights of a first training fit one model size only; remove tune")
         both = sorted({*parts_of(self.corpora)} & {*parts_of(self.pretrain.corpora)})
         if both:
             raise ValueError(
-                f"pretrain: {both[0]} is a corpus of the recipe itself, whose test speakers would be trained on"
+                f"pretrain: {both[0]} is one of the recipe's own corpora, so test speakers would be trained on"
             )
         return self
 
 
 def parts_of(corpora: Iterable[str]) -> list[str]:
-    """Return the corpora that utterances of these are of: some hold others."""
+    """Return the corpora of the utterances in some corpora, a few of which contain others."""
     return [part for name in corpora for part in (corpus_of(name).parts or (name,))]
 
 
 def with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
-    """Fill in what a recipe's model reads and trains with where the recipe, or an ensemble's member, does not say.
+    """Fill in the default features, training and augmentation of a recipe's model, or of each member of its ensemble.
 
-    What an ensemble's recipe says of features, training and augmentation holds for each member that does not say
-    otherwise.
+    Features, training and augmentation in the recipe of an ensemble are the defaults of its members.
     """
     model = recipe.get("model", "crnn")
     model = {"name": model} if isinstance(model, str) else model
     if not isinstance(model, dict) or not isinstance(model.get("name"), str):
-        return recipe  # which pydantic will describe
+        return recipe  # pydantic will say what is wrong
     entry = find_model(model["name"])
     if model["name"] == ENSEMBLE:
         given = {key: recipe[key] for key in MEMBER_KEYS if key != "model" and recipe.get(key)}
@@ -320,7 +329,7 @@ def with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def _member(given: dict[str, Any], member: object) -> object:
-    """Fill in a member of an ensemble, which may be a model alone; what is none stays as it is, to be refused."""
+    """Fill in a member of an ensemble, which may be a model's name alone; anything else is returned unchanged."""
     if isinstance(member, str) or (isinstance(member, dict) and "name" in member):
         member = {"model": member}
     if not isinstance(member, dict) or "model" not in member:
@@ -336,7 +345,7 @@ def _member(given: dict[str, Any], member: object) -> object:
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Return both, what stands above first; settings of trainings and augmentation one by one, all else whole."""
+    """Return two mappings merged, where ``above`` has precedence; train, augment and pretrain are merged key by key."""
     both = {**{key: value for key, value in below.items() if value}, **above}
     for name in ("train", "augment", "pretrain"):
         parts = below.get(name), above.get(name)
@@ -370,7 +379,7 @@ def parse_recipe(settings: object) -> Recipe:
 
 
 def _fields_at(place: list[str]) -> list[str]:
-    """Return the keys that there are at a place; none where it may be several things."""
+    """Return the known keys at a place of a recipe; none where several types are possible."""
     model: type[BaseModel] = Recipe
     for part in place:
         annotation = model.model_fields[part].annotation if part in model.model_fields else None

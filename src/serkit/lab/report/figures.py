@@ -1,4 +1,4 @@
-"""The figures of a report: confusion matrices, curves of training, speakers and folds, reliability, errors avoided."""
+"""The figures of a report: confusion matrices, training curves, speakers and folds, reliability, risk and coverage."""
 
 import math
 from collections.abc import Sequence
@@ -9,16 +9,8 @@ from numpy.typing import NDArray
 
 from serkit.lab.measure.calibration import ERROR_RATE, MIN_COVERAGE
 from serkit.lab.pages.drawing import NORMAL, NOTHING, PALETTE, SMALL, WIDTH_IN, Maker, finish, new_figure
-from serkit.lab.report.reading import History, Run
-from serkit.lab.report.scores import (
-    GroupScore,
-    before_temperature,
-    error_curve,
-    mean_confusion,
-    per_group,
-    reliability,
-    transfer_of,
-)
+from serkit.lab.report.breakdown import GroupScore, error_curve, mean_confusion, per_group, reliability
+from serkit.lab.report.run_contents import History, RunContents
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,14 +19,14 @@ if TYPE_CHECKING:
 Measure = Literal["loss", "accuracy", "uar"]
 _MEASURES: tuple[Measure, ...] = ("loss", "accuracy", "uar")
 _AXES = {"loss": "loss", "accuracy": "accuracy, %", "uar": "UAR, %"}
-_SIDES = {"train": "second", "validation": "first"}  # side of the split to its color
+_SIDES = {"train": "second", "validation": "first"}  # color of each side of the split
 _SIDE_NAMES = {"train": "training", "validation": "validation"}
-FEW = 10  # answers: a bar of fewer is drawn pale
-_LANES = 5  # over which the marks of a strip are spread, so that near ones do not cover each other
+FEW = 10  # a bar with fewer predictions is drawn pale
+_LANES = 5  # rows of dots in a strip, so that dots with similar values do not cover each other
 
 
-def figures_of(run: Run) -> dict[str, Maker]:
-    """Return what makes each figure that a run has, by the name of its file."""
+def figures_of(run: RunContents) -> dict[str, Maker]:
+    """Return a function that draws each figure of a run, by the name of the figure's file."""
     answers = run.answers
     matrix = mean_confusion(answers)
     found: dict[str, Maker] = {
@@ -50,7 +42,7 @@ def figures_of(run: Run) -> dict[str, Maker]:
 
 
 def drawn_measures(histories: Sequence[History]) -> list[Measure]:
-    """Return what there are curves of: nothing where each fit has one epoch alone."""
+    """Return the metrics that have training curves; none if every fit has a single epoch."""
     return [measure for measure in _MEASURES if _curves(histories, measure)]
 
 
@@ -58,9 +50,9 @@ def draw_confusion(matrix: NDArray[np.float64], classes: Sequence[str], *, is_sh
     """Draw a confusion matrix.
 
     Args:
-        matrix: Counts, shape (C, C), rows the reference.
-        classes: In order.
-        is_share: Whether to write each cell in percent of its row, or the count.
+        matrix: Counts, shape (C, C); rows are the reference.
+        classes: Class names, in order.
+        is_share: Whether a cell shows the percentage of its row, or the count.
     """
     from matplotlib.patches import Rectangle
 
@@ -72,7 +64,7 @@ def draw_confusion(matrix: NDArray[np.float64], classes: Sequence[str], *, is_sh
         for column in range(size):
             share = float(shares[row, column])
             color = PALETTE["right" if row == column else "wrong"]
-            alpha = 0.9 * share if row == column else 0.9 * share**0.6  # so that rare errors show
+            alpha = 0.9 * share if row == column else 0.9 * share**0.6  # makes rare errors visible
             axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=color, alpha=alpha, linewidth=0))
             text = (f"{100 * share:.0f}" if totals[row, 0] else NOTHING) if is_share else _count(matrix[row, column])
             is_nothing = not matrix[row, column]
@@ -86,11 +78,11 @@ def draw_confusion(matrix: NDArray[np.float64], classes: Sequence[str], *, is_sh
 
 
 def draw_curves(histories: Sequence[History], measure: Measure) -> "Figure":
-    """Draw one thin line for each fit and the mean over fits, training and validation; marks at the kept epochs.
+    """Draw training and validation curves: a thin line for each fit, their mean, and a dot at each kept epoch.
 
     Args:
-        histories: Of the fits; those with one epoch are left out.
-        measure: Which columns to read.
+        histories: Histories of the fits; fits with a single epoch are left out.
+        measure: Metric to draw.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -121,8 +113,8 @@ def draw_curves(histories: Sequence[History], measure: Measure) -> "Figure":
     return figure
 
 
-def draw_strips(run: Run) -> "Figure":
-    """Draw UAR of each speaker and each fold as marks on one axis, the pooled UAR and its interval behind them."""
+def draw_strips(run: RunContents) -> "Figure":
+    """Draw UAR of each speaker and fold as dots on one axis, over the pooled UAR and its interval."""
     numbers = run.numbers
     corpora = list(numbers["per_corpus"])
     speakers = per_group(run.answers, "speaker")
@@ -147,10 +139,10 @@ def draw_strips(run: Run) -> "Figure":
     return figure
 
 
-def draw_reliability(run: Run) -> "Figure":
-    """Draw how often answers of about the same confidence are right, and how many there are of each.
+def draw_reliability(run: RunContents) -> "Figure":
+    """Draw a reliability diagram over a histogram of confidence.
 
-    A pale line says how often they were before the temperature, where that is known.
+    A pale line shows accuracy before temperature scaling, if it is known.
     """
     bins = reliability(run.answers)
     figure = new_figure(3.9)
@@ -160,51 +152,52 @@ def draw_reliability(run: Run) -> "Figure":
     places, right, sure = centers[filled], 100 * bins.accuracy[filled], 100 * bins.confidence[filled]
     is_few = bins.share[filled] * run.answers.predicted.size < FEW
     upper.bar(places, right, 0.92 * width, color=[(PALETTE["right"], 0.35 if few else 1.0) for few in is_few])
-    upper.plot([0, 100], [0, 100], "--", color=PALETTE["muted"], linewidth=1, label="as sure as right")
+    upper.plot([0, 100], [0, 100], "--", color=PALETTE["muted"], linewidth=1, label="perfect calibration")
     upper.plot(sure, right, "o", color=PALETTE["first"], markersize=3.5, label="mean confidence of a bar")
     _draw_before(upper, run)
-    finish(upper, x="", y="right answers, %")
+    finish(upper, x="", y="accuracy, %")
     upper.set_ylim(0, 103)
     lower.bar(centers, 100 * bins.share, 0.92 * width, color=PALETTE["muted"])
-    finish(lower, x="confidence, %", y="answers, %")
+    finish(lower, x="confidence, %", y="predictions, %")
     lower.set_xlim(0, 100)
     figure.legend(loc="outside upper left", ncols=2, frameon=False, columnspacing=1.0, handletextpad=0.5)
     return figure
 
 
-def draw_risk_coverage(run: Run) -> "Figure":
-    """Draw how many answers are wrong if only the surest may stand, and where the validation's threshold ends up."""
-    curve, selection = error_curve(run.answers), transfer_of(run).selection
+def draw_risk_coverage(run: RunContents) -> "Figure":
+    """Draw the risk-coverage curve, and mark where the threshold from validation ends up."""
+    curve, selection = error_curve(run.answers), run.transfer.selection
     figure = new_figure(2.9)
     axes = figure.add_subplot()
     coverage, risk = 100 * curve.coverage, 100 * curve.risk
-    axes.plot(coverage, risk, color=PALETTE["first"], linewidth=2, label="answers by confidence")
+    axes.plot(coverage, risk, color=PALETTE["first"], linewidth=2, label="by confidence")
     if selection is not None:
         goal = 100 * ERROR_RATE
-        axes.axhline(goal, linestyle="--", color=PALETTE["muted"], linewidth=1, label=f"goal, {goal:.0f} % wrong")
+        axes.axhline(goal, linestyle="--", color=PALETTE["muted"], linewidth=1, label=f"goal: {goal:.0f} % error")
         if selection.coverage:
             axes.plot(100 * selection.coverage, 100 * selection.error, "o", color=PALETTE["second"], markersize=6,
-                      clip_on=False, zorder=3, label="validation's threshold")  # fmt: skip
-    finish(axes, x="answers that stand, %", y="wrong among them, %")
+                      clip_on=False, zorder=3, label="threshold from validation")  # fmt: skip
+    finish(axes, x="answered (coverage), %", y="wrong among answered, %")
     axes.set_xlim(0, 100)
-    axes.set_ylim(0, 1.1 * max(*risk[curve.coverage > MIN_COVERAGE], 100 * ERROR_RATE))  # before that, a few answers
+    enough = curve.coverage > MIN_COVERAGE  # at lower coverage, the risk is that of a few predictions
+    axes.set_ylim(0, 1.1 * max(*risk[enough], 100 * ERROR_RATE))
     figure.legend(loc="outside upper left", ncols=3, frameon=False, columnspacing=1.0, handletextpad=0.5)
     return figure
 
 
-def _draw_before(axes: "Axes", run: Run) -> None:
-    """Draw right answers before the temperature, in bins that have more than a few."""
-    before = before_temperature(run)
+def _draw_before(axes: "Axes", run: RunContents) -> None:
+    """Draw accuracy before temperature scaling, in bins with enough predictions."""
+    before = run.before_temperature
     if before is None:
         return
     bins = reliability(before)
     many = bins.share * before.predicted.size >= FEW
     axes.plot(100 * bins.confidence[many], 100 * bins.accuracy[many], "s-", color=PALETTE["second"], alpha=0.55,
-              linewidth=1, markersize=3, markeredgewidth=0, label="before the temperature")  # fmt: skip
+              linewidth=1, markersize=3, markeredgewidth=0, label="before temperature scaling")  # fmt: skip
 
 
 def _name_cells(axes: "Axes", classes: Sequence[str]) -> None:
-    """Write the classes beside the cells of a confusion matrix, and thin lines between them."""
+    """Label the rows and columns of a confusion matrix, and draw lines between the cells."""
     size = len(classes)
     axes.set_xlim(-0.5, size - 0.5)
     axes.set_ylim(size - 0.5, -0.5)
@@ -212,7 +205,7 @@ def _name_cells(axes: "Axes", classes: Sequence[str]) -> None:
     axes.set_yticks(range(size), classes)
     axes.tick_params(length=0)
     axes.set_xlabel("predicted")
-    axes.set_ylabel("actual")
+    axes.set_ylabel("true")
     axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
     axes.tick_params(which="minor", length=0)
@@ -231,12 +224,12 @@ def _draw_strip(axes: "Axes", row: int, groups: Sequence[GroupScore]) -> None:
         name = group.name.rpartition("/")[2]
         is_lowest = side == "right"
         place = (values[0] - 1.5, lanes[0]) if is_lowest else (values[-1] + 1.5, lanes[-1])
-        if 8 < place[0] < 94:  # else it would leave the axes
+        if 8 < place[0] < 94:  # beyond, the text would leave the axes
             axes.text(*place, name, ha=side, va="center", fontsize=SMALL, color=PALETTE["muted"])
 
 
 def _curves(histories: Sequence[History], measure: Measure) -> list[tuple[str, History, NDArray[np.float64]]]:
-    """Return the curves of one measure, by the side of the split; a column without a number is none."""
+    """Return side of the split, history and values of each curve of a metric; empty columns are left out."""
     found = []
     for side in _SIDES:
         for history in histories:
@@ -247,7 +240,7 @@ def _curves(histories: Sequence[History], measure: Measure) -> list[tuple[str, H
 
 
 def _mean(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return the mean over fits, as far as half of them were trained."""
+    """Return the mean over fits, up to the epoch that half of them reached."""
     length = sorted(map(len, curves))[(len(curves) - 1) // 2]
     return np.array([np.nanmean([c[i] for c in curves if i < len(c)]) for i in range(length)])
 

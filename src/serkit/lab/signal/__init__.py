@@ -1,1 +1,1 @@
-"""Signal processing that front ends are made of: spectra, mel bands, contours, functionals."""
+"""Signal processing that front ends and encoders share: spectra, mel bands, pitch, contours, functionals."""

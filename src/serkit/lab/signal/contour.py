@@ -1,7 +1,7 @@
-"""What functionals ask of contours, one number per frame, in padded batches and in a form that exports.
+"""Statistics of contours (one number per frame) in padded batches, computed in a form that can be exported.
 
-A shape may not depend on the data in an exported graph. So what a list would hold (the voiced frames, the peaks, the
-runs) is moved to the front of an array of full length, with a count beside it. Masks are bool, (B, N).
+No shape in an exported graph may depend on the data. A list of unknown length (voiced frames, peaks, runs) is therefore
+moved to the front of a full-length array, and a mask says how much of the array is filled. Masks are bool, (B, N).
 """
 
 from typing import NamedTuple
@@ -12,38 +12,42 @@ from torch.nn import functional
 
 from serkit.lab.signal.masking import masked_mean_and_deviation
 
-_FAR = 1e9  # stands for infinity, of which the difference to itself is not a number
-_AROUND = 3  # frames on either side in which a peak is the highest
-_NOTABLE = 0.02  # of the range of the contour; a peak stands so far above the valleys around it
+_FAR = 1e9  # stands for infinity, because infinity minus infinity is not a number
+_AROUND = 3  # a peak is the highest of this many frames on either side
+_NOTABLE = 0.02  # lowest height of a peak above the valleys around it, as a share of the contour's range
 
 
 def smooth(x: Tensor, mask: Tensor) -> Tensor:
-    """Average contours over three frames, of which those outside the mask count for nothing.
+    """Average each frame of a contour with its two neighbors, leaving out frames outside the mask.
 
     Args:
         x: Contours (B, C, N).
-        mask: Frames that count (B, N).
+        mask: Valid frames (B, N).
 
     Returns:
-        Shape (B, C, N), zero outside the mask.
+        Smoothed contours (B, C, N), zero outside the mask.
     """
     weight = mask[:, None].to(x.dtype)  # (B, 1, N)
-    return _of_three(x * weight) / _of_three(weight).clamp(min=1.0) * weight
+    return _sum_of_three(x * weight) / _sum_of_three(weight).clamp(min=1.0) * weight
 
 
-def _of_three(x: Tensor) -> Tensor:
+def _sum_of_three(x: Tensor) -> Tensor:
     padded = functional.pad(x, (1, 1))
     return padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]
 
 
 def mean_and_deviation(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and standard deviation of contours (B, C, N) over the mask, each (B, C); 0 where it is empty."""
+    """Return mean and standard deviation of contours (B, C, N) over the mask, each (B, C); 0 for an empty mask."""
     mean, deviation = masked_mean_and_deviation(x, mask[:, None].to(x.dtype), (2,), 0.0)
     return mean[..., 0], deviation[..., 0]
 
 
 def compact(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Move what the mask holds of a contour (B, N) to the front; also return the mask of that."""
+    """Move the masked-in frames of a contour (B, N) to the front, in order.
+
+    Returns:
+        The contour (B, N) and the mask (B, N) of the frames that were moved to the front.
+    """
     size = x.shape[1]
     position = torch.arange(size, device=x.device)[None, :]
     order = torch.where(mask, position, position + size).argsort(1)
@@ -51,13 +55,13 @@ def compact(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Slopes(NamedTuple):
-    """Rise and fall of a contour, each (B,), in the contour's unit per frame, falling as positive numbers.
+    """Slopes of a contour, each (B,), in the contour's unit per frame. Falling slopes are positive numbers.
 
     Attributes:
-        rising: Mean slope of the stretches from a valley to the next peak.
-        rising_deviation: Its standard deviation over stretches.
-        falling: Mean slope of the stretches from a peak to the next valley.
-        falling_deviation: Its standard deviation over stretches.
+        rising: Mean slope from a valley to the next peak.
+        rising_deviation: Standard deviation of the rising slopes.
+        falling: Mean slope from a peak to the next valley.
+        falling_deviation: Standard deviation of the falling slopes.
         peaks: Number of peaks.
     """
 
@@ -73,10 +77,10 @@ def slopes(x: Tensor, mask: Tensor) -> Slopes:
 
     Args:
         x: Contour (B, N).
-        mask: Its frames (B, N), from the first on without a gap.
+        mask: Valid frames (B, N), which start at the first frame and have no gap.
     """
     size = x.shape[1]
-    highest, lowest = _extreme(torch.where(mask, x, -_FAR)), -_extreme(torch.where(mask, -x, -_FAR))
+    highest, lowest = _local_maximum(torch.where(mask, x, -_FAR)), -_local_maximum(torch.where(mask, -x, -_FAR))
     top = torch.where(mask, x, -_FAR).amax(1, keepdim=True)
     bottom = torch.where(mask, x, _FAR).amin(1, keepdim=True)
     notable = mask & ((highest - lowest) > _NOTABLE * (top - bottom).clamp(min=1e-6))
@@ -84,23 +88,30 @@ def slopes(x: Tensor, mask: Tensor) -> Slopes:
     position = torch.arange(size, device=x.device)[None, :]
     edge = mask & ((position == 0) | (position == mask.sum(1, keepdim=True) - 1))
     turn = peak | valley | edge
-    places, held = compact(position.expand_as(x), turn)
+    places, valid = compact(position.expand_as(x), turn)
     values = x.gather(1, places)
     run = (places[:, 1:] - places[:, :-1]).clamp(min=1)
     slope = (values[:, 1:] - values[:, :-1]) / run  # (B, N - 1)
-    held = held[:, 1:]
-    rising = mean_and_deviation(slope[:, None], held & (slope > 0))
-    falling = mean_and_deviation(-slope[:, None], held & (slope < 0))
+    valid = valid[:, 1:]
+    rising = mean_and_deviation(slope[:, None], valid & (slope > 0))
+    falling = mean_and_deviation(-slope[:, None], valid & (slope < 0))
     up, up_deviation, down, down_deviation = (number[:, 0] for number in (*rising, *falling))
     return Slopes(up, up_deviation, down, down_deviation, peak.sum(1).to(x.dtype))
 
 
-def _extreme(x: Tensor) -> Tensor:
+def _local_maximum(x: Tensor) -> Tensor:
+    """Return the largest of each value and its neighbors on either side, (B, N)."""
     return functional.max_pool1d(functional.pad(x, (_AROUND, _AROUND), value=-_FAR)[:, None], 2 * _AROUND + 1, 1)[:, 0]
 
 
 class Runs(NamedTuple):
-    """Uninterrupted stretches of a mask, each (B,): their number, mean length and its deviation, in frames."""
+    """Runs of True in a mask, each (B,).
+
+    Attributes:
+        number: Number of runs.
+        length: Mean length of a run in frames.
+        deviation: Standard deviation of the lengths in frames.
+    """
 
     number: Tensor
     length: Tensor
@@ -108,11 +119,11 @@ class Runs(NamedTuple):
 
 
 def runs(mask: Tensor) -> Runs:
-    """Measure the stretches in which a mask (B, N) holds."""
+    """Count and measure the runs of True in a mask (B, N)."""
     padded = functional.pad(mask.to(torch.int64), (1, 1))
     change = padded[:, 1:] - padded[:, :-1]  # (B, N + 1)
     position = torch.arange(mask.shape[1] + 1, device=mask.device)[None, :].expand_as(change)
-    starts, held = compact(position, change > 0)
+    starts, valid = compact(position, change > 0)
     ends, _ = compact(position, change < 0)
-    length, deviation = mean_and_deviation((ends - starts)[:, None].to(torch.float32), held)
-    return Runs(held.sum(1).to(torch.float32), length[:, 0], deviation[:, 0])
+    length, deviation = mean_and_deviation((ends - starts)[:, None].to(torch.float32), valid)
+    return Runs(valid.sum(1).to(torch.float32), length[:, 0], deviation[:, 0])

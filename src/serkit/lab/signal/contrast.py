@@ -1,4 +1,4 @@
-"""Spectral contrast: how far the peaks of each octave stand above its valleys."""
+"""Spectral contrast: the level difference between the peaks and the valleys of each octave."""
 
 import numpy as np
 import torch
@@ -8,17 +8,17 @@ from serkit.lab.signal.power import decibels
 
 
 class SpectralContrast(nn.Module):
-    """Level in dB between the strongest and the weakest bins of each octave band.
+    """Level difference in dB between the strongest and the weakest bins of each octave band.
 
-    It equals ``librosa.feature.spectral_contrast`` of the same transform: the first band lies under ``fmin``, the last
-    holds what is above the others; a band shares its lowest bin with the one below.
+    The result equals ``librosa.feature.spectral_contrast`` of the same transform. The first band lies below ``fmin``,
+    and the last one holds everything above the other bands. A band shares its lowest bin with the band below.
 
     Args:
-        sampling_rate: In Hz.
-        n_fft: Points of the transform.
-        octaves: Bands above the first.
+        sampling_rate: Sampling rate in Hz.
+        n_fft: Points of the Fourier transform.
+        octaves: Number of bands above the first.
         fmin: Upper edge of the first band in Hz.
-        quantile: Share of a band's bins that is averaged on either side, at least one bin.
+        quantile: Share of a band's bins that is averaged for its peak and for its valley, at least one bin.
 
     Source: D.-N. Jiang et al., Music type classification by spectral contrast feature, ICME 2002.
     """
@@ -29,7 +29,7 @@ class SpectralContrast(nn.Module):
         super().__init__()
         self.size = octaves + 1
         hz = np.arange(n_fft // 2 + 1) * sampling_rate / n_fft
-        self.bands: list[tuple[int, int, int]] = []  # first bin, end, how many are averaged
+        self.bands: list[tuple[int, int, int]] = []  # first bin, end, number of averaged bins
         for band in range(self.size):
             low, high = (0.0 if band == 0 else fmin * 2 ** (band - 1)), fmin * 2**band
             inside = np.flatnonzero((hz >= low) & (hz <= high))
@@ -39,7 +39,7 @@ class SpectralContrast(nn.Module):
             self.bands.append((first, end if band == octaves else end - 1, averaged))
 
     def extremes(self, magnitude: Tensor) -> Tensor:
-        """Return the peaks, then the valleys of each band, (..., N, 2 * bands), of magnitudes (..., N, K)."""
+        """Return the peaks and then the valleys of all bands, (..., N, 2 * bands), from magnitudes (..., N, K)."""
         peaks, valleys = [], []
         for first, end, averaged in self.bands:
             band = magnitude[..., first:end]
@@ -48,14 +48,14 @@ class SpectralContrast(nn.Module):
         return torch.cat(peaks + valleys, -1)
 
     def forward(self, extremes: Tensor, mask: Tensor) -> Tensor:
-        """Compare peaks and valleys.
+        """Subtract the valleys from the peaks, in dB.
 
         Args:
-            extremes: Of :meth:`extremes`, (B, 2 * bands, N).
+            extremes: Output of :meth:`extremes`, transposed to (B, 2 * bands, N).
             mask: Valid frames (B, 1, N).
 
         Returns:
-            Shape (B, bands, N), in dB.
+            Contrast of each band in dB, (B, bands, N).
         """
         peaks, valleys = (decibels(part, mask, top_db=80.0) for part in extremes.chunk(2, dim=1))
         return peaks - valleys

@@ -1,8 +1,9 @@
-"""Formants of a voice from the power spectrum, without a general search for roots, which no graph could hold.
+"""Formants of a voice from its power spectrum, without a general root finder, which cannot be exported.
 
-The autocorrelation below the highest formant gives a linear prediction by Levinson's recursion, whose few steps unroll.
-Its spectrum is scanned inside the unit circle, where neighboring formants that the unit circle shows as one peak
-still are two (McCandless, 1974), and a few steps of Newton's method lead from each peak to the root itself.
+The autocorrelation below the highest formant gives a linear predictor by Levinson's recursion, which unrolls into a few
+steps. The predictor's spectrum is scanned on a circle inside the unit circle, where two neighboring formants that merge
+into one peak on the unit circle stay apart (McCandless, 1974). A few steps of Newton's method lead from each peak to
+the root.
 """
 
 from typing import NamedTuple
@@ -13,20 +14,20 @@ from torch import Tensor, nn
 
 _ORDER = 10
 _HIGHEST_HZ = 5500.0
-_EMPHASIS = 0.97  # of the first difference at 11 kHz, which takes away the slope of the glottis
-_POINTS = 160  # of the scan, 34 Hz apart
+_EMPHASIS = 0.97  # coefficient of the pre-emphasis at 11 kHz, which removes the spectral slope of the glottis
+_POINTS = 160  # points of the scan, 34 Hz apart
 _SCAN_RADIUS = 0.94
 _STEPS = 2
-_NOISE = 1e-5  # of the energy, -50 dB of white noise: keeps the recursion stable for tones
+_NOISE = 1e-5  # white noise at -50 dB of the energy, which keeps the recursion stable for tones
 _TINY = 1e-20
 
 
 class Resonances(NamedTuple):
-    """Formants in ascending order, each (B, N, count), 0 where there are fewer.
+    """Formants in ascending order, each (B, N, count); missing formants are 0.
 
     Attributes:
-        hz: Center frequencies.
-        bandwidth: In Hz.
+        hz: Center frequencies in Hz.
+        bandwidth: Bandwidths in Hz.
     """
 
     hz: Tensor
@@ -34,12 +35,12 @@ class Resonances(NamedTuple):
 
 
 class Formants(nn.Module):
-    """Find the lowest resonances in the power spectra of a transform.
+    """Find the lowest formants in power spectra.
 
     Args:
-        sampling_rate: Of the sound, in Hz.
-        n_fft: Points of the transform.
-        count: How many.
+        sampling_rate: Sampling rate of the waveform in Hz.
+        n_fft: Points of the Fourier transform.
+        count: Number of formants.
 
     Source: S. McCandless, An algorithm for automatic formant extraction using linear prediction spectra, IEEE
         Transactions on Acoustics, Speech and Signal Processing 22(2), 1974.
@@ -69,17 +70,17 @@ class Formants(nn.Module):
         self.register_buffer("orders", torch.from_numpy(orders.astype(np.float32)), persistent=False)
 
     def autocorrelation(self, power: Tensor) -> Tensor:
-        """Return the autocorrelation (..., N, 11) below 5.5 kHz of power spectra (..., N, K)."""
+        """Return the autocorrelation (..., N, 11) of the sound below 5.5 kHz from power spectra (..., N, K)."""
         return torch.matmul(power[..., : self.bins], self.correlate)
 
     def forward(self, correlation: Tensor) -> Resonances:
-        """Find the formants by the autocorrelations (B, N, 11) of frames."""
+        """Find the formants of frames from their autocorrelations (B, N, 11)."""
         predictor = _levinson(correlation)  # (B, N, order + 1)
         gap = torch.matmul(predictor, self.scan_real).square() + torch.matmul(predictor, self.scan_imaginary).square()
         inner = gap[..., 1:-1]
         is_dip = (inner < gap[..., :-2]) & (inner <= gap[..., 2:])  # (B, N, points)
         rank = is_dip.to(torch.int64).cumsum(-1)
-        # the place of the i-th dip is the number of points before it
+        # the index of the i-th dip is the number of points before it
         places = torch.stack([(rank < i).sum(-1) for i in range(1, self.count + 1)], -1)
         found = rank[..., -1:] >= torch.arange(1, self.count + 1, device=rank.device)
         angle = (places.to(predictor.dtype) + 2) * (torch.pi / _POINTS)
@@ -89,7 +90,7 @@ class Formants(nn.Module):
         return Resonances(hz * found, bandwidth * found)
 
     def _roots(self, predictor: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
-        """Lead angles (B, N, count) to the predictor's nearest roots: logarithm of the radius, and angle."""
+        """Refine angles (B, N, count) to the predictor's nearest roots; return log radius and angle of each root."""
         log_radius, start = torch.full_like(angle, float(np.log(_SCAN_RADIUS))), angle
         for _ in range(_STEPS):
             size = predictor[..., None, :] * torch.exp(-log_radius[..., None] * self.orders)  # (B, N, count, order + 1)
@@ -106,7 +107,7 @@ class Formants(nn.Module):
 
 
 def _levinson(correlation: Tensor) -> Tensor:
-    """Solve for the predictor's polynomial (..., order + 1), the first of it 1, by Levinson's recursion."""
+    """Return the predictor's polynomial (..., order + 1), whose first coefficient is 1, by Levinson's recursion."""
     energy = correlation[..., :1]
     error = energy * (1 + _NOISE) + _TINY
     polynomial = torch.ones_like(energy)

@@ -1,4 +1,4 @@
-"""Functionals: numbers that sum up how a descriptor goes over an utterance, whatever its duration."""
+"""Functionals: a fixed number of statistics that summarize a descriptor over an utterance of any duration."""
 
 import torch
 from torch import Tensor
@@ -10,24 +10,25 @@ FUNCTIONALS = (
     "percentile_95", "maximum", "range", "interquartile_range", "slope", "slope_error", "mean_change",
 )  # fmt: skip
 _SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-_CONSTANT = 1e-5  # a deviation smaller than this share of the largest value is what rounding leaves of a constant
+_CONSTANT = 1e-5  # a deviation below this share of the largest value is the rounding error of a constant
 
 
 def functionals(descriptors: Tensor, frames: Tensor, *, frame_rate: float) -> Tensor:
-    """Sum up each descriptor by :data:`FUNCTIONALS`, over valid frames alone.
+    """Compute the 16 :data:`FUNCTIONALS` of each descriptor over its valid frames.
 
-    Deviation, skewness and kurtosis are the biased ones (kurtosis by Fisher: 0 for a Gaussian), percentiles are
-    linear between frames, as NumPy's and SciPy's defaults. The slope is that of the regression line, its error the
-    root mean square of what the line leaves, the mean change that of |x[n + 1] - x[n]|. Of a constant, or a single
-    frame, all but the mean, the percentiles and the extremes are 0.
+    Deviation, skewness and kurtosis are the biased estimates, and kurtosis is Fisher's (0 for a Gaussian). Percentiles
+    interpolate linearly between frames. Both are the defaults of NumPy and SciPy. The slope is the slope of the
+    regression line, and the slope error is the root mean square of its residuals. The mean change is the mean of
+    ``|x[n + 1] - x[n]|``. For a constant or a single frame, everything except the mean, the percentiles and the
+    extremes is 0.
 
     Args:
-        descriptors: Shape (B, F, N).
-        frames: Valid frames, shape (B,).
-        frame_rate: Frames per second: slopes are per second.
+        descriptors: Descriptors (B, F, N).
+        frames: Number of valid frames (B,).
+        frame_rate: Frames per second, so that slopes are per second.
 
     Returns:
-        Shape (B, F, 16).
+        Functionals (B, F, 16).
     """
     mask = frame_mask(frames, descriptors.shape[2])[:, None, :]
     mean, deviation, skewness, kurtosis = moments(descriptors, mask)
@@ -41,20 +42,22 @@ def functionals(descriptors: Tensor, frames: Tensor, *, frame_rate: float) -> Te
 
 
 def moments(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return mean, deviation, skewness and excess kurtosis over valid values; the last three of a constant are 0.
+    """Return mean, standard deviation, skewness and excess kurtosis over the valid values.
+
+    For a constant the deviation, skewness and kurtosis are 0.
 
     Args:
-        x: Shape (B, F, N).
-        mask: Shape (B, 1, N), True where a value is valid.
+        x: Values (B, F, N).
+        mask: Mask (B, 1, N), True where a value is valid.
 
     Returns:
-        Each of shape (B, F).
+        Four tensors of shape (B, F).
     """
     mean = masked_mean(x, mask)
     centered = (x - mean[..., None]) * mask
-    # a float32 mean is off by its last digit, and third and fourth powers of that would be skewness and kurtosis
-    off = masked_mean(centered, mask)
-    mean, centered = mean + off, (centered - off[..., None]) * mask
+    # a float32 mean has a rounding error, whose third and fourth powers would distort skewness and kurtosis
+    error = masked_mean(centered, mask)
+    mean, centered = mean + error, (centered - error[..., None]) * mask
     variance = masked_mean(centered.square(), mask)
     largest = (x * mask).abs().amax(2)
     constant = variance.sqrt() <= _CONSTANT * largest
@@ -72,20 +75,20 @@ def moments(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean over valid values of (B, F, N) and a mask (B, 1, N), shape (B, F)."""
+    """Return the mean (B, F) over the valid values of x (B, F, N), given a mask (B, 1, N)."""
     return (x * mask).sum(2) / mask.sum(2).clamp(min=1)
 
 
 def percentiles(x: Tensor, frames: Tensor, shares: tuple[float, ...]) -> list[Tensor]:
-    """Return the values below which such shares of the valid frames lie, as ``numpy.quantile``.
+    """Return quantiles over the valid frames, as ``numpy.quantile`` does.
 
     Args:
-        x: Shape (B, F, N).
-        frames: Valid frames, shape (B,), at least 1 each.
-        shares: From 0 to 1.
+        x: Values (B, F, N).
+        frames: Number of valid frames (B,), at least 1 each.
+        shares: Quantiles to compute, from 0 to 1.
 
     Returns:
-        For each share a tensor of shape (B, F).
+        One tensor (B, F) for each share.
     """
     ordered = x.masked_fill(~frame_mask(frames, x.shape[2])[:, None, :], torch.inf).sort(2).values
     last = frames[:, None] - 1  # (B, 1)
@@ -98,10 +101,10 @@ def percentiles(x: Tensor, frames: Tensor, shares: tuple[float, ...]) -> list[Te
 
 
 def _regression(x: Tensor, mask: Tensor, mean: Tensor, frame_rate: float) -> tuple[Tensor, Tensor]:
-    """Return slope and root mean square error of the regression line, each (B, F)."""
+    """Return the slope of the regression line and its root mean square error, each (B, F)."""
     count = mask.sum(2, keepdim=True)  # (B, 1, 1)
     time = torch.arange(x.shape[2], device=x.device)[None, None, :] - (count - 1) / 2
-    time = time * mask / frame_rate  # (B, 1, N), of mean 0
+    time = time * mask / frame_rate  # (B, 1, N), mean 0
     centered = (x - mean[..., None]) * mask
     spread = time.square().sum(2)  # (B, 1)
     slope = (centered * time).sum(2) / torch.where(spread == 0, 1.0, spread)

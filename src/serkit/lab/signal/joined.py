@@ -1,10 +1,11 @@
-"""Many clips behind each other as one sound, so that a few large operations do the work of all.
+"""Many clips joined into one long sound, so that a few large operations process all of them.
 
-What is done to one clip takes as long to call as to do, and calls hold the interpreter, so that threads wait for each
-other. In one long sound blocks of frames go across the clips: large enough to make calls cheap, small enough for a
-core's cache. Nothing is padded to the longest clip, and every utterance's frames lie as the store keeps them, (N, F).
+For a single short clip, calling an operation costs as much as running it, and the calls hold the interpreter lock, so
+threads wait for each other. In one long sound, blocks of frames span several clips. A block is large enough to make
+calls cheap and small enough for a core's cache. Clips are not padded to the longest one, and each utterance's frames
+already have the feature store's layout, (N, F).
 
-This is the way of a processor, without gradients; NumPy's absolute values and logarithms take a third of torch's time.
+This path runs on CPUs, without gradients. NumPy computes absolute values and logarithms in a third of torch's time.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,21 +18,21 @@ from torch import Tensor
 from serkit.lab.signal.spectrum import Stft
 from serkit.types import FloatArray
 
-_BLOCK_POINTS = 3 << 17  # of all frames at once, 1.5 MB
+_BLOCK_POINTS = 3 << 17  # samples of all frames in a block, 1.5 MB
 
 
 @dataclass(frozen=True)
 class Joined:
-    """Clips in one sound, each beginning at a whole number of hops, with silence between: no frame of one sees another.
+    """Clips joined into one sound, separated by silence so that no frame contains samples of two clips.
 
-    Before the first clip there is half a frame of silence.
+    The frames of each clip begin at a whole number of hops. Half a frame of silence precedes the first clip.
 
     Attributes:
-        waveforms: Each of shape (T,).
-        starts: Where each one's samples begin.
-        spans: Each one's frames among all.
-        frames: N, of all.
-        size: Samples of the whole.
+        waveforms: Clips, each of shape (T,).
+        starts: Index of each clip's first sample in the joined sound.
+        spans: Slice of each clip's frames among all frames.
+        frames: Number of all frames, N.
+        size: Number of samples of the joined sound.
     """
 
     waveforms: Sequence[FloatArray]
@@ -41,7 +42,7 @@ class Joined:
     size: int
 
     def write(self, at: int, out: FloatArray) -> FloatArray:
-        """Fill an array (T,) with the samples from ``at`` on, and return it."""
+        """Fill an array (T,) with the samples that start at index ``at``, and return the array."""
         filled = 0
         for samples, start in zip(self.waveforms, self.starts, strict=True):
             first, end = max(start - at, 0), min(start + len(samples) - at, len(out))
@@ -54,31 +55,31 @@ class Joined:
 
 
 def join(waveforms: Sequence[FloatArray], *, n_fft: int, hop: int) -> Joined:
-    """Put clips behind each other.
+    """Join clips into one sound.
 
     Args:
-        waveforms: Each of shape (T,), T at least 1.
-        n_fft: Samples of a frame, even.
+        waveforms: Clips, each of shape (T,), T at least 1.
+        n_fft: Samples of a frame, an even number.
         hop: Samples between frames.
     """
     starts, spans, slot = [], [], 0
     for samples in waveforms:
         starts.append(slot * hop + n_fft // 2)
         spans.append(slice(slot, slot + 1 + len(samples) // hop))
-        slot += -(-(len(samples) + n_fft // 2) // hop)  # the next clip's first frame must not see this one's end
+        slot += -(-(len(samples) + n_fft // 2) // hop)  # keeps this clip's end out of the next clip's first frame
     return Joined(waveforms, tuple(starts), tuple(spans), slot, max((slot - 1) * hop + n_fft, slot * hop + 1))
 
 
 def map_magnitudes(stft: Stft, joined: Joined, keep: Callable[[FloatArray], Tensor]) -> FloatArray:
-    """Apply a function of single frames to the magnitudes of the spectrum of joined clips.
+    """Apply a function of single frames to the magnitude spectrum of joined clips.
 
     Args:
-        stft: The transform.
-        joined: Of its ``n_fft`` and ``hop``.
-        keep: From magnitudes (n, K), which it may overwrite, to what is kept of each frame, (n, F).
+        stft: Short-time Fourier transform.
+        joined: Clips, joined with the ``n_fft`` and ``hop`` of ``stft``.
+        keep: Function from magnitudes (n, K), which it may overwrite, to the values (n, F) to keep of each frame.
 
     Returns:
-        Shape (N, F), in memory of its own.
+        Kept values (N, F) in newly allocated memory.
     """
     size = min(_BLOCK_POINTS // stft.n_fft, joined.frames)
     samples = np.empty((size - 1) * stft.hop + stft.n_fft, np.float32)
@@ -96,6 +97,6 @@ def map_magnitudes(stft: Stft, joined: Joined, keep: Callable[[FloatArray], Tens
 
 
 def mean_over_frames(frames: FloatArray) -> FloatArray:
-    """Average (N, F) to (F,); NumPy adds rows up one by one, which costs float32 two digits where there are many."""
+    """Average (N, F) over frames to (F,) with torch; NumPy adds row by row, and float32 loses two digits over many."""
     mean: FloatArray = torch.from_numpy(frames).mean(0).numpy()
     return mean

@@ -1,27 +1,27 @@
-"""Operations on padded batches of frames that give each utterance what it would get alone."""
+"""Operations on padded batches whose result for an utterance is the same as without padding."""
 
 import torch
 from torch import Tensor
 
 
 def frame_mask(lengths: Tensor, size: int) -> Tensor:
-    """Return a mask of valid frames, shape (B, N), bool.
+    """Return a mask of valid frames (B, N), bool.
 
     Args:
-        lengths: Valid frames per utterance, shape (B,).
-        size: N, the padded length.
+        lengths: Number of valid frames of each utterance (B,).
+        size: Padded length N.
     """
     return torch.arange(size, device=lengths.device)[None, :] < lengths[:, None]
 
 
 def masked_mean_and_deviation(x: Tensor, mask: Tensor, dim: tuple[int, ...], floor: float) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation over valid frames.
+    """Return the mean and the standard deviation over valid frames.
 
     Args:
-        x: Shape (B, F, N).
-        mask: Shape (B, 1, N), 1.0 where a frame is valid.
-        dim: The dimensions that are averaged over, the last among them.
-        floor: Added to the variance, so that silence stays finite.
+        x: Values (B, F, N).
+        mask: Mask (B, 1, N), 1.0 where a frame is valid.
+        dim: Dimensions to average over, including the last one.
+        floor: Constant added to the variance, so that dividing by the deviation of silence stays finite.
     """
     count = mask.expand_as(x).sum(dim, keepdim=True).clamp(min=1.0)
     mean = (x * mask).sum(dim, keepdim=True) / count
@@ -30,31 +30,31 @@ def masked_mean_and_deviation(x: Tensor, mask: Tensor, dim: tuple[int, ...], flo
 
 
 def trim_silence(features: Tensor, lengths: Tensor, level: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """Cut leading and trailing frames that are far below the utterance's loudest one.
+    """Cut leading and trailing frames whose level is far below the utterance's loudest frame.
 
-    The rest is moved to the front and the tail is filled with zeros, so that no shape depends on the
-    data, which is what lets it stand in an exported graph.
+    The remaining frames move to the front, and the tail is filled with zeros. So no shape depends on the data, and the
+    operation can be exported.
 
     Args:
-        features: Shape (B, F, N).
-        lengths: Valid frames, shape (B,).
-        level: Loudness of each frame in the unit of ``threshold``, shape (B, N).
-        threshold: How far below the loudest frame counts as silence.
+        features: Features (B, F, N).
+        lengths: Number of valid frames (B,).
+        level: Level of each frame (B, N).
+        threshold: Level difference to the loudest frame beyond which a frame is silent, in the unit of ``level``.
 
     Returns:
         Features (B, F, N) and their valid lengths (B,).
     """
-    first, last = sounding(level, lengths, threshold)
-    return cut(features, first, last - first + 1)
+    first, last = audible_range(level, lengths, threshold)
+    return keep_columns(features, first, last - first + 1)
 
 
-def sounding(level: Tensor, lengths: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """Return the first and the last frame (B,) that is at most ``threshold`` below the utterance's loudest one.
+def audible_range(level: Tensor, lengths: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+    """Return the first and the last frame, each (B,), whose level is near the utterance's loudest frame.
 
     Args:
-        level: Loudness of each frame, shape (B, N).
-        lengths: Valid frames, shape (B,).
-        threshold: In the unit of ``level``.
+        level: Level of each frame (B, N).
+        lengths: Number of valid frames (B,).
+        threshold: Largest level difference to the loudest frame, in the unit of ``level``.
     """
     size = level.shape[1]
     mask = frame_mask(lengths, size)
@@ -64,8 +64,13 @@ def sounding(level: Tensor, lengths: Tensor, threshold: float) -> tuple[Tensor, 
     return size - 1 - (active * (size - 1 - position)).amax(1), (active * position).amax(1)
 
 
-def cut(features: Tensor, first: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-    """Move ``kept`` (B,) columns of (B, F, N), from ``first`` (B,) on, to the front; the rest is zero.
+def keep_columns(features: Tensor, first: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+    """Move some columns of each utterance to the front and fill the rest with zeros.
+
+    Args:
+        features: Features (B, F, N).
+        first: Index of the first column to keep (B,).
+        kept: Number of columns to keep (B,).
 
     Returns:
         Features (B, F, N) and their valid lengths (B,).

@@ -1,28 +1,28 @@
-"""The shape of each frame's spectrum, as studies of the voice describe it: balance, slopes, loudness, cepstrum."""
+"""Spectral shape of each frame as in eGeMAPS: balance, slopes, loudness, cepstrum, flux."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from serkit.lab.features.mfcc import cosine_transform
+from serkit.lab.signal.cepstrum import cosine_transform
 
-HIGHEST_HZ = 5500.0  # of the bins that are kept
-FLOOR = 1e-7  # power of a bin that counts as silence: below the steps of 16 bits
+HIGHEST_HZ = 5500.0  # highest bin that is kept
+FLOOR = 1e-7  # smallest power of a bin; silence is below the quantization steps of 16 bits
 SHAPES = ("alpha_ratio", "hammarberg_index", "slope_0_500", "slope_500_1500")
 _BANDS = 26
 _BANDS_HZ = (20.0, 8000.0)
-_COMPRESSION = 0.33  # from intensity to loudness
+_COMPRESSION = 0.33  # exponent from intensity to loudness
 _CEPSTRUM = 4
-_SMOOTHED_HZ = 140.0  # harmonics are smoothed over this width before the slope above the first few of them is fitted
+_SMOOTHED_HZ = 140.0  # width over which harmonics are smoothed before the slope from 500 to 1500 Hz is fitted
 
 
 class SpectralShape(nn.Module):
-    """Describe power spectra by the measures of eGeMAPS.
+    """Measures of eGeMAPS that describe the shape of a power spectrum.
 
     Args:
-        sampling_rate: Of the sound, in Hz, above 11 kHz.
-        n_fft: Points of the transform.
+        sampling_rate: Sampling rate of the waveform in Hz, above 11 kHz.
+        n_fft: Points of the Fourier transform.
 
     Source: F. Eyben et al., The Geneva Minimalistic Acoustic Parameter Set (GeMAPS) for voice research and affective
         computing, IEEE Transactions on Affective Computing 7(2), 2016; loudness: H. Hermansky, Perceptual linear
@@ -44,7 +44,7 @@ class SpectralShape(nn.Module):
         balance = np.stack([(hz >= 50) & (hz <= 1000), (hz > 1000) & (hz <= 5000)])
         self.low, self.high = (int(np.searchsorted(hz, edge, side="right")) for edge in (2000, 5000))
         self.kept = int(np.searchsorted(hz, HIGHEST_HZ, side="right"))
-        self.voice = int(np.searchsorted(hz, 1500, side="right"))  # bins of the slopes
+        self.voice = int(np.searchsorted(hz, 1500, side="right"))  # number of bins below 1500 Hz, used for the slopes
         width = round(_SMOOTHED_HZ / 2 * n_fft / sampling_rate)
         near = np.abs(np.arange(self.voice + width)[:, None] - np.arange(self.voice)[None, :]) <= width
         matrices = {
@@ -57,14 +57,14 @@ class SpectralShape(nn.Module):
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(matrix, np.float32)), persistent=False)
 
     def forward(self, power: Tensor) -> Tensor:
-        """Describe frames.
+        """Compute the measures of each frame.
 
         Args:
             power: Power spectra (..., N, K).
 
         Returns:
-            The four of :data:`SHAPES` (dB, dB, dB per Hz, dB per Hz), loudness and four cepstral coefficients,
-            (..., N, 9).
+            Measures (..., N, 9): the four :data:`SHAPES` (dB, dB, dB per Hz, dB per Hz), loudness, and four cepstral
+            coefficients.
         """
         low, high = torch.split(decibels_of(torch.matmul(power, self.balance)), 1, dim=-1)
         peaks = [power[..., : self.low], power[..., self.low : self.high]]
@@ -79,14 +79,14 @@ class SpectralShape(nn.Module):
 
 
 def spectral_flux(power: Tensor, highest: int) -> Tensor:
-    """Return how much the magnitudes change from the frame before, root mean square over bins, 0 for the first frame.
+    """Return the root mean square change of the magnitudes from one frame to the next, 0 for the first frame.
 
     Args:
         power: Power spectra (B, N, bins).
-        highest: The number of bins that count.
+        highest: Number of bins to use, from the lowest one.
 
     Returns:
-        Shape (B, N).
+        Spectral flux (B, N).
     """
     magnitude = power[..., :highest].clamp(min=FLOOR).sqrt()
     change = (magnitude[:, 1:] - magnitude[:, :-1]).square().mean(-1).sqrt()
@@ -94,12 +94,12 @@ def spectral_flux(power: Tensor, highest: int) -> Tensor:
 
 
 def decibels_of(power: Tensor) -> Tensor:
-    """Return levels in dB, silence at the floor."""
+    """Return levels in dB; powers below :data:`FLOOR` are raised to it."""
     return 10 * power.clamp(min=FLOOR).log10()
 
 
 def _mel_triangles(hz: NDArray[np.float64], highest: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return triangles of height 1 on O'Shaughnessy's mel scale, (bands, K), and their centers in Hz."""
+    """Return triangular filters of height 1 on O'Shaughnessy's mel scale, (bands, K), and their centers in Hz."""
     low, high = 2595 * np.log10(1 + np.array([_BANDS_HZ[0], highest]) / 700)
     edges = np.linspace(low, high, _BANDS + 2)
     mel = 2595 * np.log10(1 + hz / 700)
@@ -115,7 +115,7 @@ def _equal_loudness(hz: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _regression(hz: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    """Return weights of bins whose sum with levels is the slope of the regression line from low to high."""
+    """Return weights of bins whose sum with levels is the slope of the regression line from low to high Hz."""
     inside = (hz >= low) & (hz <= high)
     centered = np.where(inside, hz - hz[inside].mean(), 0.0)
     weights: NDArray[np.float64] = centered / (centered**2).sum()

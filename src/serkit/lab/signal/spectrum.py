@@ -1,9 +1,9 @@
-"""The short-time Fourier transform, in a form that exports and one that is fast to train with.
+"""The short-time Fourier transform in two forms: one for exported graphs, and a faster one for training.
 
-ONNX's own transforms are slow or missing where models run. A transform of n = a * b points is two products with small
-matrices and a turn of phases between them (Cooley and Tukey, 1965), which every runtime multiplies fast: for 2048
-points a tenth of the work of one product with all cosines and sines. Outside an export the same numbers come
-from ``torch.fft``, which is faster still; a test holds both together.
+ONNX's own transforms are slow, or missing in some runtimes. A transform of n = a * b points can be computed as two
+products with small matrices and a phase rotation between them (Cooley and Tukey, 1965), which is fast in every runtime.
+For 2048 points this is a tenth of the work of one product with all cosines and sines. Outside an export, ``torch.fft``
+computes the same numbers and is faster still. A test compares both forms.
 """
 
 import math
@@ -23,11 +23,11 @@ from serkit.lab.signal.masking import frame_mask
 
 @dataclass(frozen=True)
 class FrameConfig:
-    """What every feature of librosa's frames is set by; the defaults are librosa's, at the rate of speech.
+    """Settings that all features of librosa's frames share. The defaults are librosa's, but at 16 kHz.
 
     Attributes:
-        sampling_rate: In Hz, of the waveform.
-        n_fft: Points of the Fourier transform and of its Hann window, and samples of a frame.
+        sampling_rate: Sampling rate of the waveform in Hz.
+        n_fft: Points of the Fourier transform and of its Hann window, the samples of a frame.
         hop: Samples between frames.
     """
 
@@ -45,10 +45,10 @@ class FrameConfig:
 
 
 def check_window(window_ms: float, sampling_rate: int, n_fft: int) -> None:
-    """Refuse a window that is longer than the transform.
+    """Check that a window is no longer than the Fourier transform.
 
     Raises:
-        RecipeError: Naming a size that would do.
+        RecipeError: If the window is longer; the message names a sufficient ``n_fft``.
     """
     samples = window_ms * sampling_rate / 1000
     if samples > n_fft:
@@ -60,7 +60,7 @@ def check_window(window_ms: float, sampling_rate: int, n_fft: int) -> None:
 
 
 def is_exporting() -> bool:
-    """Whether a graph is being written, for which an equal but exportable form is chosen, or shapes alone are asked."""
+    """Whether torch exports a graph or infers shapes, both of which need the exportable form of an operation."""
     return torch.onnx.is_in_onnx_export() or active_fake_mode() is not None
 
 
@@ -68,9 +68,9 @@ class Stft(nn.Module):
     """Hann-windowed spectrum of centered frames, as ``librosa.stft(center=True, pad_mode="constant")``.
 
     Args:
-        n_fft: Points of the transform, and of the window where ``window`` is not given.
+        n_fft: Points of the Fourier transform.
         hop: Samples between frames.
-        window: Samples of the Hann window, centered in the frame.
+        window: Samples of the Hann window, which is centered in the frame; None for ``n_fft``.
     """
 
     hann: Tensor
@@ -97,11 +97,12 @@ class Stft(nn.Module):
         """Transform a batch.
 
         Args:
-            waveform: Shape (B, T); what lies behind an utterance's length counts as zero.
-            lengths: Valid samples, shape (B,).
+            waveform: Waveforms (B, T); samples after an utterance's end count as zero.
+            lengths: Number of valid samples (B,).
 
         Returns:
-            Real and imaginary part, each (B, N, K) with K = n_fft // 2 + 1, and valid frames (B,): 1 + length // hop.
+            Real and imaginary part, each (B, N, K) with K = n_fft // 2 + 1, and the number of valid frames (B,),
+            1 + length // hop.
         """
         waveform = waveform * frame_mask(lengths, waveform.shape[1])
         frames = self.frames(waveform) * self.hann  # (B, N, n_fft)
@@ -109,11 +110,11 @@ class Stft(nn.Module):
         return real, imaginary, lengths // self.hop + 1
 
     def frames(self, waveform: Tensor) -> Tensor:
-        """Cut (B, T) into centered frames (B, N, n_fft), zeros before the start and behind the end."""
+        """Cut waveforms (B, T) into centered frames (B, N, n_fft), with zeros before the start and after the end."""
         padded = functional.pad(waveform, (self.n_fft // 2, self.n_fft // 2))
         if not is_exporting():
             return padded.unfold(1, self.n_fft, self.hop)
-        # unfold does not export for a dynamic length, and one-hot kernels would be large: frames are gathered
+        # unfold cannot be exported for a dynamic length, and one-hot kernels would be large, so gather the frames
         count = waveform.shape[1] // self.hop + 1
         start = torch.arange(count, device=waveform.device)[:, None] * self.hop
         return padded[:, start + torch.arange(self.n_fft, device=waveform.device)[None, :]]
@@ -139,7 +140,7 @@ class Stft(nn.Module):
 
 
 def _stages(rows: int, columns: int) -> dict[str, NDArray[np.float32]]:
-    """Return the matrices of both products and the phases between them, for rows * columns points."""
+    """Return the matrices of both products and the phase rotation between them, for rows * columns points."""
     first = np.exp(-2j * np.pi * np.outer(np.arange(rows), np.arange(rows)) / rows)
     turn = np.exp(-2j * np.pi * np.outer(np.arange(rows), np.arange(columns)) / (rows * columns))
     second = np.exp(-2j * np.pi * np.outer(np.arange(columns), np.arange(columns)) / columns)

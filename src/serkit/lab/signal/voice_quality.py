@@ -1,7 +1,7 @@
-"""How steady a voice is from one period to the next, measured on three periods around the middle of each frame.
+"""Voice quality of each frame: jitter, shimmer, harmonics-to-noise ratio, and levels of harmonics.
 
-The sound is read at as many points per period whatever its length, so that all frames take the same work and the
-comparison of neighboring periods is a handful of products.
+Jitter and shimmer are measured on three periods around the middle of each frame. Every period is resampled to the same
+number of points, whatever its length. So all frames take the same work, and a few products compare neighboring periods.
 """
 
 from typing import NamedTuple
@@ -12,19 +12,19 @@ from torch.nn import functional
 
 from serkit.lab.signal.spectral_shape import decibels_of
 
-_POINTS = 48  # per period
-_SEARCH = 5  # points, a tenth of a period, by which a period may differ from the frame's
-_LONGEST_HZ = 50.0  # f0 of the longest period that is read
-_ALIKE = 0.5  # correlation of two periods under which the frame says nothing about its steadiness
+_POINTS = 48  # points per period
+_SEARCH = 5  # points, a tenth of a period, by which a period may differ from the frame's period
+_LONGEST_HZ = 50.0  # f0 of the longest period that is measured
+_ALIKE = 0.5  # lowest correlation of two periods; below it, jitter and shimmer of the frame are 0
 _TINY = 1e-12
 
 
 class Steadiness(NamedTuple):
-    """Each (B, N), zero where unvoiced.
+    """Steadiness of the voice in each frame, each (B, N), zero where unvoiced.
 
     Attributes:
-        jitter: Difference of neighboring periods as a share of their length.
-        shimmer: Difference of neighboring periods' amplitudes in dB.
+        jitter: Difference between neighboring periods as a share of their length.
+        shimmer: Difference between the amplitudes of neighboring periods in dB.
     """
 
     jitter: Tensor
@@ -32,36 +32,39 @@ class Steadiness(NamedTuple):
 
 
 def measure_steadiness(waveform: Tensor, f0: Tensor, *, sampling_rate: int, hop: int) -> Steadiness:
-    """Compare each frame's three middle periods.
+    """Measure jitter and shimmer on the three periods around the middle of each frame.
 
     Args:
-        waveform: Shape (B, T), zero behind an utterance's end.
-        f0: In Hz, 0 where unvoiced, of frames centered at multiples of the hop, shape (B, N).
-        sampling_rate: In Hz.
-        hop: Samples from frame to frame.
+        waveform: Waveforms (B, T), zero after each utterance's end.
+        f0: Fundamental frequency (B, N) in Hz, 0 where unvoiced, of frames centered at multiples of the hop.
+        sampling_rate: Sampling rate in Hz.
+        hop: Samples between frames.
     """
     voiced = f0 > 0
-    period = sampling_rate / torch.where(voiced, f0, 200.0)  # (B, N) samples
-    sound = _read(waveform, period, hop, margin=int(2 * sampling_rate / _LONGEST_HZ))  # (B, N, 3 periods and search)
+    period = sampling_rate / torch.where(voiced, f0, 200.0)  # (B, N), in samples
+    sound = _read_periods(waveform, period, hop, margin=int(2 * sampling_rate / _LONGEST_HZ))  # (B, N, points)
     first = sound[..., _SEARCH : _SEARCH + _POINTS]
     middle = sound[..., _SEARCH + _POINTS : _SEARCH + 2 * _POINTS]
     last = sound[..., _SEARCH + 2 * _POINTS : _SEARCH + 3 * _POINTS]
     before, alike = _best_shift(sound, middle, 0)
     after, alike_too = _best_shift(sound, middle, 2 * _POINTS)
     kept = voiced & (alike > _ALIKE) & (alike_too > _ALIKE)
-    # `before` later means a shorter period before, `after` later a longer one after
+    # a positive `before` means a shorter period before the middle, a positive `after` a longer one after it
     jitter = (after + before).abs() / (_POINTS + (after - before) / 2)
     amplitude = [(part.amax(-1) - part.amin(-1)).clamp(min=_TINY).log10() for part in (first, middle, last)]
     shimmer = 10 * ((amplitude[0] - amplitude[1]).abs() + (amplitude[1] - amplitude[2]).abs())
     return Steadiness(torch.where(kept, jitter, 0.0), torch.where(kept, shimmer, 0.0))
 
 
-def _read(waveform: Tensor, period: Tensor, hop: int, *, margin: int) -> Tensor:
-    """Read three periods and the search around each frame's middle by cubic interpolation (Catmull and Rom)."""
+def _read_periods(waveform: Tensor, period: Tensor, hop: int, *, margin: int) -> Tensor:
+    """Read three periods and the search range around the middle of each frame, (B, N, 3 * 48 + 2 * 5).
+
+    The samples are interpolated by cubic splines of Catmull and Rom.
+    """
     padded = functional.pad(waveform, (margin, margin + hop))
     offset = (torch.arange(3 * _POINTS + 2 * _SEARCH, device=period.device) - _SEARCH) / _POINTS - 1.5
     center = torch.arange(period.shape[1], device=period.device)[:, None] * hop + margin
-    place = period[..., None] * offset  # (B, N, points), from the middle
+    place = period[..., None] * offset  # (B, N, points), relative to the middle of the frame
     whole = place.floor()
     t = place - whole
     index = (whole.to(torch.int64) + center).flatten(1)
@@ -70,11 +73,17 @@ def _read(waveform: Tensor, period: Tensor, hop: int, *, margin: int) -> Tensor:
 
 
 def _best_shift(sound: Tensor, middle: Tensor, start: int) -> tuple[Tensor, Tensor]:
-    """Return by how many points (a fraction) a neighbor of the middle period lies off its place, and how alike."""
+    """Return the shift in points at which a neighbor best matches the middle period, and their correlation.
+
+    Args:
+        sound: Three periods and the search range (B, N, points).
+        middle: Middle period (B, N, 48).
+        start: First point of the search for the neighboring period.
+    """
     end = start + 2 * _SEARCH + 1
     product = torch.stack([(sound[..., i : i + _POINTS] * middle).sum(-1) for i in range(start, end)], -1)
     points = torch.arange(sound.shape[-1], device=sound.device)
-    point = points[:, None] - torch.arange(start, end, device=sound.device)[None, :]  # of the shifted period
+    point = points[:, None] - torch.arange(start, end, device=sound.device)[None, :]  # index in the shifted period
     inside = ((point >= 0) & (point < _POINTS)).to(sound.dtype)  # (points, shifts)
     curve = product / (torch.matmul(sound.square(), inside) + _TINY).sqrt()  # (B, N, shifts)
     best = curve[..., 1:-1].argmax(-1, keepdim=True)
@@ -85,15 +94,15 @@ def _best_shift(sound: Tensor, middle: Tensor, start: int) -> tuple[Tensor, Tens
 
 
 def harmonics_to_noise(strength: Tensor, f0: Tensor, *, sampling_rate: int, window: int) -> Tensor:
-    """Return the ratio in dB of what repeats itself in a sound to what doesn't, by its autocorrelation at the period.
+    """Return the harmonics-to-noise ratio in dB, (B, N), from the autocorrelation at the period.
 
-    As openSMILE does, the decay of the windowed autocorrelation with the lag is left in: of two voices as steady, the
-    higher one scores more, by up to 6 dB.
+    As in openSMILE, the decay of the windowed autocorrelation with the lag is not compensated. Of two equally steady
+    voices, the higher one has a ratio up to 6 dB larger.
 
     Args:
-        strength: Autocorrelation at the period, free of the window's, (B, N).
-        f0: In Hz, (B, N), 0 where unvoiced.
-        sampling_rate: In Hz.
+        strength: Autocorrelation of the sound at the period (B, N), divided by that of the window.
+        f0: Fundamental frequency (B, N) in Hz, 0 where unvoiced.
+        sampling_rate: Sampling rate in Hz.
         window: Samples of the Hann window.
 
     Source: P. Boersma, Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise ratio of a
@@ -101,29 +110,29 @@ def harmonics_to_noise(strength: Tensor, f0: Tensor, *, sampling_rate: int, wind
     """
     lag = (sampling_rate / f0.clamp(min=1.0) / window).clamp(max=1.0)
     turn = 2 * torch.pi * lag
-    of_window = (1 - lag) * (2 + turn.cos()) / 3 + turn.sin() / (2 * torch.pi)
-    ratio = (strength * of_window).clamp(1e-3, 1 - 1e-4)  # -30 to 40 dB
+    window_decay = (1 - lag) * (2 + turn.cos()) / 3 + turn.sin() / (2 * torch.pi)
+    ratio = (strength * window_decay).clamp(1e-3, 1 - 1e-4)  # -30 to 40 dB
     return 10 * (ratio / (1 - ratio)).log10()
 
 
 def harmonic_levels(power: Tensor, f0: Tensor, formants: Tensor, *, bin_hz: float) -> Tensor:
-    """Read the levels of the first three harmonics and of those nearest to formants.
+    """Return the levels of the first three harmonics and of the harmonics nearest to the formants.
 
     Args:
         power: Power spectra (B, N, bins).
-        f0: In Hz, (B, N); where it is 0 the result means nothing, but is finite.
-        formants: In Hz, (B, N, count).
-        bin_hz: From bin to bin.
+        f0: Fundamental frequency (B, N) in Hz; where it is 0, the levels are finite but meaningless.
+        formants: Formant frequencies (B, N, count) in Hz.
+        bin_hz: Distance between bins in Hz.
 
     Returns:
-        Shape (B, N, 3 + count), in dB.
+        Levels (B, N, 3 + count) in dB.
     """
     f0 = f0[..., None]
     nearest = (formants / f0.clamp(min=1.0)).round().clamp(min=1.0) * f0
     hz = torch.cat([f0, 2 * f0, 3 * f0, nearest], -1)
     place = (hz / bin_hz).clamp(1, power.shape[-1] - 2)
     nearest_bin = place.round()
-    # the logarithm of a window's peak is a parabola
+    # on a logarithmic scale, the peak of a window's spectrum is close to a parabola
     below, at, above = (decibels_of(power.gather(-1, nearest_bin.to(torch.int64) + side)) for side in (-1, 0, 1))
-    off = place - nearest_bin
-    return at + off * (above - below) / 2 + off.square() * (below - 2 * at + above) / 2
+    offset = place - nearest_bin
+    return at + offset * (above - below) / 2 + offset.square() * (below - 2 * at + above) / 2

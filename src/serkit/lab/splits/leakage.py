@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from serkit.data.manifest import Manifest
-from serkit.data.names import written_alike
+from serkit.data.name_spelling import spelling_key
 from serkit.errors import LeakageError
 from serkit.lab.splits.folds import Fold, Split
 from serkit.types import Utterance
@@ -77,7 +77,7 @@ def count_shared(split: Split, manifest: Manifest, digests: Mapping[str, str]) -
         digests: Digest of the decoded audio, by utterance id.
     """
     known = {u.id: u for u in manifest}
-    speaker_of = {u.id: written_alike(u.speaker) for u in manifest}
+    speaker_of = {u.id: spelling_key(u.speaker) for u in manifest}
     recording_of = recordings(manifest, digests)
     tested = speakers = shared = sentences = 0
     for fold in split.folds:
@@ -134,8 +134,8 @@ def check_unseen(seen_speakers: Collection[str], test_speakers: Collection[str],
     Raises:
         LeakageError: If a test speaker was seen.
     """
-    seen = {written_alike(name) for name in seen_speakers}
-    shared = sorted({name for name in test_speakers if written_alike(name) in seen})
+    seen = {spelling_key(name) for name in seen_speakers}
+    shared = sorted({name for name in test_speakers if spelling_key(name) in seen})
     if shared:
         raise LeakageError(
             f"{what} was fitted on {len(shared)} of the test speakers ({', '.join(shared[:3])}"
@@ -188,9 +188,9 @@ def _refuse(fold: Fold, what: str, shared: Iterable[str], sides: str, advice: st
 
 def _refuse_alike(fold: Fold, seen: Iterable[str], other: Iterable[str], sides: str) -> None:
     """Refuse a speaker who is in both sides under two spellings."""
-    spelling = {written_alike(name): name for name in sorted(seen)}
+    spelling = {spelling_key(name): name for name in sorted(seen)}
     for name in sorted(other):
-        if found := spelling.get(written_alike(name)):
+        if found := spelling.get(spelling_key(name)):
             raise LeakageError(
                 f"fold {fold.fold}: the speakers {found!r} in one and {name!r} in the other of {sides} differ by case "
                 "or spaces only: give one person one name, or two people names that differ more."

@@ -1,10 +1,10 @@
-// What is shown while somebody speaks: the level, the last half minute of probabilities, the answer on each utterance.
+// The live display: sound level, probabilities of the last 30 seconds, and the emotion of each utterance.
 
 import { clock, element, percent, wording } from "./wording.js";
 
 const $ = (id) => document.getElementById(id);
-const SHOWN = 30;  // seconds of bands
-const LOUDNESS = 4;  // by which the picture's waveform is taller than the sound: speech is seldom above a quarter
+const SHOWN = 30;  // seconds shown in the bands
+const LOUDNESS = 4;  // scale of the waveform's height; speech rarely exceeds a quarter of full scale
 const QUIETEST = -60;  // dB of full scale
 const QUIET_WORDS = [[-50, "silent"], [-35, "quiet"], [-12, "good"], [1, "loud"]];
 
@@ -48,7 +48,7 @@ export class Live {
     $("now-share").textContent = more;
   }
 
-  // A tenth of a second of sound, of which only the loudness is shown.
+  // Shows the loudness of a tenth of a second of sound.
   sound(seconds, rms) {
     this.heard += seconds;
     const level = Math.max(QUIETEST, 20 * Math.log10(rms + 1e-9));
@@ -64,7 +64,7 @@ export class Live {
   event(event) {
     if (event.type === "speech.start") {
       this.since = event.start;
-      this.say("speech", "Listening\u2026 an answer comes after 3 s of speech or a pause");
+      this.say("speech", "Listening\u2026 the first result comes after 3 s of speech or a pause");
     } else if (event.type === "emotion") {
       const start = Math.max(this.since ?? event.start, this.told ?? 0);
       this.windows.push({ start, end: event.end, shares: this.classes.map((name) => event.probabilities[name] || 0) });

@@ -1,4 +1,4 @@
-// The page: a microphone, a place for files, and what the service says of them.
+// The page: microphone, file upload, and results.
 
 import { showCard } from "./card.js";
 import { Live } from "./live.js";
@@ -9,10 +9,10 @@ import { wavOf } from "./wav.js";
 
 const $ = (id) => document.getElementById(id);
 const TIMELINE = `/v1/timeline?${["drawing", ...Object.keys(FORMATS)].map((name) => `format=${name}`).join("&")}`;
-const SHORTEST = .5;  // seconds of a recording that is worth a timeline
+const SHORTEST = .5;  // seconds; shorter recordings get no timeline
 let service = null, live = null, microphone = null, sending = null;
 
-function tell(id, problem) {
+function showProblem(id, problem) {
   $(id).hidden = !problem;
   $(id).textContent = problem ? problem.message : "";
   if (problem) $(id).scrollIntoView({ block: "nearest" });
@@ -28,12 +28,12 @@ async function load() {
     service = await getJson("/v1/models");
   } catch (problem) {
     $("card").replaceChildren();
-    if (problem.status === 401) askForToken(); else tell("live-problem", problem);
+    if (problem.status === 401) askForToken(); else showProblem("live-problem", problem);
     return problem;
   }
   $("door").hidden = true;
   setBusy(false);
-  tell("live-problem", null);
+  showProblem("live-problem", null);
   live = new Live(service.colors);
   const { body_bytes: bytes, recording_seconds: seconds } = service.limits;
   $("formats").textContent = `${service.accepts.join(", ")}; up to ${Math.floor(bytes / 1e6)} MB and `
@@ -49,30 +49,30 @@ function setBusy(isBusy) {
 
 // --- a file
 
-async function hear(sound, name, problemId) {
+async function analyze(sound, name, problemId) {
   const { body_bytes: most } = service.limits;
   if (sound.size > most) {
     const size = (sound.size / 1e6).toFixed(0), limit = (most / 1e6).toFixed(0);
-    return tell(problemId, new Problem(`${name} has ${size} MB; this service takes ${limit} MB.`));
+    return showProblem(problemId, new Problem(`${name} has ${size} MB, but this service accepts at most ${limit} MB.`));
   }
   sending = new AbortController();
   setBusy(true);
   $("sending").hidden = false;
   $("progress").value = 0;
-  $("sending-state").textContent = `Sending ${name}\u2026`;
+  $("sending-state").textContent = `Uploading ${name}\u2026`;
   try {
     const answer = await upload(TIMELINE, sound, name, {
       signal: sending.signal,
       onProgress: (share) => { $("progress").value = share; },
       onSent: () => {
         $("progress").removeAttribute("value");
-        $("sending-state").textContent = `Listening to ${name}\u2026`;
+        $("sending-state").textContent = `Analyzing ${name}\u2026`;
       },
     });
     showResult(answer, sound, name);
   } catch (problem) {
     if (problem.status === 401) askForToken();
-    if (problem.name !== "AbortError") tell(problemId, problem);
+    if (problem.name !== "AbortError") showProblem(problemId, problem);
   } finally {
     $("sending").hidden = true;
     setBusy(false);
@@ -82,11 +82,11 @@ async function hear(sound, name, problemId) {
 }
 
 function take(files) {
-  tell("file-problem", null);
-  if (microphone) tell("file-problem", new Problem("Stop the microphone first."));
+  showProblem("file-problem", null);
+  if (microphone) showProblem("file-problem", new Problem("Stop the microphone first."));
   if (!service || sending || microphone || !files.length) return;
-  if (files.length > 1) tell("file-problem", new Problem("One file at a time, please."));
-  else hear(files[0], files[0].name, "file-problem");
+  if (files.length > 1) showProblem("file-problem", new Problem("Choose one file at a time."));
+  else analyze(files[0], files[0].name, "file-problem");
 }
 
 // --- the microphone
@@ -94,7 +94,7 @@ function take(files) {
 async function start() {
   const pieces = [];
   let kept = 0, rate = 0, isFull = false;
-  tell("live-problem", null);
+  showProblem("live-problem", null);
   setBusy(true);
   $("live-state").textContent = "Opening the microphone\u2026";
   microphone = new Microphone({
@@ -104,11 +104,11 @@ async function start() {
       const { body_bytes: most } = service.limits;
       if (!isFull && kept + samples.byteLength >= most) {
         isFull = true;
-        $("live-state").textContent = `The recording is full (${most / 1e6} MB): what follows is heard, but not kept.`;
+        $("live-state").textContent = `The recording is full (${most / 1e6} MB). Live results continue, but further sound is not recorded.`;
       }
       if (!isFull) { pieces.push(samples); kept += samples.byteLength; }
       if (microphone?.lost) {
-        $("live-state").textContent = `The service is too slow: ${microphone.lost.toFixed(1)} s of sound were left out.`;
+        $("live-state").textContent = `The service is too slow: ${microphone.lost.toFixed(1)} s of sound were skipped.`;
       }
     },
     onEnd: (problem) => finish(problem, pieces, rate),
@@ -119,7 +119,7 @@ async function start() {
     microphone = null;
     setBusy(false);
     $("live-state").textContent = "";
-    tell("live-problem", problem);
+    showProblem("live-problem", problem);
     if (problem.status === 401) askForToken();
     return;
   }
@@ -127,12 +127,11 @@ async function start() {
   $("live").hidden = $("clock").hidden = false;
   $("record").disabled = false;
   setRecording(true);
-  $("live-state").textContent = "Listening. The first answer comes after about three seconds of speech.";
+  $("live-state").textContent = "Listening. The first result comes after about three seconds of speech.";
 }
 
 function setRecording(isOn) {
   document.body.classList.toggle("recording", isOn);
-
   $("record-label").textContent = isOn ? "Stop" : "Start the microphone";
 }
 
@@ -142,11 +141,11 @@ async function finish(problem, pieces, rate) {
   setRecording(false);
   setBusy(false);
   $("live-state").textContent = "Stopped.";
-  tell("file-problem", null);
-  tell("live-problem", problem);
+  showProblem("file-problem", null);
+  showProblem("live-problem", problem);
   const sound = wavOf(pieces, rate);
-  const isHeard = !problem || problem.code === "too_long";  // else the service is of no use for more
-  if (isHeard && sound.size > 2 * SHORTEST * rate) await hear(sound, "microphone.wav", "live-problem");
+  const isUsable = !problem || problem.code === "too_long";  // after any other error, the service cannot make a timeline either
+  if (isUsable && sound.size > 2 * SHORTEST * rate) await analyze(sound, "microphone.wav", "live-problem");
 }
 
 $("record").addEventListener("click", () => {
@@ -158,7 +157,7 @@ $("door").addEventListener("submit", async (event) => {
   event.preventDefault();
   setToken($("token").value);
   const problem = await load();
-  tell("door-problem", problem);
+  showProblem("door-problem", problem);
   if (!problem) $("record").focus();
 });
 for (const kind of ["dragenter", "dragover"]) {

@@ -1,22 +1,22 @@
-// From the microphone to the service and back: pieces of sound go out, events come in.
+// The microphone's stream to the service: pieces of sound go out, events come in.
 
 import { Problem, openStream, whyClosed } from "./service.js";
 
-const MOST_WAITING = 2;  // seconds of sound that may wait to be sent; more is lost, and said to be
-const LAST_WORDS = 10_000;  // milliseconds that the service has to end a stream
+const MOST_WAITING = 2;  // seconds of unsent sound; further sound is skipped and counted in `lost`
+const CLOSE_TIMEOUT = 10_000;  // milliseconds for the service to end a stream
 
 const REASONS = {
-  NotAllowedError: "The browser was not allowed to use the microphone. Allow it for this page and try again.",
+  NotAllowedError: "The browser may not use the microphone. Allow it for this page and try again.",
   NotFoundError: "No microphone was found.",
   NotReadableError: "The microphone is in use by another program.",
 };
 
 async function openMicrophone() {
   if (!navigator.mediaDevices?.getUserMedia) {
-    throw new Problem("Browsers open the microphone on https:// pages and on this computer's own (localhost) only.");
+    throw new Problem("Browsers allow the microphone only on https:// pages and on localhost.");
   }
   try {
-    // What cleans a voice up for calls also changes how loud and how lively it is.
+    // Processing for calls changes loudness and dynamics, which carry emotion.
     const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
     return await navigator.mediaDevices.getUserMedia({ audio });
   } catch (error) {
@@ -25,8 +25,8 @@ async function openMicrophone() {
 }
 
 export class Microphone {
-  // onEvent(event) for the service's events, onSound(samples, rms) for each tenth of a second,
-  // onEnd(problem or null) once, when nothing more will come.
+  // Callbacks: onEvent(event) for each event of the service, onSound(samples, rms) for each tenth of a second,
+  // onEnd(problem or null) once, when the stream has ended.
   constructor({ onEvent, onSound, onEnd }) {
     Object.assign(this, { onEvent, onSound, onEnd });
     this.lost = 0;  // seconds
@@ -76,14 +76,14 @@ export class Microphone {
     else this.socket.send(samples);
   }
 
-  // Nothing more is recorded; the service still has its last words.
+  // Stops recording; the service still sends its last events.
   stop() {
     if (this.isStopping || this.hasEnded) return;
     this.isStopping = true;
     this.release();
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send('{"type": "session.end"}');
-    this.timer = setTimeout(() => { this.socket.close(); this.end(new Problem("The service did not end the stream.")); },
-      LAST_WORDS);
+    this.timer = setTimeout(() => { this.socket.close(); this.end(new Problem("The service did not close the stream in time.")); },
+      CLOSE_TIMEOUT);
   }
 
   end(problem) {

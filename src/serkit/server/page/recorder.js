@@ -1,4 +1,4 @@
-// Runs in the audio thread: gathers the microphone's blocks into tenths of a second of 16-bit samples.
+// Audio worklet: collects the microphone's blocks into tenths of a second of 16-bit samples.
 
 class Recorder extends AudioWorkletProcessor {
   constructor() {

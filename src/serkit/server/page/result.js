@@ -1,17 +1,17 @@
-// A recording's timeline: player, picture, table, downloads.
+// The timeline of a recording: player, plot, table and downloads.
 
 import { showTimeline } from "./timeline.js";
 import { element } from "./wording.js";
 
 const $ = (id) => document.getElementById(id);
-export const FORMATS = {  // as the service names them, with a title, an ending and a media type
+export const FORMATS = {  // format name to title, file suffix and media type
   json: ["JSON", ".json", "application/json"],
   csv: ["CSV", ".csv", "text/csv"],
   textgrid: ["TextGrid (Praat)", ".TextGrid", "text/plain"],
   srt: ["SRT (subtitles)", ".srt", "application/x-subrip"],
 };
 let shown = new AbortController();
-const addresses = [];  // of blobs, which live until they are revoked
+const addresses = [];  // URLs of blobs, to be revoked
 
 function addressOf(blob) {
   const address = URL.createObjectURL(blob);
@@ -22,7 +22,7 @@ function addressOf(blob) {
 function player(sound) {
   const audio = element("audio", { id: "audio", controls: "", preload: "metadata", "aria-label": "The recording" });
   audio.addEventListener("error", () => {
-    $("player").append(element("p", { class: "note", text: "This browser does not play that kind of file; all else works." }));
+    $("player").append(element("p", { class: "note", text: "This browser cannot play this file format; everything else works." }));
   }, { once: true });
   audio.src = addressOf(sound);
   return audio;
@@ -41,10 +41,10 @@ export function showResult(answer, sound, name) {
     const address = addressOf(new Blob([answer[format]], { type }));
     return element("a", { href: address, download: stem + ending, text: title });
   }));
-  $("drawing").innerHTML = html;  // of the service, which escapes what comes from a file
+  $("drawing").innerHTML = html;  // from the service, which escapes all text that comes from a file
   $("result").hidden = false;
   showTimeline(data, shown.signal);
-  $("canvas").addEventListener("click", () => $("audio").play().catch(() => {}));  // the script has gone there already
+  $("canvas").addEventListener("click", () => $("audio").play().catch(() => {}));  // the timeline script has already moved the player
   $("result").focus({ preventScroll: true });
   $("result").scrollIntoView({ block: "start" });
 }

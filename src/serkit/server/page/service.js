@@ -1,4 +1,4 @@
-// The service as this page sees it: requests with the token, and problems as sentences.
+// Requests to the service: they carry the token, and turn problem documents into errors.
 
 const KEY = "serkit-token";
 let token = sessionStorage.getItem(KEY) || "";
@@ -17,15 +17,15 @@ export function setToken(text) {
 }
 
 const headers = () => (token ? { Authorization: `Bearer ${token}` } : {});
-const LOST = "The service does not answer. Is it still running?";
+const LOST = "The service does not respond. Is it still running?";
 
-// A problem document's detail (RFC 9457), as a sentence for people.
+// Returns the Problem for an error response: the detail of its problem document (RFC 9457) as a sentence.
 export function problemOf(status, text) {
   try {
     const { detail, code } = JSON.parse(text);
     if (detail) return new Problem(detail.charAt(0).toUpperCase() + detail.slice(1), status, code);
-  } catch { /* no problem document: a proxy's page, say */ }
-  return new Problem(status ? `The service answered with status ${status}.` : LOST, status);
+  } catch { /* not a problem document, for example a proxy's error page */ }
+  return new Problem(status ? `The service responded with status ${status}.` : LOST, status);
 }
 
 export async function getJson(path) {
@@ -39,7 +39,7 @@ export async function getJson(path) {
   return response.json();
 }
 
-// XMLHttpRequest, since fetch does not tell how much of an upload is through.
+// Uses XMLHttpRequest, because fetch does not report upload progress.
 export function upload(path, file, name, { signal, onProgress, onSent }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(), form = new FormData();
@@ -72,7 +72,7 @@ export function openStream(samplingRate) {
   return new WebSocket(address, protocols);
 }
 
-// Browsers do not say why a WebSocket could not be opened; the same address over HTTP does.
+// Returns the reason why a WebSocket was refused: browsers hide it, but a GET request to the same address gets it.
 export async function whyClosed() {
   try {
     await getJson("/v1/stream");

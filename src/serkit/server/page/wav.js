@@ -1,4 +1,4 @@
-// A recording as a WAV file, from pieces of 16-bit samples.
+// Builds a WAV file from pieces of 16-bit samples.
 
 const HEADER = 44;  // bytes
 

@@ -1,4 +1,4 @@
-// Times and answers in words, and elements in a line.
+// Formatting of times and predictions, and a helper that creates elements.
 
 export function clock(seconds, decimals = 1) {
   const ticks = Math.round(seconds * 10 ** decimals), whole = Math.floor(ticks / 10 ** decimals);
@@ -8,9 +8,9 @@ export function clock(seconds, decimals = 1) {
 
 export const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 
-// An answer's name, and how probable it is; of an uncertain one what it would be.
+// Returns a prediction's emotion and its probability; for 'uncertain', the most probable emotion.
 export function wording({ emotion, probabilities }) {
-  if (!emotion) return ["too short to tell", ""];
+  if (!emotion) return ["too short to recognize", ""];
   const [first] = Object.keys(probabilities);
   if (emotion in probabilities) return [emotion, percent(probabilities[emotion])];
   return [emotion, first ? `most like ${first}, ${percent(probabilities[first])}` : ""];

@@ -1,1 +1,1 @@
-"""Building blocks that several models share."""
+"""Network parts that models are built from. They know no model and no recipe."""

@@ -1,4 +1,4 @@
-"""AlexNet's convolutions over a picture of one channel, which document E puts beside the sound itself.
+"""AlexNet's convolutions over a spectrogram picture, one of the streams of ``coattention``.
 
 A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet Classification with Deep Convolutional Neural Networks. NeurIPS 2012.
 """
@@ -7,24 +7,25 @@ from torch import Tensor, nn
 
 CHANNELS = (96, 256, 384, 384, 256)
 _KERNELS = (11, 5, 3, 3, 3)
-_GROUPS = (1, 2, 1, 2, 2)  # the paper's two GPUs, of which each sees half of the channels
+_GROUPS = (1, 2, 1, 2, 2)  # each of the paper's two GPUs reads half of the channels
 _POOLED = (0, 1, 4)
-SMALLEST = 63  # side of a picture of which something is left
+SMALLEST = 63  # smallest side of a picture that leaves an output
 
 
 class AlexNet2d(nn.Module):
-    """The five convolutional layers, pictures (B, inputs, side, side) to (B, channels[-1] * left * left).
+    """The five convolutional layers: pictures (B, inputs, side, side) to vectors (B, channels[-1] * left * left).
 
-    224 x 224 leaves 6 x 6, 9216 numbers. At three channels the kernels are the paper's 2,332,704 weights.
+    Pictures of 224 x 224 leave 6 x 6, so 9216 numbers. With three input channels, the kernels are the paper's 2,332,704
+    weights.
 
-    Deviations: each layer has a batch norm, since from scratch on some thousand pictures it learns little without; it
-    takes the place of the first two layers' response normalization, and of the biases. The dense layers, 54 of the
-    paper's 61 million weights, are left to who uses it.
+    Deviations: each layer has a batch norm, because a network trained from scratch on some thousand pictures learns
+    little without; it replaces the response normalization of the first two layers and the biases. The dense layers, 54
+    of the paper's 61 million weights, are left out.
 
     Args:
         inputs: Channels of the picture.
-        side: Its height and width.
-        channels: Of each layer, even.
+        side: Height and width of the picture.
+        channels: Channels of each layer, even.
     """
 
     def __init__(self, inputs: int, side: int, channels: tuple[int, ...] = CHANNELS) -> None:
@@ -47,6 +48,6 @@ class AlexNet2d(nn.Module):
         self.size = channels[-1] * left * left
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Look at pictures."""
+        """Convolve pictures."""
         numbers: Tensor = self.layers(pictures).flatten(1)
         return numbers

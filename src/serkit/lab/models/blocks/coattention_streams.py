@@ -1,4 +1,4 @@
-"""The three ways in which co-attention hears a segment of sound: cepstra, a picture, and an encoder's frames."""
+"""The streams of ``coattention``, each from segments of a waveform: MFCC, a spectrogram picture, encoder frames."""
 
 from typing import Any
 
@@ -11,25 +11,26 @@ from serkit.lab.features.front import Front
 from serkit.lab.features.logmel import LogMel, LogMelConfig
 from serkit.lab.features.mfcc import Mfcc, MfccConfig
 from serkit.lab.features.spectrogram_image import SpectrogramImage, SpectrogramImageConfig
+from serkit.lab.models.blocks.attentive_pooling import AttentiveStatistics
+from serkit.lab.models.blocks.dilated_convolutions import DilatedConvolutions
 from serkit.lab.models.blocks.recurrence import Recurrent
-from serkit.lab.models.crnn import AttentiveStatistics, CrnnConfig, Trunk
 from serkit.lab.signal.masking import frame_mask, masked_mean_and_deviation
 
-_DEVIATION_FLOOR = 1e-4  # of a variance: an even picture becomes 0
-_BAND_SHARE, _FRAME_SHARE = 1 / 8, 1 / 10  # of the rows and of the valid frames, what one mask covers at most
+_VARIANCE_FLOOR = 1e-4  # a uniform picture becomes 0
+_BAND_SHARE, _FRAME_SHARE = 1 / 8, 1 / 10  # largest share of the rows, and of the valid frames, that one mask covers
 
 
 class Cepstra(nn.Module):
-    """MFCC and a bidirectional LSTM, segments (M, T) to (M, size).
+    """MFCC and a bidirectional LSTM: segments (M, T) to vectors (M, size).
 
-    Each coefficient has mean 0 and deviation 1 over the segment's own frames.
+    Each coefficient is normalized to mean 0 and deviation 1 over the segment's frames.
 
     Args:
-        sampling_rate: In Hz.
-        units: Of each direction of the LSTM.
-        layers: Of the LSTM.
-        masks: See :class:`StreamMasks`.
-        dropout: Between its layers.
+        sampling_rate: Sampling rate in Hz.
+        units: Units of the LSTM in each direction.
+        layers: Number of LSTM layers.
+        masks: Number of masks; see :class:`StreamMasks`.
+        dropout: Dropout rate between the LSTM layers.
     """
 
     def __init__(self, sampling_rate: int, *, units: int, layers: int, masks: int, dropout: float) -> None:
@@ -44,8 +45,8 @@ class Cepstra(nn.Module):
         self.size = 4 * units
 
     def forward(self, segments: Tensor, lengths: Tensor) -> Tensor:
-        """Hear segments of ``lengths`` valid samples."""
-        x, frames = heard_by(self.front, segments, lengths)
+        """Read segments of ``lengths`` valid samples."""
+        x, frames = compute_features(self.front, segments, lengths)
         x = self.masks(x, frames)
         for i, layer in enumerate(self.layers):
             x = layer(self.dropout(x) if i else x, frames)  # (M, 2 * units, N)
@@ -55,17 +56,18 @@ class Cepstra(nn.Module):
 
 
 class Picture(nn.Module):
-    """A spectrogram as a picture and what looks at it, segments (M, T) to (M, size).
+    """A spectrogram picture and a network that reads it: segments (M, T) to vectors (M, size).
 
-    A picture is always of a whole segment, so that time has one scale. Each row has mean 0 over the sound, for what is
-    left else tells more of the speaker and the room, and the whole has deviation 1; behind the end it is 0.
+    A picture always covers a whole segment, so that time has one scale. Each row is centered over the valid columns,
+    because a row's mean tells more about the speaker and the room than about the emotion. The picture as a whole has
+    deviation 1, and its padding is 0.
 
     Args:
-        sampling_rate: In Hz.
-        samples: Of a whole segment.
+        sampling_rate: Sampling rate in Hz.
+        samples: Samples of a whole segment.
         side: Height and width of the picture.
-        network: From pictures (M, 1, side, side) to (M, size).
-        masks: See :class:`StreamMasks`.
+        network: Network from pictures (M, 1, side, side) to (M, size).
+        masks: Number of masks; see :class:`StreamMasks`.
     """
 
     def __init__(self, sampling_rate: int, samples: int, side: int, network: Any, *, masks: int) -> None:
@@ -77,56 +79,70 @@ class Picture(nn.Module):
         self.size: int = network.size
 
     def forward(self, segments: Tensor, lengths: Tensor) -> Tensor:
-        """Hear segments of ``lengths`` valid samples."""
+        """Read segments of ``lengths`` valid samples."""
         whole = torch.full_like(lengths, self.samples)
-        picture, columns = heard_by(self.front, padded(segments, self.samples), whole)  # (M, side, side)
-        heard = (lengths * picture.shape[2] + self.samples - 1) // self.samples
-        mask = frame_mask(heard, picture.shape[2])[:, None, :].to(picture.dtype)
+        picture, columns = compute_features(self.front, padded(segments, self.samples), whole)  # (M, side, side)
+        valid = (lengths * picture.shape[2] + self.samples - 1) // self.samples
+        mask = frame_mask(valid, picture.shape[2])[:, None, :].to(picture.dtype)
         mean, _ = masked_mean_and_deviation(picture, mask, (2,), 0.0)
         centered = (picture - mean) * mask
-        _, deviation = masked_mean_and_deviation(centered, mask, (1, 2), _DEVIATION_FLOOR)
+        _, deviation = masked_mean_and_deviation(centered, mask, (1, 2), _VARIANCE_FLOOR)
         seen: Tensor = self.network(self.masks(centered / deviation, columns)[:, None])
         return seen
 
 
 class OwnFrames(nn.Module):
-    """A log-mel and the convolutions of ``crnn``, from scratch: segments (M, T) to frames (M, size, N).
+    """Log-mel and the convolutions of ``crnn``, trained from scratch: segments (M, T) to frames (M, size, N).
 
     Args:
-        sampling_rate: In Hz.
-        config: Of the convolutions.
-        masks: See :class:`StreamMasks`.
+        sampling_rate: Sampling rate in Hz.
+        stem: Channels of the 2-D convolutions.
+        halvings: Number of 2-D convolutions that halve the frame rate.
+        channels: Channels of the 1-D convolutions.
+        dilations: Dilation of each residual block.
+        masks: Number of masks; see :class:`StreamMasks`.
     """
 
-    def __init__(self, sampling_rate: int, config: CrnnConfig, *, masks: int) -> None:
+    def __init__(
+        self,
+        sampling_rate: int,
+        *,
+        stem: tuple[int, ...],
+        halvings: int,
+        channels: int,
+        dilations: tuple[int, ...],
+        masks: int,
+    ) -> None:
         super().__init__()
         n_fft = 1 << (round(sampling_rate * 0.025) - 1).bit_length()  # the power of two that holds the window
         self.front = LogMel(LogMelConfig(sampling_rate, n_fft=n_fft, normalize="band"))
         self.masks = StreamMasks(masks)
-        self.trunk = Trunk(self.front.size, config)
-        self.size = config.channels
+        self.trunk = DilatedConvolutions(
+            self.front.size, stem=stem, halvings=halvings, channels=channels, dilations=dilations
+        )
+        self.size = channels
 
     def forward(self, segments: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return frames, zero behind a segment's end, and their valid number (M,)."""
-        x, frames = heard_by(self.front, segments, lengths)
+        """Return frames, with zeros as padding, and the number of valid ones (M,)."""
+        x, frames = compute_features(self.front, segments, lengths)
         read: tuple[Tensor, Tensor] = self.trunk(self.masks(x, frames), frames)
         return read
 
 
 class PretrainedFrames(nn.Module):
-    """Hidden states of an encoder of transformers, segments (M, T) to frames (M, size, N).
+    """Hidden states of a transformers encoder: segments (M, T) to frames (M, size, N).
 
-    An encoder hears each segment as long as a whole one, with silence behind the sound's end, as in the paper: so
-    none is too short for it. Where padding would change what it gives, that silence is heard, and all are as long: so
-    none depends on the others of its batch, and a model file needs no equal lengths.
+    Every segment is padded with silence to the length of a whole one, as in the paper, so that none is too short for
+    the encoder. Where padding changes an encoder's output, the silence counts as part of the segment. Then all segments
+    are equally long, none depends on the rest of its batch, and a model file does not need equal lengths.
 
     Args:
-        model: A folder, or a name on the Hugging Face hub.
-        revision: Of a hub name.
-        layer: Which hidden states.
-        samples: Of a whole segment.
-        is_frozen: Whether the encoder stays as it is.
-        has_weights: Whether the checkpoint's are read.
+        model: Folder of a checkpoint, or its name on the Hugging Face hub.
+        revision: Branch, tag or commit of a hub name.
+        layer: Index of the hidden states.
+        samples: Samples of a whole segment.
+        is_frozen: Whether the encoder's weights stay fixed.
+        has_weights: Whether the checkpoint's weights are read.
     """
 
     def __init__(
@@ -136,18 +152,18 @@ class PretrainedFrames(nn.Module):
         self.encoder = open_encoder(model, revision, has_weights=has_weights)
         self.layer, self.samples, self.is_frozen = layer, samples, is_frozen
         self.size = self.encoder.size
-        for name, weight in self.encoder.named_parameters():  # a table of positions that is fixed stays fixed
+        for name, weight in self.encoder.named_parameters():  # a fixed position table stays fixed
             weight.requires_grad_(weight.requires_grad and not is_frozen and "masked_spec_embed" not in name)
 
     def train(self, mode: bool = True) -> "PretrainedFrames":
-        """Switch to training or evaluation; what is frozen stays in evaluation."""
+        """Set training or evaluation mode; a frozen encoder stays in evaluation mode."""
         super().train(mode)
         if self.is_frozen:
             self.encoder.eval()
         return self
 
     def forward(self, segments: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return frames, zero behind a segment's end, and their valid number (M,)."""
+        """Return frames, with zeros as padding, and the number of valid ones (M,)."""
         whole = padded(segments, self.samples)
         if self.encoder.needs_equal_lengths:
             states, counts = self.encoder(whole, torch.full_like(lengths, self.samples))
@@ -160,10 +176,10 @@ class PretrainedFrames(nn.Module):
 
 
 class StreamMasks(nn.Module):
-    """In training, stripes of rows and of frames set to zero, drawn for each segment from torch's generator.
+    """Masks for training: stripes of rows and of frames set to zero, drawn for each segment by torch's generator.
 
     Args:
-        count: How many of each.
+        count: Number of stripes of rows, and of frames.
 
     Source: Park et al., SpecAugment, Interspeech 2019; without its time warping.
     """
@@ -184,7 +200,7 @@ class StreamMasks(nn.Module):
 
 
 def _stripe(lengths: Tensor, size: int, share: float) -> Tensor:
-    """Return False (M, size) in a stripe of at most this share of each length, else True."""
+    """Return a mask (M, size), False in one random stripe that covers at most ``share`` of each length."""
     drawn = torch.rand(2, len(lengths), device=lengths.device)
     width = (drawn[0] * (share * lengths + 1)).floor()
     first = (drawn[1] * (lengths - width + 1)).floor()
@@ -192,13 +208,13 @@ def _stripe(lengths: Tensor, size: int, share: float) -> Tensor:
     return (position < first[:, None]) | (position >= (first + width)[:, None])
 
 
-def heard_by(front: Front, segments: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Apply a front end in full precision, whatever the training's is."""
+def compute_features(front: Front, segments: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Apply a front end in full precision, also in mixed-precision training."""
     with torch.autocast(segments.device.type, enabled=False):
         features: tuple[Tensor, Tensor] = front(segments, lengths)
     return features
 
 
 def padded(segments: Tensor, samples: int) -> Tensor:
-    """Append silence to (M, T) until there are so many samples."""
+    """Pad segments (M, T) with silence to (M, samples)."""
     return functional.pad(segments, (0, samples - segments.shape[1]))

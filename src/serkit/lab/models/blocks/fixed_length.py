@@ -1,19 +1,19 @@
-"""Bringing utterances to one length, for networks whose dense layers need it."""
+"""Cutting and padding utterances to one length, for networks whose dense layers need it."""
 
 from torch import Tensor
 from torch.nn import functional
 
 
 def cut_or_pad(features: Tensor, lengths: Tensor, *, frames: int) -> tuple[Tensor, Tensor]:
-    """Keep the first ``frames`` frames of each utterance; a shorter one is followed by zeros.
+    """Keep the first ``frames`` frames of each utterance; pad shorter utterances with zeros.
 
     Args:
-        features: Shape (B, F, N), zero behind each utterance's end.
-        lengths: Valid frames, shape (B,).
-        frames: How many there shall be.
+        features: Features of shape (B, F, N), with zeros as padding.
+        lengths: Valid frames of each utterance, shape (B,).
+        frames: Number of frames to return.
 
     Returns:
         Features (B, F, frames) and their valid lengths (B,).
     """
-    # Padding by as much as could ever be missing keeps the shape free of the data, so that it exports.
+    # Padding by a constant, then cutting, gives a shape that does not depend on the data and can be exported.
     return functional.pad(features, (0, frames))[..., :frames], lengths.clamp(max=frames)

@@ -1,21 +1,35 @@
-"""The end that most networks share: a dense layer, which is the embedding, and an output layer."""
+"""The output layers that most networks share, and what every body returns."""
+
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from serkit.lab.models.contract import Output
+
+class Output(NamedTuple):
+    """Output of a body.
+
+    Attributes:
+        logits: Class scores, shape (B, C).
+        embedding: Utterance embedding, shape (B, D).
+        parts: Logits (B, C) of single parts of the network; only in training, and only for bodies with a loss on them.
+    """
+
+    logits: Tensor
+    embedding: Tensor
+    parts: tuple[Tensor, ...] = ()
 
 
 class Head(nn.Module):
-    """An utterance's numbers (B, C) to its embedding and logits.
+    """A dense layer, whose output is the embedding, and an output layer: (B, width) to an :class:`Output`.
 
-    The embedding is the dense layer's answer before its activation, as a rectified one has lost half of its signs.
+    The embedding is taken before the activation, because a rectified embedding has lost half of its signs.
 
     Args:
-        width: C.
+        width: Number of inputs.
         embedding: Units of the dense layer.
-        classes: Of the output layer.
-        dropout: Between the two.
-        activation: Of the dense layer; ReLU by default.
+        classes: Units of the output layer.
+        dropout: Dropout rate between the two layers.
+        activation: Activation of the dense layer; None for ReLU.
     """
 
     def __init__(

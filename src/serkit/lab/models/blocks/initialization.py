@@ -1,6 +1,6 @@
-"""The weights that deep networks start with where nothing normalizes what their layers hand on.
+"""Initial weights of deep networks without normalization layers.
 
-torch's own are smaller: after eight layers without batch norm little would be left of what was heard.
+torch's default weights are smaller: after eight layers without batch norm, the signal would almost vanish.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def start_as_he(network: nn.Module) -> None:
-    """Draw all kernels anew so that a rectifier hands on as much as it gets; biases start at zero.
+    """Draw new kernels that keep the variance of a signal through a ReLU; set biases to zero.
 
     Source: K. He et al., Delving deep into rectifiers, ICCV 2015.
     """
@@ -18,9 +18,9 @@ def start_as_he(network: nn.Module) -> None:
 
 
 def start_as_glorot(network: nn.Module) -> None:
-    """Draw all kernels anew so that a linear layer hands on as much as it gets; biases start at zero.
+    """Draw new kernels that keep the variance of a signal through a linear layer; set biases to zero.
 
-    It suits layers followed by max-pooling, whose maxima would grow from layer to layer with larger weights.
+    This suits layers followed by max-pooling, whose maxima would grow from layer to layer with larger weights.
 
     Source: X. Glorot and Y. Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010.
     """

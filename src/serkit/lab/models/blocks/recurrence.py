@@ -1,7 +1,7 @@
-"""Recurrent networks in both directions over padded batches, in a form that exports.
+"""Bidirectional recurrent layers over padded batches, in a form that can be exported.
 
-torch's own bidirectional networks begin the way back in the padding. Two networks of one direction do not, where the
-second one reads each utterance flipped about its own length.
+torch's bidirectional layers start the backward pass in the padding. Here a second layer of one direction reads each
+utterance's valid frames in reverse order.
 """
 
 from typing import Literal
@@ -20,9 +20,9 @@ class Recurrent(nn.Module):
 
     Args:
         width: C.
-        units: Of each direction.
-        cell: Which kind.
-        is_bidirectional: Whether a second one reads from each utterance's last valid frame.
+        units: Units of each direction.
+        cell: ``gru`` or ``lstm``.
+        is_bidirectional: Whether a second layer reads backwards from each utterance's last valid frame.
     """
 
     def __init__(self, width: int, units: int, cell: Cell = "gru", *, is_bidirectional: bool = True) -> None:
@@ -32,8 +32,8 @@ class Recurrent(nn.Module):
         self.width = units * (1 + is_bidirectional)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Read the valid frames; the rest of the answer is zero."""
-        x = x.transpose(1, 2).float()  # (B, N, C); in bfloat16 a GRU is slower on CPUs, not faster
+        """Process the valid frames; the padding of the output is zero."""
+        x = x.transpose(1, 2).float()  # (B, N, C); a GRU in bfloat16 is slower on CPUs
         with torch.autocast(x.device.type, enabled=False):
             y, _ = self.forwards(x)
             if self.backwards is not None:
@@ -43,7 +43,7 @@ class Recurrent(nn.Module):
         return read.transpose(1, 2)
 
     def ends(self, y: Tensor, lengths: Tensor) -> Tensor:
-        """Return what each direction has when it has read all, (B, width), of what :meth:`forward` gave."""
+        """Return the last state of each direction, (B, width), from the output of :meth:`forward`."""
         units = self.forwards.hidden_size
         last = (lengths - 1)[:, None, None].expand(-1, units, 1)
         ahead = y[:, :units].gather(2, last)[..., 0]
@@ -51,7 +51,7 @@ class Recurrent(nn.Module):
 
 
 def flip(x: Tensor, lengths: Tensor) -> Tensor:
-    """Reverse the valid frames of (B, N, C) and leave the padding where it is."""
+    """Reverse the valid frames of (B, N, C) and leave the padding in place."""
     position = torch.arange(x.shape[1], device=x.device)[None, :]
     reversed_ = lengths[:, None] - 1 - position
     index = torch.where(reversed_ >= 0, reversed_, position)

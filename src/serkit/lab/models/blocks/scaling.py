@@ -1,4 +1,4 @@
-"""Bringing each number to mean 0 and deviation 1, by what the training utterances say."""
+"""Standardization: each feature to mean 0 and deviation 1, with the statistics of the training utterances."""
 
 from collections.abc import Sequence
 
@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from serkit.lab.signal.masking import frame_mask
 from serkit.types import FloatArray
 
-_FAR = 10.0  # deviations; noise and the like lie a hundred away, where no network has learned anything
-_CONSTANT = 1e-6  # a deviation smaller than this share of the largest value is what rounding leaves of a constant
+_FAR = 10.0  # deviations; noise can lie a hundred deviations away, where no network has learned anything
+_CONSTANT = 1e-6  # a deviation below this share of the largest value is a rounding error of a constant feature
 
 
 class Scaling(nn.Module):
-    """Standardizes the rows of (B, F, N); the padding stays zero.
+    """Standardizes the rows of features (B, F, N); the padding stays zero.
 
-    Mean and deviation are buffers, saved with the weights. Training fits them on its training side before the first
-    epoch, over all frames of all utterances; until then nothing changes.
+    Mean and deviation are buffers, which are saved with the weights. Training fits them before the first epoch, over
+    all frames of all training utterances. Until then, features pass unchanged.
 
     Args:
         size: F.
@@ -32,7 +32,7 @@ class Scaling(nn.Module):
         self.register_buffer("deviation", torch.ones(size))
 
     def fit(self, rows: Sequence[FloatArray]) -> None:
-        """Take mean and deviation from frames (N, F) of training utterances; a constant number is only centered."""
+        """Compute mean and deviation over frames (N, F) of training utterances; constant features are only centered."""
         count = sum(len(row) for row in rows)
         mean = sum((row.sum(0, dtype=np.float64) for row in rows), np.zeros(len(self.mean))) / count
         squares = sum((np.square(row - mean).sum(0) for row in rows), np.zeros(len(self.mean)))
@@ -43,13 +43,13 @@ class Scaling(nn.Module):
         self.deviation.copy_(torch.from_numpy(deviation))
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """Standardize the valid columns of features (B, F, N), and cut at ten deviations."""
+        """Standardize the valid columns of features (B, F, N), and clip them at ten deviations."""
         scaled = ((features - self.mean[:, None]) / self.deviation[:, None]).clamp(-_FAR, _FAR)
         return scaled * frame_mask(lengths, features.shape[-1])[:, None, :].to(scaled.dtype)
 
 
 def fit_scalings(body: nn.Module, rows: Sequence[FloatArray]) -> None:
-    """Fit every :class:`Scaling` of a body, which all read the features themselves, on training utterances (N, F)."""
+    """Fit every :class:`Scaling` of a body on the frames (N, F) of training utterances."""
     for module in body.modules():
         if isinstance(module, Scaling):
             module.fit(rows)

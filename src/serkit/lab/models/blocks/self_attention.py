@@ -1,4 +1,4 @@
-"""What networks of self-attention share: attention over padded batches, and the positions of steps."""
+"""Self-attention over padded batches, and sinusoidal positions."""
 
 import math
 
@@ -8,13 +8,13 @@ from torch.nn import functional
 
 
 class SelfAttention(nn.Module):
-    """Multi-head scaled dot-product self-attention that never looks behind an utterance's end.
+    """Multi-head scaled dot-product self-attention that ignores padding.
 
-    It computes what :class:`torch.nn.MultiheadAttention` does, whose fast path in evaluation does not export.
+    It computes the same as :class:`torch.nn.MultiheadAttention`, whose fast path in evaluation cannot be exported.
 
     Args:
         width: D, a multiple of ``heads``.
-        heads: Each attends with width / heads numbers.
+        heads: Number of heads, each of width / heads numbers.
 
     Source: A. Vaswani et al., Attention is all you need, NeurIPS 2017.
     """
@@ -28,11 +28,11 @@ class SelfAttention(nn.Module):
         nn.init.zeros_(self.project.bias)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Let each step gather from the valid ones.
+        """Attend from each step to the valid steps.
 
         Args:
-            x: Shape (B, N, D).
-            mask: Shape (B, N), True where a step is valid; one at least in each row.
+            x: Steps of shape (B, N, D).
+            mask: Mask of shape (B, N), True where a step is valid; at least one step in each row is.
         """
         parts = self.project(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = parts.unbind(0)  # (B, heads, N, D / heads) each
@@ -41,12 +41,12 @@ class SelfAttention(nn.Module):
 
 
 class Positions(nn.Module):
-    """Adds to each step (B, N, D) where it stands, as sines and cosines of D / 2 wavelengths from 2 pi to 20,000 pi.
+    """Adds positions to steps (B, N, D): sines and cosines of D / 2 wavelengths from 2 pi to 20,000 pi.
 
     Args:
         width: D, even.
 
-    Source: as :class:`SelfAttention`. Deviation: all sines come before all cosines.
+    Source: that of :class:`SelfAttention`. Deviation: all sines come before all cosines.
     """
 
     frequency: Tensor
@@ -57,7 +57,7 @@ class Positions(nn.Module):
         self.register_buffer("frequency", frequency, persistent=False)  # (D / 2,)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add them."""
+        """Add the positions."""
         position = torch.arange(x.shape[1], device=x.device, dtype=self.frequency.dtype)
         angle = position[:, None] * self.frequency  # (N, D / 2)
         return x + torch.cat([angle.sin(), angle.cos()], dim=1).to(x.dtype)

@@ -1,0 +1,144 @@
+"""``serkit predict``: the emotion of audio files."""
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from serkit.cli.options import ModelOption, ThresholdOption
+from serkit.errors import SerkitError
+
+if TYPE_CHECKING:
+    from serkit.annotations.predictions import Answers, SetOf
+    from serkit.types import Prediction
+
+_BAR = 30  # characters of a probability bar at 100 %
+
+
+class TableFormat(StrEnum):
+    """Output formats of ``serkit predict``."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+def predict(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help=r"Audio files: WAV, FLAC, OGG, Opus, MP3; with serkit\[media] also AAC and video."
+        ),
+    ],
+    *,
+    model: ModelOption = None,
+    format: Annotated[TableFormat, typer.Option(help="Output format.")] = TableFormat.table,  # noqa: A002
+    top: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Number of most probable emotions to show.", show_default="all"),
+    ] = None,
+    threshold: ThresholdOption = None,
+    forced: Annotated[
+        bool, typer.Option("--forced", help="Always name a class, never 'uncertain' or 'no speech'.")
+    ] = False,
+    coverage: Annotated[
+        float | None, typer.Option(help="Also print the prediction set for this coverage: 0.8, 0.9 or 0.95.")
+    ] = None,
+) -> None:
+    """Recognize the emotion of audio files."""
+    from serkit.annotations.predictions import answers_as_csv, answers_as_json
+    from serkit.runtime.decision import check_coverage
+    from serkit.runtime.recognizer import Recognizer
+
+    recognizer = Recognizer.load(model)
+    set_of = partial(recognizer.classes_within, coverage=coverage) if coverage is not None else None
+    if coverage is not None:
+        check_coverage(recognizer.card, coverage)  # fails before the work
+    found = recognizer.predict_many(files, reject=not forced, threshold=threshold, on_error="return")
+    answers = list(zip(files, _with_bar(found, files), strict=True))
+    failed = [answer for _, answer in answers if isinstance(answer, SerkitError)]
+    if format is TableFormat.json:
+        typer.echo(answers_as_json(answers, top, set_of))
+    elif format is TableFormat.csv:
+        typer.echo(answers_as_csv(answers, recognizer.card.classes, top, set_of), nl=False)
+    else:
+        print_answers(answers, top, set_of)
+    for error in failed:
+        typer.echo(f"serkit: {error}", err=True)
+    if failed:
+        raise typer.Exit(2 if len(failed) == len(files) else 1)
+
+
+def _with_bar(answers: Any, files: Sequence[Path]) -> Any:
+    """Show a progress bar on a terminal while several files are processed."""
+    if len(files) < 2 or not sys.stderr.isatty():
+        return answers
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(answers, "recognizing", total=len(files), console=Console(stderr=True), transient=True)
+
+
+def print_answers(answers: "Answers", top: int | None, set_of: "SetOf" = None) -> None:
+    """Print a table: one emotion per row for a single file, one file per row for several.
+
+    Files that failed are left out; if all failed, nothing is printed.
+
+    Args:
+        answers: Files and their predictions or errors.
+        top: Number of most probable emotions to show; None for all of a single file, and 3 for several files.
+        set_of: Function that returns the prediction set of a prediction; None to print no sets.
+    """
+    from serkit.types import Prediction
+
+    good = [(str(file), answer) for file, answer in answers if isinstance(answer, Prediction)]
+    if not good:
+        return
+    if len(answers) == 1:
+        _print_one(*good[0], top, set_of)
+    else:
+        _print_many(good, top or 3, set_of)
+
+
+def _print_one(name: str, answer: "Prediction", top: int | None, set_of: "SetOf") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text  # plain strings are parsed as markup, and "[b].wav" is a valid file name
+
+    console = Console()
+    block = "#" if console.options.ascii_only else "█"
+    is_named = answer.emotion in answer.probabilities
+    table = Table(
+        title=Text(f"{name} ({answer.duration:.2f} s){'' if is_named else f': {answer.emotion}'}"),
+        caption=Text(f"prediction set: {', '.join(set_of(answer))}") if set_of else None,
+        title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD,
+    )  # fmt: skip
+    table.add_column("emotion")
+    table.add_column("probability", justify="right")
+    table.add_column("", min_width=_BAR)
+    for emotion, value in list(answer.probabilities.items())[:top]:
+        table.add_row(emotion, f"{value:.3f}", block * round(value * _BAR))
+    console.print(table)
+
+
+def _print_many(answers: "Sequence[tuple[str, Prediction]]", top: int, set_of: "SetOf") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("file", "emotion", "probability", "next", *(("prediction set",) if set_of else ())):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("emotion", "probability"))
+    for name, answer in answers:
+        named = answer.probabilities.get(answer.emotion)
+        shown = list(answer.probabilities.items())[:top]
+        others = ", ".join(f"{other} {value:.3f}" for other, value in shown if other != answer.emotion)
+        sets = [", ".join(set_of(answer))] if set_of else []
+        table.add_row(Text(name), answer.emotion, "" if named is None else f"{named:.3f}", others, *sets)
+    Console().print(table)

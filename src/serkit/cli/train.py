@@ -1,0 +1,25 @@
+"""``serkit train``: the final model of a recipe."""
+
+import typer
+
+from serkit.cli.options import DataOption, JobsOption, RecipeArgument, RunOption, SetOption, data_of, is_main_process
+
+
+def train(
+    recipe: RecipeArgument,
+    *,
+    out: RunOption,
+    data: DataOption = None,
+    change: SetOption = None,
+    jobs: JobsOption = 1,
+) -> None:
+    """Train a recipe's final model on all speakers except those kept for validation."""
+    from serkit.cli.progress_bar import shown_progress
+    from serkit.lab import experiments
+    from serkit.lab.recipes.files import load_recipe
+
+    experiment = load_recipe(recipe, change or ())
+    with shown_progress(is_quiet=not is_main_process()) as on_progress:
+        run = experiments.train(experiment, data=data_of(data), out=out, jobs=jobs, on_progress=on_progress)
+    if is_main_process():
+        typer.echo(f"{out}: validation UAR {run.validation_uar}; next: serkit export {out} -o {run.name}.onnx")

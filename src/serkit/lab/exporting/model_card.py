@@ -1,0 +1,169 @@
+"""The card of a trained run's model, and the results on it."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from serkit.card import NOT_FOR, Card, Evidence
+from serkit.data.corpora import Corpus, corpus_of
+from serkit.errors import RunError
+from serkit.lab.graphs.model_assembly import count_weights
+from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
+from serkit.lab.measure.run_entry import measure_records, read_records, what_is_fitted
+from serkit.lab.measure.run_folder import (
+    UNSEEN_CORPUS,
+    VALIDATED,
+    first_folder,
+    read_folds,
+    read_json,
+    read_predictions,
+)
+from serkit.lab.models import Model
+from serkit.lab.models.sklearn_classifier import SklearnClassifier
+from serkit.lab.recipes.schema import parts_of
+from serkit.lab.training.resolve import ResolvedRecipe
+from serkit.version import __version__
+
+PUBLIC_DOMAIN = "CC0-1.0"
+MINIMUM_DURATION = 0.1  # seconds; anything shorter than a syllable carries no emotion
+
+
+def describe(
+    resolved: ResolvedRecipe,
+    run: Path,
+    models: Sequence[Model],
+    weights: Sequence[Path],
+    *,
+    fit: dict[str, Any],
+    error_rate: float = ERROR_RATE,
+) -> Card:
+    """Return the card of a trained run's model, without evidence.
+
+    Args:
+        resolved: Resolved recipe of the run.
+        run: Run folder.
+        models: Model, or members of an ensemble.
+        weights: Weights file of each model.
+        fit: Record of the fit in ``metrics.json``.
+        error_rate: Share of wrong answers, 0 to 1, that the threshold for ``uncertain`` allows on validation.
+    """
+    recipe, labels = resolved.recipe, resolved.labels
+    # There are several folds of one number if training speakers are drawn repeatedly.
+    folds = [one for one in read_folds(run) if one["fold"] == fit["fold"]]
+    for number, member in enumerate(resolved.members):
+        if member.pretrain:
+            folds += read_folds(run / first_folder(number))
+    trained, validated = ({name for f in folds for name in f[part]["speakers"]} for part in ("train", "validation"))
+    speakers = trained | validated
+    utterances = {name for f in folds for part in ("train", "validation") for name in f[part]["utterances"]}
+    corpora = [
+        corpus_of(name)
+        for name in dict.fromkeys([*parts_of(recipe.corpora), *sorted({u.split("/")[0] for u in utterances})])
+    ]
+    about = tuple(_about(corpus, speakers, utterances) for corpus in corpora)
+    licenses = dict.fromkeys(c.license for c in corpora)
+    if len(licenses) > 1:
+        licenses.pop(PUBLIC_DOMAIN, None)  # it adds no condition to the other licenses
+    encoders = _checkpoints(recipe.as_mapping())
+    uses_sex = any(model.front.uses_sex for model in models)
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in weights]
+    return Card(
+        name=recipe.name,
+        serkit_version=__version__,
+        classes=labels.classes,
+        label_set=labels.name,
+        label_note=labels.why,
+        sampling_rate=models[0].front.config.sampling_rate,
+        inputs=("waveform", "lengths", *(("sex",) if uses_sex else ())),
+        minimum_duration=MINIMUM_DURATION,
+        parameters=sum(map(_count_weights, models)),
+        corpora=about,
+        languages=tuple(sorted({language for c in corpora for language in c.languages})),
+        train_speakers=tuple(sorted(trained)),
+        validation_speakers=tuple(sorted(validated - trained)),
+        split_digest=read_json(run, "env.json")["split_digest"],
+        temperature=fit["temperature"],
+        validation_uar=fit["validation_uar"],
+        evidence=(),
+        weights_digest=digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest(),
+        license=" AND ".join([*licenses, *(f"that of {name}, not known here" for name in encoders)]),
+        is_commercial_use_allowed=all(c.commercial for c in corpora) and not encoders,
+        is_sharing_allowed=all(c.derivatives for c in corpora) and not encoders,
+        not_for=NOT_FOR,
+        recipe=recipe.as_mapping(),
+        needs_equal_lengths=any(half.needs_equal_lengths for model in models for half in (model.front, model.body)),
+        calibration=_calibration(run, fit, error_rate),
+    )
+
+
+def _about(corpus: Corpus, speakers: Collection[str], utterances: Collection[str]) -> dict[str, Any]:
+    """Return what a card says about a corpus, given all training and validation speakers and utterances."""
+    return {
+        "name": corpus.name,
+        "title": corpus.title,
+        "license": corpus.license,
+        "citation": corpus.citation,
+        "url": corpus.url,
+        "speakers": sum(s.startswith(f"{corpus.voices_of or corpus.name}/") for s in speakers),
+        "utterances": sum(u.startswith(f"{corpus.name}/") for u in utterances),
+    }
+
+
+def _checkpoints(recipe: object) -> list[str]:
+    """Return the pretrained encoders that a recipe names anywhere. Their licenses apply to the model too."""
+    if isinstance(recipe, list | tuple):
+        return list(dict.fromkeys(name for part in recipe for name in _checkpoints(part)))
+    if not isinstance(recipe, dict):
+        return []
+    key = {"ssl": "model", "coattention": "encoder"}.get(str(recipe.get("name")), "")
+    own = [str(recipe[key])] if recipe.get(key) else []
+    return list(dict.fromkeys([*own, *_checkpoints(list(recipe.values()))]))
+
+
+def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:
+    """Return the recomputed results of an evaluation as evidence for a model's card.
+
+    Args:
+        run: Folder of an evaluation of the same recipe, or of the model itself on an unseen corpus.
+        fitted: Recipe text of the model, see :func:`serkit.lab.measure.run_entry.what_is_fitted`.
+        card: Card of the model.
+
+    Raises:
+        RunError: If the run is not finished, or evaluated another model.
+    """
+    records = read_records(run)
+    metrics = measure_records(records)
+    if not metrics["complete"]:
+        raise RunError(f"{str(run)!r} is not finished, so its results cannot go on a card.")
+    if metrics["protocol"] == UNSEEN_CORPUS:
+        is_ours = records.facts.get("model_weights_digest") == card.weights_digest
+    else:
+        is_ours = what_is_fitted(run) == fitted
+    if not is_ours:
+        raise RunError(f"{str(run)!r} evaluated another model, so its results cannot go on this card.")
+    names = ("protocol", "speakers", "utterances", "uar", "uar_low", "uar_high", "interval_over", "wa", "macro_f1")
+    return Evidence(
+        run=metrics["name"],
+        corpora=tuple(metrics["corpora"]),
+        is_speaker_independent=metrics["is_speaker_independent"],
+        seeds=len(metrics["seeds"]),
+        per_corpus=tuple({"corpus": name, **row} for name, row in metrics["per_corpus"].items()),
+        **{name: metrics[name] for name in names},
+    )
+
+
+def _calibration(run: Path, fit: dict[str, Any], error_rate: float) -> dict[str, Any]:
+    """Return the calibration of a fit, from its stored validation predictions; empty without them."""
+    rows, classes = read_predictions(run, VALIDATED)
+    own = [row for row in rows if (row.seed, row.fold) == (fit["seed"], fit["fold"])]
+    temperature = None if fit.get("members") and fit["temperature"] == 1 else fit["temperature"]
+    return describe_calibration(own, classes, temperature, error_rate=error_rate)
+
+
+def _count_weights(model: Model) -> int:
+    body = model.body
+    own = (
+        count_weights(body.graph) if isinstance(body, SklearnClassifier) else sum(p.numel() for p in body.parameters())
+    )
+    return model.front.weights + own

@@ -1,0 +1,212 @@
+"""Converts fine-tuned audio classifiers of transformers to serkit model files, and runs to transformers folders.
+
+Both consist of an encoder, a linear layer, the mean over frames and an output layer, as the model ``ssl`` with mean
+pooling does. A model that transformers has no class for is refused, with the reason.
+"""
+
+import os
+from collections.abc import Iterable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from serkit.card import NOT_FOR, Card
+from serkit.data.corpora import label_set_of
+from serkit.errors import ExportError, RecipeError
+from serkit.lab.encoders.pretrained_checkpoint import (
+    SEW,
+    WHISPER,
+    PretrainedCheckpoint,
+    open_checkpoint,
+    read_weights,
+    transformers_class,
+)
+from serkit.lab.exporting.model_card import MINIMUM_DURATION
+from serkit.lab.exporting.model_file import fit_of, load_model, write_checked
+from serkit.lab.features import build_front
+from serkit.lab.measure.run_folder import fit_folder
+from serkit.lab.models import Model
+from serkit.lab.models.fine_tuned_encoder import FineTunedEncoder, FineTunedEncoderConfig
+from serkit.lab.recipes.files import load_recipe
+from serkit.lab.recipes.schema import Recipe
+from serkit.lab.training.tuning import with_settings
+from serkit.version import __version__
+from serkit.writing import whole_file, whole_files
+
+_AUTO = "AutoModelForAudioClassification"
+_ONE_OF_SEVERAL = "single_label_classification"
+_INCOMPATIBLE = {  # encoder families whose classifiers in transformers compute something else
+    WHISPER: "transformers averages over Whisper's whole 30 s window, and serkit over the utterance only",
+    SEW: "transformers upsamples SEW's frames to the full rate, and serkit uses the frames between its layers",
+}
+
+
+def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str], revision: str = "") -> float:
+    """Write a fine-tuned ``AutoModelForAudioClassification`` as a serkit model file, with its own labels.
+
+    Its card lists no training speakers, because they are unknown, so ``serkit evaluate`` refuses to score it.
+
+    Args:
+        folder: Folder that ``save_pretrained`` wrote, or a name on the Hugging Face Hub.
+        output: Path of the model file.
+        revision: Revision on the Hub.
+
+    Returns:
+        Largest difference between torch and ONNX Runtime.
+
+    Raises:
+        RecipeError: If there is no such checkpoint, or serkit does not support its classifier.
+        ExportError: If the file differs from torch by more than 1e-4, or ``output`` is a folder.
+    """
+    output = Path(output)
+    if output.is_dir():
+        raise ExportError(f"{str(output)!r} is a folder; name the file to write.")
+    checkpoint = open_checkpoint(str(folder), revision)
+    model, labels = load_classifier(checkpoint)
+    card = _card_of(checkpoint, model, labels)
+    with whole_file(output) as temporary:
+        return write_checked(model, 1.0, temporary, card)
+
+
+def load_classifier(checkpoint: PretrainedCheckpoint) -> tuple[Model, tuple[str, ...]]:
+    """Load a fine-tuned classifier of transformers.
+
+    Returns:
+        Model in evaluation mode, and its labels.
+
+    Raises:
+        RecipeError: If the checkpoint is not an audio classifier, or serkit does not support its head.
+    """
+    config = checkpoint.config
+    if checkpoint.family in _INCOMPATIBLE:
+        raise RecipeError(
+            f"{checkpoint.model!r}: {_INCOMPATIBLE[checkpoint.family]}; fine-tune its encoder with model: ssl instead."
+        )
+    kinds = [name for name in config.architectures or () if name.endswith("ForSequenceClassification")]
+    if not kinds:
+        raise RecipeError(
+            f"{checkpoint.model!r} is not an audio classifier (its architectures are {config.architectures}); "
+            "fine-tune its encoder with model: ssl instead."
+        )
+    if config.problem_type not in (None, _ONE_OF_SEVERAL) or config.num_labels < 2:
+        raise RecipeError(
+            f"{checkpoint.model!r} does not choose one of several labels ({config.problem_type}, {config.num_labels})."
+        )
+    theirs = read_weights(transformers_class(_AUTO), checkpoint, config)
+    settings = FineTunedEncoderConfig(
+        model=checkpoint.model,
+        layers="weighted" if config.use_weighted_layer_sum else "last",
+        embedding=config.classifier_proj_size,
+    )
+    labels = tuple(str(config.id2label[i]) for i in range(config.num_labels))
+    front = build_front([{"name": "waveform", "sampling_rate": checkpoint.sampling_rate}])
+    body = FineTunedEncoder(front.layout, len(labels), settings.without_files())
+    for ours, part in _parts(body, theirs):
+        ours.load_state_dict(part.state_dict())
+    if body.shares is not None:
+        body.shares.data.copy_(theirs.layer_weights.data)
+    return Model(front, body).eval(), labels
+
+
+def save_classifier(
+    run: str | os.PathLike[str], folder: str | os.PathLike[str], *, seed: int | None = None, fold: int | None = None
+) -> None:
+    """Write a run's fine-tuned encoder as an ``AutoModelForAudioClassification``.
+
+    The temperature is folded into the last layer.
+
+    Args:
+        run: Run folder of ``serkit train``, or of ``serkit evaluate`` with ``fold``.
+        folder: Output folder; ``transformers.pipeline("audio-classification", folder)`` gives the same probabilities.
+        seed: Seed of the exported fit; by default the recipe's first.
+        fold: Fold of an evaluation.
+
+    Raises:
+        RunError: If the run has no finished model for this seed and fold.
+        ExportError: If transformers has no class for the model; the message says why.
+    """
+    run, folder = Path(run), Path(folder)
+    recipe = load_recipe(run / "recipe.yaml")
+    seed = recipe.seeds[0] if seed is None else seed
+    _check_has_counterpart(recipe)
+    fit = fit_of(run, seed, fold)
+    recipe = with_settings(recipe, fit.get("settings", {}))
+    _check_has_counterpart(recipe)
+    model = load_model(recipe, run / fit_folder(fit["fold"], seed))
+    body = model.body
+    assert isinstance(body, FineTunedEncoder)
+    checkpoint = body.encoder.checkpoint
+    classes = label_set_of(recipe.labels, recipe.corpora).classes
+    config = deepcopy(checkpoint.config)
+    config.id2label = dict(enumerate(classes))
+    config.label2id = {name: i for i, name in enumerate(classes)}
+    config.use_weighted_layer_sum = body.shares is not None
+    config.classifier_proj_size = body.embedding_size
+    config.problem_type = _ONE_OF_SEVERAL
+    theirs = transformers_class(_AUTO).from_config(config).float()
+    theirs.config.dtype = "float32"
+    for ours, part in _parts(body, theirs):
+        part.load_state_dict(ours.state_dict())
+    for weight in theirs.classifier.parameters():
+        weight.data /= fit["temperature"]
+    if body.shares is not None:
+        theirs.layer_weights.data.copy_(body.shares.data)
+    extractor = transformers_class("Wav2Vec2FeatureExtractor")(
+        sampling_rate=checkpoint.sampling_rate, do_normalize=checkpoint.is_normalized,
+        return_attention_mask=checkpoint.is_padding_blind,
+    )  # fmt: skip
+    with whole_files(folder, last="config.json") as temporary:
+        theirs.save_pretrained(temporary)
+        extractor.save_pretrained(temporary)
+
+
+def _parts(body: FineTunedEncoder, theirs: Any) -> Iterable[tuple[nn.Module, nn.Module]]:
+    """Return pairs of corresponding modules, ours first."""
+    encoder = getattr(theirs, theirs.base_model_prefix)
+    return (body.encoder.network, encoder), (body.project, theirs.projector), (body.classify[1], theirs.classifier)
+
+
+def _check_has_counterpart(recipe: Recipe) -> None:
+    settings = recipe.model.settings
+    if recipe.model.name != "ssl":
+        raise ExportError(
+            f"transformers has no class for the model {recipe.model.name!r}, only for fine-tuned encoders (ssl)."
+        )
+    if settings.get("pooling", "mean") != "mean":
+        raise ExportError("transformers has no attentive statistics pooling; train with model.pooling: mean.")
+    if recipe.named_features[0].get("trim_db") is not None:
+        raise ExportError("transformers does not trim silence; train without trim_db.")
+    family = open_checkpoint(settings["model"], settings.get("revision", "")).family
+    if family in _INCOMPATIBLE:
+        raise ExportError(f"{_INCOMPATIBLE[family]}.")
+
+
+def _card_of(checkpoint: PretrainedCheckpoint, model: Model, labels: tuple[str, ...]) -> Card:
+    return Card(
+        name=Path(checkpoint.model).name,
+        serkit_version=__version__,
+        classes=labels,
+        label_set="checkpoint",
+        label_note=f"the labels of {checkpoint.model}",
+        sampling_rate=checkpoint.sampling_rate,
+        inputs=("waveform", "lengths"),
+        minimum_duration=MINIMUM_DURATION,
+        parameters=sum(weight.numel() for weight in model.body.parameters()),
+        corpora=(),
+        languages=(),
+        train_speakers=(),
+        validation_speakers=(),
+        split_digest="",
+        temperature=1.0,
+        validation_uar=None,
+        evidence=(),
+        weights_digest=checkpoint.digest,
+        license="not known here: see the checkpoint's",
+        is_commercial_use_allowed=False,
+        is_sharing_allowed=False,
+        not_for=NOT_FOR,
+        recipe={},
+        needs_equal_lengths=model.body.needs_equal_lengths,
+    )
