@@ -27,13 +27,13 @@ LIBRARY_WRITERS = {
 LIBRARIES = {"figure", "json", "np", "onnx", "shutil", "soundfile", "torch", "torch.onnx"}
 WHOLE = {"whole_binary", "whole_file", "whole_files", "whole_folder", "whole_text"}
 EXCEPTIONS = {  # module to why it may write otherwise
-    "data/curation/transfer.py": "the part of a download grows, so that a killed one can resume",
+    "data/curation/http_fetch.py": "the part of a download grows, so that a killed one can resume",
     "lab/exporting/model_file.py": "functions that write to a temporary file which their caller made",
     "lab/pages/drawing.py": "a buffer in memory",
-    "lab/report/players.py": "a buffer in memory",
+    "lab/report/audio_players.py": "a buffer in memory",
     "lab/training/checkpoints.py": "a function that writes to a temporary folder which its caller made",
     "server/decoder_process.py": "pipes",
-    "server/isolation.py": "a setting of the kernel",
+    "server/sandbox.py": "a setting of the kernel",
 }
 
 

@@ -21,7 +21,7 @@ from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.protocols import make_split
 from serkit.lab.splits.validation import rotate_validation
 from serkit.lab.training import fold as fitting
-from serkit.lab.training.ensemble import MemberJob, ensemble_jobs, member_weights
+from serkit.lab.training.ensemble_members import MemberJob, ensemble_jobs, member_weights
 from serkit.lab.training.resolve import resolve_recipe
 from serkit.lab.training.run import fit_final, run_protocol
 from serkit.lab.training.workers import processes_for

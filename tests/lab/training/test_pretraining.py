@@ -24,7 +24,7 @@ from serkit.lab.report import write_report
 from serkit.lab.training import fold as fitting
 from serkit.lab.training import loop as training
 from serkit.lab.training.checkpoints import save_checkpoint
-from serkit.lab.training.ensemble import fit_seeds
+from serkit.lab.training.ensemble_members import fit_seeds
 from serkit.lab.training.pretraining import begin_with
 from serkit.lab.training.resolve import resolve_recipe
 from serkit.lab.training.run import fit_final, run_protocol

@@ -30,7 +30,7 @@ from serkit.lab.models import Model, build_body
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe
-from serkit.lab.training.ensemble import member_folder, member_weights
+from serkit.lab.training.ensemble_members import member_folder, member_weights
 from serkit.lab.training.prepare import check_exportable
 from serkit.lab.training.resolve import ResolvedRecipe, resolve_recipe
 from serkit.lab.training.store import open_store

@@ -24,7 +24,7 @@ from serkit.lab.recipes.schema import Recipe
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.leakage import Shared, check_ensemble, check_leakage
 from serkit.lab.training import distributed as processes
-from serkit.lab.training.ensemble import MemberJob, combine_validation, ensemble_jobs, member_weights
+from serkit.lab.training.ensemble_members import MemberJob, combine_validation, ensemble_jobs, member_weights
 from serkit.lab.training.loop import Examples, fit, fit_temperature, predict_logits
 from serkit.lab.training.pretraining import begin_with, first_labels
 from serkit.lab.training.resolve import ResolvedRecipe

@@ -24,7 +24,7 @@ from serkit.lab.splits.protocols import check_classes
 from serkit.lab.splits.validation import rotate_validation
 from serkit.lab.training import distributed as processes
 from serkit.lab.training import trackers
-from serkit.lab.training.ensemble import ensemble_jobs
+from serkit.lab.training.ensemble_members import ensemble_jobs
 from serkit.lab.training.environment import environment, log_what_is_missing
 from serkit.lab.training.fold import Experiment, Member
 from serkit.lab.training.pretraining import check_apart, check_heard_apart, first_labels

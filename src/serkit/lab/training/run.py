@@ -38,7 +38,7 @@ from serkit.lab.splits.leakage import check_leakage
 from serkit.lab.splits.protocols import make_split
 from serkit.lab.splits.validation import hold_out_validation
 from serkit.lab.training import distributed as processes
-from serkit.lab.training.ensemble import fit_seeds
+from serkit.lab.training.ensemble_members import fit_seeds
 from serkit.lab.training.fold import Experiment, FoldAnswers, fit_fold
 from serkit.lab.training.prepare import SplitBy, check_exportable, check_recipe, prepare
 from serkit.lab.training.pretraining import first_recipe

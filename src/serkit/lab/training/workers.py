@@ -20,7 +20,7 @@ from serkit.errors import RunError
 from serkit.lab.measure.run_folder import Fit
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.training import distributed as processes
-from serkit.lab.training.ensemble import ensemble_jobs
+from serkit.lab.training.ensemble_members import ensemble_jobs
 from serkit.lab.training.fold import Experiment, FoldAnswers, fit_fold, fit_job, jobs_of_fold, log_job
 from serkit.lab.training.resolve import ResolvedRecipe
 
