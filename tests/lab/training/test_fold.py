@@ -88,7 +88,7 @@ def test_inner_folds_let_every_training_speaker_be_validation_once() -> None:
 
 def test_more_inner_folds_than_speakers_are_refused() -> None:
     people = manifest(speaker("toy/0"), speaker("toy/1"))
-    with pytest.raises(ProtocolError, match=r"^3 inner folds need as many training speakers, and there are 2\.$"):
+    with pytest.raises(ProtocolError, match=r"^3 inner folds need as many training speakers, but there are 2\.$"):
         rotate_validation(people, Protocol(), Fold(0, tuple(u.id for u in people), (), ()), 3)
 
 

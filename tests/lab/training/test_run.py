@@ -484,7 +484,7 @@ def test_a_missing_corpus_is_named_before_anything_is_decoded(
 
 
 def test_too_many_folds_leave_no_run_folder(data: Data, tmp_path: Path) -> None:
-    with pytest.raises(ProtocolError, match="7 folds need as many speakers, and there are 6"):
+    with pytest.raises(ProtocolError, match="7 folds need as many speakers, but there are 6"):
         run_protocol(tiny_recipe(protocol={"folds": 7}), data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -495,7 +495,7 @@ def test_a_copied_clip_is_refused(tmp_path: Path) -> None:
     name = "03-01-05-01-01-01-{}.flac"
     shutil.copy(root / "Actor_01" / name.format("01"), root / "Actor_06" / name.format("06"))
     recipe = tiny_recipe(protocol={"name": "leave_one_speaker_out"})
-    with pytest.raises(LeakageError, match="fold 0: 1 identical recordings stand in both training and test"):
+    with pytest.raises(LeakageError, match="fold 0: 1 identical recordings are in both training and test"):
         run_protocol(recipe, {"ravdess": root}, tmp_path / "run")
 
 
