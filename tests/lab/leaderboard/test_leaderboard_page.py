@@ -75,8 +75,8 @@ def test_the_page_tells_recall_per_class_and_calibration(tmp_path: Path) -> None
 def test_the_page_ends_with_the_command_of_each_run(tmp_path: Path) -> None:
     fair, unseen = entry(tmp_path / "fair"), entry(tmp_path / "unseen", protocol="unseen_corpus", model="mine")
     commands = as_page(compare([fair, unseen])).split("## Commands")[1]
-    assert "serkit evaluate fair --data DIR --out results/fair\n" in commands
-    assert "serkit evaluate mine.onnx --corpora toy --data DIR --out results/unseen " in commands
+    assert "serkit evaluate fair --data DIR --out runs/fair\n" in commands
+    assert "serkit evaluate mine.onnx --corpora toy --data DIR --out runs/unseen " in commands
 
 
 @quick

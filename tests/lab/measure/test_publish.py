@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from serkit.errors import RunError
-from serkit.lab.leaderboard import as_sections, compare, read_entry
+from serkit.lab.leaderboard import as_sections, compare
 from serkit.lab.measure.publish import publish
+from serkit.lab.measure.run_entry import read_entry
 from serkit.lab.measure.run_folder import (
     VALIDATED,
     read_folds,

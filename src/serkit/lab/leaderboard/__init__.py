@@ -2,6 +2,7 @@
 
 board                 all runs in order, with headlines and comparisons
 grouping              groups of runs, and their order
+headline_names        lasting names of headlines, from headlines.yaml
 comparisons           which runs are compared, and how they differ
 table_text            texts of cells, captions and notes that Markdown and HTML share
 markdown_page         Markdown: tables, and the page docs/RESULTS.md

@@ -154,8 +154,8 @@ def _command(run: dict[str, Any]) -> str:
         corpora = ",".join(run["corpora"])
         model = f"{run['model']}.onnx"
         made = f"# {model}: serkit train {run['model']} --data DIR -o RUN; serkit export RUN -o {model}"
-        return f"serkit evaluate {model} --corpora {corpora} --data DIR --out results/{run['name']}  {made}"
-    return f"serkit evaluate {run['name']} --data DIR --out results/{run['name']}"
+        return f"serkit evaluate {model} --corpora {corpora} --data DIR --out runs/{run['name']}  {made}"
+    return f"serkit evaluate {run['name']} --data DIR --out runs/{run['name']}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -2,6 +2,7 @@
 
 run_folder             reads and writes the files of a run folder
 publish                writes a run folder in the compact form of results/
+run_entry              a run folder read as one row of a table
 metrics                metrics of one confusion matrix
 pooled_metrics         metrics of a run: folds pooled, seeds averaged
 intervals              confidence intervals from a bootstrap over speakers
