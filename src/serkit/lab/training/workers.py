@@ -3,7 +3,6 @@
 import logging
 import multiprocessing
 import os
-import pickle
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -102,7 +101,7 @@ def fit_side_by_side(run: Experiment, todo: Sequence[tuple[Fold, int]], workers:
     """Fit folds in several processes. If one fails, the others finish their task before the error is raised.
 
     Args:
-        run: The experiment, which is sent to each worker; the workers open its stored audio and features themselves.
+        run: The experiment. Each worker gets a copy, and opens the stored audio and features itself.
         todo: Folds and seeds to fit.
         workers: Number of processes.
 
@@ -113,8 +112,8 @@ def fit_side_by_side(run: Experiment, todo: Sequence[tuple[Fold, int]], workers:
         RunError: If a process dies; the results of the others are yielded before.
     """
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-    sent = pickle.dumps(replace(run, on_progress=None))
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(sent, threads_each(workers)))
+    sent = (replace(run, on_progress=None), threads_each(workers))
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=sent)
     try:
         queue = _Queue(run, todo, pool, workers)
         queue.begin()
@@ -164,12 +163,12 @@ def threads_each(jobs: int) -> int:
     return torch.get_num_threads() if jobs == 1 else max(1, (os.cpu_count() or 1) // jobs)
 
 
-def _start(sent: bytes, threads: int) -> None:
-    """Start a worker: open the experiment that the parent process has sent."""
+def _start(run: Experiment, threads: int) -> None:
+    """Start a worker with the experiment that its parent prepared."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     logging.getLogger("serkit").setLevel(logging.WARNING)  # the parent logs what its workers have fitted
-    _experiment[:] = [pickle.loads(sent)]  # noqa: S301 (made by this worker's parent, a moment ago)
+    _experiment[:] = [run]
 
 
 def _end_with_parent() -> None:
