@@ -36,7 +36,7 @@ class Evidence:
         uar: Unweighted average recall.
         uar_low: Lower end of the confidence interval of ``uar``.
         uar_high: Upper end of the confidence interval of ``uar``.
-        interval_over: What the bootstrap resampled, such as ``speakers``.
+        interval_over: Units that the bootstrap resampled, such as ``speakers``.
         wa: Weighted accuracy.
         macro_f1: Macro F1 score.
         per_corpus: Scores on each corpus alone.

@@ -154,7 +154,7 @@ class MissingExtraError(SerkitError, ImportError):
     """An optional package is not installed. The message has the pip command.
 
     Args:
-        purpose: What needs the package, as the start of a sentence.
+        purpose: Feature that needs the package, as the start of a sentence.
         extra: Name of the extra that brings it.
     """
 

@@ -125,7 +125,7 @@ class Run:
 
         Args:
             path: The file; ``report.html`` in the run folder by default.
-            data: Where the corpora lie, to put the audio of the most confident errors into the page; None leaves it
+            data: Folders of the corpora, to put the audio of the most confident errors into the page; None leaves it
                 out. The corpora's licenses apply to such a page.
 
         Returns:
@@ -229,7 +229,7 @@ def train(
 
     Args:
         recipe: A recipe, the name of one that comes with serkit, or a YAML file.
-        data: Where the corpora lie, as for :func:`evaluate`.
+        data: Folders of the corpora, as for :func:`evaluate`.
         out: The run folder; an unfinished training of the same recipe in it is resumed.
         jobs: Processes that fit seeds, and members of ensembles, side by side.
         on_progress: Function that is called with a :class:`serkit.progress.Progress` for each step.
@@ -275,7 +275,7 @@ def export(
         error_rate: Share of wrong answers, 0 to 1, that the threshold for ``uncertain`` allows on the validation
             speakers; 0.25 by default.
         int8: Whether to quantize the linear layers to 8-bit integers.
-        data: Where the corpora lie, to measure on the validation utterances what ``int8`` costs; None skips that.
+        data: Folders of the corpora, to measure the cost of ``int8`` on the validation utterances; None skips that.
 
     Returns:
         The model file.

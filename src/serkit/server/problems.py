@@ -44,7 +44,7 @@ class Problem(Exception):  # noqa: N818 (RFC 9457's word)
         status: HTTP status.
         code: Name of the problem for programs, such as ``body-too-large``.
         detail: One sentence for people.
-        accepted: What the service accepts instead.
+        accepted: Values that the service accepts instead.
         headers: Headers of the response.
         more: Additional members of the problem document.
     """

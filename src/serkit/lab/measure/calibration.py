@@ -20,7 +20,7 @@ ERROR_RATE = 0.25  # default of the largest share of wrong answers among those a
 COVERAGES = (0.8, 0.9, 0.95)  # coverages of the prediction sets on a card
 MIN_COVERAGE = 0.05  # a threshold that a smaller share of predictions reaches rests on a handful of them
 _HALF_A_DECIMAL = 5e-5  # predictions.csv and validation.csv have 4 decimals: a stored 0 was less than this
-_SMALLEST = 1e-9  # a stored 0 that was next to nothing
+_SMALLEST = 1e-9  # stands for a stored 0, which was a tiny probability
 _LARGEST_DOUBT = 0.01  # largest tolerated uncertainty of the calibration error before the temperature
 
 Probabilities = NDArray[np.float64]

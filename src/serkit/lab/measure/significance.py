@@ -31,7 +31,7 @@ class Difference:
         low: Lower end of its 95 % interval.
         high: Upper end of its 95 % interval.
         p: Two-sided p value.
-        over: What was resampled: ``speakers`` or ``utterances within speakers``.
+        over: Units that were resampled: ``speakers`` or ``utterances within speakers``.
     """
 
     value: float
@@ -53,7 +53,7 @@ class _Units:
         times: Number of units of each kind, shape (K,).
         groups: Ranges of kinds; units are drawn within a group.
         support: Number of utterances of each class in one unit of a kind, shape (K, C).
-        first: How many of them the first run classified correctly, mean over its seeds, shape (K, C).
+        first: Number of them that the first run classified correctly, mean over its seeds, shape (K, C).
         second: The same for the second run, shape (K, C).
     """
 

@@ -37,7 +37,7 @@ class Split:
     Attributes:
         protocol: Name of the protocol.
         is_speaker_independent: Whether no test speaker is trained on.
-        validation: What validation parts were drawn by: ``speakers``, ``sentences``, ``random`` or ``none``.
+        validation: Units that validation parts were drawn by: ``speakers``, ``sentences``, ``random`` or ``none``.
         folds: Folds in order. With several draws, all folds of the first draw come first.
     """
 

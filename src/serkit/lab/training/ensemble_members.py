@@ -95,7 +95,7 @@ def combine_validation(
     Args:
         jobs: The members.
         answers: Probabilities (m, C) of each member, in the order of its fold's validation utterances.
-        rule: How answers are combined.
+        rule: Rule that combines the answers.
         weights: Weight of each member.
 
     Returns:

@@ -106,7 +106,7 @@ def prepare(
 
     Args:
         resolved: The recipe.
-        data: Where the corpora lie, as :func:`serkit.data.corpora.read_corpora` takes it.
+        data: Folders of the corpora, as for :func:`serkit.data.corpora.read_corpora`.
         folder: The run folder.
         split_by: Function that makes the folds.
         jobs: Processes that may fit side by side, and share the processor's cores.

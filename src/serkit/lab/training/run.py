@@ -115,9 +115,9 @@ def ablate(
     Args:
         recipe: Recipe of a single model.
         axes: Names of what is varied, see :func:`serkit.lab.recipes.ablation.variants`.
-        data: As for :func:`run_protocol`.
+        data: Folders of the corpora, as for :func:`run_protocol`.
         out: Folder of all runs; an interrupted ablation is resumed.
-        jobs: As for :func:`run_protocol`.
+        jobs: Number of processes, as for :func:`run_protocol`.
         on_progress: Callback for progress.
 
     Returns:
