@@ -140,7 +140,7 @@ def test_a_damaged_run_is_refused(run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"utterance,corpus", gzip.compress(b"utterance")[:-6]])
+@pytest.mark.parametrize("content", [b"", b"utterance,corpus", gzip.compress(b"utterance", mtime=0)[:-6]])
 def test_a_damaged_compressed_table_is_named(run: Path, tmp_path: Path, content: bytes) -> None:
     published = publish(run, tmp_path / "results")
     (published / "predictions.csv.gz").write_bytes(content)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
 from serkit.errors import RunError
-from serkit.lab.measure.pooled_metrics import measure, measure_validation, whole_seeds, write_metrics
+from serkit.lab.measure.pooled_metrics import measure, measure_validation, write_metrics
 from serkit.lab.measure.run_folder import (
     Fit,
     Row,
@@ -19,6 +19,7 @@ from serkit.lab.measure.run_folder import (
     write_json,
     write_predictions,
 )
+from serkit.lab.measure.seeds import whole_seeds
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap")
 CLASSES = ("anger", "fear", "calm")

@@ -14,8 +14,8 @@ from serkit.data.corpora import read_corpora
 from serkit.data.manifest import Manifest
 from serkit.errors import ExportError, LeakageError, ProtocolError, RecipeError
 from serkit.lab.exporting.model_file import export
-from serkit.lab.measure.pooled_metrics import seeds_together
 from serkit.lab.measure.run_folder import VALIDATED, Fit, read_json, read_predictions
+from serkit.lab.measure.seeds import seeds_together
 from serkit.lab.recipes.schema import Protocol, Recipe, parse_recipe
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.protocols import make_split

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from serkit.errors import RunError
 from serkit.lab.measure.metrics import IntArray
-from serkit.lab.measure.pooled_metrics import measure, measure_validation, seeds_together, whole_seeds
+from serkit.lab.measure.pooled_metrics import measure, measure_validation
 from serkit.lab.measure.run_folder import (
     ALL_SPEAKERS,
     TESTED,
@@ -27,6 +27,7 @@ from serkit.lab.measure.run_folder import (
     read_json,
     read_predictions,
 )
+from serkit.lab.measure.seeds import seeds_together, whole_seeds
 
 _FACTS = (
     "name", "protocol", "is_speaker_independent", "validation", "labels", "corpora", "model", "complete",

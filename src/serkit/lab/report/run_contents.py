@@ -17,9 +17,9 @@ from serkit.lab.measure.calibration import recovered
 from serkit.lab.measure.calibration_transfer import Transfer, known_temperatures, measure_transfer
 from serkit.lab.measure.intervals import Interval, bootstrap_interval
 from serkit.lab.measure.metrics import macro_f1, weighted_accuracy
-from serkit.lab.measure.pooled_metrics import whole_seeds
 from serkit.lab.measure.run_entry import measure_records, read_records
 from serkit.lab.measure.run_folder import Fit, Row, read_folds, read_json
+from serkit.lab.measure.seeds import whole_seeds
 
 _INTERVALS = {"wa": weighted_accuracy, "macro_f1": macro_f1}
 
