@@ -88,14 +88,14 @@ def on_one_thread(action: Callable[[Clips], object], sounds: Clips) -> None:
 
 def store(front: torch.nn.Module, sounds: Clips) -> None:
     """Run a front end over waveforms as the feature store does, and discard each result."""
-    from serkit.lab.training.store import frames_of_many
+    from serkit.lab.features.extraction import frames_of_many
 
     deque(frames_of_many(front, sounds), maxlen=0)  # type: ignore[arg-type]
 
 
 def batched(front: torch.nn.Module, sounds: Clips) -> list[NDArray[np.float32]]:
     """Run a front end over waveforms as the feature store does; return (N, F) for each."""
-    from serkit.lab.training.store import frames_of_many
+    from serkit.lab.features.extraction import frames_of_many
 
     return [row for _, row in sorted(frames_of_many(front, sounds), key=lambda pair: pair[0])]  # type: ignore[arg-type]
 

@@ -68,7 +68,7 @@ class Measured:
 def features_of(front: Any, count: int) -> dict[str, Any]:
     """Return features (N, F) of ``count`` clips of 2 s, each at its own loudness and with its own noise."""
     from serkit.audio.decode import resample
-    from serkit.lab.training.store import frames_of_many
+    from serkit.lab.features.extraction import frames_of_many
 
     rng, rate = np.random.default_rng(0), front.config.sampling_rate
     speech = resample(np.resize(speech_clip(), 6 * SAMPLING_RATE), SAMPLING_RATE, rate)

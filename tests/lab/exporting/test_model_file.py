@@ -21,6 +21,7 @@ from serkit.data.corpora import corpus_names, get_corpus, read_corpora
 from serkit.errors import ExportError, RunError
 from serkit.lab.exporting import model_file as module
 from serkit.lab.exporting.model_file import TOLERANCE, export, largest_difference, write_graph
+from serkit.lab.features.extraction import frames_of_batch
 from serkit.lab.measure.calibration import describe_calibration
 from serkit.lab.measure.pooled_metrics import write_metrics
 from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_predictions, write_predictions
@@ -30,7 +31,6 @@ from serkit.lab.recipes.files import dump_recipe, load_recipe
 from serkit.lab.recipes.registry import ENSEMBLE, find_model
 from serkit.lab.recipes.schema import parse_recipe
 from serkit.lab.training.run import fit_final, run_protocol
-from serkit.lab.training.store import frames_of_batch
 from serkit.runtime.recognizer import Recognizer
 from support.synthetic import voice
 

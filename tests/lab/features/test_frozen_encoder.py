@@ -16,9 +16,9 @@ from serkit.lab.encoders.pretrained_checkpoint import open_checkpoint
 from serkit.lab.encoders.waveform_encoder import frozen_encoder, open_encoder
 from serkit.lab.exporting.model_file import export
 from serkit.lab.features import build_front, feature_names, resolve_features
+from serkit.lab.features.extraction import frames_of_batch
 from serkit.lab.recipes.schema import parse_recipe
 from serkit.lab.training.run import fit_final
-from serkit.lab.training.store import frames_of_batch
 from serkit.runtime.recognizer import Recognizer
 from support.tiny_encoders import FAMILIES
 
