@@ -26,7 +26,7 @@ demo: $(VENV)/.base
 	@$(BIN)/serkit predict examples/loud_fast_high.wav
 
 test: $(VENV)/.dev
-	@$(BIN)/pytest -n auto --dist loadfile --max-worker-restart 0 $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 test-all: $(VENV)/.dev
 	@$(BIN)/pytest -m 'long or not long' $(ARGS)

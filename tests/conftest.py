@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it once; xdist's workers use the other cores
+
 import serkit
 from support.synthetic import TITLES, write_corpus
 

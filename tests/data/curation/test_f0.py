@@ -193,6 +193,7 @@ def test_what_is_not_audio_is_refused(samples: Wave) -> None:
 # Real voices
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("corpus", ["emodb", "nemo", "ravdess", "tess"])
 def test_on_real_voices_it_agrees_with_pyin_where_pyin_is_sure(real_corpora: Path, corpus: str) -> None:
     """Over 10 clips each: 98.5 to 100 % of the shared frames within 5 %, 98.7 to 100 % of pYIN's found voiced."""

@@ -46,6 +46,7 @@ def test_the_file_is_smaller_and_its_card_says_what_that_costs(run: Path, emodb_
     assert Recognizer.load(whole).card.quantization == {}
 
 
+@pytest.mark.long
 def test_its_answers_are_near_and_depend_on_no_batch(
     run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -63,6 +64,7 @@ def test_its_answers_are_near_and_depend_on_no_batch(
     assert "was not measured" in words_of(small.card.quantization)
 
 
+@pytest.mark.long
 def test_what_computes_features_stays_as_it_is(run: Path, tmp_path: Path) -> None:
     export(run, tmp_path / "small.onnx", int8=True)
     graph = onnx.load(tmp_path / "small.onnx").graph

@@ -84,7 +84,9 @@ def tuned(folder: Path, data: Path, run: Path, **settings: Any) -> None:
 # Theirs as a file of ours
 
 
-@pytest.mark.parametrize("family", CLASSIFIERS)
+@pytest.mark.parametrize(
+    "family", [f if f in ("wav2vec2", "wavlm") else pytest.param(f, marks=pytest.mark.long) for f in CLASSIFIERS]
+)
 def test_a_fine_tuned_classifier_answers_the_same_as_a_model_file(make: Make, tmp_path: Path, family: str) -> None:
     folder = classifier(make(family), {0: "ang", 1: "hap", 2: "sad"})
     assert convert(folder, tmp_path / "model.onnx") <= 1e-4
@@ -147,9 +149,9 @@ def test_a_folder_in_place_of_a_file_is_refused(make: Make, tmp_path: Path) -> N
     ("family", "settings"),
     [
         ("wav2vec2", {}),
-        ("hubert", {"layers": "weighted", "tuning": "last"}),
+        pytest.param("hubert", {"layers": "weighted", "tuning": "last"}, marks=pytest.mark.long),
         ("wavlm", {"tuning": "lora"}),
-        ("data2vec-audio", {"tuning": "lora", "layers": "weighted"}),
+        pytest.param("data2vec-audio", {"tuning": "lora", "layers": "weighted"}, marks=pytest.mark.long),
     ],
 )
 def test_pipelines_answer_as_the_model_file_does(
@@ -165,6 +167,7 @@ def test_pipelines_answer_as_the_model_file_does(
         assert theirs(tmp_path / "theirs", sound) == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.long
 def test_there_and_back(make: Make, tmp_path: Path, emodb_dir: Path) -> None:
     tuned(make(), emodb_dir, tmp_path / "run")
     save_classifier(tmp_path / "run", tmp_path / "theirs")

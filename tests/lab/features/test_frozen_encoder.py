@@ -137,7 +137,7 @@ def test_another_checkpoint_has_another_version(make: Make) -> None:
 
 
 @pytest.mark.parametrize("family", ["wav2vec2 group", "wav2vec2 layer", "sew layer", "whisper layer"])
-@pytest.mark.parametrize("model", ["logistic", "attention"])
+@pytest.mark.parametrize("model", ["logistic", pytest.param("attention", marks=pytest.mark.long)])
 def test_a_model_on_frozen_frames_becomes_one_file(
     make: Make, family: str, model: str, emodb_dir: Path, tmp_path: Path
 ) -> None:

@@ -93,6 +93,7 @@ def test_the_vector_equals_librosa_on_synthetic_signals(samples: Samples, config
     check(found, of_librosa(samples, config), **TOLERANCES_OF_SYNTHETIC_SIGNALS)
 
 
+@pytest.mark.long
 @every_variant
 def test_the_vector_equals_librosa_on_real_clips(config: Notebook162Config, real_corpora: Path) -> None:
     for samples in real_clips(real_corpora, config.sampling_rate):

@@ -216,6 +216,7 @@ CLOSE = {
 }
 
 
+@pytest.mark.long
 def test_prosody_goes_with_opensmiles_on_real_clips(real_corpora: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

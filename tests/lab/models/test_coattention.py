@@ -180,6 +180,7 @@ def test_each_part_alone_answers_in_a_batch_what_it_answers_alone(settings: dict
         assert_same(row(together, i), body(features[i : i + 1, :, :length], lengths[i : i + 1]))
 
 
+@pytest.mark.long
 @each_part
 def test_each_part_alone_can_learn(settings: dict[str, Any]) -> None:
     body = tiny(**settings, masks=0, dropout=0).train()
@@ -322,6 +323,7 @@ def test_a_layer_that_a_checkpoint_does_not_have_is_refused() -> None:
         tiny(encoder="x", segment_seconds=0.06, layer=3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("settings", [
     {"lstm": 8, "stem": (4, 8), "channels": 16, "alexnet": (8, 8, 8, 8, 8)},
     {"lstm": 8, "stem": (4, 8), "channels": 16, "picture": "vit", "width": 16, "depth": 1, "heads": 2},
@@ -333,6 +335,7 @@ def test_a_file_of_whole_segments_answers_as_torch_does(settings: dict[str, Any]
     check_file(body, tmp_path / "model.onnx")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("norm", ["group", "layer"])
 def test_a_file_with_a_checkpoint_answers_as_torch_does_and_needs_no_equal_lengths(norm: str, tmp_path: Path) -> None:
     pytest.importorskip("transformers", reason="needs serkit[ssl]")

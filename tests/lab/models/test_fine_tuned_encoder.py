@@ -264,6 +264,7 @@ def recipe_of(folder: Path, **settings: Any) -> Recipe:
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_fine_tuning_learns_what_can_be_learned(make: Make, emodb_dir: Path, tmp_path: Path) -> None:
     """The synthetic corpus has one tone for each emotion: 95 % of speakers never heard is the least."""
     recipe = recipe_of(make("hubert", norm="layer"), trains_convolutions=True)
@@ -296,6 +297,7 @@ def test_a_fine_tuned_encoder_becomes_one_file(
         np.testing.assert_allclose(together[i], alone[0], atol=1e-4)
 
 
+@pytest.mark.long
 def test_an_encoder_and_co_attention_vote_in_one_file(make: Make, emodb_dir: Path, tmp_path: Path) -> None:
     """A majority vote, as in the iemocap-coattention report."""
     tiny = {key: value for key, value in asdict(CoAttentionConfig.tiny()).items() if key != "segment_seconds"}

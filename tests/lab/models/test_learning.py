@@ -16,7 +16,11 @@ QUIET = Augment(speeds=(1.0,), band_masks=0, frame_masks=0, mixup=0)
 TRAIN = Train(epochs=8, batch_size=20, lr=0.01, label_smoothing=0, keep="last", scheduler="one_cycle")
 LONGER = {"vgg16": 20, "alexnet1d": 20, "fusionnet": 30, "attention": 25, "transformer": 25,
           "coattention": 16}  # fmt: skip
-every_model = pytest.mark.parametrize("name", [name for name in model_names(from_scratch=True) if name != ENSEMBLE])
+SLOW = ("coattention", "vgg16")
+NAMES = [name for name in model_names(from_scratch=True) if name != ENSEMBLE]
+every_model = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in SLOW else name for name in NAMES]
+)
 
 
 def separable(name: str) -> Examples:

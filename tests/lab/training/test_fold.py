@@ -228,6 +228,7 @@ def test_a_killed_ensemble_goes_on_at_its_member(
     assert (tmp_path / "run" / "predictions.csv").read_bytes() == (voted / "predictions.csv").read_bytes()
 
 
+@pytest.mark.long
 def test_members_are_fitted_side_by_side_to_the_same_answers(
     voted: Path, emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -331,6 +331,7 @@ def test_a_fit_without_its_predictions_and_weights_is_fitted_again(whole: Path, 
     assert same_run(run, whole)
 
 
+@pytest.mark.long
 def test_what_runs_beside_a_fold_that_fails_is_kept(
     whole: Path, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -571,6 +572,7 @@ def test_training_that_was_killed_goes_on_with_the_next_seed(final: Path, data: 
     assert same_model(tmp_path, final)
 
 
+@pytest.mark.long
 def test_seeds_of_a_final_model_are_fitted_side_by_side(
     final: Path, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -217,6 +217,7 @@ def losses(folder: Path, *launcher: str) -> list[float]:
         return [float(row[name]) for row in csv.DictReader(file) for name in ("train_loss", "validation_loss")]
 
 
+@pytest.mark.long
 def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     one = losses(tmp_path / "one")
     two = losses(tmp_path / "two", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")

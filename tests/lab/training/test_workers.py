@@ -59,6 +59,7 @@ def test_an_error_that_cannot_be_read_elsewhere_takes_nothing_down(tmp_path: Pat
     assert seen.notes == ["fold 1 seed 0 failed (Odd: a b); the fits under way end first"]
 
 
+@pytest.mark.long
 def test_processes_end_with_the_one_that_is_killed(tmp_path: Path) -> None:
     """They would wait for their next fold for ever, with all the memory of an experiment."""
     plan = {fold: [f"make begun{fold}", "wait go", f"make survived{fold}"] for fold in (0, 1)}
