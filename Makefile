@@ -81,7 +81,7 @@ emodb-model: $(VENV)/.dev
 
 clean:
 	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache docs/.RESULTS.md
-	@find benchmarks examples src tests -name __pycache__ -prune -exec rm -rf {} +
+	@find benchmarks examples src tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean
 	@rm -rf $(VENV) src/serkit.egg-info

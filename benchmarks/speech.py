@@ -19,14 +19,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from _speech_detector import HELD_OUT, HOP, KINDS, active_level, label_frames, make_sound
 from _verdict import SAMPLING_RATE, at_least, detail, median_seconds, speech_clip
 from serkit.audio.decode import load_audio
 from serkit.data.corpora import read_corpora
 from serkit.errors import CorpusError
 from serkit.types import FloatArray
-from speech_detector.scenes import label_frames
-from speech_detector.sounds import HELD_OUT, KINDS, active_level, make_sound
-from speech_detector.spectra import HOP
 
 ASSET = Path(__file__).parent.parent / "src" / "serkit" / "assets" / "speech.onnx"
 GOAL = 10.0

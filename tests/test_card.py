@@ -56,6 +56,15 @@ def test_any_text_and_number_survives(text: str, number: float, names: list[str]
     assert read_card(write_card(card), "model") == card
 
 
+def test_a_card_of_format_1_is_read_with_the_names_of_today() -> None:
+    content = json.loads(write_card(CARD)[METADATA_KEY])
+    content |= {"format": 1, "licence": content.pop("license"), "quantisation": content.pop("quantization")}
+    content["corpora"] = [{"name": "emodb", "licence": "CC0-1.0", "speakers": 10}]
+    content["recipe"] |= {"features": {"name": "logmel", "normalise": "band"}}
+    card = replace(CARD, recipe=dict(CARD.recipe) | {"features": {"name": "logmel", "normalize": "band"}})
+    assert read_card({METADATA_KEY: json.dumps(content)}, "model") == card
+
+
 def test_other_metadata_of_the_file_does_not_matter() -> None:
     assert read_card(write_card(CARD) | {"author": "somebody"}, "model") == CARD
 

@@ -174,7 +174,7 @@ def read_card(metadata: Mapping[str, str], name: str) -> Card:
                 f"{name} has a card of format {number}, but this serkit reads up to format {FORMAT}; upgrade serkit."
             )
         if number == 1:
-            content = _american(content)
+            content = with_american_keys(content)
         content["evidence"] = tuple(Evidence(**_tupled(row)) for row in content["evidence"])
         return Card(**_tupled(content))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -183,11 +183,16 @@ def read_card(metadata: Mapping[str, str], name: str) -> Card:
         raise ModelFileError(f"{name} has a damaged serkit card ({error}).") from error
 
 
-def _american(content: Any) -> Any:
-    """Return a card of format 1 with American instead of British spelling in its keys."""
+def with_american_keys(content: Any) -> Any:
+    """Return the content of a card of format 1, or of a recipe of its time, with the keys' spelling of today.
+
+    Example:
+        >>> with_american_keys({"features": [{"name": "logmel", "normalise": "band"}]})
+        {'features': [{'name': 'logmel', 'normalize': 'band'}]}
+    """
     if isinstance(content, dict):
-        return {_RENAMED.get(key, key): _american(value) for key, value in content.items()}
-    return [_american(value) for value in content] if isinstance(content, list) else content
+        return {_RENAMED.get(key, key): with_american_keys(value) for key, value in content.items()}
+    return [with_american_keys(value) for value in content] if isinstance(content, list) else content
 
 
 def _tupled(row: dict[str, Any]) -> dict[str, Any]:

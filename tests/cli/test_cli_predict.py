@@ -13,32 +13,14 @@ import soundfile
 import serkit
 from serkit.annotations.predictions import Answers
 from serkit.cli.predict import print_answers
-from serkit.errors import AudioError
 from serkit.runtime.recognizer import Recognizer
-from serkit.types import Prediction
+from support.answers import ANSWERS, NEUTRAL, ODD_NAMES
 from support.calling import Call, Done, assert_one_sentence, process
 from support.synthetic import voice
 
 RATE = 16_000
 SPEECH = voice("anger", "emodb/03", seconds=1.0)
 EXAMPLES = Path(__file__).parents[2] / "examples"
-CLASSES = ("anger", "fear", "neutral")
-
-
-def prediction(*values: float, duration: float = 1.25) -> Prediction:
-    ranked = sorted(zip(CLASSES, values, strict=True), key=lambda pair: -pair[1])
-    return Prediction(
-        emotion=ranked[0][0], probabilities=dict(ranked), embedding=np.zeros(2, np.float32), duration=duration
-    )
-
-
-NEUTRAL, ANGRY = prediction(0.1, 0.2, 0.7), prediction(0.98765449, 0.0123, 0.00004551)
-ANSWERS: Answers = [
-    (Path("a.wav"), NEUTRAL),
-    (Path("b, c.wav"), AudioError('b, c.wav is "empty", it\'s zero bytes.')),
-    (Path("d.wav"), ANGRY),
-]
-ODD_NAMES = ["[bold]x[/bold].wav", "[/x].wav", ":smile:.wav", "a b.wav", 'quo"te.wav', "com,ma.wav", "Übung.wav"]
 
 
 def _patched(file: Path, offset: int, content: bytes) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serkit.errors import CorpusError, RunError
-from serkit.lab.measure.run_folder import ALL_SPEAKERS, read_json, read_predictions
+from serkit.lab.measure.run_folder import ALL_SPEAKERS, COLUMNS, read_json, read_predictions
 from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe
 from serkit.progress import OnProgress
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 
 _FACTS = ("name", "complete", "validation_uar")  # in the metrics of every run
-_COLUMNS = ("utterance", "corpus", "speaker", "fold", "seed", "true", "predicted")  # before those of the classes
 
 
 class Run:
@@ -117,8 +116,8 @@ class Run:
         import pandas as pd
 
         rows, classes = read_predictions(self.folder)
-        content = [[*(getattr(row, name) for name in _COLUMNS), *row.probabilities] for row in rows]
-        return pd.DataFrame(content, columns=[*_COLUMNS, *(classes or self.classes)])
+        content = [[*(getattr(row, name) for name in COLUMNS), *row.probabilities] for row in rows]
+        return pd.DataFrame(content, columns=[*COLUMNS, *(classes or self.classes)])
 
     def report(self, path: str | os.PathLike[str] | None = None, *, data: "Data | None" = None) -> Path:
         """Write the report of the run, one HTML file.

@@ -6,9 +6,9 @@ import pytest
 
 from serkit.errors import RunError
 from serkit.lab.measure.pooled_metrics import write_metrics
-from serkit.lab.measure.run_entry import measure_records, read_entry, read_records, recompute
+from serkit.lab.measure.run_entry import measure_records, read_entry, read_records, recompute, what_is_fitted
 from serkit.lab.measure.run_folder import read_json
-from support.leaderboard_runs import write_run
+from support.leaderboard_runs import write_recipe, write_run
 from support.run_folders import CLASSES, facts
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap")
@@ -54,6 +54,15 @@ def test_an_entry_has_the_metrics_of_its_records(tmp_path: Path) -> None:
     metrics = measure_records(read_records(tmp_path))
     assert {name: row[name] for name in metrics} == metrics
     assert row.keys() - metrics.keys() == {"together", "fitted"}
+
+
+def test_an_older_run_with_a_british_key_fits_what_a_newer_one_does(tmp_path: Path) -> None:
+    write_recipe(tmp_path, features=[{"name": "logmel", "normalize": "band"}])
+    fitted, recipe = what_is_fitted(tmp_path), tmp_path / "recipe.yaml"
+    older = recipe.read_text("utf-8").replace("normalize:", "normalise:")
+    assert older != recipe.read_text("utf-8")
+    recipe.write_text(older, "utf-8")
+    assert what_is_fitted(tmp_path) == fitted
 
 
 def test_a_file_is_not_a_run_folder(tmp_path: Path) -> None:

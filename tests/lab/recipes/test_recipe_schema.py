@@ -335,6 +335,18 @@ def test_yaml_that_is_no_mapping_is_not_a_recipe(text: str, tmp_path: Path) -> N
         load_recipe(saved(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    "place", ["features: {SETTINGS}", "model: {name: ensemble, members: [{features: {SETTINGS}}]}"]
+)
+def test_a_recipe_with_british_keys_of_an_older_run_is_read(place: str, tmp_path: Path) -> None:
+    recipes = []
+    for key in ("normalise", "normalize"):
+        content = place.replace("SETTINGS", f"name: logmel, {key}: band").replace("[{", "[{model: crnn, ")
+        (tmp_path / f"{key}.yaml").write_text(f"{{name: a, corpora: [emodb], labels: emodb, {content}}}")
+        recipes.append(load_recipe(tmp_path / f"{key}.yaml"))
+    assert recipes[0] == recipes[1]
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"^no recipe file '.*absent\.yaml'\.$"):
         load_recipe(tmp_path / "absent.yaml")

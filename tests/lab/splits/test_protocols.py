@@ -712,10 +712,10 @@ def test_a_speaker_of_two_sessions_is_a_leak() -> None:
     ("share_of_test", "share_of_validation", "utterances", "tested", "validated"),
     [(0.2, 0.1, 7442, 1489, 596), (0.3, 0.05, 7442, 2233, 261), (0.1, 1 / 9, 535, 54, 54)],
 )
-def test_random_shares_are_those_of_the_documents(
+def test_random_shares_are_those_of_the_reports(
     share_of_test: float, share_of_validation: float, utterances: int, tested: int, validated: int
 ) -> None:
-    """1489 and 2233 test clips of CREMA-D's 7442, as document C counts them; 80/10/10 of EmoDB."""
+    """1489 and 2233 test clips of CREMA-D's 7442, as the crema-cnn report counts them; 80/10/10 of EmoDB."""
     people = manifest(
         *(speaker(f"toy/{i}", count=min(100, utterances - 100 * i)) for i in range(-(-utterances // 100)))
     )
@@ -751,7 +751,7 @@ def test_random_validation_keeps_identical_audio_together(data: st.DataObject, s
 
 
 def test_few_training_speakers_are_drawn_anew_in_every_draw() -> None:
-    """Document E: four speakers train, one validates, the tenth is tested, seven times."""
+    """The iemocap-coattention report: four speakers train, one validates, the tenth is tested, seven times."""
     people = manifest(*(speaker(f"iemocap/{n:02d}", "female" if n % 2 else "male") for n in range(10)))
     protocol = Protocol(
         name="fixed_test_speakers", test_speakers=("iemocap/09",), train_speakers=4, validation_speakers=1, draws=7

@@ -23,7 +23,7 @@ from serkit.lab.measure.run_folder import (
     write_json,
 )
 from serkit.lab.splits.folds import digest_of_folds
-from serkit.writing import whole_file
+from serkit.writing import write_whole
 
 COPIED = ("recipe.yaml", "metrics.json")
 
@@ -61,8 +61,7 @@ def publish(run: Path, results: Path, *, name: str | None = None) -> Path:
         (folder / (VALIDATED + PACKED)).unlink(missing_ok=True)
     write_json(folder, "env.json", environment | {"split_digest": digest})
     for one, content in copies.items():
-        with whole_file(folder / one) as temporary:
-            temporary.write_bytes(content)
+        write_whole(folder / one, content)
     for one in (TESTED, VALIDATED, FOLDS):
         (folder / one).unlink(missing_ok=True)
     return folder
@@ -97,5 +96,4 @@ def _write_packed(path: Path, text: str) -> None:
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
         file.write(text.encode())
-    with whole_file(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+    write_whole(path, buffer.getvalue())

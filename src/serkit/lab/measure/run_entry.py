@@ -39,6 +39,7 @@ _WITHOUT_EFFECT = re.compile(
     r"|accumulate: 1|sampling: natural|copies: null)\n",  # defaults that older recipes do not write
     flags=re.MULTILINE,
 )
+_OLD_SPELLING = re.compile(r"\bnormalise:")
 
 
 @dataclass(frozen=True)
@@ -181,13 +182,14 @@ def what_is_fitted(folder: Path) -> str:
     """Return the text of a run's resolved recipe without the settings that change no fit.
 
     Two runs with equal text fit the same model in the same way. The recipe is compared as text because a plain
-    installation has no YAML parser. Defaults that older recipes do not write are removed too, so that an older run
-    equals a newer one.
+    installation has no YAML parser. Defaults that older recipes do not write are removed too, and a key that they spell
+    otherwise is respelled, so that an older run equals a newer one.
 
     Raises:
         RunError: If the folder has no readable ``recipe.yaml``.
     """
-    blocks = re.split(r"^(?=\w)", _WITHOUT_EFFECT.sub("", _recipe_text(folder)), flags=re.MULTILINE)
+    text = _WITHOUT_EFFECT.sub("", _OLD_SPELLING.sub("normalize:", _recipe_text(folder)))
+    blocks = re.split(r"^(?=\w)", text, flags=re.MULTILINE)
     return "".join(block for block in blocks if block.split(":")[0] not in _NOT_FITTED)
 
 

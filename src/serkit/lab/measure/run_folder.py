@@ -34,7 +34,7 @@ UNSEEN_CORPUS = "unseen_corpus"  # protocol of a finished model that is tested o
 TESTED, VALIDATED = "predictions.csv", "validation.csv"
 FOLDS = "folds.json"
 PACKED = ".gz"  # suffix of a compressed file of a published run
-_COLUMNS = ("utterance", "corpus", "speaker", "fold", "seed", "true", "predicted")
+COLUMNS = ("utterance", "corpus", "speaker", "fold", "seed", "true", "predicted")  # before those of the classes
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ def predictions_as_csv(rows: Sequence[Row], classes: Sequence[str]) -> str:
     """Return the text of a table of predictions, sorted by seed, fold and utterance; probabilities have 4 decimals."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*_COLUMNS, *classes])
+    writer.writerow([*COLUMNS, *classes])
     for row in sorted(rows, key=lambda r: (r.seed, r.fold, r.utterance)):
-        values = [getattr(row, name) for name in _COLUMNS]
+        values = [getattr(row, name) for name in COLUMNS]
         writer.writerow([*values, *(f"{p:.4f}" for p in row.probabilities)])
     return buffer.getvalue()
 
@@ -111,9 +111,9 @@ def read_predictions(folder: Path, name: str = TESTED) -> tuple[list[Row], tuple
         head, *table = [tuple(cells) for cells in csv.reader(io.StringIO(_read_text(path), newline=""))] or [()]
     except csv.Error as error:
         raise RunError(f"{str(path)!r} is damaged ({error}).") from error
-    if head[: len(_COLUMNS)] != _COLUMNS:
-        raise RunError(f"{path} is not a table of predictions: its columns must begin {','.join(_COLUMNS)}.")
-    classes = head[len(_COLUMNS) :]
+    if head[: len(COLUMNS)] != COLUMNS:
+        raise RunError(f"{path} is not a table of predictions: its columns must begin {','.join(COLUMNS)}.")
+    classes = head[len(COLUMNS) :]
     rows = [_parse_row(cells, classes, f"{path}, row {number}") for number, cells in enumerate(table, 1)]
     twice = [place for place, n in Counter((row.seed, row.fold, row.utterance) for row in rows).items() if n > 1]
     if twice:

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from serkit.card import with_american_keys
 from serkit.data.corpora import corpus_names
 from serkit.errors import RecipeError, unknown_name
 from serkit.lab.recipes.registry import ENSEMBLE, model_names
@@ -67,7 +68,7 @@ def load_recipe(name_or_path: str | os.PathLike[str], changes: Sequence[str] = (
         raise RecipeError(f"{str(name_or_path)!r} is not YAML: {' '.join(str(error).split())}") from error
     if changes and isinstance(settings, dict):
         settings = changed(settings, changes)
-    return parse_recipe(settings)
+    return parse_recipe(with_american_keys(settings))  # older run folders have British ones
 
 
 def dump_recipe(recipe: Recipe) -> str:
