@@ -2,7 +2,7 @@
 
     python examples/compare_models.py corpora/EmoDB --out runs/compare
 
-'serkit corpora download emodb DIR' leaves such a folder. Add --quick to see within seconds how it works; the scores
+'serkit corpora download emodb DIR' leaves such a folder. Add --quick to see within a minute how it works; the scores
 then mean nothing. If you stop it, run the same command again to resume.
 """
 

@@ -55,7 +55,7 @@ class _OrderedGroup(TyperGroup):
 
 app = typer.Typer(
     cls=_OrderedGroup,
-    help="Speech emotion recognition: honest experiments, one-file models, a runtime without torch.",
+    help="Recognize emotions in speech, and train and compare the models that do.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -296,7 +296,8 @@ def _print_summary(manifest: "Manifest", output: Path) -> None:
         )
     official = sum(corpus_of(name).utterances for name in manifest.corpora)
     of = f" (officially {official})" if official and official != len(manifest) else ""
-    typer.echo(f"{output}: {len(manifest)} utterances{of} of {len(manifest.speakers)} speakers")
+    speakers = len(manifest.speakers)
+    typer.echo(f"{output}: {len(manifest)} utterances{of} of {speakers} speaker{'s' * (speakers != 1)}")
 
 
 def _check_replaceable(output: Path) -> None:

@@ -89,7 +89,8 @@ def timeline(
             failed += 1
             typer.echo(f"serkit: {path}: {getattr(error, 'strerror', None) or error}", err=True)
             continue
-        typer.echo(f"{path}: {len(found.segments)} segments, {_clock(found.duration)}", err=True)
+        count = len(found.segments)
+        typer.echo(f"{path}: {count} segment{'s' * (count != 1)}, {_clock(found.duration)}", err=True)
     if failed:
         raise typer.Exit(2 if failed == len(output or ()) else 1)
 

@@ -87,8 +87,8 @@ def download(
     folder = Path(folder)
     if not corpus.remotes:
         raise CorpusError(
-            f"{corpus.title} must be requested from its authors: register at {corpus.url}, unpack the files that you "
-            f"receive, and pass their folder as --data {corpus.name}=DIR."
+            f"serkit cannot download {corpus.title}: get it at {corpus.url}, which may ask you to register, unpack the "
+            f"files, and pass their folder as --data {corpus.name}=DIR."
         )
     missing = [remote for remote in corpus.remotes if not _is_done(remote, folder)]
     if not missing:
