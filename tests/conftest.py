@@ -1,5 +1,6 @@
 """Fixtures that many tests share: synthetic corpora, and the real ones where SERKIT_CORPORA names their folder."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,12 @@ from support.synthetic import TITLES, write_corpus
 
 settings.register_profile("serkit", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("serkit")
+
+
+def pytest_collection_finish() -> None:
+    """Take the collected tests and modules out of garbage collection, which would visit them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:

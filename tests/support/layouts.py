@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from serkit.lab.features import Layout
-from serkit.lab.models.contract import Body, BodyConfig
+from serkit.lab.models.body import Body, BodyConfig
 
 CLASSES = 6
 

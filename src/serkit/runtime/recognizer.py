@@ -12,7 +12,7 @@ from serkit.annotations.timeline import Timeline
 from serkit.audio.decode import AudioSource, check_rate, load_with_rate, source_name
 from serkit.errors import SerkitError, SettingsError
 from serkit.runtime.decision import Threshold, classes_within, make_decider
-from serkit.runtime.offline import Channels, make_timeline
+from serkit.runtime.recording_timeline import Channels, make_timeline
 from serkit.runtime.session import ModelSession, sex_value
 from serkit.runtime.stream import Listening, Stream
 from serkit.runtime.vad import LOWEST_RATE, has_speech
@@ -133,7 +133,7 @@ class Recognizer:
         sex: Sex | Sequence[Sex] = "unknown",
         reject: bool = True,
         threshold: Threshold = None,
-        on_error: Literal["return"],
+        on_error: Literal["raise", "return"],
         on_progress: Callable[[int], None] | None = None,
     ) -> Iterator[Prediction | SerkitError]: ...
 

@@ -88,6 +88,7 @@ def test_a_long_recording_is_tracked_block_by_block_with_one_frame_per_hop() -> 
 # Known pitches
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pitch", [66, 80, 110, 163.7, 220, 313.1, 440, 495])
 def test_a_steady_pitch_is_found_within_half_a_percent_as_librosa_finds_it_within_one(pitch: float) -> None:
     sound = harmonics(pitch)

@@ -95,6 +95,7 @@ def difference(found: FloatArray, expected: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rate", [0.8, 0.93, 1.0, 1.25, 2.0])
 @pytest.mark.parametrize("n_fft", [512, 2048])
 @pytest.mark.parametrize("seconds", [0.02, 0.3, 2.5])

@@ -97,6 +97,7 @@ def test_a_fine_tuned_classifier_answers_the_same_as_a_model_file(make: Make, tm
             assert found[label] == pytest.approx(score, abs=1e-4)
 
 
+@pytest.mark.long
 def test_a_learned_sum_of_layers_comes_along(make: Make, tmp_path: Path) -> None:
     folder = classifier(make("wavlm", norm="layer"), {0: "ang", 1: "neu"}, use_weighted_layer_sum=True)
     convert(folder, tmp_path / "model.onnx")

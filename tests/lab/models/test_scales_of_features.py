@@ -9,9 +9,9 @@ from serkit.lab.models.alexnet1d import AlexNet1d, AlexNet1dConfig
 from serkit.lab.models.attention import Attention, AttentionConfig
 from serkit.lab.models.bidirectional_rnn import BidirectionalRnn, BidirectionalRnnConfig
 from serkit.lab.models.blocks.scaling import fit_scalings
+from serkit.lab.models.body import Body
 from serkit.lab.models.cnn1d import Cnn1d, Cnn1dConfig
 from serkit.lab.models.cnn2d import Cnn2d, Cnn2dConfig
-from serkit.lab.models.contract import Body
 from serkit.lab.models.mfcc_cnn import MfccCnn, MfccCnnConfig
 from serkit.lab.models.resnet1d import ResNet1d, ResNet1dConfig
 from serkit.lab.models.transformer import Transformer, TransformerConfig

@@ -301,6 +301,7 @@ def test_an_ensemble_becomes_one_file_that_votes(final: Path, tmp_path: Path) ->
     assert embedding.shape == (4, 16 + 16 + 6 + 6)
 
 
+@pytest.mark.long
 def test_a_mean_has_a_temperature_of_its_own_fitted_on_validation_and_kept_in_the_file(
     emodb_dir: Path, tmp_path: Path
 ) -> None:

@@ -224,6 +224,7 @@ def test_a_run_does_not_go_on_with_a_first_training_on_other_files(run: Path, da
     assert (tmp_path / "run" / "metrics.json").read_bytes() == before
 
 
+@pytest.mark.long
 def test_two_processes_begin_with_the_same_first_training(run: Path, data: Data, tmp_path: Path) -> None:
     run_protocol(RECIPE, data, tmp_path / "run", jobs=2)
     same = [(folder / "predictions.csv").read_text("utf-8").splitlines() for folder in (run, tmp_path / "run")]

@@ -22,7 +22,7 @@ from serkit.data.corpora import read_corpora
 from serkit.data.manifest import Manifest
 from serkit.errors import AudioError, ManifestError
 from serkit.lab.augment import mask_spectrogram
-from serkit.lab.features import LogMel, LogMelConfig, build_feature, build_front
+from serkit.lab.features import LogMel, LogMelConfig, build_feature, build_front, extraction
 from serkit.lab.recipes.schema import Augment
 from serkit.lab.training import store as data
 from serkit.lab.training.feature_batches import Batch, evaluation_batches, training_batches
@@ -488,13 +488,13 @@ def test_evaluation_uses_the_utterances_that_it_is_given() -> None:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many utterances went through a front end, call by call."""
     calls: list[int] = []
-    compute = data.frames_of_batch
+    compute = extraction.frames_of_batch
 
     def count(front: Any, waveforms: Any, sexes: Any = None) -> Any:
         calls.append(len(waveforms))
         return compute(front, waveforms, sexes)
 
-    monkeypatch.setattr(data, "frames_of_batch", count)
+    monkeypatch.setattr(extraction, "frames_of_batch", count)
     return calls
 
 

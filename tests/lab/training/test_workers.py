@@ -47,6 +47,7 @@ def test_what_is_done_when_a_process_dies_is_not_lost(tmp_path: Path) -> None:
     assert yielded == [0, 1]
 
 
+@pytest.mark.long
 def test_an_error_that_cannot_be_read_elsewhere_takes_nothing_down(tmp_path: Path) -> None:
     """And what was not begun is not begun."""
     plan, yielded = {0: ["wait noted"], 1: ["fail"], 2: ["wait never"]}, list[int]()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from serkit.lab.features.front import Front
 from serkit.lab.recipes.config import require
-from serkit.lab.signal.joined import join, map_magnitudes, mean_over_frames
+from serkit.lab.signal.joined_clips import join, map_magnitudes, mean_over_frames
 from serkit.lab.signal.masking import frame_mask, masked_mean_and_deviation, trim_silence
 from serkit.lab.signal.mel import LogMelSpectrogram, decibels_to_log_power, frame_log_power
 from serkit.lab.signal.spectrum import check_window

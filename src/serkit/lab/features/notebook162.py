@@ -14,7 +14,7 @@ from serkit.lab.features.front import Front, Kind
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.cepstrum import cosine_transform
 from serkit.lab.signal.functionals import masked_mean
-from serkit.lab.signal.joined import Joined, join, map_magnitudes, mean_over_frames
+from serkit.lab.signal.joined_clips import Joined, join, map_magnitudes, mean_over_frames
 from serkit.lab.signal.masking import frame_mask
 from serkit.lab.signal.mel import mel_filters
 from serkit.lab.signal.pitch_classes import PITCH_CLASSES, chroma_filters, normalize_peaks

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from serkit.lab.features import Layout, Named, build_front
-from serkit.lab.models.contract import Body, BodyConfig, Model, Output
+from serkit.lab.models.body import Body, BodyConfig, Model, Output
 from serkit.lab.recipes.config import build_settings
 from serkit.lab.recipes.registry import find_model, model_names
 

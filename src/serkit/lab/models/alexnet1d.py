@@ -10,7 +10,7 @@ from serkit.lab.models.blocks.head import Head
 from serkit.lab.models.blocks.initialization import start_as_he
 from serkit.lab.models.blocks.scaling import Scaling
 from serkit.lab.models.blocks.sequence_steps import SequenceSteps
-from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.models.body import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 
 _KERNELS = (11, 5, 3, 3, 3)

@@ -10,7 +10,7 @@ from serkit.lab.models.blocks.head import Head
 from serkit.lab.models.blocks.scaling import Scaling
 from serkit.lab.models.blocks.self_attention import Positions, SelfAttention
 from serkit.lab.models.blocks.sequence_steps import SequenceSteps
-from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.models.body import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.masking import frame_mask
 

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
-from serkit.lab.models.contract import BodyConfig
+from serkit.lab.models.body import BodyConfig
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.config import require
 

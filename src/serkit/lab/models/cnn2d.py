@@ -10,7 +10,7 @@ from serkit.lab.models.blocks.fixed_length import cut_or_pad
 from serkit.lab.models.blocks.head import Head
 from serkit.lab.models.blocks.initialization import start_as_glorot
 from serkit.lab.models.blocks.scaling import Scaling
-from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.models.body import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.masking import frame_mask
 

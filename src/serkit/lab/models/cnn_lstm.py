@@ -14,7 +14,7 @@ from serkit.lab.features import Layout
 from serkit.lab.models.blocks.head import Head
 from serkit.lab.models.blocks.recurrence import Recurrent
 from serkit.lab.models.blocks.scaling import Scaling
-from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.models.body import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.masking import frame_mask
 

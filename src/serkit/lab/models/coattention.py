@@ -13,7 +13,7 @@ from serkit.lab.models.blocks.alexnet2d import CHANNELS, SMALLEST, AlexNet2d
 from serkit.lab.models.blocks.coattention_streams import Cepstra, OwnFrames, Picture, PretrainedFrames
 from serkit.lab.models.blocks.head import Head
 from serkit.lab.models.blocks.vision_transformer import VisionTransformer
-from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.models.body import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.masking import frame_mask
 from serkit.lab.signal.spectrum import is_exporting

@@ -14,7 +14,7 @@ from serkit.lab.features import Layout
 from serkit.lab.models.blocks.attentive_pooling import AttentiveStatistics
 from serkit.lab.models.blocks.dilated_convolutions import DilatedConvolutions, convolve
 from serkit.lab.models.blocks.recurrence import Recurrent
-from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.models.body import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.masking import frame_mask
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 from serkit.errors import RecipeError
-from serkit.lab.models.contract import BodyConfig
+from serkit.lab.models.body import BodyConfig
 from serkit.lab.recipes.config import require
 from serkit.lab.recipes.parts import MEMBER_KEYS
 

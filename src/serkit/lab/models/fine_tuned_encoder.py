@@ -14,7 +14,7 @@ from serkit.lab.encoders.waveform_encoder import Encoder, open_encoder
 from serkit.lab.features import Layout
 from serkit.lab.models.blocks.attentive_pooling import AttentiveStatistics
 from serkit.lab.models.blocks.head import Head
-from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.models.body import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.masking import frame_mask
 

@@ -19,7 +19,7 @@ from serkit.lab.models.blocks.vgg_convolutions import (
     load_pretrained,
     vgg16_convolutions,
 )
-from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.models.body import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.interpolation import stretch
 from serkit.lab.signal.masking import frame_mask

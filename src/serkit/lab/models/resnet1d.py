@@ -9,7 +9,7 @@ from serkit.lab.features import Layout
 from serkit.lab.models.blocks.initialization import start_as_he
 from serkit.lab.models.blocks.scaling import Scaling
 from serkit.lab.models.blocks.sequence_steps import SequenceSteps
-from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.models.body import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 
 

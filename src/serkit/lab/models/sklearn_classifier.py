@@ -31,7 +31,7 @@ from serkit.lab.graphs.model_assembly import behind_embedding, build_head
 from serkit.lab.graphs.onnx_graph import ML_DOMAIN, ML_OPSET, OPSET
 from serkit.lab.measure.voting import FLOOR
 from serkit.lab.models.blocks.scaling import Scaling
-from serkit.lab.models.contract import Body, Output
+from serkit.lab.models.body import Body, Output
 from serkit.types import FloatArray
 from serkit.writing import write_whole
 

@@ -18,7 +18,7 @@ from serkit.lab.models.blocks.vgg_convolutions import (
     load_pretrained,
     vgg16_convolutions,
 )
-from serkit.lab.models.contract import Body, BodyConfig, Output
+from serkit.lab.models.body import Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)

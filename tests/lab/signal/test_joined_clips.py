@@ -13,7 +13,7 @@ import torch
 
 from serkit.lab.features import build_feature, feature_names
 from serkit.lab.signal import joined as module
-from serkit.lab.signal.joined import join, map_magnitudes
+from serkit.lab.signal.joined_clips import join, map_magnitudes
 from serkit.lab.signal.spectrum import Stft
 from support.front_claims import RATE, SIGNALS, alone
 

@@ -25,7 +25,7 @@ from serkit.errors import (
     UnknownAudioFormatError,
 )
 from serkit.runtime.decision import Decider
-from serkit.runtime.offline import merge_windows
+from serkit.runtime.recording_timeline import merge_windows
 from serkit.types import FloatArray, Speech, Window
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
