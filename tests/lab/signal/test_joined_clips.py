@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from serkit.lab.features import build_feature, feature_names
-from serkit.lab.signal import joined as module
+from serkit.lab.signal import joined_clips as module
 from serkit.lab.signal.joined_clips import join, map_magnitudes
 from serkit.lab.signal.spectrum import Stft
 from support.front_claims import RATE, SIGNALS, alone

@@ -22,7 +22,7 @@ def combine(
     Args:
         probabilities: Probabilities of the members, shape (M, n, C).
         rule: ``mean``: mean of the probabilities. ``weighted``: mean weighted by ``weights``. ``majority``: for each
-            class, the share of the members for which it is the most probable one, moved by 1e-4 towards the mean so
+            class, the share of the members for which it is the most probable one, moved by 1e-4 toward the mean so
             that the mean decides between classes with equal shares. (A model file computes in float32: there, means
             that differ by less than a thousandth count as equal.)
         weights: One weight per member for ``weighted``; not negative, and not all zero.
