@@ -121,3 +121,14 @@ def model_file(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     file = tmp_path_factory.mktemp("models") / "emodb-small.onnx"
     export(trained_run, file)
     return file
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: the same weights are promised for the same number of threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

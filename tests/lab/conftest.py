@@ -6,20 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from serkit.lab.measure import pooled_metrics
 from serkit.lab.measure.intervals import bootstrap_interval
 from support.tiny_encoders import write_checkpoint
-
-
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """The same weights are promised for the same number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
