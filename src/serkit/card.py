@@ -12,6 +12,7 @@ from serkit.errors import AudioTooShortError, ModelFileError
 
 METADATA_KEY = "serkit_card"
 FORMAT = 2
+LONGEST_CLIP = 60.0  # seconds; longer audio is a recording, whose emotion changes
 _RENAMED = {"licence": "license", "quantisation": "quantization", "normalise": "normalize"}
 
 NOT_FOR = (
@@ -71,6 +72,7 @@ class Card:
         sampling_rate: Sampling rate of the graph's waveform in Hz.
         inputs: Names of the graph's inputs.
         minimum_duration: Shortest audio that the model takes, in seconds.
+        maximum_duration: Longest audio that the model takes at once, in seconds.
         parameters: Number of trained weights.
         corpora: Name, title, license, citation and counts of each corpus that the model was trained on.
         languages: ISO 639-1 codes of those corpora.
@@ -116,6 +118,7 @@ class Card:
     recipe: Mapping[str, Any] = field(hash=False)
     weights_digest: str = ""
     is_sharing_allowed: bool = True
+    maximum_duration: float = LONGEST_CLIP
     needs_equal_lengths: bool = False
     calibration: Mapping[str, Any] = field(default_factory=dict, hash=False)
     quantization: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -15,7 +15,8 @@ built-in exception that a caller would expect, so ``except FileNotFoundError`` w
     │   ├── NonFiniteAudioError                      NaN or infinite samples
     │   ├── AudioShapeError                          an array that is not (T,) or (channels, T)
     │   ├── SamplingRateError                        a sampling rate that is missing or out of range
-    │   └── AudioTooShortError                       audio shorter than the model's minimum
+    │   ├── AudioTooShortError                       audio shorter than the model's minimum
+    │   └── AudioTooLongError                        audio longer than one clip may be
     ├── UnknownNameError (LookupError)               no corpus, model, recipe, feature or label set of that name
     ├── CorpusError (ValueError)                     a folder that does not hold the corpus
     ├── ManifestError (ValueError)                   a manifest with missing, duplicate or wrong rows
@@ -88,6 +89,10 @@ class SamplingRateError(AudioError):
 
 class AudioTooShortError(AudioError):
     """The audio is shorter than the model's minimum."""
+
+
+class AudioTooLongError(AudioError):
+    """The audio is longer than one clip may be; use a timeline."""
 
 
 class UnknownNameError(SerkitError, LookupError):
