@@ -19,7 +19,8 @@ from serkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from serkit.annotations.timeline import Timeline
-    from serkit.audio.decode import AudioSource, load_audio
+    from serkit.audio.decode import load_audio
+    from serkit.audio.sources import AudioSource
     from serkit.card import Card
     from serkit.data.manifest import Manifest
     from serkit.errors import AudioError, ModelFileError, SerkitError
@@ -53,7 +54,7 @@ __all__ = [
 
 _HOMES = {
     "AudioError": "serkit.errors",
-    "AudioSource": "serkit.audio.decode",
+    "AudioSource": "serkit.audio.sources",
     "Card": "serkit.card",
     "Manifest": "serkit.data.manifest",
     "ModelFileError": "serkit.errors",

@@ -16,6 +16,11 @@ FloatArray = NDArray[np.float32]
 
 UNCERTAIN = "uncertain"  # stands in place of an emotion where no class reaches its threshold
 NO_SPEECH = "no speech"  # stands in place of an emotion where no speech was detected
+REMARKS: Mapping[str, str] = {  # what an answer may be worth less for
+    "narrowband": "the audio has nothing above 4 kHz, like a telephone call, and the model was trained on full bandwidth; "
+    "the same voice in full bandwidth may get another answer",
+    "cancelled": "the channels cancel each other out when mixed; the louder channel was used",
+}
 SEX_VALUES: Mapping[Sex, float] = {"male": 1.0, "female": 0.0, "unknown": 0.5}  # values of a model's ``sex`` input
 
 
@@ -70,6 +75,19 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A stretch of a recording without audio: the recorder paused, or the file is damaged.
+
+    Attributes:
+        start: Start in seconds from the start of the recording.
+        end: End in seconds. None at the end of a damaged file whose duration is unknown.
+    """
+
+    start: float
+    end: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """A model's answer for one clip.
 
@@ -81,12 +99,16 @@ class Prediction:
             speakers of the model's own corpora, so they may be wrong for other voices.
         embedding: Embedding of the clip, shape (D,).
         duration: Duration of the clip in seconds.
+        remarks: Names of remarks on the audio; see :data:`REMARKS`.
+        gaps: Stretches of the clip without audio.
     """
 
     emotion: str
     probabilities: Mapping[str, float] = field(hash=False)
     embedding: FloatArray = field(hash=False, compare=False)
     duration: float
+    remarks: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,14 @@ compare it. Times have 3 decimals, probabilities and embeddings have 6. Channels
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.wording import storable
-from serkit.types import Segment, Speech, Window
+from serkit.types import Gap, Segment, Speech, Window
 
 _LISTS = ("speech", "segments", "windows")  # one line for each of their items
 
@@ -37,11 +37,18 @@ def as_dict(timeline: TimelineData) -> dict[str, Any]:
         "channels": timeline.channels,
         "classes": list(timeline.classes),
         "settings": timeline.settings,
+        "remarks": list(timeline.remarks),
+        "gaps": gaps_as_rows(timeline.gaps),
         "speech": [_times(stretch) for stretch in timeline.speech],
         "segments": [_answer(segment) for segment in timeline.segments],
         "windows": [_window(window) for window in timeline.windows],
     }
     return {key: _plain(value) for key, value in content.items()}
+
+
+def gaps_as_rows(gaps: Sequence[Gap]) -> list[dict[str, float | None]]:
+    """Return stretches without audio for JSON. An unknown end is null."""
+    return [{"start": round(g.start, 3), "end": None if g.end is None else round(g.end, 3)} for g in gaps]
 
 
 def _lines(key: str, items: list[dict[str, Any]]) -> str:

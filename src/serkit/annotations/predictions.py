@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from serkit.annotations.json import gaps_as_rows
 from serkit.errors import SerkitError
 from serkit.types import Prediction
 
@@ -25,11 +26,13 @@ def answers_as_json(answers: Answers, top: int | None, set_of: SetOf = None) -> 
 
 
 def answer_as_row(answer: Prediction, top: int | None, set_of: SetOf = None) -> dict[str, object]:
-    """Return one answer for JSON: emotion, probabilities, duration, and the prediction set where requested."""
+    """Return one answer for JSON: emotion, probabilities, duration, remarks, gaps, and the prediction set if wanted."""
     row: dict[str, object] = {
         "emotion": answer.emotion,
         "probabilities": {name: round(value, 6) for name, value in _top(answer, top)},
         "duration": answer.duration,
+        "remarks": list(answer.remarks),
+        "gaps": gaps_as_rows(answer.gaps),
     }
     return row | ({"set": list(set_of(answer))} if set_of else {})
 
@@ -37,21 +40,21 @@ def answer_as_row(answer: Prediction, top: int | None, set_of: SetOf = None) -> 
 def answers_as_csv(answers: Answers, classes: Sequence[str], top: int | None, set_of: SetOf = None) -> str:
     """Return CSV with one row per file and one column per class.
 
-    Classes beyond ``top`` are empty. The last column is the error of a file that failed. With ``set_of``, the column
-    before it is the prediction set, its classes joined by semicolons.
+    Classes beyond ``top`` are empty. The last columns are the remarks, joined by semicolons, and the error of a file
+    that failed. With ``set_of``, the column before them is the prediction set, its classes joined by semicolons.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     more = ["set"] if set_of else []
-    writer.writerow(["file", "emotion", "duration", *classes, *more, "error"])
+    writer.writerow(["file", "emotion", "duration", *classes, *more, "remarks", "error"])
     for file, answer in answers:
         if isinstance(answer, SerkitError):
-            writer.writerow([file, "", "", *("" for _ in [*classes, *more]), answer])
+            writer.writerow([file, "", "", *("" for _ in [*classes, *more]), "", answer])
             continue
         shown = dict(_top(answer, top))
         values = [f"{shown[name]:.6f}" if name in shown else "" for name in classes]
         among = [";".join(set_of(answer))] if set_of else []
-        writer.writerow([file, answer.emotion, answer.duration, *values, *among, ""])
+        writer.writerow([file, answer.emotion, answer.duration, *values, *among, ";".join(answer.remarks), ""])
     return buffer.getvalue()
 
 

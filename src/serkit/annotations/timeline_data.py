@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from serkit.types import FloatArray, Segment, Speech, Window
+from serkit.types import FloatArray, Gap, Segment, Speech, Window
 
 PEAK_SECONDS = 0.02  # seconds of audio that one peak stands for
 
@@ -28,6 +28,8 @@ class TimelineData:
         peaks: Loudest absolute sample of each :data:`PEAK_SECONDS`, for pictures, shape (channels, n).
         name: Name of the file; empty for an array.
         model: Name of the model.
+        remarks: Names of remarks on the recording; see :data:`serkit.types.REMARKS`.
+        gaps: Stretches of the recording without audio.
     """
 
     windows: tuple[Window, ...]
@@ -41,3 +43,5 @@ class TimelineData:
     peaks: FloatArray = field(repr=False, compare=False)
     name: str = ""
     model: str = ""
+    remarks: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()

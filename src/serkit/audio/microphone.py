@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from serkit.audio.decode import mix_down
+from serkit.audio.mixing import Mixer
 from serkit.audio.recordings import open_recording
 from serkit.errors import AudioUnreadableError, MissingExtraError
 from serkit.types import FloatArray
@@ -109,12 +109,14 @@ def _taken(waiting: "queue.Queue[FloatArray]", name: str) -> Iterator[FloatArray
 
 def _played(recording: Any, speed: float) -> Iterator[FloatArray]:
     step = max(1, round(PIECE_SECONDS * recording.sampling_rate))
-    began, heard = time.monotonic(), 0
+    began, heard, mixer = time.monotonic(), 0, Mixer(recording.sampling_rate)
     for piece in recording.pieces:
-        mono = mix_down(piece)
+        mono = mixer.push(piece)
         for start in range(0, len(mono), step):
             some = mono[start : start + step]
             heard += len(some)
             due = began + heard / recording.sampling_rate / speed
             time.sleep(max(0.0, due - time.monotonic()))
             yield some
+    if (rest := mixer.flush()).size:
+        yield rest

@@ -1,12 +1,53 @@
-"""Resampler: resamples audio piece by piece with soxr. The size of the pieces does not change the result."""
+"""Sampling rates, and resampling with soxr: of a whole clip, or piece by piece with a Resampler."""
+
+import math
+from numbers import Real
 
 import numpy as np
 
+from serkit.errors import NoSamplesError, SamplingRateError
 from serkit.types import FloatArray
+
+MIN_SAMPLING_RATE = 1_000  # Hz; no speech is left below it, and a header with 1 Hz would turn each sample into 16,000
+MAX_SAMPLING_RATE = 768_000  # Hz; the fastest converters on sale
+
+
+def check_rate(rate: int, name: str = "the audio") -> int:
+    """Return the sampling rate as an int.
+
+    Args:
+        rate: Sampling rate in Hz.
+        name: Name of the audio for the message.
+
+    Raises:
+        SamplingRateError: If the rate is not an integer, or is out of range.
+    """
+    is_whole = isinstance(rate, Real) and math.isfinite(rate) and rate == int(rate)
+    if not is_whole or not MIN_SAMPLING_RATE <= rate <= MAX_SAMPLING_RATE:
+        raise SamplingRateError(
+            f"{name} has a sampling rate of {rate} Hz; expected {MIN_SAMPLING_RATE} to {MAX_SAMPLING_RATE} Hz."
+        )
+    return int(rate)
+
+
+def resample(samples: FloatArray, rate: int, target_rate: int) -> FloatArray:
+    """Resample (T,) with soxr's HQ filter. Returns the input if the two sampling rates are equal.
+
+    Raises:
+        NoSamplesError: If the audio is so short that no sample is left.
+    """
+    if rate == target_rate:
+        return samples
+    import soxr
+
+    resampled: FloatArray = soxr.resample(samples, rate, target_rate, quality="HQ")
+    if not len(resampled):
+        raise NoSamplesError(f"{len(samples)} samples at {rate} Hz leave no sample at {target_rate} Hz.")
+    return resampled
 
 
 class Resampler:
-    """Resamples audio that is pushed piece by piece.
+    """Resamples audio that is pushed piece by piece. The size of the pieces does not change the result.
 
     Args:
         rate: Sampling rate of the input in Hz.

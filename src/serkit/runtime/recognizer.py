@@ -3,17 +3,21 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from itertools import repeat
+from pathlib import Path
 from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from serkit.annotations.timeline import Timeline
-from serkit.audio.decode import AudioSource, check_rate, load_with_rate, source_name
+from serkit.audio.damage import Damaged, check_damaged
+from serkit.audio.decode import load_clip
+from serkit.audio.resampling import check_rate
+from serkit.audio.sources import AudioSource
 from serkit.errors import SerkitError, SettingsError
 from serkit.runtime.decision import Threshold, classes_within, make_decider
 from serkit.runtime.recording_timeline import Channels, make_timeline
-from serkit.runtime.session import ModelSession, sex_value
+from serkit.runtime.session import ModelSession, embedded_models, sex_value
 from serkit.runtime.stream import Listening, Stream
 from serkit.runtime.vad import LOWEST_RATE, has_speech
 from serkit.runtime.windows import SpeechRule
@@ -39,6 +43,13 @@ class Recognizer:
     def __init__(self, model: ModelSession) -> None:
         self.model = model
         self.card = model.card
+        self._origin: tuple[str | None, int | None] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the path of the model file, which another process opens again."""
+        if self._origin is None:
+            raise TypeError("only a Recognizer from Recognizer.load or serkit.load can be pickled.")
+        return _loaded_again, (type(self), *self._origin)
 
     def __repr__(self) -> str:
         card = self.card
@@ -57,7 +68,11 @@ class Recognizer:
         Raises:
             ModelFileError: If the file cannot be read or is not a serkit model.
         """
-        return cls(ModelSession.load(path, threads=threads))
+        recognizer = cls(ModelSession.load(path, threads=threads))
+        is_name = path is None or os.fspath(path) in embedded_models()
+        name = None if path is None else os.fspath(path) if is_name else str(Path(path).absolute())
+        recognizer._origin = (name, threads)
+        return recognizer
 
     def predict(
         self,
@@ -67,21 +82,26 @@ class Recognizer:
         sex: Sex = "unknown",
         reject: bool = True,
         threshold: Threshold = None,
+        damaged: Damaged = "refuse",
     ) -> Prediction:
         """Recognize the emotion of one clip.
 
         Args:
-            audio: Path, binary file object, or array (T,) or (channels, T).
+            audio: Path, bytes, binary file object, or array or tensor (T,) or (channels, T); also ``(rate, array)`` and
+                ``{"array", "sampling_rate"}``. Its longest duration is on the card, a minute for most models.
             sampling_rate: Sampling rate of an array in Hz. Leave it out for files.
             sex: Sex of the speaker. Only models whose card lists ``sex`` among the inputs use it.
             reject: Whether the answer may be ``no speech`` or ``uncertain``. Otherwise it is the most probable class.
             threshold: Lowest probability at which a class is named; see
                 :func:`serkit.runtime.decision.make_decider`.
+            damaged: ``refuse`` raises an error for a file of which more than 0.1 s is missing; ``skip`` uses what can be
+                heard.
 
         Returns:
             The answer, the probabilities of all classes, and the embedding.
 
         Raises:
+            AudioTooLongError: If the audio is longer than one clip may be. Use :meth:`timeline` for a recording.
             AudioError: If the audio cannot be used; see :mod:`serkit.errors`.
             SettingsError: If ``sex`` or ``threshold`` is out of range.
 
@@ -93,9 +113,13 @@ class Recognizer:
         """
         sex_input = np.array([sex_value(sex)], np.float32)
         decider = make_decider(self.card, threshold if reject else 0.0)
-        samples, rate = load_with_rate(audio, sampling_rate=sampling_rate, target_rate=self.card.sampling_rate)
+        clip = load_clip(
+            audio, sampling_rate=sampling_rate, target_rate=self.card.sampling_rate, damaged=damaged,
+            longest=self.card.maximum_duration,
+        )  # fmt: skip
+        samples, rate = clip.samples, clip.sampling_rate
         duration = len(samples) / self.card.sampling_rate
-        self.card.check_duration(duration, source_name(audio))
+        self.card.check_duration(duration, clip.name)
         probabilities, embedding = self.run(samples[None], np.array([len(samples)], np.int64), sex=sex_input)
         is_silent = reject and rate >= LOWEST_RATE and not has_speech(samples, self.card.sampling_rate)
         return Prediction(
@@ -103,6 +127,8 @@ class Recognizer:
             probabilities=decider.ranked(probabilities[0]),
             embedding=embedding[0],
             duration=round(duration, 4),
+            remarks=clip.remarks,
+            gaps=clip.gaps,
         )
 
     def run(
@@ -120,6 +146,7 @@ class Recognizer:
         sex: Sex | Sequence[Sex] = "unknown",
         reject: bool = True,
         threshold: Threshold = None,
+        damaged: Damaged = "refuse",
         on_error: Literal["raise"] = "raise",
         on_progress: Callable[[int], None] | None = None,
     ) -> Iterator[Prediction]: ...
@@ -133,6 +160,7 @@ class Recognizer:
         sex: Sex | Sequence[Sex] = "unknown",
         reject: bool = True,
         threshold: Threshold = None,
+        damaged: Damaged = "refuse",
         on_error: Literal["raise", "return"],
         on_progress: Callable[[int], None] | None = None,
     ) -> Iterator[Prediction | SerkitError]: ...
@@ -145,17 +173,19 @@ class Recognizer:
         sex: Sex | Sequence[Sex] = "unknown",
         reject: bool = True,
         threshold: Threshold = None,
+        damaged: Damaged = "refuse",
         on_error: Literal["raise", "return"] = "raise",
         on_progress: Callable[[int], None] | None = None,
     ) -> Iterator[Prediction | SerkitError]:
         """Recognize the emotions of many clips, in order, with one clip in memory at a time.
 
         Args:
-            audios: Clips, each a path, binary file object or array.
+            audios: Clips, each as :meth:`predict` takes it.
             sampling_rate: Sampling rate of arrays in Hz.
             sex: Sex of all speakers, or a sequence with the sex of each clip's speaker.
             reject: Whether an answer may be ``no speech`` or ``uncertain``; see :meth:`predict`.
             threshold: Lowest probability at which a class is named; see :meth:`predict`.
+            damaged: ``refuse`` or ``skip``; see :meth:`predict`.
             on_error: ``raise`` stops at the first clip that cannot be used. ``return`` yields the error in place of
                 that clip's answer and continues.
             on_progress: Function that is called with the number of clips answered so far, after each clip.
@@ -174,9 +204,12 @@ class Recognizer:
             raise SettingsError(f"on_error must be 'raise' or 'return', not {on_error!r}.")
         if sampling_rate is not None:
             check_rate(sampling_rate)
+        check_damaged(damaged)
         make_decider(self.card, threshold)
         sexes = _sex_of_each(sex, audios)
-        options: dict[str, Any] = {"sampling_rate": sampling_rate, "reject": reject, "threshold": threshold}
+        options: dict[str, Any] = {
+            "sampling_rate": sampling_rate, "reject": reject, "threshold": threshold, "damaged": damaged,
+        }  # fmt: skip
         return self._answers(audios, sexes, options, on_error == "raise", on_progress)
 
     def _answers(
@@ -215,6 +248,7 @@ class Recognizer:
         threshold: Threshold = None,
         sex: Sex = "unknown",
         embeddings: bool = False,
+        damaged: Damaged = "refuse",
         on_progress: Callable[[float], None] = lambda seconds: None,
     ) -> Timeline:
         """Recognize emotions over time in a recording of any length.
@@ -224,7 +258,7 @@ class Recognizer:
         segment.
 
         Args:
-            audio: Path, binary file object, or array (T,) or (channels, T).
+            audio: Path, bytes, binary file object, or array; see :meth:`predict`.
             sampling_rate: Sampling rate of an array in Hz. Leave it out for files.
             window: Length of a window in seconds.
             hop: Seconds from the start of one window to the start of the next.
@@ -234,6 +268,7 @@ class Recognizer:
             threshold: Lowest probability at which a class is named; see :meth:`predict`. 0 always names a class.
             sex: Sex of the speaker, for models that use it.
             embeddings: Whether windows keep the model's embeddings.
+            damaged: ``refuse`` or ``skip``; see :meth:`predict`.
             on_progress: Function that is called with the seconds of audio read so far.
 
         Raises:
@@ -250,7 +285,7 @@ class Recognizer:
         )
         return make_timeline(
             self.model, audio, sampling_rate=sampling_rate, listening=listening, channels=channels,
-            on_progress=on_progress,
+            damaged=damaged, on_progress=on_progress,
         )  # fmt: skip
 
     def stream(
@@ -287,6 +322,10 @@ class Recognizer:
     def classes_within(self, answer: Prediction | Window | Segment, coverage: float) -> tuple[str, ...]:
         """Return the prediction set of an answer; see :func:`serkit.runtime.decision.classes_within`."""
         return classes_within(self.card, answer.probabilities, coverage)
+
+
+def _loaded_again(kind: type[Recognizer], path: str | None, threads: int | None) -> Recognizer:
+    return kind.load(path, threads=threads)
 
 
 def _listening(vad: bool | SpeechRule, **settings: Any) -> Listening:

@@ -10,8 +10,11 @@ import numpy as np
 
 from serkit.annotations.timeline import Timeline
 from serkit.annotations.timeline_data import PEAK_SECONDS
-from serkit.audio.decode import AudioSource, mix_down
+from serkit.audio.bandwidth import BandwidthMeter
+from serkit.audio.damage import Damaged
+from serkit.audio.mixing import Mixer, mix_down, remarks_on
 from serkit.audio.recordings import Recording, file_name, open_recording
+from serkit.audio.sources import AudioSource
 from serkit.errors import SettingsError
 from serkit.runtime.channel import Item, Track, WindowAudio
 from serkit.runtime.decision import Decider, make_decider
@@ -30,18 +33,21 @@ def make_timeline(
     sampling_rate: int | None,
     listening: Listening,
     channels: Channels,
+    damaged: Damaged = "refuse",
     on_progress: Callable[[float], None] = lambda seconds: None,
 ) -> Timeline:
     """Return the timeline of a recording; see :meth:`serkit.Recognizer.timeline`."""
     if channels not in ("mix", "separate"):
         raise SettingsError(f"channels must be 'mix' or 'separate', not {channels!r}.")
     decider = make_decider(model.card, listening.threshold)
-    with open_recording(audio, sampling_rate=sampling_rate) as recording:
+    with open_recording(audio, sampling_rate=sampling_rate, damaged=damaged) as recording:
         count = recording.channels if channels == "separate" else 1
         make = partial(_ChannelResults, model, decider, listening, recording.sampling_rate)
         results = [make(channel=channel, ahead=_AHEAD / count) for channel in range(count)]
         peaks, samples = _Peaks(count, recording.sampling_rate), 0
-        for piece in _pieces(recording, channels):
+        mixer, meter = Mixer(recording.sampling_rate), BandwidthMeter(recording.sampling_rate)
+        for piece in _pieces(recording, channels, mixer):
+            meter.push(mix_down(piece, recording.sampling_rate))
             samples += piece.shape[1]
             peaks.push(piece)
             for result, mono in zip(results, piece, strict=True):
@@ -63,13 +69,19 @@ def make_timeline(
         peaks=peaks.finish(),
         name=file_name(audio),
         model=model.card.name,
+        remarks=remarks_on(is_narrow=meter.is_narrow, is_cancelled=mixer.has_cancelled),
+        gaps=tuple(recording.damage.gaps),
     )
 
 
-def _pieces(recording: Recording, channels: Channels) -> Iterator[FloatArray]:
+def _pieces(recording: Recording, channels: Channels, mixer: Mixer) -> Iterator[FloatArray]:
     if channels == "separate":
-        return recording.pieces
-    return (mix_down(piece)[None] for piece in recording.pieces)
+        yield from recording.pieces
+        return
+    for piece in recording.pieces:
+        yield mixer.push(piece)[None]
+    if (rest := mixer.flush()).size:
+        yield rest[None]
 
 
 def _settings(listening: Listening, channels: Channels, decider: Decider) -> dict[str, Any]:

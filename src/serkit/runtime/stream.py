@@ -8,7 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.audio.decode import check_rate, check_samples, mix_down
+from serkit.audio.decode import check_samples
+from serkit.audio.mixing import Mixer
+from serkit.audio.resampling import check_rate
 from serkit.card import Card
 from serkit.errors import SamplingRateError, SettingsError, StreamClosedError
 from serkit.runtime.channel import Item, Track, WindowAudio
@@ -66,12 +68,16 @@ class Listening:
             rate: Sampling rate of the channel in Hz.
 
         Raises:
-            SettingsError: If the window is shorter than the model's minimum.
+            SettingsError: If the model takes no window of that length.
             SamplingRateError: If the rate is too low to detect speech.
         """
         if self.window < card.minimum_duration:
             raise SettingsError(
                 f"window is {self.window:g} s, but the model needs at least {card.minimum_duration:g} s."
+            )
+        if self.window > card.maximum_duration:
+            raise SettingsError(
+                f"window is {self.window:g} s, but the model takes at most {card.maximum_duration:g} s at once."
             )
         return Track(
             rate=rate, model_rate=card.sampling_rate, window=self.window, hop=self.hop, rule=self.speech,
@@ -149,9 +155,9 @@ class Stream:
             )
         if isinstance(samples, np.ndarray) and samples.ndim in (1, 2) and not samples.size:
             return []
-        mono = mix_down(check_samples(samples, "the piece"))
-        self._samples += len(mono)
-        return self._events(self._track.push(mono))
+        piece = check_samples(samples, "the piece")
+        self._samples += piece.shape[1]
+        return self._events(self._track.push(self._mixer.push(piece)))
 
     def flush(self) -> list[StreamEvent]:
         """End the stream.
@@ -165,7 +171,7 @@ class Stream:
         """
         self._check_open()
         self._narrator.duration = self.duration
-        events = self._events(iter(()) if self._is_flushed else self._track.flush(), is_last=True)
+        events = self._events(iter(()) if self._is_flushed else self._last_items(), is_last=True)
         self._is_open = False
         return events
 
@@ -176,10 +182,15 @@ class Stream:
 
     def reset(self) -> None:
         """Start again at 0 s, and drop everything before."""
+        self._mixer = Mixer(self._rate)
         self._track = self._listening.track(self._model.card, self._rate)
         self._narrator = self._listening.narrator(self._model.card, self._decider)
         self._samples, self._is_open, self._is_flushed = 0, True, False
         self._waiting = []
+
+    def _last_items(self) -> Iterator[Item]:
+        yield from self._track.push(self._mixer.flush())
+        yield from self._track.flush()
 
     def _check_open(self) -> None:
         if not self._is_open:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from serkit.audio.decode import resample
+from serkit.audio.resampling import resample
 from serkit.errors import InferenceError
 from serkit.runtime.windows import Begin, Placer, SpeechRule
 from serkit.types import FloatArray

@@ -21,7 +21,7 @@ import numpy as np
 
 from serkit.annotations import render
 from serkit.annotations.timeline_page import drawing
-from serkit.audio.decode import mix_down
+from serkit.audio.mixing import mix_down
 from serkit.audio.recordings import open_recording
 from serkit.errors import SerkitError
 from serkit.server.decoder_messages import DRAWING, TOO_LONG, Message, packed, read, timeline_reply
@@ -53,7 +53,7 @@ def decode_clip(upload: NamedUpload, *, most: float) -> Message:
             count += piece.shape[1]
             if count > most * recording.sampling_rate:
                 raise TooLongError
-            pieces.append(mix_down(piece))
+            pieces.append(mix_down(piece, recording.sampling_rate))
         samples = np.concatenate(pieces)
     return Message({"sampling_rate": recording.sampling_rate}, samples.astype("<f4", copy=False).tobytes())
 

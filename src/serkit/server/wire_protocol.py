@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from serkit.audio.decode import MAX_SAMPLING_RATE, MIN_SAMPLING_RATE
+from serkit.audio.resampling import MAX_SAMPLING_RATE, MIN_SAMPLING_RATE
 from serkit.runtime.stream import LONGEST_WINDOW, SHORTEST_HOP, SHORTEST_WINDOW
 from serkit.types import StreamEvent
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from serkit.audio.decode import resample
+from serkit.audio.resampling import resample
 from serkit.errors import NoSamplesError
 from serkit.lab.augment.augmentation import Augmentation, Bounds, Drawn, draw_ratio, is_range
 from serkit.lab.augment.vocoder import shift_pitch, time_stretch

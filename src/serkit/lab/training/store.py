@@ -25,8 +25,8 @@ import soxr
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from serkit.audio.decode import load_audio, resample
-from serkit.audio.media import decode
+from serkit.audio.decode import load_audio
+from serkit.audio.resampling import resample
 from serkit.data.manifest import Manifest
 from serkit.errors import ManifestError
 from serkit.lab import features, signal
@@ -38,7 +38,13 @@ from serkit.writing import whole_binary, whole_folder, write_whole
 
 _VERSIONS = [soundfile.__libsndfile_version__, soxr.__version__, *(d.version for d in distributions(name="av"))]
 _BLOCK = 256  # utterances in a pack of features
-_DECODERS = (load_audio.__module__, decode.__module__)
+_DECODERS = tuple(  # modules whose code decides about the samples
+    f"serkit.audio.{name}"
+    for name in (
+        "containers", "damage", "decode", "joined_parts", "media", "mixing", "mpeg_frames", "ogg_pages",
+        "sectioned_file", "sources", "wav_header",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

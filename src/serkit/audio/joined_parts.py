@@ -1,0 +1,115 @@
+"""The parts of an audio file that libsndfile reads one after another: a joined MP3 and a chained Ogg have several."""
+
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from serkit.audio.damage import DamageReport
+from serkit.audio.mpeg_frames import find_parts, frame_header, missing_seconds, part_file
+from serkit.audio.ogg_pages import find_links
+from serkit.audio.sectioned_file import byte_count, read_at, sectioned
+from serkit.audio.wav_header import checked_wav, is_wav, read_header
+
+_BEGINNINGS = (  # of FLAC, WAV, Ogg and MP4 files; too long to occur in compressed sound by chance
+    b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22", b"WAVEfmt ", b"OggS\0\2\0\0\0\0\0\0\0\0", b"ftypM4A ", b"ftypisom",
+)  # fmt: skip
+_CHUNK = 1 << 20
+_MISCOUNT = 2  # frames by which encoders miscount
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a file.
+
+    Attributes:
+        file: The part as a file of its own.
+        missing: Seconds of audio that are missing before it.
+        is_whole_file: Whether the part is the file as it is.
+    """
+
+    file: BinaryIO
+    missing: float = 0.0
+    is_whole_file: bool = False
+
+
+def parts_of(stream: BinaryIO, name: str, damage: DamageReport) -> list[Part]:
+    """Return the parts of a file, in order.
+
+    Args:
+        stream: File without ID3 tags at its beginning.
+        name: Name of the file for messages.
+        damage: Report on the file.
+
+    Raises:
+        TruncatedAudioError: If a WAV file is cut off, or if other files follow a WAV or FLAC file.
+    """
+    head = read_at(stream, 0, 4096)
+    stream.seek(0)
+    whole = [Part(stream, is_whole_file=True)]
+    if is_wav(head):
+        repaired = checked_wav(stream, read_header(stream), name, damage)
+        stream.seek(0)
+        return [Part(repaired)] if repaired is not None else whole
+    if head[:4] == b"OggS":
+        links = find_links(stream)
+        stream.seek(0)
+        return [Part(sectioned((stream, link.start, link.end))) for link in links] if len(links) > 1 else whole
+    if _may_be_mp3(head):
+        return _mp3_parts(stream) or whole
+    return whole
+
+
+def _may_be_mp3(head: bytes) -> bool:
+    """Return whether a layer III frame begins in the first bytes of a file of no other known format."""
+    if head[:4] in (b"fLaC", b"FORM", b"RF64", b"riff", b"caff", b".snd", b"RIFX"):
+        return False
+    return any(frame_header(head, at) for at in range(len(head)) if head[at] == 0xFF)
+
+
+def _mp3_parts(stream: BinaryIO) -> list[Part]:
+    """Return the parts of an MP3 file; none if libsndfile reads it right as it is."""
+    size = byte_count(stream)
+    parts = find_parts(stream, size)
+    stream.seek(0)
+    if not parts or (len(parts) == 1 and parts[0].frames <= (parts[0].announced or 0) + _MISCOUNT):
+        return []  # libsndfile compares the header with what is there
+    missing = dict(missing_seconds(parts))
+    return [Part(part_file(stream, part), missing.get(number, 0.0)) for number, part in enumerate(parts)]
+
+
+def check_flac_end(sound: Any, stream: BinaryIO, name: str, damage: DamageReport, *, seconds: float) -> None:
+    """Check that no other FLAC file follows the end of one, since libsndfile reads the first alone.
+
+    Args:
+        sound: The open ``SoundFile``.
+        stream: File.
+        name: Name of the file for messages.
+        damage: Report on the file.
+        seconds: Duration of the audio that was read.
+
+    Raises:
+        TruncatedAudioError: If another file follows, and damaged files are refused.
+    """
+    if sound.format != "FLAC":
+        return
+    position = _metadata_end(stream)
+    while chunk := read_at(stream, position, _CHUNK + 16):
+        found = min((at for mark in _BEGINNINGS if (at := chunk.find(mark)) >= 0), default=-1)
+        if found >= 0:
+            behind = byte_count(stream) - position - found
+            message = (
+                f"{name} is several audio files in one: {behind} bytes follow the end of the first, a FLAC file. Join "
+                "recordings with a tool such as SoX or FFmpeg."
+            )
+            damage.cut(seconds, None, message)
+            return
+        position += _CHUNK
+
+
+def _metadata_end(stream: BinaryIO) -> int:
+    """Return the offset of a FLAC file's first frame."""
+    position = 4
+    while len(head := read_at(stream, position, 4)) == 4:
+        position += 4 + int.from_bytes(head[1:])
+        if head[0] & 0x80:
+            break
+    return position
