@@ -17,8 +17,8 @@ FloatArray = NDArray[np.float32]
 UNCERTAIN = "uncertain"  # stands in place of an emotion where no class reaches its threshold
 NO_SPEECH = "no speech"  # stands in place of an emotion where no speech was detected
 REMARKS: Mapping[str, str] = {  # what an answer may be worth less for
-    "narrowband": "the audio has nothing above 4 kHz, like a telephone call, and the model was trained on full bandwidth; "
-    "the same voice in full bandwidth may get another answer",
+    "narrowband": "the audio has nothing above 4 kHz, like a telephone call; the model was trained on full bandwidth, "
+    "where it may answer otherwise",
     "cancelled": "the channels cancel each other out when mixed; the louder channel was used",
 }
 SEX_VALUES: Mapping[Sex, float] = {"male": 1.0, "female": 0.0, "unknown": 0.5}  # values of a model's ``sex`` input

@@ -192,7 +192,7 @@ def test_a_file_that_is_cut_off_is_refused(recognizer: Recognizer, file: Path, t
     with pytest.raises(TruncatedAudioError, match="is damaged or cut off"):
         recognizer.timeline(cut)
     cut_wav = tmp_path / "cut.wav"
-    cut_wav.write_bytes(file.read_bytes()[:-1001])
+    cut_wav.write_bytes(file.read_bytes()[:-10_001])
     with pytest.raises(TruncatedAudioError):
         recognizer.timeline(cut_wav)
 

@@ -14,6 +14,7 @@ from serkit.audio.wav_header import is_wav, read_header
 from serkit.errors import TruncatedAudioError, UnknownAudioFormatError
 
 _EBML = b"\x1a\x45\xdf\xa3"  # first bytes of a Matroska file
+_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # ASF: ID of the object with the file size
 _SEGMENT = b"\x18\x53\x80\x67"  # Matroska: ID of the element that holds everything after the header
 
 
@@ -129,6 +130,18 @@ def check_segment(stream: BinaryIO, name: str, damage: DamageReport) -> None:
         raise TruncatedAudioError(f"{name} is cut off: it has {there} of {expected} bytes.")
     if size != limit - 1 and read_at(stream, expected, 4) == _EBML:
         raise _several_files(name, "Matroska", there - expected)
+
+
+def check_asf_size(stream: BinaryIO, name: str, damage: DamageReport) -> None:
+    """Check that an ASF file is as long as its header says, since FFmpeg does not.
+
+    Source: Advanced Systems Format specification, 3.2 (file properties object).
+    """
+    head = read_at(stream, 0, 8192)
+    at = head.find(_FILE_PROPERTIES) + 40
+    expected, there = int.from_bytes(head[at : at + 8], "little"), byte_count(stream)
+    if at >= 40 and there < expected and not damage.does_skip:
+        raise TruncatedAudioError(f"{name} is cut off: it has {there} of {expected} bytes.")
 
 
 def check_boxes(stream: BinaryIO, name: str, damage: DamageReport) -> None:

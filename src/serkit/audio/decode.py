@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, BinaryIO
 
@@ -22,7 +22,7 @@ from serkit.audio import media
 from serkit.audio.bandwidth import BandwidthMeter
 from serkit.audio.containers import check_beginning, container_of, lenient_container_of
 from serkit.audio.damage import Damaged, DamageReport
-from serkit.audio.joined_parts import Part, check_flac_end, parts_of
+from serkit.audio.joined_parts import Part, check_follower, parts_of
 from serkit.audio.mixing import Mixer, remarks_on
 from serkit.audio.resampling import check_rate, resample
 from serkit.audio.sectioned_file import byte_count, read_at
@@ -203,13 +203,13 @@ def open_audio(
         _check_content(file, name)
         stream = without_id3(file)
         if (container := container_of(stream)) is not None:
-            yield _open_container(stream, container, name, damage)
+            yield _with_end(_open_container(stream, container, name, damage), stream)
             return
         check_beginning(stream, name)
         path = source if stream is file and isinstance(source, str | os.PathLike) else None
         parts = parts_of(stream, name, damage)
         with _open_part(parts[0], path, name) as sound:
-            yield OpenAudio(
+            opened = OpenAudio(
                 name=name,
                 sampling_rate=int(sound.samplerate),
                 channels=int(sound.channels),
@@ -218,6 +218,7 @@ def open_audio(
                 blocks=_blocks_of_parts(sound, parts, stream, name, damage),
                 damage=damage,
             )
+            yield _with_end(opened, stream)
 
 
 def read_file(source: FileSource, *, damaged: Damaged = "refuse") -> tuple[FloatArray, int]:
@@ -301,6 +302,19 @@ def _open_container(stream: BinaryIO, container: Any, name: str, damage: DamageR
     return OpenAudio(name, rate, len(first), None, container.title, chain([first], rest), damage)
 
 
+def _with_end(audio: OpenAudio, stream: BinaryIO) -> OpenAudio:
+    """Return open audio whose last block is followed by a look behind the end of the file."""
+
+    def blocks() -> Iterator[FloatArray]:
+        count = 0
+        for block in audio.blocks:
+            count += block.shape[1]
+            yield block
+        check_follower(stream, audio.name, audio.damage, seconds=count / audio.sampling_rate)
+
+    return replace(audio, blocks=blocks())
+
+
 def _open_part(part: Part, path: str | os.PathLike[str] | None, name: str) -> Any:
     """Open a part with soundfile. A part that is the whole file is opened by its path, which is faster."""
     return _open_sound(os.fsencode(path) if part.is_whole_file and path is not None else part.file, name)
@@ -374,7 +388,6 @@ def _decoded(sound: Any, stream: BinaryIO, name: str, damage: DamageReport, *, b
     if fault is None and is_known and count < frames:
         fault = f"{name} is cut off: it has {count} of {frames} samples."
     if fault is None:
-        check_flac_end(sound, stream, name, damage, seconds=(before + count) / rate)
         return
     if damage.does_skip and before == 0:
         for block in _rest_by_ffmpeg(stream, count, name, damage):

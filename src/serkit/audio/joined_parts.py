@@ -1,7 +1,7 @@
 """The parts of an audio file that libsndfile reads one after another: a joined MP3 and a chained Ogg have several."""
 
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from serkit.audio.damage import DamageReport
 from serkit.audio.mpeg_frames import find_parts, frame_header, missing_seconds, part_file
@@ -9,9 +9,22 @@ from serkit.audio.ogg_pages import find_links
 from serkit.audio.sectioned_file import byte_count, read_at, sectioned
 from serkit.audio.wav_header import checked_wav, is_wav, read_header
 
-_BEGINNINGS = (  # of FLAC, WAV, Ogg and MP4 files; too long to occur in compressed sound by chance
-    b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22", b"WAVEfmt ", b"OggS\0\2\0\0\0\0\0\0\0\0", b"ftypM4A ", b"ftypisom",
-)  # fmt: skip
+_BEGINNINGS = (  # of files of which only the first is read; long enough not to occur in sound by chance
+    b"fLaC\0\0\0\x22",
+    b"fLaC\x80\0\0\x22",
+    b"WAVEfmt ",
+    b"WAVEds64",
+    b"OggS\0\2\0\0\0\0\0\0\0\0",
+    b"ftypM4A ",
+    b"ftypisom",
+    b"caff\0\1\0\0desc",
+    b".snd\0\0\0\x18",
+    b"FLV\1\5\0\0\0\x09",
+    b"FLV\1\4\0\0\0\x09",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c",  # ASF
+    b"TTA1\1\0",
+)
+_ENDS_UNKNOWN = (b"fLaC", b"RF64", b"caff", b".snd", b"FLV\1", b"TTA1", b"\x30\x26\xb2\x75")
 _CHUNK = 1 << 20
 _MISCOUNT = 2  # frames by which encoders miscount
 
@@ -76,12 +89,11 @@ def _mp3_parts(stream: BinaryIO) -> list[Part]:
     return [Part(part_file(stream, part), missing.get(number, 0.0)) for number, part in enumerate(parts)]
 
 
-def check_flac_end(sound: Any, stream: BinaryIO, name: str, damage: DamageReport, *, seconds: float) -> None:
-    """Check that no other FLAC file follows the end of one, since libsndfile reads the first alone.
+def check_follower(stream: BinaryIO, name: str, damage: DamageReport, *, seconds: float) -> None:
+    """Check that no other file follows the end of one of which libsndfile or FFmpeg reads the first alone.
 
     Args:
-        sound: The open ``SoundFile``.
-        stream: File.
+        stream: File without ID3 tags at its beginning.
         name: Name of the file for messages.
         damage: Report on the file.
         seconds: Duration of the audio that was read.
@@ -89,15 +101,16 @@ def check_flac_end(sound: Any, stream: BinaryIO, name: str, damage: DamageReport
     Raises:
         TruncatedAudioError: If another file follows, and damaged files are refused.
     """
-    if sound.format != "FLAC":
+    head = read_at(stream, 0, 12)
+    if not (head.startswith(_ENDS_UNKNOWN) or is_wav(head)):
         return
-    position = _metadata_end(stream)
+    position = _metadata_end(stream) if head[:4] == b"fLaC" else 32
     while chunk := read_at(stream, position, _CHUNK + 16):
         found = min((at for mark in _BEGINNINGS if (at := chunk.find(mark)) >= 0), default=-1)
         if found >= 0:
             behind = byte_count(stream) - position - found
             message = (
-                f"{name} is several audio files in one: {behind} bytes follow the end of the first, a FLAC file. Join "
+                f"{name} is several audio files in one: about {behind} bytes follow the end of the first. Join "
                 "recordings with a tool such as SoX or FFmpeg."
             )
             damage.cut(seconds, None, message)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
-from serkit.audio.containers import ASF, AVI, FLV, MATROSKA, MP4, Container, check_boxes, check_segment
+from serkit.audio.containers import ASF, AVI, FLV, MATROSKA, MP4, Container, check_asf_size, check_boxes, check_segment
 from serkit.audio.damage import TOLERANCE, DamageReport
 from serkit.errors import (
     AudioShapeError,
@@ -132,6 +132,8 @@ def _opened(stream: BinaryIO, container: Container, name: str, damage: DamageRep
         check_segment(stream, name, damage)
     if container is MP4:
         check_boxes(stream, name, damage)
+    if container is ASF:
+        check_asf_size(stream, name, damage)
     stream.seek(0)
     try:
         # By default a tag that is not valid UTF-8 would make the file unreadable.
@@ -183,23 +185,40 @@ class _Lost:
     seconds: float
 
 
+class _Pace:
+    """The mean duration of a byte of a stream without timestamps; 0 for a stream with timestamps."""
+
+    def __init__(self) -> None:
+        self._seconds, self._bytes = 0.0, 0
+
+    def add(self, seconds: float, size: int) -> None:
+        self._seconds, self._bytes = self._seconds + seconds, self._bytes + size
+
+    def seconds_in(self, size: int) -> float:
+        return size * self._seconds / self._bytes if self._bytes else 0.0
+
+
 def _packets(
     file: "InputContainer", sound: "AudioStream", container: Container, name: str, damage: DamageReport
 ) -> Iterator["Packet[AudioStream] | _Lost"]:
     """Yield the packets of the audio stream, and check that no packets are missing at the end of the file."""
     end, position = 0.0, 0  # seconds; bytes
+    pace = _Pace()
     for packet in _all_packets(file):
         if container.slack is not None and packet.pos is not None and packet.size:
-            skipped = packet.pos - position if position else 0
-            if skipped > container.slack:
-                yield _Lost(0.0 if container.is_timed else skipped * _seconds(packet) / packet.size)
+            if position and packet.pos - position > container.slack:
+                yield _Lost(pace.seconds_in(packet.pos - position))
             position = packet.pos + packet.size
+            pace.add(0.0 if container.is_timed else _seconds(packet), packet.size)
         if packet.pts is not None and packet.time_base:
             end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         if packet.stream.index != sound.index:
             continue
         yield _Lost(_seconds(packet)) if packet.is_corrupt else cast("Packet[AudioStream]", packet)
-    if container in (ASF, FLV) and file.duration:
+    rest = file.size - position
+    if container.slack is not None and rest > container.slack and (seconds := pace.seconds_in(rest)):
+        yield _Lost(seconds)
+    if container in (ASF, FLV, MATROSKA) and file.duration:
         announced = file.duration / 1e6
         if end < announced * (1 - _FILE_TOLERANCE) - TOLERANCE:
             damage.cut(end, announced, f"{name} is cut off: it has {end:.2f} of {announced:.2f} s.")

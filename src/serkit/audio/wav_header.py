@@ -109,19 +109,14 @@ def checked_wav(stream: BinaryIO, header: WavHeader, name: str, damage: DamageRe
         message = f"{name} is cut off: it has {there} of {whole} bytes of audio."
         damage.cut(there / header.byte_rate, whole / header.byte_rate, message)
         return _rebuilt(stream, header, size)
-    _check_follower(stream, header, max(end, min(header.riff_end, size)), name, damage)
+    if any(is_wav(read_at(stream, start, 12)) for start in (end, end + end % 2, min(header.riff_end, size))):
+        message = (
+            f"{name} is several WAV files in one: {size - end} bytes follow the end of the first. Join recordings with "
+            "a tool such as SoX or FFmpeg."
+        )
+        damage.cut(header.length / header.byte_rate, None, message)
+        return _rebuilt(stream, header, end)
     return None if header.is_regular else _rebuilt(stream, header, end)
-
-
-def _check_follower(stream: BinaryIO, header: WavHeader, end: int, name: str, damage: DamageReport) -> None:
-    for start in (end, end + end % 2):
-        if is_wav(read_at(stream, start, 12)):
-            damage.cut(
-                (end - header.start) / header.byte_rate, None,
-                f"{name} is several WAV files in one: {byte_count(stream) - start} bytes follow the end of the first. "
-                "Join recordings with a tool such as SoX or FFmpeg.",
-            )  # fmt: skip
-            return
 
 
 def _rebuilt(stream: BinaryIO, header: WavHeader, end: int) -> BinaryIO:

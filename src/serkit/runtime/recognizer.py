@@ -94,8 +94,8 @@ class Recognizer:
             reject: Whether the answer may be ``no speech`` or ``uncertain``. Otherwise it is the most probable class.
             threshold: Lowest probability at which a class is named; see
                 :func:`serkit.runtime.decision.make_decider`.
-            damaged: ``refuse`` raises an error for a file of which more than 0.1 s is missing; ``skip`` uses what can be
-                heard.
+            damaged: ``refuse`` raises an error for a file of which more than 0.1 s is missing; ``skip`` uses what is
+                left.
 
         Returns:
             The answer, the probabilities of all classes, and the embedding.
