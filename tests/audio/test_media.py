@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from serkit.audio import media
 from serkit.audio.containers import container_of
-from serkit.audio.decode import AudioInfo, load_audio, probe, read_file
+from serkit.audio.decode import AudioInfo, load_audio, load_clip, probe, read_file
 from serkit.errors import (
     AudioError,
     AudioShapeError,
@@ -32,7 +32,7 @@ from serkit.errors import (
     UnknownAudioFormatError,
 )
 from serkit.runtime.recognizer import Recognizer
-from serkit.types import Prediction
+from serkit.types import Gap, Prediction
 from support.synthetic import tone, voice
 
 av = pytest.importorskip("av", reason="needs PyAV: pip install 'serkit[media]'")
@@ -411,9 +411,18 @@ def test_a_short_pause_between_timestamps_is_silence(form: Form) -> None:
     assert samples[middle + pause + 3000 :].std() > 0.01
 
 
-def test_sound_that_is_missing_for_seconds_is_not_made_up() -> None:
-    with pytest.raises(TruncatedAudioError, match=r"is damaged: it has no audio from 1\.20 s to 3\.20 s\.$"):
-        read(packed(Form("matroska", "pcm_s16le"), speech(), gap=(CHUNK * 20, 2 * RATE)))
+def test_a_pause_is_reported() -> None:
+    data = packed(Form("matroska", "pcm_s16le"), speech(), gap=(CHUNK * 20, 40 * RATE))
+    clip = load_clip(io.BytesIO(data), target_rate=RATE)
+    assert len(clip.samples) == 42 * RATE
+    assert clip.gaps == (Gap(start=1.2, end=41.2),)
+
+
+def test_timestamps_that_leap_by_hours_are_damage() -> None:
+    data = packed(Form("matroska", "pcm_s16le"), speech(), gap=(CHUNK * 20, 7200 * RATE))
+    with pytest.raises(TruncatedAudioError, match=r"is damaged: its timestamps leap from 1\.20 s by 7200\.00 s\.$"):
+        read(data)
+    assert len(load_clip(io.BytesIO(data), target_rate=RATE, damaged="skip").samples) == 2 * RATE
 
 
 # Faults: each its own class, in one sentence
@@ -503,15 +512,34 @@ def test_a_hole_in_the_sound_is_refused(form: Form) -> None:
     data = bytearray(made(form))
     middle, size = len(data) // 2, len(data) // 5
     data[middle : middle + size] = np.random.default_rng(0).integers(0, 256, size, np.uint8).tobytes()
-    with pytest.raises(TruncatedAudioError, match="is damaged"):
+    with pytest.raises(TruncatedAudioError, match="is damaged|is cut off"):
         read(bytes(data))
+    clip = load_clip(io.BytesIO(bytes(data)), target_rate=RATE, damaged="skip")
+    assert clip.gaps
+    assert 0.4 * RATE < len(clip.samples) <= len(load_audio(io.BytesIO(made(form)), target_rate=RATE)) + 0.1 * RATE
 
 
-def test_a_single_wrong_bit_in_flac_is_refused() -> None:
-    data = bytearray(made(MKV))
+def test_a_single_damaged_packet_is_silence_and_reported() -> None:
+    """The packet has 72 ms, and FLAC's checksum tells of the wrong bit."""
+    whole, data = made(MKV), bytearray(made(MKV))
     data[len(data) // 2] ^= 4
-    with pytest.raises(TruncatedAudioError, match=r"is damaged or cut off \(Matroska\)"):
+    clip = load_clip(io.BytesIO(bytes(data)), target_rate=RATE)
+    (gap,) = clip.gaps
+    assert gap.end is not None
+    assert gap.end - gap.start == pytest.approx(0.072)
+    lost = slice(round(gap.start * RATE), round(gap.end * RATE))
+    expected = load_audio(io.BytesIO(whole), target_rate=RATE)
+    expected[lost] = 0
+    np.testing.assert_array_equal(clip.samples, expected)
+
+
+def test_two_damaged_packets_are_too_many() -> None:
+    data = bytearray(made(MKV))
+    for place in (len(data) // 3, len(data) // 2):
+        data[place] ^= 4
+    with pytest.raises(TruncatedAudioError, match="is damaged: its audio from .* s to .* s cannot be decoded"):
         read(bytes(data))
+    assert len(load_clip(io.BytesIO(bytes(data)), target_rate=RATE, damaged="skip").gaps) == 2
 
 
 def test_an_mp3_that_was_cut_out_of_a_longer_one_is_read() -> None:
@@ -559,6 +587,57 @@ def test_what_a_download_left_in_place_of_sound_is_called_by_its_name(tmp_path: 
         with pytest.raises(UnknownAudioFormatError) as caught:
             function(path)
         assert str(caught.value) == f"{str(path)!r} {said}"
+
+
+# Several recordings in one file, and later pieces of one
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(filter(None, map(str, form[:3]))))
+def test_joined_files_are_heard_whole_or_refused(form: Form) -> None:
+    whole = read(made(form)).shape[1]
+    with suppress(AudioError):
+        assert read(made(form) + made(form)).shape[1] >= 2 * whole - 0.1 * form.rate
+
+
+@pytest.mark.parametrize(
+    ("form", "beginning"),
+    [(LIVE_WEBM, b"\x1f\x43\xb6\x75"), (WEBM, b"\x1f\x43\xb6\x75"), (FRAGMENTED, b"moof")],
+    ids=["live", "webm", "mp4"],
+)
+def test_a_later_piece_of_a_recording_is_called_so(form: Form, beginning: bytes) -> None:
+    at = made(form).index(beginning) - (4 if beginning == b"moof" else 0)
+    with pytest.raises(UnknownAudioFormatError, match="is a later piece of a .* recording, and the beginning is missing"):
+        read(made(form)[at:])
+
+
+# Formats that libsndfile does not read
+
+RARER = [
+    Form("caf", "alac", rate=44_100),
+    Form("caf", "libopencore_amrnb", rate=8_000),
+    Form("wav", "g726", rate=8_000),
+    Form("wav", "g722"),
+    Form("ogg", "flac"),
+    Form("ac3", "ac3", rate=48_000),
+    Form("wv", "wavpack"),
+    Form("tta", "tta"),
+]
+
+
+@pytest.mark.parametrize("form", RARER, ids=lambda form: f"{form.muxer}-{form.codec}")
+def test_a_format_that_only_ffmpeg_reads_is_left_to_it(form: Form) -> None:
+    original = (speech(form.rate) / 32768)[0].astype(np.float32)
+    samples = read(made(form))[0]
+    assert abs(len(samples) - len(original)) <= 0.06 * form.rate
+    assert aligned(samples, original)[1] > (0.8 if form.rate == 8_000 else 0.95)
+    with suppress(AudioError):
+        assert read(made(form) * 2).shape[1] >= 1.9 * len(samples)
+
+
+@pytest.mark.parametrize("form", [ADTS, *RARER[:1]], ids=lambda form: form.muxer)
+def test_a_tag_before_the_sound_is_passed_over(form: Form) -> None:
+    tag = b"ID3\4\0\0" + bytes([0, 0, 0, 63]) + bytes(63)
+    np.testing.assert_array_equal(read(tag + made(form)), read(made(form)))
 
 
 # Anything at all
