@@ -18,6 +18,8 @@ def test_json_has_one_object_per_file_in_order_and_an_error_where_one_failed() -
             "emotion": "neutral",
             "probabilities": {"neutral": 0.7, "fear": 0.2, "anger": 0.1},
             "duration": 1.25,
+            "remarks": [],
+            "gaps": [],
         },
         {"file": "b, c.wav", "error": 'b, c.wav is "empty", it\'s zero bytes.'},
         {
@@ -25,6 +27,8 @@ def test_json_has_one_object_per_file_in_order_and_an_error_where_one_failed() -
             "emotion": "anger",
             "probabilities": {"anger": 0.987654, "fear": 0.0123, "neutral": 0.000046},
             "duration": 1.25,
+            "remarks": [],
+            "gaps": [],
         },
     ]
     assert list(rows[0]["probabilities"]) == ["neutral", "fear", "anger"]  # the order is kept
@@ -38,7 +42,7 @@ def test_top_keeps_the_most_probable(top: int) -> None:
 
 def test_csv_has_one_row_per_file_and_one_column_per_class() -> None:
     rows = list(csv.DictReader(io.StringIO(answers_as_csv(ANSWERS, CLASSES, None))))
-    assert list(rows[0]) == ["file", "emotion", "duration", *CLASSES, "error"]
+    assert list(rows[0]) == ["file", "emotion", "duration", *CLASSES, "remarks", "error"]
     assert [row["file"] for row in rows] == ["a.wav", "b, c.wav", "d.wav"]
     assert [row["emotion"] for row in rows] == ["neutral", "", "anger"]
     assert [rows[2][name] for name in CLASSES] == ["0.987654", "0.012300", "0.000046"]

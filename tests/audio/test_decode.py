@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from serkit.audio import decode as audio
 from serkit.audio.decode import AudioInfo, load_audio, probe, read_file
 from serkit.errors import (
     AudioError,
@@ -139,7 +138,7 @@ def test_read_file_keeps_channels_apart_and_the_files_own_rate() -> None:
 def test_reading_in_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch, kind: str, subtype: str) -> None:
     data = encoded(np.stack([TONE, tone(700)], axis=1), kind, subtype)
     whole, _ = read_file(io.BytesIO(data))
-    monkeypatch.setattr(audio, "_BLOCK", 999)
+    monkeypatch.setattr(libsndfile, "_BLOCK", 999)
     np.testing.assert_array_equal(read_file(io.BytesIO(data))[0], whole)
 
 

@@ -512,7 +512,7 @@ def test_a_hole_in_the_sound_is_refused(form: Form) -> None:
     data = bytearray(made(form))
     middle, size = len(data) // 2, len(data) // 5
     data[middle : middle + size] = np.random.default_rng(0).integers(0, 256, size, np.uint8).tobytes()
-    with pytest.raises(TruncatedAudioError, match="is damaged|is cut off"):
+    with pytest.raises(TruncatedAudioError, match=r"is damaged|is cut off"):
         read(bytes(data))
     clip = load_clip(io.BytesIO(bytes(data)), target_rate=RATE, damaged="skip")
     assert clip.gaps
@@ -537,7 +537,7 @@ def test_two_damaged_packets_are_too_many() -> None:
     data = bytearray(made(MKV))
     for place in (len(data) // 3, len(data) // 2):
         data[place] ^= 4
-    with pytest.raises(TruncatedAudioError, match="is damaged: its audio from .* s to .* s cannot be decoded"):
+    with pytest.raises(TruncatedAudioError, match=r"is damaged: its audio from .* s to .* s cannot be decoded"):
         read(bytes(data))
     assert len(load_clip(io.BytesIO(bytes(data)), target_rate=RATE, damaged="skip").gaps) == 2
 
@@ -606,7 +606,7 @@ def test_joined_files_are_heard_whole_or_refused(form: Form) -> None:
 )
 def test_a_later_piece_of_a_recording_is_called_so(form: Form, beginning: bytes) -> None:
     at = made(form).index(beginning) - (4 if beginning == b"moof" else 0)
-    with pytest.raises(UnknownAudioFormatError, match="is a later piece of a .* recording, and the beginning is missing"):
+    with pytest.raises(UnknownAudioFormatError, match=r"is a later piece of an? .* recording, and the beginning is"):
         read(made(form)[at:])
 
 

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import re
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from serkit.cli.predict import print_answers
 from serkit.runtime.recognizer import Recognizer
 from support.answers import ANSWERS, NEUTRAL, ODD_NAMES
 from support.calling import Call, Done, assert_one_sentence, process
-from support.synthetic import voice
+from support.synthetic import tone, voice
 
 RATE = 16_000
 SPEECH = voice("anger", "emodb/03", seconds=1.0)
@@ -123,10 +125,86 @@ def test_predict_prints_csv(call: Call, model_file: Path, clips: Path) -> None:
     recognizer = Recognizer.load(model_file)
     rows = list(csv.DictReader(io.StringIO(done.out)))
     assert [row["file"] for row in rows] == [str(file) for file in files]
-    assert list(rows[0]) == ["file", "emotion", "duration", *recognizer.card.classes, "error"]
+    assert list(rows[0]) == ["file", "emotion", "duration", *recognizer.card.classes, "remarks", "error"]
     for file, row in zip(files, rows, strict=True):
         expected = recognizer.predict(file).probabilities
         assert {name: float(row[name]) for name in recognizer.card.classes} == pytest.approx(dict(expected), abs=1e-6)
+
+
+def test_a_folder_stands_for_the_files_in_it_and_below(
+    call: Call, model_file: Path, clips: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("b.wav", "sub/a.WAV", "sub/c.flac"):
+        soundfile.write(tmp_path / name, tone(440), 16_000, format=name[-4:].strip(".").upper())
+    (tmp_path / "notes.txt").write_text("no sound")
+    rows = json.loads(call("predict", "--model", model_file, tmp_path, clips / "a.wav", "--format", "json").out)
+    expected = [tmp_path / "b.wav", tmp_path / "sub/a.WAV", tmp_path / "sub/c.flac", clips / "a.wav"]
+    assert [row["file"] for row in rows] == list(map(str, expected))
+
+
+def test_a_folder_without_audio_is_one_error_and_the_other_files_are_answered(
+    call: Call, model_file: Path, clips: Path, tmp_path: Path
+) -> None:
+    done = call("predict", "--model", model_file, tmp_path, clips / "a.wav", "--format", "json")
+    first, second = json.loads(done.out)
+    assert (done.code, first["error"]) == (
+        1,
+        f"the folder {str(tmp_path)!r} has no audio files, by the endings of their names.",
+    )
+    assert second["file"] == str(clips / "a.wav")
+
+
+def test_standard_input_is_read(call: Call, model_file: Path, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = call("predict", "--model", model_file, clips / "a.wav", "--format", "json").out
+    for command, content in (("predict", (clips / "a.wav").read_bytes()), ("timeline", (clips / "a.wav").read_bytes())):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        done = call(command, "--model", model_file, "-", "--format", "json")
+        assert (done.code, done.err) == (0, "")
+        if command == "predict":
+            assert done.out == expected.replace(json.dumps(str(clips / "a.wav")), '"-"')
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
+    assert_one_sentence(call("predict", "--model", model_file, "-"), "standard input gives no bytes")
+
+
+def test_a_pipe_is_read(call: Call, model_file: Path, clips: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[(clips / "a.wav").read_bytes()])
+    writer.start()
+    done = call("predict", "--model", model_file, tmp_path / "pipe", "--format", "json")
+    writer.join()
+    assert json.loads(done.out)[0]["duration"] == 1.0
+
+
+def test_a_url_is_called_one(call: Call, model_file: Path) -> None:
+    url = "https://example.org/a.wav"
+    for command in ("predict", "timeline"):
+        assert_one_sentence(call(command, "--model", model_file, url), f"'{url}' is a URL; download the file first")
+
+
+def test_remarks_are_printed_once_for_all_their_files(call: Call, model_file: Path, tmp_path: Path) -> None:
+    for name in "abc":
+        soundfile.write(tmp_path / f"{name}.wav", tone(440, rate=8_000), 8_000)
+    done = call("predict", "--model", model_file, tmp_path)
+    assert done.err.startswith(f"serkit: {tmp_path / 'a.wav'} and 2 more: the audio has nothing above 4 kHz")
+    assert done.err.count("\n") == 1
+    rows = json.loads(call("predict", "--model", model_file, tmp_path, "--format", "json").out)
+    assert [row["remarks"] for row in rows] == [["narrowband"]] * 3
+    assert "narrowband" in call("predict", "--model", model_file, tmp_path, "--format", "csv").out
+
+
+def test_damaged_files_are_answered_as_far_as_they_can_be_heard(call: Call, model_file: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(440, seconds=2.0), 16_000)
+    cut = (tmp_path / "a.wav").read_bytes()[:-32_000]
+    (tmp_path / "a.wav").write_bytes(cut)
+    for command in ("predict", "timeline"):
+        arguments = (command, "--model", model_file, tmp_path / "a.wav")
+        assert_one_sentence(call(*arguments), "is cut off")
+        done = call(*arguments, "--damaged", "skip")
+        assert (done.code, "no audio for 1.00 s (1.00-2.00 s)." in done.err) == (0, True)
+        document = json.loads(call(*arguments, "--damaged", "skip", "--format", "json").out)
+        found = document[0] if command == "predict" else document
+        assert (found["duration"], found["gaps"]) == (1.0, [{"start": 1.0, "end": 2.0}])
 
 
 def test_predict_shows_as_many_emotions_as_asked(call: Call, model_file: Path, clips: Path) -> None:

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ from serkit.card import FORMAT, METADATA_KEY
 from serkit.errors import (
     AudioError,
     AudioNotFoundError,
+    AudioShapeError,
+    AudioTooLongError,
     AudioTooShortError,
     EmptyAudioFileError,
     InferenceError,
@@ -125,6 +128,67 @@ def test_the_same_audio_in_another_lossless_file_gives_the_same_answer(
 ) -> None:
     soundfile.write(tmp_path / f"clip.{suffix}", PCM / 32_768, RATE, subtype=subtype)
     assert_same(recognizer.predict(tmp_path / f"clip.{suffix}"), recognizer.predict(clip))
+
+
+def test_what_other_libraries_use_gives_the_same_answer(recognizer: Recognizer, clip: Path) -> None:
+    torch = pytest.importorskip("torch")
+    expected = recognizer.predict(clip)
+    sound = (PCM / 32_768).astype(np.float32)
+    for audio in (
+        clip.read_bytes(), bytearray(clip.read_bytes()), (RATE, PCM), (RATE, np.stack([PCM, PCM], axis=1)),
+        {"array": sound, "sampling_rate": RATE, "path": None}, {"bytes": clip.read_bytes(), "path": "clip.wav"},
+        {"path": str(clip)},
+    ):  # fmt: skip
+        assert_same(recognizer.predict(audio), expected, within=1e-6)
+    tensor = torch.from_numpy(sound)
+    assert_same(recognizer.predict(tensor, sampling_rate=RATE), expected)
+    assert len(recognizer.timeline(tensor, sampling_rate=RATE).windows) == len(recognizer.timeline(clip).windows)
+    with pytest.raises(AudioShapeError, match="cannot read a Tensor as an array"):
+        recognizer.predict(tensor.clone().requires_grad_(), sampling_rate=RATE)
+    with pytest.raises(SamplingRateError, match="the array comes with 16000 Hz, but sampling_rate is 8000 Hz"):
+        recognizer.predict((RATE, PCM), sampling_rate=8_000)
+
+
+def test_integers_are_taken_by_their_meaning(recognizer: Recognizer) -> None:
+    """A list of 16-bit samples becomes int64, and on some systems int32, whose full scale is another."""
+    expected = recognizer.predict(PCM, sampling_rate=RATE)
+    assert_same(recognizer.predict(PCM.astype(np.int32) << 16, sampling_rate=RATE), expected)
+    with pytest.raises(AudioShapeError, match=r"int32 samples with a peak of \d+ look like 16-bit samples"):
+        recognizer.predict(PCM.astype(np.int32), sampling_rate=RATE)
+    for wrong in (np.int64, np.uint8, np.uint16):
+        with pytest.raises(AudioShapeError, match="at most 32 bits"):
+            recognizer.predict(PCM.astype(wrong), sampling_rate=RATE)
+    for silent in (np.zeros(RATE, np.int32), (PCM.astype(np.int32) // 200) << 8):  # digital silence; 24 bits, very soft
+        assert recognizer.predict(silent, sampling_rate=RATE).emotion == "no speech"
+
+
+@pytest.mark.parametrize("rate", [RATE, 48_000])
+def test_a_clip_longer_than_the_models_longest_is_sent_to_a_timeline(recognizer: Recognizer, rate: int) -> None:
+    longest = recognizer.card.maximum_duration
+    sound = np.zeros(round(longest * rate), np.float32)
+    assert recognizer.predict(sound, sampling_rate=rate).duration == longest
+    with pytest.raises(AudioTooLongError, match=r"longer than 60 s; .* 'serkit timeline' \(Recognizer\.timeline\)"):
+        recognizer.predict(np.append(sound, np.float32(0)), sampling_rate=rate)
+
+
+def test_a_window_longer_than_the_models_longest_is_refused(recognizer: Recognizer) -> None:
+    model = ModelSession(recognizer.model._session, replace(recognizer.card, maximum_duration=2.0))
+    with pytest.raises(SettingsError, match="window is 3 s, but the model takes at most 2 s at once"):
+        Recognizer(model).stream(sampling_rate=RATE)
+
+
+def test_another_process_opens_the_same_model(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(model_file.parent)
+    for recognizer in (Recognizer.load(model_file.name, threads=1), serkit.load(), serkit.load("emodb")):
+        content = pickle.dumps(recognizer)
+        assert len(content) < 1_000
+        monkeypatch.chdir("/")
+        again = pickle.loads(content)
+        assert again.card == recognizer.card
+        assert_same(again.predict(SPEECH, sampling_rate=RATE), recognizer.predict(SPEECH, sampling_rate=RATE))
+        monkeypatch.chdir(model_file.parent)
+    with pytest.raises(TypeError, match=r"only a Recognizer from Recognizer\.load"):
+        pickle.dumps(Recognizer(recognizer.model))
 
 
 def test_stereo_is_the_mean_of_its_channels(recognizer: Recognizer, clip: Path) -> None:

@@ -10,7 +10,7 @@ from serkit.annotations.json import gaps_as_rows
 from serkit.errors import SerkitError
 from serkit.types import Prediction
 
-Answers = Sequence[tuple[Path, Prediction | SerkitError]]
+Answers = Sequence[tuple[str | Path, Prediction | SerkitError]]
 SetOf = Callable[[Prediction], tuple[str, ...]] | None  # returns the prediction set, where sets were requested
 
 

@@ -64,9 +64,9 @@ _SIGNATURES = {
     rb"\x2eRMF": Container("RealMedia", "rm"),
 }
 _WITHOUT_BEGINNING = {  # later pieces of a recording that was cut into pieces
-    rb"\x1f\x43\xb6\x75": "WebM",
-    rb"\0.{3}(moof|sidx)": "MP4",
-    rb"OggS\0[\0\x01\x04\x05]": "Ogg",
+    rb"\x1f\x43\xb6\x75": "a WebM",
+    rb"\0.{3}(moof|sidx)": "an MP4",
+    rb"OggS\0[\0\x01\x04\x05]": "an Ogg",
 }
 _LONGEST_SIGNATURE = 389
 
@@ -108,7 +108,7 @@ def check_beginning(stream: BinaryIO, name: str) -> None:
     for pattern, title in _WITHOUT_BEGINNING.items():
         if re.match(pattern, head, re.DOTALL):
             raise UnknownAudioFormatError(
-                f"{name} is a later piece of a {title} recording, and the beginning is missing; send all pieces of one "
+                f"{name} is a later piece of {title} recording, and the beginning is missing; send all pieces of one "
                 "recording, joined in order."
             )
 

@@ -7,6 +7,7 @@ that such a file consists of, and gives each a header with its true number of fr
 Source: ISO/IEC 11172-3, 2.4.1.3 and 2.4.2.3 (header); the Xing header as LAME writes it.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,7 @@ _V2_RATES = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _SAMPLING_RATES = (44_100, 48_000, 32_000)  # Hz, of MPEG 1
 _LATEST_START = 1 << 16  # bytes before the first frame, beside tags
 _MOST_SKIPS = 100_000  # places in a file that look like a frame and are none; a file of 0xFF would have millions
+_MARK = re.compile(rb"\xff|ID3|TAG|APETAGEX")  # beginnings of a frame and of tags
 _SURE = 3  # consecutive frames that make a beginning certain
 
 
@@ -202,8 +204,8 @@ def _skip(window: _Window, at: int, size: int) -> tuple[int, bool]:
     data, offset = window.at(at)
     if tag := _tag_size(data, offset):
         return min(tag, size - at), True
-    places = [data.find(mark, offset + 1) for mark in (b"\xff", b"ID3", b"TAG", b"APETAGEX")]
-    found = min((place for place in places if place >= 0), default=len(data))
+    match = _MARK.search(data, offset + 1)
+    found = match.start() if match else len(data)
     return found - offset, not data[offset:found].strip(b"\0")  # zeros are padding
 
 

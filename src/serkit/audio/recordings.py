@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from serkit.audio.arrays import check_samples
+from serkit.audio.containers import container_of
 from serkit.audio.damage import Damaged, DamageReport
-from serkit.audio.decode import check_samples, open_audio
-from serkit.audio.sources import AudioSource
+from serkit.audio.decode import open_audio
+from serkit.audio.sources import AudioSource, open_stream, source_name, without_id3
 from serkit.types import FloatArray
 
 _SECONDS = 10  # length of a piece
@@ -78,6 +80,9 @@ def _regrouped(blocks: Iterator[FloatArray], size: int) -> Iterator[FloatArray]:
 
 def announced_duration(path: str | os.PathLike[str]) -> int | None:
     """Return a file's duration in seconds by its header, or None if only decoding could tell."""
+    with open_stream(path, source_name(path)) as stream:
+        if container_of(without_id3(stream)) is not None:
+            return None
     with open_audio(path) as sound:
         return None if sound.duration is None else round(sound.duration)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from serkit.audio.sectioned_file import byte_count, read_at, sectioned
 from serkit.errors import (
+    AudioError,
     AudioIsDirectoryError,
     AudioNotFoundError,
     AudioShapeError,
@@ -147,6 +148,8 @@ def _bytes_of(source: BinaryIO, name: str) -> io.BytesIO:
     """Read a file object from its current position to its end. This works for pipes and archives too."""
     try:
         data: object = source.read()
+    except AudioError:
+        raise
     except UnicodeDecodeError:
         data = ""
     except (OSError, ValueError) as error:  # ValueError: the file object is closed

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,14 @@ import typer
 
 if TYPE_CHECKING:
     from serkit.data.corpora import Data
+
+
+class DamagedAudio(StrEnum):
+    """What to do with damaged files."""
+
+    refuse = "refuse"
+    skip = "skip"
+
 
 ModelOption = Annotated[
     Path | None, typer.Option(metavar="MODEL", help="Model file, or the name of an embedded model: default, emodb.")
@@ -27,6 +36,9 @@ ThresholdOption = Annotated[
         show_default="the model card's threshold",
     ),
 ]  # fmt: skip
+DamagedOption = Annotated[
+    DamagedAudio, typer.Option(help="Refuse a file of which more than 0.1 s is missing, or skip what is missing.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DataOption = Annotated[
     list[str] | None,

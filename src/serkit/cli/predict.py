@@ -4,12 +4,12 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from serkit.cli.options import ModelOption, ThresholdOption
+from serkit.cli.options import DamagedAudio, DamagedOption, ModelOption, ThresholdOption
+from serkit.cli.remarks import print_gaps, print_remarks
 from serkit.errors import SerkitError
 
 if TYPE_CHECKING:
@@ -29,9 +29,11 @@ class TableFormat(StrEnum):
 
 def predict(
     files: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
-            metavar="FILE", help=r"Audio files: WAV, FLAC, OGG, Opus, MP3; with serkit\[media] also AAC and video."
+            metavar="FILE",
+            help="Audio files, folders, or - for standard input. WAV, FLAC, OGG, Opus, MP3; with "
+            r"serkit\[media] also AAC and video.",
         ),
     ],
     *,
@@ -45,12 +47,14 @@ def predict(
     forced: Annotated[
         bool, typer.Option("--forced", help="Always name a class, never 'uncertain' or 'no speech'.")
     ] = False,
+    damaged: DamagedOption = DamagedAudio.refuse,
     coverage: Annotated[
         float | None, typer.Option(help="Also print the prediction set for this coverage: 0.8, 0.9 or 0.95.")
     ] = None,
 ) -> None:
     """Recognize the emotion of audio files."""
     from serkit.annotations.predictions import answers_as_csv, answers_as_json
+    from serkit.cli.inputs import audio_of, named_files
     from serkit.runtime.decision import check_coverage
     from serkit.runtime.recognizer import Recognizer
 
@@ -58,8 +62,12 @@ def predict(
     set_of = partial(recognizer.classes_within, coverage=coverage) if coverage is not None else None
     if coverage is not None:
         check_coverage(recognizer.card, coverage)  # fails before the work
-    found = recognizer.predict_many(files, reject=not forced, threshold=threshold, on_error="return")
-    answers = list(zip(files, _with_bar(found, files), strict=True))
+    sources = named_files(files)
+    found = recognizer.predict_many(
+        audio_of(sources), reject=not forced, threshold=threshold, damaged=damaged.value, on_error="return"
+    )
+    names = [name if isinstance(name, str) else "" for name in sources]
+    answers = list(zip(names, _with_bar(found, names), strict=True))
     failed = [answer for _, answer in answers if isinstance(answer, SerkitError)]
     if format is TableFormat.json:
         typer.echo(answers_as_json(answers, top, set_of))
@@ -67,13 +75,16 @@ def predict(
         typer.echo(answers_as_csv(answers, recognizer.card.classes, top, set_of), nl=False)
     else:
         print_answers(answers, top, set_of)
+    if format is TableFormat.table:
+        print_remarks([(name, answer.remarks) for name, answer in answers if not isinstance(answer, SerkitError)])
+        print_gaps([(name, answer.gaps) for name, answer in answers if not isinstance(answer, SerkitError)])
     for error in failed:
         typer.echo(f"serkit: {error}", err=True)
     if failed:
-        raise typer.Exit(2 if len(failed) == len(files) else 1)
+        raise typer.Exit(2 if len(failed) == len(answers) else 1)
 
 
-def _with_bar(answers: Any, files: Sequence[Path]) -> Any:
+def _with_bar(answers: Any, files: Sequence[str]) -> Any:
     """Show a progress bar on a terminal while several files are processed."""
     if len(files) < 2 or not sys.stderr.isatty():
         return answers

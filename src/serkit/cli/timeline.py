@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serkit.cli.options import HopOption, ModelOption, SmoothOption, ThresholdOption, VadOption, WindowOption
+from serkit.cli.inputs import opened
+from serkit.cli.options import (
+    DamagedAudio,
+    DamagedOption,
+    HopOption,
+    ModelOption,
+    SmoothOption,
+    ThresholdOption,
+    VadOption,
+    WindowOption,
+)
+from serkit.cli.remarks import print_gaps, print_remarks
 from serkit.errors import SerkitError
 
 if TYPE_CHECKING:
@@ -40,7 +51,7 @@ class Channels(StrEnum):
 
 
 def timeline(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Audio file of any length.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Audio file of any length, or - for standard input.")],
     *,
     model: ModelOption = None,
     window: WindowOption = 3.0,
@@ -51,6 +62,7 @@ def timeline(
     ] = Channels.mix,
     smooth: SmoothOption = 0.0,
     threshold: ThresholdOption = None,
+    damaged: DamagedOption = DamagedAudio.refuse,
     format: Annotated[  # noqa: A002
         TimelineFormat, typer.Option(metavar="FORMAT", help=f"Output format: {', '.join(TimelineFormat)}.")
     ] = TimelineFormat.table,
@@ -72,19 +84,24 @@ def timeline(
     for path in output or ():
         check_output(path, check_ending(path) in DRAWINGS)  # fails before the work, which may take minutes
     recognizer = Recognizer.load(model)
-    with _progress(file) as advance:
+    audio = opened(file)
+    path_or_none = Path(audio) if isinstance(audio, str) else None
+    with _progress(path_or_none) as advance:
         found = recognizer.timeline(
-            file, window=window, hop=hop, vad=vad, channels=channels.value, smooth=smooth, threshold=threshold,
-            on_progress=advance,
+            audio, window=window, hop=hop, vad=vad, channels=channels.value, smooth=smooth, threshold=threshold,
+            damaged=damaged.value, on_progress=advance,
         )  # fmt: skip
     if format is not TimelineFormat.table:
         typer.echo(render(found, format.value), nl=False)
     elif not output:
         _print_timeline(found)
+    if format is TimelineFormat.table:
+        print_remarks([(file, found.remarks)])
+        print_gaps([(file, found.gaps)])
     failed = 0
     for path in output or ():
         try:
-            found.plot(path, audio=file) if check_ending(path) in DRAWINGS else found.save(path)
+            found.plot(path, audio=path_or_none) if check_ending(path) in DRAWINGS else found.save(path)
         except (OSError, SerkitError) as error:  # the remaining files are still written
             failed += 1
             typer.echo(f"serkit: {path}: {getattr(error, 'strerror', None) or error}", err=True)
@@ -133,7 +150,7 @@ def _print_timeline(found: "Timeline") -> None:
             ]
         )  # fmt: skip
     spoken = sum(speech.end - speech.start for speech in found.speech)
-    title = f"{found.name} ({_clock(found.duration)}, speech {_clock(spoken)})"
+    title = f"{found.name or 'standard input'} ({_clock(found.duration)}, speech {_clock(spoken)})"
     if not rows:
         typer.echo(f"{title}: {'no speech' if not found.speech else 'no speech long enough for the model'}")
         return
@@ -151,12 +168,12 @@ def _clock(seconds: float) -> str:
 
 
 @contextmanager
-def _progress(file: Path) -> Iterator[Callable[[float], None]]:
+def _progress(file: Path | None) -> Iterator[Callable[[float], None]]:
     """Yield a callback for the seconds processed so far, which draws a progress bar on a terminal."""
     from rich.console import Console
 
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not console.is_terminal or file is None:
         yield lambda seconds: None
         return
     from serkit.audio.recordings import announced_duration

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.audio.decode import check_samples
+from serkit.audio.arrays import check_samples
 from serkit.audio.mixing import Mixer
 from serkit.audio.resampling import check_rate
 from serkit.card import Card

@@ -3,7 +3,6 @@
 import json
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response, WebSocket
@@ -92,7 +91,7 @@ async def predict(
             answer = await unless_disconnected(request, work)
     card = service.recognizer.card
     if form == "csv":
-        text = answers_as_csv([(Path(upload.name), answer)], card.classes, top, set_of)
+        text = answers_as_csv([(upload.name, answer)], card.classes, top, set_of)
         return Response(text, media_type=MEDIA_TYPES["csv"])
     row = {"file": upload.name, "model": card.name} | answer_as_row(answer, top, set_of)
     return Response(json.dumps(row), media_type=MEDIA_TYPES["json"])

@@ -41,8 +41,8 @@ _BLOCK = 256  # utterances in a pack of features
 _DECODERS = tuple(  # modules whose code decides about the samples
     f"serkit.audio.{name}"
     for name in (
-        "containers", "damage", "decode", "joined_parts", "media", "mixing", "mpeg_frames", "ogg_pages",
-        "sectioned_file", "sources", "wav_header",
+        "arrays", "containers", "damage", "decode", "joined_parts", "libsndfile", "media", "mixing", "mpeg_frames",
+        "ogg_pages", "resampling", "sectioned_file", "sources", "wav_header",
     )
 )  # fmt: skip
 

@@ -1,0 +1,35 @@
+"""Sentences on stderr about audio that was answered, but not without reserve."""
+
+from collections.abc import Sequence
+
+import typer
+
+from serkit.types import REMARKS, Gap
+
+
+def print_remarks(files: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+    """Print each remark once, with the files that it is about.
+
+    Args:
+        files: Names of files with the names of their remarks; see :data:`serkit.types.REMARKS`.
+    """
+    for remark, sentence in REMARKS.items():
+        concerned = [name for name, remarks in files if remark in remarks]
+        if concerned:
+            others = f" and {len(concerned) - 1} more" if len(concerned) > 1 else ""
+            typer.echo(f"serkit: {concerned[0]}{others}: {sentence}.", err=True)
+
+
+def print_gaps(files: Sequence[tuple[str, tuple[Gap, ...]]]) -> None:
+    """Print how much audio is missing from each file.
+
+    Args:
+        files: Names of files with their gaps.
+    """
+    for name, gaps in files:
+        if gaps:
+            missing = sum(gap.end - gap.start for gap in gaps if gap.end is not None)
+            rest = f", and all from {gaps[-1].start:.2f} s on" if gaps[-1].end is None else ""
+            first = ", ".join(f"{gap.start:.2f}-{gap.end:.2f} s" for gap in gaps[:3] if gap.end is not None)
+            more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
+            typer.echo(f"serkit: {name}: no audio for {missing:.2f} s ({first}{more}){rest}.", err=True)
