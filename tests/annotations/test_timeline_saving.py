@@ -67,7 +67,7 @@ def test_a_page_plays_the_recording_that_it_is_given(tmp_path: Path) -> None:
 def test_the_fields_of_a_timeline_keep_their_order() -> None:
     assert [field.name for field in fields(Timeline)] == [
         "windows", "segments", "speech", "duration", "sampling_rate", "channels", "classes", "settings", "peaks",
-        "name", "model",
+        "name", "model", "remarks", "gaps",
     ]  # fmt: skip
 
 

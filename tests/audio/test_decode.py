@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from serkit.audio import libsndfile
 from serkit.audio.decode import AudioInfo, load_audio, probe, read_file
 from serkit.errors import (
     AudioError,

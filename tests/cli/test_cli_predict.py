@@ -57,7 +57,7 @@ def _bad_file(kind: str, folder: Path) -> Path:
 
 BAD = {
     "missing": "no file ",
-    "folder": "is a folder; name the files in it.",
+    "folder": "has no audio files, by the endings of their names.",
     "empty": "is empty: zero bytes.",
     "text": "is not audio that can be decoded",
     "truncated": "is cut off: ",
