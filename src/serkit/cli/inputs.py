@@ -21,25 +21,28 @@ class NamedBytes(io.BytesIO):
         self.name = name
 
 
-def named_files(names: Sequence[str]) -> list[str | AudioError]:
+def named_files(names: Sequence[str]) -> list[tuple[str, AudioError | None]]:
     """Return the files that names stand for: a folder stands for the audio files in it and in its sub-folders.
 
     Args:
         names: Arguments of the command line.
 
     Returns:
-        Names of files, or an error in place of a folder without audio files.
+        Names of files, and the name of a folder without audio files, with its error.
     """
     from serkit.data.audio_files import SOUND_SUFFIXES, sound_files
 
-    found: list[str | AudioError] = []
+    found: list[tuple[str, AudioError | None]] = []
     for name in names:
         folder = Path(name)
         if name == STDIN or not folder.is_dir():
-            found.append(name)
+            found.append((name, None))
             continue
-        below = [str(folder / path) for path in sound_files(folder, SOUND_SUFFIXES)]
-        found += below or [NoSamplesError(f"the folder {name!r} has no audio files, by the endings of their names.")]
+        below: list[tuple[str, AudioError | None]] = [
+            (str(folder / path), None) for path in sound_files(folder, SOUND_SUFFIXES)
+        ]
+        error = NoSamplesError(f"the folder {name!r} has no audio files, by the endings of their names.")
+        found += below or [(name, error)]
     return found
 
 
@@ -64,13 +67,11 @@ def opened(name: str) -> str | BinaryIO:
         raise AudioUnreadableError(f"cannot open {name!r}: {error.strerror or error}.") from error
 
 
-def audio_of(names: Sequence[str | AudioError]) -> Iterator[str | BinaryIO]:
+def audio_of(files: Sequence[tuple[str, AudioError | None]]) -> Iterator[str | BinaryIO]:
     """Yield the audio of each name when it is asked for. An error is yielded as a file object that raises it."""
-    for name in names:
+    for name, fault in files:
         try:
-            if isinstance(name, AudioError):
-                raise name
-            yield opened(name)
+            yield opened(name) if fault is None else _Failed(fault)
         except AudioError as error:
             yield _Failed(error)
 

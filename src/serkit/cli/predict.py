@@ -66,7 +66,7 @@ def predict(
     found = recognizer.predict_many(
         audio_of(sources), reject=not forced, threshold=threshold, damaged=damaged.value, on_error="return"
     )
-    names = [name if isinstance(name, str) else "" for name in sources]
+    names = [name for name, _ in sources]
     answers = list(zip(names, _with_bar(found, names), strict=True))
     failed = [answer for _, answer in answers if isinstance(answer, SerkitError)]
     if format is TableFormat.json:
