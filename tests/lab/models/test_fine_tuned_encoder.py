@@ -184,7 +184,8 @@ def test_a_checkpoint_that_lacks_weights_is_refused(make: Make, tmp_path: Path) 
     folder = make()
     weights = {f"other.{name}": value for name, value in load_file(folder / "model.safetensors").items()}
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
+    for name in ("config.json", "preprocessor_config.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
     with pytest.raises(RecipeError, match=r"lacks \d+ weights, such as .* they would stay random"):
         built(tmp_path)
 
