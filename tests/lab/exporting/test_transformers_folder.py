@@ -146,6 +146,7 @@ def test_its_card_says_that_nobody_knows_whom_it_was_trained_on(make: Make, tmp_
     convert(classifier(make(), {0: "ang", 1: "neu"}), tmp_path / "model.onnx")
     recognizer = Recognizer.load(tmp_path / "model.onnx")
     assert (recognizer.card.train_speakers, recognizer.card.is_commercial_use_allowed) == ((), False)
+    assert recognizer.card.maximum_duration == 30
     with pytest.raises(LeakageError, match="the training speakers of fine-tuned are unknown"):
         evaluate_model(recognizer.card, recognizer.predict, ("emodb",), {"emodb": emodb_dir}, tmp_path / "run")
 

@@ -291,6 +291,7 @@ def test_a_fine_tuned_encoder_becomes_one_file(
     assert export(tmp_path / "run", tmp_path / "model.onnx") <= 1e-4
     recognizer = Recognizer.load(tmp_path / "model.onnx")
     assert recognizer.card.needs_equal_lengths is (norm == "group")
+    assert recognizer.card.maximum_duration == 30
     features, lengths = clips(0.5, 3.0, 15.0)
     together, _ = recognizer.run(features[:, 0].numpy(), lengths.numpy())
     for i, length in enumerate(lengths.tolist()):
