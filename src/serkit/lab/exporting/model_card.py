@@ -8,6 +8,7 @@ from typing import Any
 from serkit.card import NOT_FOR, Card, Evidence
 from serkit.data.corpora import Corpus, corpus_of
 from serkit.errors import RunError
+from serkit.lab.encoders.layer_meaning import encoders_of
 from serkit.lab.graphs.model_assembly import count_weights
 from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
 from serkit.lab.measure.run_entry import measure_records, read_records, what_is_fitted
@@ -65,7 +66,7 @@ def describe(
     licenses = dict.fromkeys(c.license for c in corpora)
     if len(licenses) > 1:
         licenses.pop(PUBLIC_DOMAIN, None)  # it adds no condition to the other licenses
-    encoders = _checkpoints(recipe.as_mapping())
+    encoders = list(dict.fromkeys(name for name, _ in encoders_of(recipe.as_mapping())))
     uses_sex = any(model.front.uses_sex for model in models)
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in weights]
     return Card(
@@ -77,6 +78,7 @@ def describe(
         sampling_rate=models[0].front.config.sampling_rate,
         inputs=("waveform", "lengths", *(("sex",) if uses_sex else ())),
         minimum_duration=MINIMUM_DURATION,
+        maximum_duration=min(half.maximum_duration for model in models for half in (model.front, model.body)),
         parameters=sum(map(_count_weights, models)),
         corpora=about,
         languages=tuple(sorted({language for c in corpora for language in c.languages})),
@@ -108,17 +110,6 @@ def _about(corpus: Corpus, speakers: Collection[str], utterances: Collection[str
         "speakers": sum(s.startswith(f"{corpus.voices_of or corpus.name}/") for s in speakers),
         "utterances": sum(u.startswith(f"{corpus.name}/") for u in utterances),
     }
-
-
-def _checkpoints(recipe: object) -> list[str]:
-    """Return the pretrained encoders that a recipe names anywhere. Their licenses apply to the model too."""
-    if isinstance(recipe, list | tuple):
-        return list(dict.fromkeys(name for part in recipe for name in _checkpoints(part)))
-    if not isinstance(recipe, dict):
-        return []
-    key = {"ssl": "model", "coattention": "encoder"}.get(str(recipe.get("name")), "")
-    own = [str(recipe[key])] if recipe.get(key) else []
-    return list(dict.fromkeys([*own, *_checkpoints(list(recipe.values()))]))
 
 
 def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:

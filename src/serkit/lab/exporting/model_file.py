@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from serkit.card import Card, write_card
 from serkit.data.corpora import Data, label_set_of, read_corpora
 from serkit.errors import ExportError, RunError
+from serkit.lab.encoders.layer_meaning import check_meaning
 from serkit.lab.exporting.model_card import describe, evidence_of
 from serkit.lab.exporting.quantize import Cost, cost_of, quantize
 from serkit.lab.features import Front, build_front
@@ -124,6 +125,7 @@ def export(
     seed = recipe.seeds[0] if seed is None else seed
     fit = fit_of(run, seed, fold)
     check_exportable(resolved)
+    check_meaning(run, read_json(run, "env.json"), recipe.as_mapping())
     parts = _parts_of(resolved, run, fit)
     models, weights = [part.model for part in parts], [part.weights for part in parts]
     card = describe(resolved, run, models, weights, fit=fit, error_rate=error_rate)

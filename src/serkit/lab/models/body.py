@@ -9,13 +9,16 @@ from typing import Any, Self
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from serkit.card import LONGEST_CLIP
 from serkit.errors import RecipeError
 from serkit.lab.features import Front, Layout
 from serkit.lab.models.blocks.head import Output
 from serkit.types import FloatArray
 from serkit.writing import whole_file
 
-__all__ = ["Body", "BodyConfig", "Model", "Output"]
+__all__ = ["LONGEST_ATTENDED", "Body", "BodyConfig", "Model", "Output"]
+
+LONGEST_ATTENDED = 30.0  # seconds that attention over frames of 10 ms takes at once: 0.7 GB, and 2.7 GB for 60 s
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Body(nn.Module, ABC):
         is_fitted_at_once: Whether :meth:`fit_on` fits the body, instead of epochs of gradient steps.
         needs_equal_lengths: Whether the exported graph needs batches of equally long utterances, because padding would
             change its output. The body itself takes any batch.
+        maximum_duration: Longest audio in seconds that a model file with this body takes at once.
         stages: Number of training stages; :meth:`start_stage` selects the weights that each stage trains.
         evaluation_batch: Batch size for evaluation.
         embedding_size: D.
@@ -58,6 +62,7 @@ class Body(nn.Module, ABC):
     file: str = "weights.safetensors"
     is_fitted_at_once: bool = False
     needs_equal_lengths: bool = False
+    maximum_duration: float = LONGEST_CLIP
     stages: int = 1
     evaluation_batch: int = 64
     embedding_size: int
