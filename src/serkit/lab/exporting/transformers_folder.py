@@ -209,4 +209,5 @@ def _card_of(checkpoint: PretrainedCheckpoint, model: Model, labels: tuple[str, 
         not_for=NOT_FOR,
         recipe={},
         needs_equal_lengths=model.body.needs_equal_lengths,
+        validation="nobody",
     )
