@@ -25,7 +25,7 @@ from serkit.lab.encoders.pretrained_checkpoint import (
 )
 from serkit.lab.exporting.model_card import MINIMUM_DURATION
 from serkit.lab.exporting.model_file import fit_of, load_model, write_checked
-from serkit.lab.features import build_front
+from serkit.lab.features import build_feature
 from serkit.lab.measure.run_folder import fit_folder
 from serkit.lab.models import Model
 from serkit.lab.models.fine_tuned_encoder import FineTunedEncoder, FineTunedEncoderConfig
@@ -101,7 +101,8 @@ def load_classifier(checkpoint: PretrainedCheckpoint) -> tuple[Model, tuple[str,
         embedding=config.classifier_proj_size,
     )
     labels = tuple(str(config.id2label[i]) for i in range(config.num_labels))
-    front = build_front([{"name": "waveform", "sampling_rate": checkpoint.sampling_rate}])
+    # The mean stays: the checkpoint was trained with its own preprocessing, and is to answer as in transformers.
+    front = build_feature("waveform", {"sampling_rate": checkpoint.sampling_rate})
     body = FineTunedEncoder(front.layout, len(labels), settings.without_files())
     for ours, part in _parts(body, theirs):
         ours.load_state_dict(part.state_dict())
