@@ -12,7 +12,7 @@ from serkit.lab.signal.masking import frame_mask
 from serkit.lab.signal.power import map_power, mute_padding
 from serkit.lab.signal.spectrum import FrameConfig, Stft
 
-_ROUNDING = 1e-6  # a mean below this is what rounding left of an offset, 120 dB below full scale
+_ROUNDING = 1e-7  # a mean below this is what rounding left of an offset, 140 dB below full scale
 _TINY = torch.finfo(torch.float32).tiny  # librosa treats a frame as silent if its magnitudes sum to less
 
 
@@ -25,7 +25,7 @@ class Statistics(Front):
     """Six statistics of the fusionnet report: waveform (B, T) to a vector (B, 6, 1).
 
     They are mean, variance, skewness and kurtosis of the samples, and mean spectral centroid and bandwidth. In recipes
-    the mean is always 0, see :class:`serkit.lab.features.centered.Centered`; below a millionth it counts as 0.
+    the mean is always 0, see :class:`serkit.lab.features.centered.Centered`; below a ten-millionth it counts as 0.
 
     The moments are the biased estimates, and kurtosis is Fisher's (0 for a Gaussian), as the defaults of ``numpy.var``,
     ``scipy.stats.skew`` and ``scipy.stats.kurtosis``. For a constant, skewness and kurtosis are 0, where SciPy returns
