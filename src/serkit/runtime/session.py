@@ -55,16 +55,15 @@ class ModelSession:
     Args:
         session: ONNX Runtime session of the file.
         card: Card of the same file.
-        name: Name of the file for messages.
-        has_loops: Whether the graph has loops, so that a run may not end.
 
     Attributes:
         card: Labels, corpora, protocol, results, license and limits of the model.
     """
 
-    def __init__(self, session: Any, card: Card, *, name: str = "the model", has_loops: bool = False) -> None:
+    def __init__(self, session: Any, card: Card) -> None:
         self._session = session
-        self._name, self._has_loops = name, has_loops
+        self._name = "the model"  # for messages
+        self._has_loops = False  # with loops, a run may never end
         self.card = card
 
     @classmethod
@@ -94,7 +93,9 @@ class ModelSession:
             raise ModelFileError(f"{name} is not an ONNX file, or is cut off.") from error
         card = read_card(session.get_modelmeta().custom_metadata_map, name)
         _check_graph(session, card, name)
-        return cls(session, card, name=name, has_loops=is_looping)
+        opened = cls(session, card)
+        opened._name, opened._has_loops = name, is_looping
+        return opened
 
     def run(
         self, waveform: FloatArray, lengths: NDArray[np.int64], *, sex: FloatArray | None = None
