@@ -242,7 +242,7 @@ def test_own_data_trains_a_model_and_its_corpus_is_on_the_card(
     assert done.code == 0, done.err
     done = call("export", tmp_path / "run", "-o", tmp_path / "mine.onnx")
     assert done.code == 0, done.err
-    card = json.loads(call("models", "show", tmp_path / "mine.onnx").out)
+    card = json.loads(call("models", "show", tmp_path / "mine.onnx", "--json").out)
     assert card["classes"] == list(EMOTIONS)
     assert [(c["name"], c["license"], c["speakers"], c["utterances"]) for c in card["corpora"]] == [
         ("mine", "unknown", 4, 24)

@@ -52,7 +52,6 @@ def export(
         return
     from serkit.lab.exporting import quantize as quantizing
     from serkit.lab.exporting.model_file import export as write
-    from serkit.lab.measure import calibration
     from serkit.runtime.recognizer import Recognizer
 
     corpora = data_of(data) if int8 and (data or os.environ.get("SERKIT_CORPORA")) else None
@@ -62,6 +61,6 @@ def export(
     )  # fmt: skip
     print_model_file(output, difference)
     card = Recognizer.load(output).card
-    for words in (calibration.words_of(card.calibration), quantizing.words_of(card.quantization)):
-        if words:
-            typer.echo(words)
+    typer.echo(card.promise)
+    if words := quantizing.words_of(card.quantization):
+        typer.echo(words)

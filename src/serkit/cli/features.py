@@ -63,7 +63,7 @@ def extract(
     front = build_front([_named(name) for name in feature])
     names: tuple[str, ...] = ()
     if front.kind == "vector":
-        names = front.names if isinstance(front, OpenSmile) else tuple(f"f{i}" for i in range(front.size))
+        names = front.inner.names if isinstance(front.inner, OpenSmile) else tuple(f"f{i}" for i in range(front.size))
     _check_output(output, is_vector=bool(names))
     manifest = read_corpora(corpora, data_of(data))
     with shown_progress() as on_progress:

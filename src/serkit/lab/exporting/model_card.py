@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from serkit.card import NOT_FOR, Card, Evidence
+from serkit.card import NOT_FOR, Card, Evidence, Validation
 from serkit.data.corpora import Corpus, corpus_of
 from serkit.errors import RunError
 from serkit.lab.encoders.layer_meaning import encoders_of
@@ -56,6 +56,7 @@ def describe(
         if member.pretrain:
             folds += read_folds(run / first_folder(number))
     trained, validated = ({name for f in folds for name in f[part]["speakers"]} for part in ("train", "validation"))
+    validation = _validation(folds, is_inner=bool(resolved.ensemble and resolved.ensemble.inner_folds))
     speakers = trained | validated
     utterances = {name for f in folds for part in ("train", "validation") for name in f[part]["utterances"]}
     corpora = [
@@ -95,8 +96,26 @@ def describe(
         not_for=NOT_FOR,
         recipe=recipe.as_mapping(),
         needs_equal_lengths=any(half.needs_equal_lengths for model in models for half in (model.front, model.body)),
-        calibration=_calibration(run, fit, error_rate),
+        calibration=_calibration(run, fit, error_rate) if validation == "new speakers" else {},
+        validation=validation,
     )
+
+
+def _validation(folds: Sequence[dict[str, Any]], *, is_inner: bool) -> Validation:
+    """Return which speakers the validation predictions of a fit come from.
+
+    Args:
+        folds: Folds of the fit, one for each draw of training speakers, and those of a first training.
+        is_inner: Whether the members of an ensemble were validated in turn on groups of the training speakers, each by
+            the members that were not trained on the group.
+    """
+    if is_inner:
+        return "new speakers"
+    trained, validated = ([{*fold[part]["speakers"]} for fold in folds] for part in ("train", "validation"))
+    if not any(validated):
+        return "nobody"
+    is_shared = any(own & others for own, others in zip(trained, validated, strict=True))
+    return "training speakers" if is_shared else "new speakers"
 
 
 def _about(corpus: Corpus, speakers: Collection[str], utterances: Collection[str]) -> dict[str, Any]:

@@ -105,6 +105,11 @@ class Front(nn.Module, ABC):
     config: Any
 
     @property
+    def label(self) -> str:
+        """Name of the computation in the feature store."""
+        return type(self).__name__
+
+    @property
     def layout(self) -> Layout:
         """Layout of the output, from which networks are built."""
         columns = {"frames": None, "vector": 1, "image": getattr(self, "columns", None)}[self.kind]

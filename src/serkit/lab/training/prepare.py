@@ -87,7 +87,7 @@ def check_exportable(resolved: ResolvedRecipe) -> None:
     fronts = [build_front(member.named_features) for member in resolved.members]
     for front in fronts:
         if not front.has_graph:
-            front(None, None)  # raises the error that says why
+            front.inner(None, None)  # raises the error that says why
     rates = sorted({front.config.sampling_rate for front in fronts})
     if len(rates) > 1:
         text = " and ".join(map(str, rates))

@@ -166,7 +166,7 @@ class Store:
         Returns:
             Utterance id to frames, shape (N, F).
         """
-        about = [type(front).__name__, asdict(front.config), speed, front.version, _features_code()]
+        about = [front.label, asdict(front.config), speed, front.version, _features_code()]
         sexes = self.sexes if front.uses_sex else {}
         names: list[str] = []
         stored: list[Pack] = []
