@@ -8,6 +8,7 @@ from serkit.data.formats.row_to_utterance import OwnData, Reading, UtteranceBuil
 from serkit.data.manifest import Manifest
 from serkit.errors import ManifestError, MissingExtraError
 from serkit.labels import EMOTIONS
+from serkit.parsing import parse_yaml
 from serkit.types import LeftOut, Utterance
 from serkit.writing import whole_files
 
@@ -31,10 +32,13 @@ def read(root: Path, own: OwnData) -> Reading:
         its table.
 
     Raises:
-        ManifestError: If the folder holds no database, a scheme is missing, or a file is labeled twice.
+        ManifestError: If the folder holds no database, a scheme is missing, a file is labeled twice, or a pattern for
+            emotions is given.
         LabelError: If a label is unknown.
         MissingExtraError: If audformat is not installed.
     """
+    if own.takes_emotion_from_path:
+        raise ManifestError("an audformat database names its emotions in a scheme; leave the pattern for emotions out.")
     database = _load(root)
     schemes = sorted(_schemes(database))
     found = check_columns(own, ("emotion",), schemes, root.name)
@@ -94,8 +98,7 @@ def _load(root: Path) -> Any:
     import yaml  # comes with audformat
 
     try:
-        with (root / HEADER).open(encoding="utf-8") as file:
-            _refuse_pickles(root, yaml.safe_load(file))
+        _refuse_pickles(root, parse_yaml((root / HEADER).read_bytes()))
         return audformat.Database.load(str(root), load_data=True)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, yaml.YAMLError) as error:
         if isinstance(error, ManifestError):
