@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from serkit.errors import SerkitError
+from serkit.spreadsheet_cells import guarded
 from serkit.types import Prediction
 
 Answers = Sequence[tuple[Path, Prediction | SerkitError]]
@@ -38,20 +39,21 @@ def answers_as_csv(answers: Answers, classes: Sequence[str], top: int | None, se
     """Return CSV with one row per file and one column per class.
 
     Classes beyond ``top`` are empty. The last column is the error of a file that failed. With ``set_of``, the column
-    before it is the prediction set, its classes joined by semicolons.
+    before it is the prediction set, its classes joined by semicolons. A text that a spreadsheet would run as a formula
+    has an apostrophe before it.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     more = ["set"] if set_of else []
-    writer.writerow(["file", "emotion", "duration", *classes, *more, "error"])
+    writer.writerow(["file", "emotion", "duration", *map(guarded, classes), *more, "error"])
     for file, answer in answers:
         if isinstance(answer, SerkitError):
-            writer.writerow([file, "", "", *("" for _ in [*classes, *more]), answer])
+            writer.writerow([guarded(str(file)), "", "", *("" for _ in [*classes, *more]), guarded(str(answer))])
             continue
         shown = dict(_top(answer, top))
         values = [f"{shown[name]:.6f}" if name in shown else "" for name in classes]
-        among = [";".join(set_of(answer))] if set_of else []
-        writer.writerow([file, answer.emotion, answer.duration, *values, *among, ""])
+        among = [guarded(";".join(set_of(answer)))] if set_of else []
+        writer.writerow([guarded(str(file)), guarded(answer.emotion), answer.duration, *values, *among, ""])
     return buffer.getvalue()
 
 

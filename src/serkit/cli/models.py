@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from serkit.cli.options import JsonOption, print_model_file, show_rows
+from serkit.cli.terminal import echo_document
 
-app = typer.Typer(help="Model architectures and model files.", no_args_is_help=True)
+app = typer.Typer(help="Model architectures and model files.", no_args_is_help=True, rich_markup_mode="rich")
 
 
 @app.command("convert")
@@ -56,10 +57,10 @@ def show_model(
     from serkit.runtime.session import embedded_models
 
     if model is None or model in embedded_models() or Path(model).suffix == ".onnx" or Path(model).is_file():
-        typer.echo(Recognizer.load(model).card.to_json())
+        echo_document(Recognizer.load(model).card.to_json())
         return
     from serkit.lab.models.summary import as_json as as_content
     from serkit.lab.models.summary import render, summarize_model
 
     parts = summarize_model(model, classes=classes)
-    typer.echo(json.dumps(as_content(parts), indent=1) if as_json else render(parts))
+    echo_document(json.dumps(as_content(parts), indent=1) if as_json else render(parts))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serkit.cli.options import HopOption, ModelOption, SmoothOption, ThresholdOption, VadOption, WindowOption
+from serkit.cli.terminal import echo, echo_document
 from serkit.errors import SerkitError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def timeline(
             on_progress=advance,
         )  # fmt: skip
     if format is not TimelineFormat.table:
-        typer.echo(render(found, format.value), nl=False)
+        echo_document(render(found, format.value), nl=False)
     elif not output:
         _print_timeline(found)
     failed = 0
@@ -87,10 +88,10 @@ def timeline(
             found.plot(path, audio=file) if check_ending(path) in DRAWINGS else found.save(path)
         except (OSError, SerkitError) as error:  # the remaining files are still written
             failed += 1
-            typer.echo(f"serkit: {path}: {getattr(error, 'strerror', None) or error}", err=True)
+            echo(f"serkit: {path}: {getattr(error, 'strerror', None) or error}", err=True)
             continue
         count = len(found.segments)
-        typer.echo(f"{path}: {count} segment{'s' * (count != 1)}, {_clock(found.duration)}", err=True)
+        echo(f"{path}: {count} segment{'s' * (count != 1)}, {_clock(found.duration)}", err=True)
     if failed:
         raise typer.Exit(2 if failed == len(output or ()) else 1)
 
@@ -135,7 +136,7 @@ def _print_timeline(found: "Timeline") -> None:
     spoken = sum(speech.end - speech.start for speech in found.speech)
     title = f"{found.name} ({_clock(found.duration)}, speech {_clock(spoken)})"
     if not rows:
-        typer.echo(f"{title}: {'no speech' if not found.speech else 'no speech long enough for the model'}")
+        echo(f"{title}: {'no speech' if not found.speech else 'no speech long enough for the model'}")
         return
     columns = ("start", "end", *(("channel",) if several else ()), "emotion", "probability", "next")
     show_table(columns, rows, title=title)
