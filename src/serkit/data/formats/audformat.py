@@ -8,7 +8,6 @@ from serkit.data.formats.row_to_utterance import OwnData, Reading, UtteranceBuil
 from serkit.data.manifest import Manifest
 from serkit.errors import ManifestError, MissingExtraError
 from serkit.labels import EMOTIONS
-from serkit.parsing import parse_yaml
 from serkit.types import LeftOut, Utterance
 from serkit.writing import whole_files
 
@@ -96,6 +95,8 @@ def write(manifest: Manifest, folder: Path) -> Path:
 def _load(root: Path) -> Any:
     audformat = _audformat("reading an audformat database")
     import yaml  # comes with audformat
+
+    from serkit.data.yaml_documents import parse_yaml
 
     try:
         _refuse_pickles(root, parse_yaml((root / HEADER).read_bytes()))

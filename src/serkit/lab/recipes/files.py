@@ -17,11 +17,11 @@ import yaml
 
 from serkit.card import with_american_keys
 from serkit.data.corpora import corpus_names
+from serkit.data.yaml_documents import parse_yaml
 from serkit.errors import RecipeError, unknown_name
 from serkit.lab.recipes.registry import ENSEMBLE, model_names
 from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.labels import COMMON, LABEL_SETS
-from serkit.parsing import parse_yaml
 
 _PLACE = "MODEL"  # placeholder for a model's name in the file of a family
 _FAMILY = f"-{_PLACE}"
