@@ -184,7 +184,7 @@ def test_a_model_is_trained_exported_shown_and_used(
     done = call("export", run, "-o", model)
     assert done.code == 0
     assert done.out.startswith(f"{model}: ")
-    assert done.err == ""
+    assert done.err == "" or done.err.startswith("serkit: every answer is ")  # an epoch teaches next to nothing
     card = json.loads(call("models", "show", model, "--json").out)
     assert (card["name"], card["sampling_rate"]) == ("emodb-small", RATE)
 
@@ -209,11 +209,12 @@ def test_a_recipe_is_evaluated_and_compared(call: Call, recipe_file: Path, emodb
     assert done.code == 0
     assert "Traceback" not in done.err
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
-    row = f"| emodb-small | speaker k-fold | 7 | 4 | 56 | 1 | {metrics['uar']:.1f} ["
+    row = f"| emodb-small | speaker k-fold | 7 | 4 | 56 | 1 | 14.3 | {metrics['uar']:.1f} ["
     assert row in done.out
     compared = call("compare", run, run)
     assert (compared.code, compared.err) == (0, "")
-    assert compared.out.count(row) == 1
+    marked = row.replace("k-fold |", "k-fold (one class for nearly every clip) |")  # an epoch teaches next to nothing
+    assert compared.out.count(row) + compared.out.count(marked) == 1
     document = call("compare", run, "--format", "json")
     assert (document.code, document.err) == (0, "")
     assert [(found["name"], found["uar"]) for found in json.loads(document.out)] == [("emodb-small", metrics["uar"])]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from serkit.annotations.timeline_data import TimelineData
 from serkit.types import UNCERTAIN
+from serkit.visible_text import visible
 
 _BREAKING = {"Cc", "Zl", "Zp"}  # Unicode categories: control characters, line and paragraph separators
 _UNASSIGNED = {"Cs", "Cn"}  # Unicode categories that XML cannot hold: lone surrogates, unassigned code points
@@ -48,9 +49,13 @@ def storable(text: str) -> str:
 def one_line(text: str) -> str:
     r"""Return text without line breaks, tabs and other control characters, for formats that cannot hold them.
 
+    Other characters that hide, such as an override of the direction of writing, are made visible; see
+    :func:`serkit.visible_text.visible`.
+
     Example:
         >>> one_line(" a\tb\r\nc ")
         'a b c'
     """
     kinds = ((char, unicodedata.category(char)) for char in text)
-    return " ".join("".join(" " if k in _BREAKING else "?" if k in _UNASSIGNED else c for c, k in kinds).split())
+    shown = " ".join("".join(" " if k in _BREAKING else "?" if k in _UNASSIGNED else c for c, k in kinds).split())
+    return visible(shown)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from serkit.cli.options import DataOption, JsonOption, data_of, show_rows
+from serkit.cli.terminal import echo
 
 if TYPE_CHECKING:
     from serkit.data.manifest import Manifest
 
 Rows = Mapping[str, Any]  # utterance id to (N, F)
-app = typer.Typer(help="Features: what models read from sound.", no_args_is_help=True)
+app = typer.Typer(help="Features: what models read from sound.", no_args_is_help=True, rich_markup_mode="rich")
 
 
 @app.command("list")
@@ -74,7 +75,7 @@ def extract(
         _write(manifest, rows, names, output)
     size = next(iter(rows.values())).shape[1]
     where = output or cache_dir() / "features"
-    typer.echo(f"{where}: {'+'.join(feature)}, {size} dimensions, {len(manifest)} utterances")
+    echo(f"{where}: {'+'.join(feature)}, {size} dimensions, {len(manifest)} utterances")
 
 
 def _named(feature: str) -> dict[str, str]:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serkit.cli.options import JsonOption, show_rows
+from serkit.cli.terminal import echo, echo_document
 
 if TYPE_CHECKING:
     from serkit.card import Card
 
-app = typer.Typer(help="Model architectures and model files.", no_args_is_help=True)
+app = typer.Typer(help="Model architectures and model files.", no_args_is_help=True, rich_markup_mode="rich")
 
 
 @app.command("convert")
@@ -30,8 +31,8 @@ def convert_model(
 
     difference = convert(checkpoint, output, revision)
     size = output.stat().st_size / 1e6
-    typer.echo(f"{output}: {size:.1f} MB, its answers and those of transformers differ by {difference:.1e} at most")
-    typer.echo(ModelSession.load(output).card.promise)
+    echo(f"{output}: {size:.1f} MB, its answers and those of transformers differ by {difference:.1e} at most")
+    echo(ModelSession.load(output).card.promise)
 
 
 @app.command("list")
@@ -65,13 +66,13 @@ def show_model(
     if model is None or model in embedded_models() or Path(model).suffix == ".onnx" or Path(model).is_file():
         card, sentence = probe(model)
         content = card.to_dict() | {"probe": sentence}
-        typer.echo(json.dumps(content, indent=1, ensure_ascii=False) if as_json else card_in_words(card, sentence))
+        echo_document(json.dumps(content, indent=1, ensure_ascii=False) if as_json else card_in_words(card, sentence))
         return
     from serkit.lab.models.summary import as_json as as_content
     from serkit.lab.models.summary import render, summarize_model
 
     parts = summarize_model(model, classes=classes)
-    typer.echo(json.dumps(as_content(parts), indent=1) if as_json else render(parts))
+    echo_document(json.dumps(as_content(parts), indent=1) if as_json else render(parts))
 
 
 def card_in_words(card: "Card", probed: str) -> str:

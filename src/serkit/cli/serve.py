@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from serkit.cli.terminal import echo
 from serkit.errors import MissingExtraError
 from serkit.server.service_settings import Limits, Settings, check_origins, read_tokens
 
@@ -103,9 +104,9 @@ def serve(
     )  # fmt: skip
 
     def print_address(address: str) -> None:
-        typer.echo(f"serkit: serving at {address}; press Ctrl-C to stop.", err=True)
+        echo(f"serkit: serving at {address}; press Ctrl-C to stop.", err=True)
         if not settings.is_local and not settings.tokens:
-            typer.echo("serkit: anyone who can reach this address can use the service; see --token-file.", err=True)
+            echo("serkit: anyone who can reach this address can use the service; see --token-file.", err=True)
 
     run(settings, on_start=print_address)
 

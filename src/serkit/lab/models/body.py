@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from serkit.card import LONGEST_CLIP
-from serkit.errors import RecipeError
+from serkit.errors import ModelFileError, RecipeError
 from serkit.lab.features import Front, Layout
 from serkit.lab.models.blocks.head import Output
 from serkit.types import FloatArray
@@ -119,8 +120,17 @@ class Body(nn.Module, ABC):
             save_file(weights, temporary)
 
     def load(self, folder: Path) -> None:
-        """Read the weights that :meth:`save` wrote."""
-        self.load_state_dict(load_file(folder / self.file))
+        """Read the weights that :meth:`save` wrote.
+
+        Raises:
+            ModelFileError: If the file is cut, no safetensors file, or has the weights of another model.
+        """
+        path = folder / self.file
+        try:
+            self.load_state_dict(load_file(path))
+        except (SafetensorError, RuntimeError) as error:
+            what = "cut or no safetensors file" if isinstance(error, SafetensorError) else "of another model"
+            raise ModelFileError(f"{str(path)!r} is {what}: remove its folder, and fit the model again.") from error
 
     @abstractmethod
     def forward(self, features: Tensor, lengths: Tensor) -> Output:
