@@ -26,6 +26,7 @@ from serkit.server.wire_protocol import (
     Reason,
     StreamQuery,
     WireProtocolError,
+    check_first_frame,
     close_code,
     decode_frame,
     is_session_end,
@@ -65,6 +66,7 @@ class Session:
         self._to_protocol = EventWriter()
         self._now = asyncio.get_running_loop().time
         self._begun = self._last_sound = self._now()
+        self._has_sound = False
         self._next: asyncio.Task[Any] | None = None  # a message read ahead, so that a disconnect is noticed early
 
     async def run(self) -> None:
@@ -101,6 +103,9 @@ class Session:
 
     async def _step(self, message: dict[str, Any]) -> None:
         if (frame := message.get("bytes")) is not None:
+            if frame and not self._has_sound:
+                check_first_frame(frame, self._query)
+                self._has_sound = True
             for piece in _seconds(decode_frame(frame, self._query), self._query.sampling_rate):
                 self._check()
                 await self._send_events(partial(self._stream.push, piece))
