@@ -16,6 +16,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import CloseCode, Frame
 
 from serkit.server.clients import client_named, is_among
+from serkit.server.loop_share import LoopShare
 from serkit.server.problems import MEDIA_TYPE, Problem, busy, too_many_at_once
 from serkit.server.service_settings import Settings
 
@@ -25,6 +26,7 @@ _LINGER_SECONDS = 1.0  # time for a refused client to read why
 _MAX_REFUSED = 256  # refused connections that linger at once; further ones are closed at once
 _MAX_FRAGMENTS = 1024  # frames of one message
 _MAX_UNREAD = 1 << 20  # bytes of pongs and events that a client has not read
+_REQUEST_SECONDS = 0.001  # CPU time that a request takes besides its parsing, at least
 _RECEIVE_BYTES = 32_768  # read at once, so that a client that sends tiny frames or chunks soon lets others go on
 
 
@@ -33,10 +35,14 @@ class Door:
 
     Args:
         settings: Settings of the service.
+
+    Attributes:
+        time: Time of the event loop that each client takes.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.time = LoopShare(settings.limits.client_share)
         self._clients: dict[asyncio.BaseTransport, str] = {}  # admitted connections
         self._of_clients: Counter[str] = Counter()
         self._refused: set[asyncio.BaseTransport] = set()
@@ -52,7 +58,9 @@ class Door:
         """Count a new connection; return why it is refused, or None if it is admitted."""
         address = get_remote_addr(transport)  # type: ignore[arg-type]
         host = address[0] if address else ""
-        client, most = client_named(host), self._most_of(host)
+        is_proxy = is_among(host, self._settings.trusted_proxies)
+        client = "" if is_proxy else client_named(host)
+        most = self._settings.limits.of_client(self.most) if client else self.most
         if len(self._clients) >= self.most:
             problem = busy("the service is busy: too many connections at once; try again.")
         elif self._of_clients[client] >= most:
@@ -73,15 +81,14 @@ class Door:
             if not self._of_clients[client]:
                 del self._of_clients[client]
 
+    def client_of(self, transport: asyncio.BaseTransport) -> str:
+        """Return the client of an admitted connection; an empty string for a proxy, which connects for many."""
+        return self._clients.get(transport, "")
+
     @property
     def has_room_to_explain(self) -> bool:
         """Whether a refused connection may stay open until the client has read why."""
         return len(self._refused) <= _MAX_REFUSED
-
-    def _most_of(self, host: str) -> int:
-        if is_among(host, self._settings.trusted_proxies):  # which connects for many clients
-            return self.most
-        return self._settings.limits.of_client(self.most)
 
 
 class GuardedConnection(H11Protocol):
@@ -98,6 +105,7 @@ class GuardedConnection(H11Protocol):
         self._door, self._request_seconds = door, request_seconds
         self._is_refused = self._has_data = False
         self._timer: asyncio.TimerHandle | None = None
+        self._pause: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Admit or refuse a new connection."""
@@ -112,6 +120,8 @@ class GuardedConnection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._stop_timer()
+        if self._pause:
+            self._pause.cancel()
         self._door.leave(self.transport)
         super().connection_lost(exc)
 
@@ -121,6 +131,29 @@ class GuardedConnection(H11Protocol):
             self._has_data = True
             super().data_received(data)
             self._watch()
+
+    def handle_events(self) -> None:
+        """Handle what arrived, or wait if the client took more than its share of the event loop's time."""
+        if self._pause:
+            self.transport.pause_reading()
+            return
+        client = self._door.client_of(self.transport)
+        if wait := self._door.time.wait_of(client):
+            self.transport.pause_reading()
+            self._pause = self.loop.call_later(wait, self._go_on)
+            return
+        cycle = self.cycle
+        with self._door.time.count(client):
+            super().handle_events()
+        if self.cycle is not cycle or self.transport.get_protocol() is not self:
+            self._door.time.add(client, _REQUEST_SECONDS)
+
+    def _go_on(self) -> None:
+        self._pause = None
+        if not self.flow.read_paused:
+            self.transport.resume_reading()
+        self.handle_events()
+        self._watch()
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
@@ -170,17 +203,39 @@ class GuardedStream(WebSocketsSansIOProtocol):
     def __init__(self, *, door: Door, **options: Any) -> None:
         super().__init__(**options)
         self._door = door
+        self._held: list[bytes] = []  # bytes that arrived while the client has to wait
+        self._pause: asyncio.TimerHandle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
+        if self._pause:
+            self._pause.cancel()
         self._door.leave(self.transport)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; end a connection whose client reads neither pongs nor events."""
-        super().data_received(data)
+        """Take bytes, or hold them if the client took more than its share of the event loop's time.
+
+        A connection whose client reads neither pongs nor events is closed.
+        """
+        client = self._door.client_of(self.transport)
+        if self._pause or (wait := self._door.time.wait_of(client)):
+            self._held.append(data)
+            self.transport.pause_reading()
+            self._pause = self._pause or self.loop.call_later(wait, self._go_on)
+            return
+        with self._door.time.count(client):
+            super().data_received(data)
         if self.transport.get_write_buffer_size() > _MAX_UNREAD:
             self.transport.abort()
+
+    def _go_on(self) -> None:
+        self._pause = None
+        data = b"".join(self._held)
+        self._held = []
+        if not self.read_paused:
+            self.transport.resume_reading()
+        self.data_received(data)
 
     def handle_cont(self, event: Frame) -> None:
         """Take a further frame of a message; a message of very many frames would need far more memory than its size."""
