@@ -257,6 +257,23 @@ def test_processes_are_replaced_after_a_while(monkeypatch: pytest.MonkeyPatch) -
     assert pids[0] != pids[3]
 
 
+def test_a_process_is_only_started_when_the_others_are_busy(impostors: None) -> None:
+    async def work() -> tuple[set[int], set[int]]:
+        pool = DecoderPool(2)
+        await pool.start(1)
+        try:
+            alone = {(await pool.ask(named("x"), seconds=20)).head["pid"] for _ in range(3)}
+            both = await asyncio.gather(*(pool.ask(named("x"), client=one, seconds=20) for one in "ab"))
+            return alone, {answer.head["pid"] for answer in both}
+        finally:
+            await pool.stop()
+
+    alone, both = asyncio.run(work())
+    assert len(alone) == 1
+    assert len(both) == 2
+    assert alone < both
+
+
 def test_a_timeline_comes_in_all_formats_at_once(embedded: Path) -> None:
     async def work() -> Message:
         pool = DecoderPool(1, ("--model", "default"))

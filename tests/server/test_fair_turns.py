@@ -6,12 +6,12 @@ from contextlib import suppress
 from serkit.server.fair_turns import FairTurns
 
 
-def served(asked: str, *, count: int = 1, canceled: int | None = None) -> str:
+def served(asked: str, *, count: int = 1, most: int | None = None, canceled: int | None = None) -> str:
     """Return the order in which clients, each a letter, get their turns."""
     order: list[str] = []
 
     async def work() -> None:
-        turns = FairTurns(count)
+        turns = FairTurns(count, most_of_client=most)
 
         async def one(client: str) -> None:
             async with turns.take(client):
@@ -30,6 +30,7 @@ def served(asked: str, *, count: int = 1, canceled: int | None = None) -> str:
         async with asyncio.timeout(1), turns.take("last"):
             assert turns._free == count - 1
         assert not turns._waiting
+        assert not turns._taken
 
     asyncio.run(work())
     return "".join(order)
@@ -43,6 +44,12 @@ def test_a_client_with_many_requests_delays_others_by_one() -> None:
 def test_a_clients_own_requests_stay_in_order_and_all_come() -> None:
     assert served("ababab", count=2) == "ababab"
     assert sorted(served("abcabcabc", count=3)) == sorted("abcabcabc")
+
+
+def test_a_client_leaves_turns_to_others_that_have_not_come_yet() -> None:
+    assert served("aaab", count=2, most=1) == "abaa"
+    assert served("aabb", count=2, most=1) == "abab"
+    assert served("aaaabbcc", count=3, most=2) == "aababcac"
 
 
 def test_who_leaves_while_waiting_takes_no_turn() -> None:

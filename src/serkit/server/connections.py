@@ -6,6 +6,7 @@ limit for the head of a request, and a bound on what a client makes the service 
 
 import asyncio
 import json
+import logging
 import sys
 from collections import Counter
 from typing import Any
@@ -20,6 +21,7 @@ from serkit.server.loop_share import LoopShare
 from serkit.server.problems import MEDIA_TYPE, Problem, busy, too_many_at_once
 from serkit.server.service_settings import Settings
 
+_log = logging.getLogger("uvicorn.error")
 _OWN_FILES = 512  # open files of a worker besides its connections, and connections that are accepted in one go
 _FEWEST_CONNECTIONS = 16
 _LINGER_SECONDS = 1.0  # time for a refused client to read why
@@ -51,7 +53,14 @@ class Door:
     @property
     def most(self) -> int:
         """Maximum number of connections: the limit of the settings, or fewer if the system allows fewer open files."""
-        self._most = self._most or min(self._settings.limits.connections, _connections_of_system())
+        if not self._most:
+            wanted = self._settings.limits.connections
+            self._most = min(wanted, _connections_of_system())
+            if self._most < wanted:
+                _log.warning(
+                    "the limit of open files leaves room for %d connections instead of %d; raise it (ulimit -n, "
+                    "LimitNOFILE).", self._most, wanted,
+                )  # fmt: skip
         return self._most
 
     def enter(self, transport: asyncio.BaseTransport) -> Problem | None:
@@ -63,8 +72,10 @@ class Door:
         most = self._settings.limits.of_client(self.most) if client else self.most
         if len(self._clients) >= self.most:
             problem = busy("the service is busy: too many connections at once; try again.")
+            _log.warning("a connection was refused: there are %d; see --max-connections.", self.most)
         elif self._of_clients[client] >= most:
             problem = too_many_at_once(most, "connections")
+            _log.warning("a connection was refused: its client has %d; see --client-share.", most)
         else:
             self._clients[transport] = client
             self._of_clients[client] += 1

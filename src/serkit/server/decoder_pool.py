@@ -34,23 +34,24 @@ class DecoderPool:
     Args:
         count: Number of processes.
         arguments: Command-line arguments of the processes.
+        most_of_client: Number of processes that may work for one client at once; None for all of them.
     """
 
-    def __init__(self, count: int, arguments: Sequence[str] = ()) -> None:
+    def __init__(self, count: int, arguments: Sequence[str] = (), *, most_of_client: int | None = None) -> None:
         self._command = (sys.executable, "-m", "serkit.server.decoder_process", *arguments)
-        self._turns = FairTurns(count)
+        self._turns = FairTurns(count, most_of_client=most_of_client)
         self._idle: deque[_DecoderProcess | None] = deque([None] * count)  # None: a process to be started
         self._all: set[_DecoderProcess] = set()
         self._has_failed_to_start = False  # the most recent start
 
-    async def start(self) -> None:
-        """Start all processes, so that the first request need not wait."""
-        self._idle.extend(await asyncio.gather(*(self._ensure_running(process) for process in self._take_all())))
+    async def start(self, count: int | None = None) -> None:
+        """Start processes, so that the first requests need not wait; further ones start when they are needed.
 
-    def _take_all(self) -> "list[_DecoderProcess | None]":
-        idle = list(self._idle)
-        self._idle.clear()
-        return idle
+        Args:
+            count: Number of processes; None for all.
+        """
+        idle = [self._idle.popleft() for _ in range(len(self._idle) if count is None else count)]
+        self._idle.extendleft(await asyncio.gather(*map(self._ensure_running, idle)))
 
     async def stop(self) -> None:
         """Kill all processes, including busy ones."""
@@ -118,7 +119,10 @@ class DecoderPool:
                 self._all.discard(process)
                 await process.kill()
                 process = None
-            self._idle.append(process)
+            if process is None:
+                self._idle.append(process)
+            else:
+                self._idle.appendleft(process)  # the next request takes a running process, if there is one
 
     async def _ensure_running(self, process: "_DecoderProcess | None") -> "_DecoderProcess":
         if process is not None and process.is_running:

@@ -54,19 +54,22 @@ class Service:
         self.upload_memory = Slots(limits.uploaded_bytes, "uploaded bytes", most_of_client=limits.client_bytes)
         self.sessions = self._slots(limits.sessions, "streams", self.metrics.sessions.set)
         self.closing = asyncio.Event()
-        self._clip_decoders = DecoderPool(settings.clip_decoders)
-        self._timeline_decoders = DecoderPool(settings.timeline_decoders, ("--model", settings.model or "default"))
+        self._clip_decoders = self._decoders(settings.clip_decoders)
+        self._timeline_decoders = self._decoders(settings.timeline_decoders, "--model", settings.model or "default")
         self._threads = ThreadPoolExecutor(limits.requests + limits.sessions, thread_name_prefix="work")
 
     def _slots(self, most: int, what: str, on_change: Callable[[int], None] = lambda count: None) -> Slots:
         return Slots(most, what, on_change, most_of_client=self.settings.limits.of_client(most))
+
+    def _decoders(self, count: int, *arguments: str) -> DecoderPool:
+        return DecoderPool(count, arguments, most_of_client=self.settings.limits.of_client(count))
 
     async def start(self) -> None:
         """Start threads and processes, so that the first request need not wait for them."""
         self._model.on_batch = self.metrics.batches.observe
         self._model.start(os.cpu_count() or 1)
         await asyncio.gather(
-            self._clip_decoders.start(), self._timeline_decoders.start(), self.in_thread(self._warm_up)
+            self._clip_decoders.start(), self._timeline_decoders.start(1), self.in_thread(self._warm_up)
         )
 
     async def stop(self) -> None:

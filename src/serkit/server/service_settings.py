@@ -28,7 +28,7 @@ class Limits:
         slowest_rate: Minimum average upload speed in bytes per second, after the first ``stall_seconds``. Weak mobile
             networks send 10,000 to 30,000.
         requests: Maximum number of concurrent uploads; further ones are refused.
-        timelines: Maximum number of timelines among them; they are made one after the other.
+        timelines: Maximum number of timelines among them.
         uploaded_bytes: Maximum size of all concurrent uploads together.
         sessions: Maximum number of concurrent streams.
         connections: Maximum number of open connections.
@@ -109,7 +109,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     root_path: str = ""
     clip_decoders: int = 2
-    timeline_decoders: int = 1
+    timeline_decoders: int = 2
     limits: Limits = field(default_factory=Limits)
     is_logging_requests: bool = False
 
