@@ -1,12 +1,12 @@
-"""Claim: beside a client that attacks in eight ways at once, 95 % of the requests of honest clients are answered.
+"""Claim: beside a client that attacks in nine ways at once, 95 % of the requests of honest clients are answered.
 
 The service has its defaults, and may open no more than 1024 files, as on many systems. The attacker has one address
 and a process for each attack: silent uploads, idle streams, 1100 idle connections, request heads that never end,
-timelines with the finest hop, files on the stream of samples, chunks of one byte, and pings. The honest clients, 25 of
-them, each have an address of their own. They send clips and recordings, or open a stream for three seconds, and then
-wait for a second. A request counts as answered if it gets its prediction within 30 s. One more honest client shares the
-attacker's address; it is reported, and has no goal. ``SERKIT_BENCH_SECONDS`` sets the duration (60 s). Linux only,
-where all of 127.0.0.0/8 is this machine.
+timelines with the finest hop, files on the stream of samples, streams at full speed, chunks of one byte, and pings. The
+honest clients, 25 of them, each have an address of their own. They send clips and recordings, or open a stream for three
+seconds, and then wait for a second. A request counts as answered if it gets its prediction within 30 s. One more honest
+client shares the attacker's address; it is reported, and has no goal. ``SERKIT_BENCH_SECONDS`` sets the duration
+(60 s). Linux only, where all of 127.0.0.0/8 is this machine.
 """
 
 import base64
@@ -48,6 +48,7 @@ _UPGRADE = (
     "GET /v1/stream?sampling_rate=16000 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
+_FINE_UPGRADE = _UPGRADE.replace("16000 ", "16000&vad=false&hop=2&window=60 ")
 _POST = "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\n"
 
 
@@ -83,8 +84,8 @@ def hold(address: str, count: int, first: bytes, *, more: bytes = b"", every: fl
         time.sleep(every)
 
 
-def flood(address: str, first: bytes, piece: bytes) -> None:
-    """Send pieces as fast as the service takes them, on four connections."""
+def flood(address: str, first: bytes, piece: bytes, *, count: int = 4) -> None:
+    """Send pieces as fast as the service takes them, on several connections."""
     place = (str(urlsplit(address).hostname), int(urlsplit(address).port or 80))
 
     def send() -> None:
@@ -93,14 +94,14 @@ def flood(address: str, first: bytes, piece: bytes) -> None:
                 one.sendall(first)
                 threading.Thread(target=drain, args=(one,), daemon=True).start()
                 while True:
-                    one.sendall(piece * 1000)
+                    one.sendall(piece * (1 + 32_000 // len(piece)))
 
     def drain(one: socket.socket) -> None:
         with suppress(OSError):
             while one.recv(1 << 20):
                 pass
 
-    in_threads([send] * 4)
+    in_threads([send] * count)
 
 
 def send_timelines(address: str) -> None:
@@ -129,6 +130,7 @@ def send_files_as_samples(address: str) -> None:
 
 
 ATTACKS: dict[str, Callable[[str], None]] = {
+    "fast streams": lambda at: flood(at, _FINE_UPGRADE.encode(), b"\x82\xfe\x7d\0\0\0\0\0" + bytes(32_000), count=8),
     "silent uploads": lambda at: hold(at, 64, f"{_POST}Content-Length: 100000\r\n\r\nRIFF".encode()),
     "idle streams": lambda at: hold(at, 64, _UPGRADE.encode()),
     "connections": lambda at: hold(at, 1100, b""),

@@ -60,6 +60,20 @@ def test_a_client_with_too_many_connections_is_told_so_and_others_come_in(narrow
         assert sender.recv(20).startswith(b"HTTP/1.1 200")
 
 
+def test_clients_that_go_before_they_are_refused_are_no_fault(narrow: Running) -> None:
+    with ExitStack() as held:
+        for _ in range(10):
+            held.enter_context(call(narrow, ATTACKER))
+        for _ in range(200):
+            with call(narrow, ATTACKER) as sender:  # closed with a reset
+                sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        time.sleep(0.5)
+    assert httpx.get(f"{narrow.address}/healthz").status_code == 200
+    assert "Traceback" not in "".join(narrow.log)
+    refusals = [line for line in narrow.log if "a connection was refused: its client has 10" in line]
+    assert len(refusals) == 1  # at most one a minute
+
+
 def test_a_trusted_proxy_may_have_all_connections_and_the_service_no_more(narrow: Running) -> None:
     with ExitStack() as held:
         for _ in range(40):

@@ -107,6 +107,30 @@ def test_a_flood_of_one_client_delays_others_little(embedded: Path, start: bytes
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="all of 127.0.0.0/8 is this machine on Linux alone")
+def test_streams_of_one_client_at_full_speed_delay_others_little(embedded: Path) -> None:
+    """Sixteen streams whose sound runs through the model thirty times."""
+    query = UPGRADE.replace(b"sampling_rate=16000", b"sampling_rate=16000&vad=false&hop=2&window=60")
+    second = b"\x82\xfe\x7d\x00\0\0\0\0" + bytes(32_000)
+    with running_service("--rate", 0) as service:
+        port = service.address.rpartition(":")[2]
+        program = _FLOOD.replace("range(8)", "range(16)").replace("piece * 1000", "piece")
+        flood = subprocess.Popen(
+            [sys.executable, "-c", program, port, query.hex(), second.hex()], stderr=subprocess.DEVNULL
+        )
+        try:
+            time.sleep(3)
+            assert "serkit_sessions 16.0" in httpx.get(f"{service.address}/metrics", timeout=20).text
+            with httpx.Client(base_url=service.address, timeout=20) as client:
+                begun = time.monotonic()
+                for _ in range(5):
+                    assert client.post("/v1/predict", content=CLIP).status_code == 200
+            assert time.monotonic() - begun < 4  # without the limit, one request takes 2 s
+        finally:
+            flood.kill()
+            flood.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="all of 127.0.0.0/8 is this machine on Linux alone")
 def test_who_has_to_wait_loses_nothing(embedded: Path) -> None:
     """A thousand requests in a row on one connection are more than a burst; all are answered, in the end."""
     with running_service("--rate", 0) as service:

@@ -254,7 +254,7 @@ def serve_alone(limits: Limits, *, fault: Exception | None = None) -> tuple[Serv
 
     async def run() -> tuple[Service, Socket]:
         service, socket = Service(Settings(limits=limits)), Socket()
-        session = Session(socket, service, StreamQuery(sampling_rate=16_000))
+        session = Session(socket, service, StreamQuery(sampling_rate=16_000), "client")
         if fault:
             session._stream.push = fail
         await asyncio.wait_for(session.run(), 10)

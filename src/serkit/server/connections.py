@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -199,7 +200,8 @@ class GuardedConnection(H11Protocol):
             self.transport.abort()
             return
         self.transport.write(_response(problem))
-        self.transport.write_eof()
+        with suppress(OSError):  # the client may have gone already
+            self.transport.write_eof()
         self.loop.call_later(_LINGER_SECONDS, self.transport.abort)  # closing at once could destroy the response
 
 

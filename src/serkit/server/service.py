@@ -18,6 +18,7 @@ from serkit.server.admission import Slots
 from serkit.server.batching import BatchingSession
 from serkit.server.decoder_messages import Message, clip_request, timeline_documents, timeline_request
 from serkit.server.decoder_pool import DecoderCrashError, DecoderPool, DecoderStartError, DecoderTimeoutError
+from serkit.server.fair_turns import FairTurns
 from serkit.server.problems import Problem, busy, decoder_problem, problem_of
 from serkit.server.prometheus import Metrics
 from serkit.server.service_settings import Settings
@@ -25,6 +26,7 @@ from serkit.server.uploads import UploadedFile
 from serkit.types import Prediction
 
 Result = TypeVar("Result")
+_RUNS_PER_CORE = 2  # of the model at once, of which a client may have its share
 
 
 class Service:
@@ -56,7 +58,10 @@ class Service:
         self.closing = asyncio.Event()
         self._clip_decoders = self._decoders(settings.clip_decoders)
         self._timeline_decoders = self._decoders(settings.timeline_decoders, "--model", settings.model or "default")
-        self._threads = ThreadPoolExecutor(limits.requests + limits.sessions, thread_name_prefix="work")
+        threads = limits.requests + limits.sessions
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="work")
+        of_client = None if limits.client_share == 1 else limits.of_client(_RUNS_PER_CORE * (os.cpu_count() or 1))
+        self._runs = FairTurns(threads, most_of_client=of_client)
 
     def _slots(self, most: int, what: str, on_change: Callable[[int], None] = lambda count: None) -> Slots:
         return Slots(most, what, on_change, most_of_client=self.settings.limits.of_client(most))
@@ -97,7 +102,8 @@ class Service:
         samples, rate = np.frombuffer(decoded.body, "<f4"), int(decoded.head["sampling_rate"])
         try:
             self.recognizer.card.check_duration(len(samples) / rate, repr(upload.name))
-            answer = await self.in_thread(partial(self.recognizer.predict, samples, sampling_rate=rate, **options))
+            work = partial(self.recognizer.predict, samples, sampling_rate=rate, **options)
+            answer = await self.run_model(work, client)
         except SerkitError as error:
             raise problem_of(error, name=upload.name) from error
         self.metrics.audio.labels("predict").inc(answer.duration)
@@ -130,6 +136,11 @@ class Service:
         )
         self.metrics.audio.labels("timeline").inc(float(answer.head["duration"]))
         return timeline_documents(answer)
+
+    async def run_model(self, action: Callable[[], Result], client: str) -> Result:
+        """Run a function that uses the model in a worker thread; a client with many of them leaves cores to others."""
+        async with self._runs.take(client):
+            return await self.in_thread(action)
 
     async def in_thread(self, action: Callable[[], Result]) -> Result:
         """Run a slow function in a worker thread."""

@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from serkit.errors import InferenceError, SerkitError
 from serkit.runtime.stream import Stream
+from serkit.server.clients import client_of
 from serkit.server.service import Service
 from serkit.server.wire_protocol import (
     MAX_MESSAGE_BYTES,
@@ -57,10 +58,11 @@ class Session:
         socket: Accepted WebSocket.
         service: Service that runs the model.
         query: Query parameters of the stream.
+        client: Client that opened it.
     """
 
-    def __init__(self, socket: WebSocket, service: Service, query: StreamQuery) -> None:
-        self._socket, self._service, self._query = socket, service, query
+    def __init__(self, socket: WebSocket, service: Service, query: StreamQuery, client: str) -> None:
+        self._socket, self._service, self._query, self._client = socket, service, query, client
         self._stream: Stream = service.recognizer.stream(**query.options())
         self._limits = service.settings.limits
         self._to_protocol = EventWriter()
@@ -157,7 +159,7 @@ class Session:
             raise SessionEndedError("limit", ("too_long", f"the stream reached its maximum duration of {most:g} s."))
 
     async def _send_events(self, process: Callable[[], Iterable[Any]]) -> None:
-        for event in self._to_protocol(await self._service.in_thread(process)):
+        for event in self._to_protocol(await self._service.run_model(process, self._client)):
             await self._send(event)
 
     async def _close(self, closed: SessionEndedError, *, is_flushed: bool = True) -> None:
@@ -218,7 +220,7 @@ async def serve_stream(socket: WebSocket, service: Service, subprotocol: str | N
     """
     await socket.accept(subprotocol)
     try:
-        session = Session(socket, service, parse_query(dict(socket.query_params)))
+        session = Session(socket, service, parse_query(dict(socket.query_params)), client_of(socket.scope))
     except WireProtocolError as error:
         await _refuse(socket, error.code, error.message)
         return
