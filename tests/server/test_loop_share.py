@@ -26,6 +26,8 @@ def read(sender):
 def flood():
     sender = socket.create_connection(("127.0.0.1", port), source_address=("127.0.0.2", 0))
     sender.sendall(start)
+    if b"Upgrade" in start:
+        sender.recv(1000)  # a frame before the answer would be lost
     threading.Thread(target=read, args=(sender,), daemon=True).start()
     while True:
         sender.sendall(piece * 1000)
