@@ -238,20 +238,20 @@ def test_the_page_and_all_that_it_loads_come_from_here(client: httpx.Client) -> 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     own = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
     assert own
-    assert all(address.startswith("/page/") for address in own)
+    assert all(address.startswith("page/") for address in own)
     for address in own:
         answer = client.get(address)
         assert answer.status_code == 200
         again = client.get(address, headers={"if-none-match": answer.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
     modules = {name for address in own if address.endswith(".js") for name in loaded_by(client, address)}
-    assert {"/page/timeline.js", "/page/live.js"} <= modules
+    assert {"page/timeline.js", "page/live.js"} <= modules
 
 
 def loaded_by(client: httpx.Client, address: str) -> set[str]:
     """Return the modules that a module imports, and those that these do."""
     found = re.findall(r'from "\./([\w.]+)"', client.get(address).text)
-    return {address} | {name for one in found for name in loaded_by(client, f"/page/{one}")}
+    return {address} | {name for one in found for name in loaded_by(client, f"page/{one}")}
 
 
 def test_the_openapi_documents_examples_fit_its_schemas(client: httpx.Client) -> None:

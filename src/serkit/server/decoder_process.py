@@ -24,8 +24,9 @@ from serkit.annotations.timeline_page import drawing
 from serkit.audio.mixing import mix_down
 from serkit.audio.recordings import open_recording
 from serkit.errors import SerkitError
-from serkit.server.decoder_messages import DRAWING, TOO_LONG, Message, packed, read, timeline_reply
+from serkit.server.decoder_messages import DRAWING, TOO_LONG, TOO_MANY_WINDOWS, Message, packed, read, timeline_reply
 from serkit.server.sandbox import die_with_parent, drop_resources
+from serkit.server.window_budget import TooManyWindowsError, WindowBudget
 
 if TYPE_CHECKING:
     from serkit.runtime.recognizer import Recognizer
@@ -59,13 +60,23 @@ def decode_clip(upload: NamedUpload, *, most: float) -> Message:
 
 
 def make_timeline(
-    recognizer: "Recognizer", upload: NamedUpload, *, most: float, settings: dict[str, Any], formats: list[str]
+    recognizer: "Recognizer",
+    upload: NamedUpload,
+    *,
+    most: float,
+    most_windows: float,
+    settings: dict[str, Any],
+    formats: list[str],
 ) -> Message:
     """Return the reply with a recording's timeline, written in each of the formats."""
+    budget = WindowBudget.of_upload(upload, most_windows, settings)
+    if budget.longest < most:
+        budget.check_recording(upload)
 
     def check_duration(seconds: float) -> None:
         if seconds > most:
             raise TooLongError
+        budget.check(seconds)  # again, because a damaged recording may have hidden its length
 
     timeline = replace(recognizer.timeline(upload, on_progress=check_duration, **settings), name=upload.name)
     documents = {name: (drawing(timeline) if name == DRAWING else render(timeline, name)).encode() for name in formats}
@@ -80,10 +91,13 @@ def answer(recognizer: "Recognizer | None", request: Message) -> Message:
         if recognizer is None:
             return decode_clip(upload, most=asked["most"])
         return make_timeline(
-            recognizer, upload, most=asked["most"], settings=asked["settings"], formats=asked["formats"]
-        )
+            recognizer, upload, most=asked["most"], most_windows=asked["most_windows"], settings=asked["settings"],
+            formats=asked["formats"],
+        )  # fmt: skip
     except TooLongError:
         return Message({"error": TOO_LONG, "message": ""})
+    except TooManyWindowsError as error:
+        return Message({"error": TOO_MANY_WINDOWS, "message": str(error)})
     except (SerkitError, MemoryError) as error:
         return Message({"error": type(error).__name__, "message": str(error)})
 

@@ -39,7 +39,7 @@ PROBLEMS: dict[int, dict[str, Any]] = {
     },
     408: {
         "code": "upload-stalled",
-        "detail": "the upload is too slow: it paused for 20 s, or averaged less than 50 kB/s.",
+        "detail": "the upload stalled: nothing arrived for 20 s, after 131.1 kB.",
     },
     413: {"code": "body-too-large", "detail": "the upload is larger than 64 MB.", "accepted": {"most_bytes": 64000000}},
     415: {"code": "unsupported-format", "detail": "'notes.txt' is not audio that can be decoded."},
@@ -47,5 +47,5 @@ PROBLEMS: dict[int, dict[str, Any]] = {
     422: {"code": "invalid-audio", "detail": "'clip.wav' is cut off: it has 1000 of 67328 bytes of audio."},
     426: {"code": "upgrade-required", "detail": "this address is a WebSocket; see docs/PROTOCOL.md."},
     429: {"code": "too-many-requests", "detail": "more than 20 requests per second; wait 1 s."},
-    503: {"code": "overloaded", "detail": "the service is busy: too many requests at once; try again."},
+    503: {"code": "overloaded", "detail": "the service is busy: too many uploads at once; try again."},
 }
