@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from serkit.cli.terminal import echo
-
 from serkit.types import REMARKS, Gap
 
 
