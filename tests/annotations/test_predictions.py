@@ -71,6 +71,6 @@ def test_a_spreadsheet_runs_no_name_and_numbers_stay_numbers() -> None:
     answers: Answers = [(Path("=cmd|' /C calc'!A0.wav"), odd), (Path("-x.wav"), AudioError("+1+1 is no audio."))]
     text = answers_as_csv(answers, ("=neutral", "@x"), None, lambda answer: ("@x", "=y"))
     head, first, second = csv.reader(io.StringIO(text))
-    assert head == ["file", "emotion", "duration", "'=neutral", "'@x", "set", "error"]
-    assert first == ["'=cmd|' /C calc'!A0.wav", "'=neutral", "1.25", "0.700000", "0.200000", "'@x;'=y", ""]
+    assert head == ["file", "emotion", "duration", "'=neutral", "'@x", "set", "remarks", "error"]
+    assert first == ["'=cmd|' /C calc'!A0.wav", "'=neutral", "1.25", "0.700000", "0.200000", "'@x;'=y", "", ""]
     assert (second[0], second[-1]) == ("'-x.wav", "'+1+1 is no audio.")

@@ -3,10 +3,11 @@
 A message is a JSON head and a binary body, each preceded by its length. Pickle is not used: a decoder process reads
 files from strangers, and a process that a file has taken over must not be able to run code in the worker.
 
-A *clip request* has the head ``{"name", "most"}`` and the uploaded file as its body. Its reply has the head
-``{"sampling_rate"}`` and the mono float32 samples as its body. A *timeline request* adds ``"most_windows"``,
-``"settings"`` and ``"formats"`` to the head. Its reply has the head ``{"sizes", "duration"}`` and all documents,
-joined, as its body. A reply with the head ``{"error", "message"}`` names the exception class of a failure.
+A *clip request* has the head ``{"name", "most", "damaged"}`` and the uploaded file as its body. Its reply has the head
+``{"sampling_rate", "gaps", "is_cancelled"}`` and the mono float32 samples as its body. A *timeline request* has
+``"most_windows"``, ``"settings"`` and ``"formats"`` in place of ``"damaged"``. Its reply has the head
+``{"sizes", "duration"}`` and all documents, joined, as its body. A reply with the head ``{"error", "message"}`` names
+the exception class of a failure.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
+
+from serkit.audio.damage import Damaged
 
 DRAWING = "drawing"  # the timeline format that the service's own page draws, beside those of serkit.annotations
 TOO_LONG = "TooLong"  # the "error" of sound that lasts longer than the request allows
@@ -30,15 +33,16 @@ class Message(NamedTuple):
     body: bytes = b""
 
 
-def clip_request(name: str, content: bytes, *, most: float) -> Message:
+def clip_request(name: str, content: bytes, *, most: float, damaged: Damaged = "refuse") -> Message:
     """Return the request to decode a clip.
 
     Args:
         name: Name of the file, for error messages.
         content: Content of the file.
         most: Maximum duration, in seconds.
+        damaged: Whether a damaged file is refused, or read as far as it can be heard.
     """
-    return Message({"name": name, "most": most}, content)
+    return Message({"name": name, "most": most, "damaged": damaged}, content)
 
 
 def timeline_request(

@@ -21,7 +21,8 @@ import numpy as np
 
 from serkit.annotations import render
 from serkit.annotations.timeline_page import drawing
-from serkit.audio.mixing import mix_down
+from serkit.audio.damage import Damaged
+from serkit.audio.mixing import Mixer
 from serkit.audio.recordings import open_recording
 from serkit.errors import SerkitError
 from serkit.server.decoder_messages import DRAWING, TOO_LONG, TOO_MANY_WINDOWS, Message, packed, read, timeline_reply
@@ -46,17 +47,22 @@ class NamedUpload(io.BytesIO):
         self.name = name
 
 
-def decode_clip(upload: NamedUpload, *, most: float) -> Message:
+def decode_clip(upload: NamedUpload, *, most: float, damaged: Damaged = "refuse") -> Message:
     """Return the reply with a clip's sound: float32, shape (T,), mixed to mono, at the file's sampling rate."""
-    with open_recording(upload) as recording:
-        pieces, count = [], 0
+    with open_recording(upload, damaged=damaged) as recording:
+        pieces, count, mixer = [], 0, Mixer(recording.sampling_rate)
         for piece in recording.pieces:
             count += piece.shape[1]
             if count > most * recording.sampling_rate:
                 raise TooLongError
-            pieces.append(mix_down(piece, recording.sampling_rate))
-        samples = np.concatenate(pieces)
-    return Message({"sampling_rate": recording.sampling_rate}, samples.astype("<f4", copy=False).tobytes())
+            pieces.append(mixer.push(piece))
+        samples = np.concatenate([*pieces, mixer.flush()])
+    head = {
+        "sampling_rate": recording.sampling_rate,
+        "gaps": [(gap.start, gap.end) for gap in recording.damage.gaps],
+        "is_cancelled": mixer.has_cancelled,
+    }
+    return Message(head, samples.astype("<f4", copy=False).tobytes())
 
 
 def make_timeline(
@@ -89,13 +95,14 @@ def answer(recognizer: "Recognizer | None", request: Message) -> Message:
     try:
         upload = NamedUpload(request.body, asked["name"])
         if recognizer is None:
-            return decode_clip(upload, most=asked["most"])
+            return decode_clip(upload, most=asked["most"], damaged=asked.get("damaged", "refuse"))
         return make_timeline(
             recognizer, upload, most=asked["most"], most_windows=asked["most_windows"], settings=asked["settings"],
             formats=asked["formats"],
         )  # fmt: skip
     except TooLongError:
-        return Message({"error": TOO_LONG, "message": ""})
+        hint = "; send recordings to /v1/timeline" if recognizer is None else ""
+        return Message({"error": TOO_LONG, "message": hint})
     except TooManyWindowsError as error:
         return Message({"error": TOO_MANY_WINDOWS, "message": str(error)})
     except (SerkitError, MemoryError) as error:

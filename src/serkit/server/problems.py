@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from serkit.errors import MissingExtraError, SerkitError, UnknownAudioFormatError
+from serkit.errors import MissingExtraError, ModelFileError, SerkitError, UnknownAudioFormatError
 from serkit.server.decoder_messages import TOO_LONG, TOO_MANY_WINDOWS
 
 MEDIA_TYPE = "application/problem+json"
@@ -29,11 +29,14 @@ _CODES: Mapping[str, tuple[int, str]] = {  # exception class to HTTP status and 
     "AudioShapeError": (422, "invalid-audio"),
     "SamplingRateError": (422, "invalid-audio"),
     "AudioTooShortError": (422, "invalid-audio"),
+    "AudioTooLongError": (422, "audio-too-long"),
+    "AudioUnreadableError": (422, "invalid-audio"),
     "UnknownNameError": (422, "invalid-parameter"),
     "RecipeError": (422, "invalid-parameter"),
     "SettingsError": (422, "invalid-parameter"),
     "MemoryError": (422, "decoding-failed"),
     "InferenceError": (503, "overloaded"),
+    "ModelFileError": (503, "model-unusable"),
 }
 
 
@@ -115,7 +118,7 @@ def decoder_problem(kind: str, message: str, *, name: str, most: float) -> Probl
     """
     if kind == TOO_LONG:
         return Problem(
-            422, "audio-too-long", f"{name!r} lasts longer than {most:g} s.", accepted={"most_seconds": most}
+            422, "audio-too-long", f"{name!r} lasts longer than {most:g} s{message}.", accepted={"most_seconds": most}
         )
     if kind == TOO_MANY_WINDOWS:
         return Problem(422, "too-many-windows", message)
@@ -127,6 +130,8 @@ def decoder_problem(kind: str, message: str, *, name: str, most: float) -> Probl
         message = f"{reason}; this service reads {', '.join(accepted_formats())}."
     if kind == MissingExtraError.__name__:
         message = f"{message}, where the service runs."
+    if kind == ModelFileError.__name__:
+        return Problem(status, code, "the model of this service gives wrong answers; tell who runs the service.")
     if status == 503:
         return busy("the model failed, most likely for lack of memory; try again.", code)
     return Problem(status, code, message, accepted=accepted_formats() if code != "invalid-parameter" else None)

@@ -43,6 +43,12 @@ Threshold = Annotated[
         description="Probability below which the emotion is 'uncertain'. Default: the model card's threshold.",
     ),
 ]
+Damaged = Annotated[
+    Literal["refuse", "skip"],
+    Query(
+        description="Refuse a file of which more than 0.1 s is missing, or skip what is missing and list it in `gaps`."
+    ),
+]
 router = APIRouter()
 
 
@@ -71,6 +77,7 @@ async def predict(
     top: Annotated[int | None, Query(ge=1, le=1000, description="Number of most probable emotions to return.")] = None,
     threshold: Threshold = None,
     forced: Annotated[bool, Query(description="Always return a class, never 'uncertain' or 'no speech'.")] = False,
+    damaged: Damaged = "refuse",
     coverage: Annotated[
         float | None, Query(description="Also return the prediction set for this coverage: 0.8, 0.9 or 0.95.")
     ] = None,
@@ -89,7 +96,7 @@ async def predict(
     client = client_of(request.scope)
     with service.uploads.take(client):
         async with read_upload(request, client, service.settings.limits, service.upload_memory) as upload:
-            work = service.predict(upload, client, reject=not forced, threshold=threshold)
+            work = service.predict(upload, client, damaged=damaged, reject=not forced, threshold=threshold)
             answer = await unless_disconnected(request, work)
     card = service.recognizer.card
     if form == "csv":
@@ -140,6 +147,7 @@ async def timeline(
         Query(ge=0, le=LONGEST_WINDOW, description="Time constant of causal smoothing in seconds; 0 disables it."),
     ] = 0.0,
     threshold: Threshold = None,
+    damaged: Damaged = "refuse",
 ) -> Response:
     """Recognize emotions over time: where there is speech, and the emotion of each segment.
 
@@ -151,6 +159,7 @@ async def timeline(
     forms = forms or [choose(request.headers.get("accept"), offered)]
     settings = {
         "window": window, "hop": hop, "vad": vad, "channels": channels, "smooth": smooth, "threshold": threshold,
+        "damaged": damaged,
     }  # fmt: skip
     service.check_open()
     client = client_of(request.scope)

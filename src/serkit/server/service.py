@@ -5,12 +5,15 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 from starlette.requests import Request
 
+from serkit.audio.damage import Damaged
+from serkit.audio.mixing import remarks_on
 from serkit.errors import SerkitError
 from serkit.runtime.recognizer import Recognizer
 from serkit.runtime.vad import detector
@@ -23,7 +26,7 @@ from serkit.server.problems import Problem, busy, decoder_problem, problem_of
 from serkit.server.prometheus import Metrics
 from serkit.server.service_settings import Settings
 from serkit.server.uploads import UploadedFile
-from serkit.types import Prediction
+from serkit.types import Gap, Prediction
 
 Result = TypeVar("Result")
 _RUNS_PER_CORE = 2  # of the model at once, of which a client may have its share
@@ -83,22 +86,24 @@ class Service:
         await asyncio.get_running_loop().run_in_executor(None, self._model.stop)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def predict(self, upload: UploadedFile, client: str, **options: Any) -> Prediction:
+    async def predict(
+        self, upload: UploadedFile, client: str, *, damaged: Damaged = "refuse", **options: Any
+    ) -> Prediction:
         """Return the prediction for a clip.
 
         Args:
             upload: Clip.
             client: Client that sent it.
-            **options: Options of :meth:`serkit.Recognizer.predict`.
+            damaged: Whether a damaged file is refused, or read as far as it can be heard.
+            **options: Other options of :meth:`serkit.Recognizer.predict`.
 
         Raises:
             Problem: If the clip cannot be used.
         """
-        limits = self.settings.limits
-        request = clip_request(upload.name, upload.content, most=limits.clip_seconds)
-        decoded = await self._ask(
-            self._clip_decoders, request, client, seconds=limits.decode_seconds, most=limits.clip_seconds
-        )
+        most = min(self.settings.limits.clip_seconds, self.recognizer.card.maximum_duration)
+        request = clip_request(upload.name, upload.content, most=most, damaged=damaged)
+        seconds = self.settings.limits.decode_seconds
+        decoded = await self._ask(self._clip_decoders, request, client, seconds=seconds, most=most)
         samples, rate = np.frombuffer(decoded.body, "<f4"), int(decoded.head["sampling_rate"])
         try:
             self.recognizer.card.check_duration(len(samples) / rate, repr(upload.name))
@@ -107,7 +112,12 @@ class Service:
         except SerkitError as error:
             raise problem_of(error, name=upload.name) from error
         self.metrics.audio.labels("predict").inc(answer.duration)
-        return answer
+        is_cancelled = bool(decoded.head["is_cancelled"])
+        return replace(
+            answer,
+            remarks=remarks_on(is_narrow="narrowband" in answer.remarks, is_cancelled=is_cancelled),
+            gaps=tuple(Gap(start=start, end=end) for start, end in decoded.head["gaps"]),
+        )
 
     async def timeline(
         self, upload: UploadedFile, client: str, settings: Mapping[str, Any], formats: Sequence[str]

@@ -1,11 +1,15 @@
 """How much work a timeline may be: the sound of all its windows, which overlap and all run through the model."""
 
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from serkit.audio.recordings import open_recording
+from serkit.audio.recordings import Recording, open_recording
 from serkit.errors import AudioError
+
+
+def _opened(upload: BinaryIO, settings: dict[str, Any]) -> AbstractContextManager[Recording]:
+    return open_recording(upload, damaged=settings.get("damaged", "refuse"))
 
 
 class TooManyWindowsError(Exception):
@@ -43,7 +47,7 @@ class WindowBudget:
         """
         count = 1
         if settings["channels"] == "separate":
-            with suppress(AudioError), open_recording(upload) as recording:  # the timeline raises the error itself
+            with suppress(AudioError), _opened(upload, settings) as recording:  # the timeline raises the error itself
                 count = recording.channels
             upload.seek(0)
         return cls(seconds=seconds, window=settings["window"], hop=settings["hop"], channels=count)
