@@ -61,6 +61,7 @@ def test_a_voice_whose_channels_cancel_gets_the_answer_of_one_channel(embedded: 
     stream = recognizer.stream(sampling_rate=RATE)
     events = [*stream.push(pair[:, :999]), *stream.push(pair[:, 999:]), *stream.flush()]
     assert [e.probabilities for e in events if e.kind == "emotion"] == [w.probabilities for w in timeline.windows]
+    assert stream.remarks == ("cancelled",)
 
 
 # Bandwidth
