@@ -228,6 +228,16 @@ def test_fields_that_this_version_does_not_know_are_left_aside() -> None:
     assert read_card(metadata({"mood_of_the_author": "good"}), "model") == CARD
 
 
+def test_a_card_says_that_the_model_has_heard_no_telephone_unless_it_has() -> None:
+    assert [limit.partition(":")[0] for limit in CARD.limits] == ["telephone speech"]
+    assert json.loads(CARD.to_json())["limits"] == list(CARD.limits)
+    chains = ({"waveform": [{"name": "noise"}, {"name": "telephone"}]}, ["lowpass"], [{"name": "telephone"}])
+    for augment in chains:
+        assert replace(CARD, recipe={"augment": augment}).limits == ()
+    assert replace(CARD, sampling_rate=8_000).limits == ()
+    assert replace(CARD, recipe={"augment": {"waveform": ["noise"]}}).limits == CARD.limits
+
+
 def test_every_card_names_the_uses_that_it_is_not_for() -> None:
     for word in ("hiring", "policing", "education", "health", "lie detection", "work", "schools"):
         assert word in " ".join(NOT_FOR)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from serkit.audio.bandwidth import BandwidthMeter
 from serkit.audio.decode import load_clip
 from serkit.audio.mixing import Mixer, mix_down
 from serkit.runtime.recognizer import Recognizer
+from serkit.runtime.session import ModelSession
 from serkit.types import FloatArray
 from support.synthetic import voice
 
@@ -84,6 +86,17 @@ def test_a_telephone_is_heard_at_any_sampling_rate() -> None:
         sound += 0.02 * np.random.default_rng(0).standard_normal(len(sound)).astype(np.float32)
         assert load_clip(sound, sampling_rate=rate, target_rate=RATE).remarks == ()
         assert load_clip(telephone(sound, rate), sampling_rate=rate, target_rate=RATE).remarks == ("narrowband",)
+
+
+def test_a_model_that_has_learned_telephones_makes_no_remark_on_them(embedded: Path) -> None:
+    model = ModelSession.load(embedded)
+    learned = Recognizer(ModelSession(model._session, replace(model.card, recipe={"augment": ["telephone"]})))
+    for recognizer, remarks in ((Recognizer(model), ("narrowband",)), (learned, ())):
+        assert recognizer.predict(VOICE, sampling_rate=8_000).remarks == remarks
+        assert recognizer.timeline(VOICE, sampling_rate=8_000).remarks == remarks
+        stream = recognizer.stream(sampling_rate=8_000)
+        stream.push(VOICE)
+        assert stream.remarks == remarks
 
 
 def test_silence_has_no_bandwidth() -> None:

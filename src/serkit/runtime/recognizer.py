@@ -127,7 +127,7 @@ class Recognizer:
             probabilities=decider.ranked(probabilities[0]),
             embedding=embedding[0],
             duration=round(duration, 4),
-            remarks=clip.remarks,
+            remarks=self.model.concerning(clip.remarks),
             gaps=clip.gaps,
         )
 

@@ -133,7 +133,8 @@ class Stream:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Names of remarks on the audio so far; see :data:`serkit.types.REMARKS`."""
-        return remarks_on(is_narrow=self._bandwidth.is_narrow, is_cancelled=self._mixer.has_cancelled)
+        found = remarks_on(is_narrow=self._bandwidth.is_narrow, is_cancelled=self._mixer.has_cancelled)
+        return self._model.concerning(found)
 
     def push(self, samples: NDArray[Any], *, sampling_rate: int | None = None) -> list[StreamEvent]:
         """Add a piece of audio.

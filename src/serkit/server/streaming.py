@@ -232,9 +232,8 @@ async def serve_stream(socket: WebSocket, service: Service, subprotocol: str | N
 
 
 async def _refuse(socket: WebSocket, code: str, message: str) -> None:
+    closing = {"type": "session.closed", "reason": "error", "duration": 0.0, "remarks": []}
     with suppress(WebSocketDisconnect):
         await socket.send_text(json.dumps({"type": "error", "code": code, "message": message}))
-        await socket.send_text(
-            json.dumps({"type": "session.closed", "reason": "error", "duration": 0.0, "remarks": []})
-        )
+        await socket.send_text(json.dumps(closing))
         await socket.close(1008, code)
