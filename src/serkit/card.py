@@ -156,8 +156,8 @@ class Card:
                 f"{UNCERTAIN}, unless you set a threshold or force an answer"
             )
         return (
-            f"threshold for uncertain {known['threshold']:.2f}: of validation {known['coverage']:.0f} % answered, "
-            f"{known['error']:.0f} % of those wrong"
+            f"below {known['threshold']:.2f} the answer is {UNCERTAIN}; in validation {known['coverage']:.0f} % of clips "
+            f"were answered, {known['error']:.0f} % of them wrongly"
         )
 
     @property
