@@ -187,7 +187,9 @@ def test_control_characters_in_texts_become_the_replacement_character() -> None:
 
 def test_a_card_tells_a_threshold_no_threshold_and_no_calibration_apart() -> None:
     card = replace(CARD, calibration=CALIBRATION)
-    assert card.promise == "below 0.50 the answer is uncertain; in validation 60 % of clips were answered, 24 % of them wrongly"
+    assert card.promise == (
+        "below 0.50 the answer is uncertain; in validation 60 % of clips were answered, 24 % of them wrongly"
+    )
     closed = replace(CARD, calibration=CALIBRATION | {"threshold": None, "coverage": 0.0, "error": None})
     assert closed.promise.startswith("no threshold keeps to 25 % wrong answers in validation: every answer is ")
     assert "no stored answers" in CARD.promise

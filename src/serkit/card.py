@@ -156,8 +156,8 @@ class Card:
                 f"{UNCERTAIN}, unless you set a threshold or force an answer"
             )
         return (
-            f"below {known['threshold']:.2f} the answer is {UNCERTAIN}; in validation {known['coverage']:.0f} % of clips "
-            f"were answered, {known['error']:.0f} % of them wrongly"
+            f"below {known['threshold']:.2f} the answer is {UNCERTAIN}; in validation {known['coverage']:.0f} % of "
+            f"clips were answered, {known['error']:.0f} % of them wrongly"
         )
 
     @property
