@@ -69,6 +69,7 @@ _WITHOUT_BEGINNING = {  # later pieces of a recording that was cut into pieces
     rb"OggS\0[\0\x01\x04\x05]": "an Ogg",
 }
 _LONGEST_SIGNATURE = 389
+_MOST_BOXES = 1_000_000  # of an MP4 file that are looked at; ten hours in pieces of a tenth of a second have 720,000
 
 
 def container_of(stream: BinaryIO) -> Container | None:
@@ -150,7 +151,9 @@ def check_boxes(stream: BinaryIO, name: str, damage: DamageReport) -> None:
     Source: ISO/IEC 14496-12, 4.2 (boxes).
     """
     position, size, indexes = 0, byte_count(stream), 0
-    while position + 8 <= size:
+    for _ in range(_MOST_BOXES):
+        if position + 8 > size:
+            return
         head = read_at(stream, position, 16)
         length, kind = int.from_bytes(head[:4]), head[4:8]
         if kind == b"ftyp" and indexes:
