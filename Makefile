@@ -13,7 +13,7 @@ REQUIREMENTS := pyproject.toml constraints.txt
 help:
 	@echo 'make demo       recognize a clip of examples/ (installs no torch)'
 	@echo 'make test       run the tests; make test ARGS="-k folds" runs some'
-	@echo 'make test-all   run those that take minutes too'
+	@echo 'make test-all   run those that take minutes too, some also with transformers 4, which pip fetches'
 	@echo 'make lint       ruff, mypy, import rules'
 	@echo 'make bench      check every performance claim in benchmarks/'
 	@echo 'make results    rebuild docs/RESULTS.md and the pages of results/ablations/ from predictions'

@@ -39,7 +39,10 @@ def main() -> int:
     statuses: Counter[int] = Counter()
     codes: Counter[str] = Counter()
     memory: list[float] = []
-    with running_service("--rate", 0) as service, httpx.Client(base_url=service.address, timeout=60) as client:
+    with (
+        running_service("--rate", 0, "--client-share", 1) as service,
+        httpx.Client(base_url=service.address, timeout=60) as client,
+    ):
         for number, (name, content) in enumerate(mutants(files, COUNT, seed=1)):
             path = "/v1/timeline" if number % 5 == 4 else "/v1/predict"
             answer = client.post(path, files={"file": (name, content)})

@@ -1,9 +1,9 @@
 """Claims: 32 clients at once get at least half the throughput of `predict_many`, and 50 live streams keep up.
 
-The service has one worker and its defaults, without the rate limit. The load comes from a second process on the same
-cores, over loopback, and each client has a connection of its own. The baseline runs in this process before the service
-starts. It reads the same 3 s clip from a file again and again, on one thread or on all, whichever is faster. A request
-fails with any status but 200, a stream by an unexpected end, and no prediction may be missing. The delay of a
+The service has one worker and its defaults, without the limits on one client. The load comes from a second process on
+the same cores, over loopback, and each client has a connection of its own. The baseline runs in this process before the
+service starts. It reads the same 3 s clip from a file again and again, on one thread or on all, whichever is faster. A
+request fails with any status but 200, a stream by an unexpected end, and no prediction may be missing. The delay of a
 prediction starts when the last sample of its window is due. ``SERKIT_BENCH_SECONDS`` sets the duration (60 s for
 requests, half of it for streams).
 """
@@ -159,7 +159,7 @@ def main() -> int:
         path = Path(folder) / "clip.wav"
         path.write_bytes(wav())
         baseline = in_process(path)
-    with running_service("--rate", 0) as service:
+    with running_service("--rate", 0, "--client-share", 1) as service:
         latencies, failures = from_another_process("requests", service, LENGTH)
         rate = len(latencies) / LENGTH
         late, stream_failures = from_another_process("streams", service, LENGTH / 2)

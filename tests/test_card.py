@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import pytest
@@ -22,6 +22,11 @@ CARD = Card(
     validation_uar=None, evidence=(EVIDENCE,), license="CC0-1.0", is_commercial_use_allowed=True, not_for=NOT_FOR,
     recipe={"name": "emodb-loso-crnn", "seeds": [0, 1], "model": {"name": "crnn"}},
 )  # fmt: skip
+TEXT = st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp"))
+CALIBRATION = {
+    "speakers": 1, "utterances": 60, "ece_before": None, "ece_after": 4.3, "brier_before": None, "brier_after": 0.4,
+    "error_rate": 25.0, "threshold": 0.5, "coverage": 60.0, "error": 24.0, "conformal": {"0.8": 0.2, "0.9": 0.1},
+}  # fmt: skip
 
 
 def metadata(change: dict[str, Any] | None = None, *, without: str | None = None) -> dict[str, str]:
@@ -50,9 +55,9 @@ def test_a_card_without_evidence_or_with_much_of_it_is_read_as_it_was_written() 
         assert read_card(write_card(card), "model") == card
 
 
-@given(st.text(), st.floats(allow_nan=False, allow_infinity=False), st.lists(st.text(), max_size=4))
-def test_any_text_and_number_survives(text: str, number: float, names: list[str]) -> None:
-    card = replace(CARD, label_note=text, temperature=number, classes=tuple(names))
+@given(st.text(TEXT), st.floats(0.01, 1e9), st.text(TEXT))
+def test_any_text_and_number_survives(text: str, number: float, speaker: str) -> None:
+    card = replace(CARD, label_note=text, temperature=number, train_speakers=(speaker,))
     assert read_card(write_card(card), "model") == card
 
 
@@ -73,7 +78,7 @@ def test_a_card_in_json_holds_its_formats_number_and_every_field() -> None:
     content = json.loads(write_card(CARD)[METADATA_KEY])
     assert content["format"] == FORMAT
     assert content.keys() == {"format", *asdict(CARD)}
-    assert content == json.loads(CARD.to_json()) == json.loads(json.dumps(CARD.to_dict()))
+    assert content | {"promise": CARD.promise} == json.loads(CARD.to_json()) == json.loads(json.dumps(CARD.to_dict()))
 
 
 def test_a_card_speaks_utf8_and_not_escapes() -> None:
@@ -100,13 +105,112 @@ def test_a_card_with_a_field_missing_is_damaged(field: str) -> None:
     assert "damaged serkit card" in refused(metadata(without=field))
 
 
+# A value of another type, or out of range, for each field that has one.
+WRONG: dict[str, list[Any]] = {
+    "format": ["1", None, True, 1.5, [1]],
+    "name": [1, None, ["x"]],
+    "serkit_version": [1],
+    "classes": [None, "anger", [], ["anger"], [1, 2], {"anger": 1}, ["anger", "anger"], ["", "anger"], [" ", "anger"],
+                ["anger\x1b[31m", "fear"], ["a\nb", "c"], ["a\u202eb", "c"], ["uncertain", "fear"],
+                ["no speech", "fear"], [["anger"], ["fear"]]],
+    "label_set": [None],
+    "label_note": [3],
+    "sampling_rate": [16_000.0, "16000", True, 0, -16_000, 10**400, 10**12, None],
+    "inputs": [["waveform"], ["audio", "lengths"], "waveform", None],
+    "minimum_duration": ["0.1", -0.1, 60.0, 10**400, True, None],
+    "maximum_duration": [0.05, 0.1, "60", None],
+    "parameters": [-1, 1.5, "many"],
+    "corpora": [None, {}, ["emodb"], [{"name": 1}], [{"speakers": "ten"}]],
+    "languages": ["de", [1]],
+    "train_speakers": [None, [1], "emodb/03"],
+    "validation_speakers": [None, [None]],
+    "split_digest": [1],
+    "temperature": [0, -1.0, "1", None, 10**400],
+    "validation_uar": ["70", -1, 101, True],
+    "evidence": [None, [1], ["x"], [{}], [asdict(EVIDENCE) | {"uar": "80"}], [asdict(EVIDENCE) | {"uar": 120}],
+                 [asdict(EVIDENCE) | {"per_corpus": [1]}]],
+    "license": [None],
+    "is_commercial_use_allowed": ["yes", 1],
+    "is_sharing_allowed": [None],
+    "not_for": ["war", [1]],
+    "recipe": [None, []],
+    "weights_digest": [1],
+    "needs_equal_lengths": ["no"],
+    "calibration": [None, [], {"threshold": 0.5}, *(CALIBRATION | wrong for wrong in (
+        {"threshold": "0.5"}, {"threshold": 1.5}, {"threshold": -0.1}, {"error": None}, {"conformal": [0.1]},
+        {"conformal": {"0.9": 2}}, {"conformal": None}, {"error_rate": "25"}, {"speakers": 1.5}))],
+    "quantization": [None, [], {"uar": "80"}, {"weights": 8}],
+    "validation": ["somebody", None, []],
+}  # fmt: skip
+
+
+def test_there_is_a_wrong_value_for_every_field() -> None:
+    assert WRONG.keys() == {"format", *(field.name for field in fields(Card))}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_a_card_with_a_field_of_another_type_or_range_is_damaged(name: str, value: Any) -> None:
+    assert "damaged serkit card" in refused(metadata({name: value}))
+
+
+def test_a_message_names_the_field_and_both_types() -> None:
+    assert refused(metadata({"sampling_rate": "fast"})).endswith('card (sampling_rate is "fast"; expected an integer).')
+    wrong = asdict(EVIDENCE) | {"uar": None}
+    assert "(evidence[0].uar is null; expected a number)" in refused(metadata({"evidence": [wrong]}))
+    assert "(validation_uar is [1]; expected a number)" in refused(metadata({"validation_uar": [1]}))
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_is_none_is_refused_anywhere(number: str) -> None:
+    for old, text in (('"temperature": 1.25', '"temperature": '), ('"seeds": [0, 1]', '"seeds": ')):
+        content = write_card(CARD)[METADATA_KEY]
+        assert old in content
+        assert "damaged serkit card" in refused({METADATA_KEY: content.replace(old, text + number)})
+
+
+@pytest.mark.parametrize("depth", [40, 2_000, 500_000])
+def test_json_that_is_nested_deeply_is_refused_in_a_sentence(depth: int) -> None:
+    text = json.dumps({"format": FORMAT, "recipe": "HERE"}).replace('"HERE"', "[" * depth + "]" * depth)
+    assert "nested too deeply" in refused({METADATA_KEY: text})
+
+
+def test_control_characters_in_texts_become_the_replacement_character() -> None:
+    entries = metadata({"license": "\x1b]0;owned\x07", "recipe": {"a\x9b": ["b\u202e"]}})
+    card = read_card(entries, "model")
+    assert card.license == "\ufffd]0;owned\ufffd"
+    assert card.recipe == {"a\ufffd": ["b\ufffd"]}
+
+
+# What a card promises
+
+
+def test_a_card_tells_a_threshold_no_threshold_and_no_calibration_apart() -> None:
+    card = replace(CARD, calibration=CALIBRATION)
+    assert card.promise == "threshold for uncertain 0.50: of validation 60 % answered, 24 % of those wrong"
+    closed = replace(CARD, calibration=CALIBRATION | {"threshold": None, "coverage": 0.0, "error": None})
+    assert closed.promise.startswith("no threshold keeps to 25 % wrong answers in validation: every answer is ")
+    assert "no stored answers" in CARD.promise
+    nobody = replace(CARD, validation_speakers=())
+    assert nobody.promise == (
+        "nothing is promised, because the model was not validated here: the most probable class is always named"
+    )
+    for one in (card, closed, CARD, nobody):
+        assert read_card(write_card(one), "model") == one
+
+
 @pytest.mark.parametrize(
     "change",
-    [{"evidence": None}, {"evidence": [1]}, {"evidence": ["x"]}, {"evidence": [{}]}, {"format": "1"}, {"format": None}],
-    ids=str,
+    [{"validation": "training speakers"}, {"validation_speakers": []}, {"calibration": CALIBRATION | {"speakers": 2}}],
+    ids=["stated", "all were in training", "some were in training"],
 )
-def test_a_card_with_a_field_of_another_shape_is_damaged(change: dict[str, Any]) -> None:
-    assert "damaged serkit card" in refused(metadata(change))
+def test_a_calibration_on_training_speakers_promises_nothing(change: dict[str, Any]) -> None:
+    card = read_card(metadata({"calibration": CALIBRATION} | change), "model")
+    assert card.calibration == {}
+    if "calibration" not in change:
+        said = replace(card, validation_uar=80.0).promise
+        assert said.startswith(
+            "nothing is promised, because the model was validated on speakers that it was trained on"
+        )
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "1", "[]", '"card"', "{}", "[[]]", "{'format': 1}"])

@@ -4,15 +4,18 @@ Reading a card needs only the metadata mapping that ONNX Runtime gives. The expo
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, NotRequired, TypedDict
 
 from serkit.errors import AudioTooShortError, ModelFileError
+from serkit.typed_json import is_clean, parse, typed
+from serkit.types import NO_SPEECH, UNCERTAIN
 
 METADATA_KEY = "serkit_card"
 FORMAT = 2
 LONGEST_CLIP = 60.0  # seconds; longer audio is a recording, whose emotion changes
+Validation = Literal["new speakers", "training speakers", "nobody", ""]
 _RENAMED = {"licence": "license", "quantisation": "quantization", "normalise": "normalize"}
 
 NOT_FOR = (
@@ -91,8 +94,10 @@ class Card:
         needs_equal_lengths: Whether utterances of different lengths must not be padded into one batch. The runtime
             then runs them one by one.
         calibration: Reliability of the probabilities on validation speakers, the threshold for ``uncertain``, and the
-            thresholds of the prediction sets; see ``docs/CALIBRATION.md``. Empty without validation.
+            thresholds of the prediction sets; see ``docs/CALIBRATION.md``. Its ``threshold`` is None if no threshold
+            keeps the error rate. Empty, so that nothing is promised, without validation on new speakers.
         quantization: Quantized weights and the cost in accuracy; empty for a model that is not quantized.
+        validation: Speakers that the model was validated on; empty in old files, see :attr:`validated_on`.
     """
 
     name: str
@@ -122,6 +127,36 @@ class Card:
     needs_equal_lengths: bool = False
     calibration: Mapping[str, Any] = field(default_factory=dict, hash=False)
     quantization: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    validation: Validation = ""
+
+    @property
+    def validated_on(self) -> Validation:
+        """The speakers that the model was validated on. In files that do not state it, it follows from the others."""
+        if self.validation:
+            return self.validation
+        if self.validation_speakers and self.calibration.get("speakers", 0) <= len(self.validation_speakers):
+            return "new speakers"
+        return "training speakers" if self.calibration or self.validation_uar is not None else "nobody"
+
+    @property
+    def promise(self) -> str:
+        """What the card promises of the threshold for ``uncertain``, in one sentence."""
+        known = self.calibration
+        if not known:
+            why = {
+                "new speakers": "there are no stored answers for validation speakers",
+                "training speakers": "the model was validated on speakers that it was trained on",
+            }.get(self.validated_on, "the model was not validated here")
+            return f"nothing is promised, because {why}: the most probable class is always named"
+        if known["threshold"] is None:
+            return (
+                f"no threshold keeps to {known['error_rate']:g} % wrong answers in validation: every answer is "
+                f"{UNCERTAIN}, unless you set a threshold or force an answer"
+            )
+        return (
+            f"threshold for uncertain {known['threshold']:.2f}: of validation {known['coverage']:.0f} % answered, "
+            f"{known['error']:.0f} % of those wrong"
+        )
 
     @property
     def seen_speakers(self) -> frozenset[str]:
@@ -144,21 +179,98 @@ class Card:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the card as values that JSON can hold, with the number of the card's format."""
-        return {"format": FORMAT, **asdict(self)}
+        """Return the card as values that JSON can hold, with the number of the card's format and the promise."""
+        return {"format": FORMAT, **asdict(self), "promise": self.promise}
 
     def to_json(self) -> str:
         """Return the card as a JSON document."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
 
 
+class _Calibration(TypedDict):
+    """Fields of ``calibration`` where it is not empty."""
+
+    speakers: int
+    utterances: int
+    error_rate: float
+    threshold: float | None
+    coverage: float
+    error: float | None
+    conformal: Mapping[str, float]
+    ece_before: NotRequired[float | None]
+    ece_after: NotRequired[float | None]
+    brier_before: NotRequired[float | None]
+    brier_after: NotRequired[float | None]
+
+
+class _TrainingCorpus(TypedDict, total=False):
+    """Fields of an entry of ``corpora``."""
+
+    name: str
+    title: str
+    license: str
+    citation: str
+    url: str
+    speakers: int
+    utterances: int
+
+
+class _Quantization(TypedDict, total=False):
+    """Fields of ``quantization``."""
+
+    weights: str
+    utterances: int
+    uar: float
+    uar_before: float
+    changed: float
+
+
+_INPUTS = ("waveform", "lengths")
+_INNER: Mapping[str, Any] = {"corpora": tuple[_TrainingCorpus, ...], "quantization": _Quantization}
+_RULES: tuple[tuple[Callable[[Card], bool], str], ...] = (
+    (lambda card: len(card.classes) >= 2, "a model has two classes or more"),
+    (lambda card: len(set(card.classes)) == len(card.classes), "a class is listed twice"),
+    (lambda card: all(name.strip() for name in card.classes), "a class has an empty name"),
+    (lambda card: all(map(is_clean, card.classes)), "the name of a class has control characters"),
+    (lambda card: not {UNCERTAIN, NO_SPEECH} & {*card.classes}, f"a class is called {UNCERTAIN!r} or {NO_SPEECH!r}"),
+    (lambda card: card.inputs in (_INPUTS, (*_INPUTS, "sex")), "the inputs are not waveform, lengths and perhaps sex"),
+    (lambda card: 1_000 <= card.sampling_rate <= 768_000, "sampling_rate is not 1000 to 768000 Hz"),
+    (
+        lambda card: 0 <= card.minimum_duration < card.maximum_duration,
+        "minimum_duration and maximum_duration are not in order",
+    ),
+    (lambda card: card.parameters >= 0, "parameters is below 0"),
+    (lambda card: card.temperature > 0, "temperature is not above 0"),
+    (lambda card: _is_share(card.validation_uar, 100), "validation_uar is not 0 to 100"),
+    (
+        lambda card: all(
+            _is_share(score, 100) for e in card.evidence for score in (e.uar, e.uar_low, e.uar_high, e.wa, e.macro_f1)
+        ),
+        "a score of evidence is not 0 to 100",
+    ),
+    (lambda card: _is_share(card.calibration.get("threshold"), 1), "calibration.threshold is not 0 to 1"),
+    (
+        lambda card: all(_is_share(least, 1) for least in card.calibration.get("conformal", {}).values()),
+        "a threshold in calibration.conformal is not 0 to 1",
+    ),
+    (
+        lambda card: card.calibration.get("threshold") is None or card.calibration["error"] is not None,
+        "calibration has a threshold without its error",
+    ),
+)
+
+
 def write_card(card: Card) -> dict[str, str]:
     """Return the ONNX metadata entries that hold a card."""
-    return {METADATA_KEY: json.dumps(card.to_dict(), ensure_ascii=False, sort_keys=True)}
+    content = {"format": FORMAT, **asdict(card)}
+    return {METADATA_KEY: json.dumps(content, ensure_ascii=False, sort_keys=True)}
 
 
 def read_card(metadata: Mapping[str, str], name: str) -> Card:
-    """Read the card from the metadata of a model file.
+    """Read the card from the metadata of a model file, and check it.
+
+    Control characters in texts become the replacement character. A calibration on speakers of the training is left
+    out, since it promises nothing for others.
 
     Args:
         metadata: Metadata of the ONNX file.
@@ -170,20 +282,34 @@ def read_card(metadata: Mapping[str, str], name: str) -> Card:
     if METADATA_KEY not in metadata:
         raise ModelFileError(f"{name} is an ONNX file without a serkit card; use a model file made by 'serkit export'.")
     try:
-        content = json.loads(metadata[METADATA_KEY])
-        number = content.pop("format")
-        if number > FORMAT:
+        content = parse(metadata[METADATA_KEY])
+        number = typed(content, Mapping[str, Any])["format"]
+        if typed(number, int, "format") > FORMAT:
             raise ModelFileError(
                 f"{name} has a card of format {number}, but this serkit reads up to format {FORMAT}; upgrade serkit."
             )
-        if number == 1:
-            content = with_american_keys(content)
-        content["evidence"] = tuple(Evidence(**_tupled(row)) for row in content["evidence"])
-        return Card(**_tupled(content))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, ModelFileError):
-            raise
+        card = _card_of(with_american_keys(content) if number == 1 else content)
+        for is_kept, otherwise in _RULES:
+            if not is_kept(card):
+                raise ModelFileError(f"{name} has a damaged serkit card ({otherwise}).")
+    except ModelFileError:
+        raise
+    except (KeyError, ValueError) as error:
         raise ModelFileError(f"{name} has a damaged serkit card ({error}).") from error
+    return card if card.validated_on == "new speakers" else replace(card, calibration={})
+
+
+def _card_of(content: dict[str, Any]) -> Card:
+    """Return the card with this content; the types of all fields are checked, also those within mappings."""
+    card: Card = typed(content, Card)
+    inner = {key: typed(content[key], hint, key) for key, hint in _INNER.items() if key in content}
+    if card.calibration:
+        inner["calibration"] = typed(content["calibration"], _Calibration, "calibration")
+    return replace(card, **inner)
+
+
+def _is_share(value: float | None, whole: float) -> bool:
+    return value is None or 0 <= value <= whole
 
 
 def with_american_keys(content: Any) -> Any:
@@ -196,8 +322,3 @@ def with_american_keys(content: Any) -> Any:
     if isinstance(content, dict):
         return {_RENAMED.get(key, key): with_american_keys(value) for key, value in content.items()}
     return [with_american_keys(value) for value in content] if isinstance(content, list) else content
-
-
-def _tupled(row: dict[str, Any]) -> dict[str, Any]:
-    known = {f.name for f in fields(Card)} | {f.name for f in fields(Evidence)}
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items() if name in known}

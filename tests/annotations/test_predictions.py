@@ -1,12 +1,13 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from serkit.annotations.predictions import Answers, answers_as_csv, answers_as_json
-from serkit.errors import SerkitError
+from serkit.errors import AudioError, SerkitError
 from support.answers import ANSWERS, CLASSES, NEUTRAL, ODD_NAMES
 
 
@@ -63,3 +64,13 @@ def test_any_file_name_survives_json_and_csv(name: str) -> None:
     assert [row["file"] for row in json.loads(text)] == [name, name]
     rows = list(csv.DictReader(io.StringIO(answers_as_csv(answers, CLASSES, None), newline="")))
     assert [row["file"] for row in rows] == [name, name]
+
+
+def test_a_spreadsheet_runs_no_name_and_numbers_stay_numbers() -> None:
+    odd = replace(NEUTRAL, emotion="=neutral", probabilities={"=neutral": 0.7, "@x": 0.2})
+    answers: Answers = [(Path("=cmd|' /C calc'!A0.wav"), odd), (Path("-x.wav"), AudioError("+1+1 is no audio."))]
+    text = answers_as_csv(answers, ("=neutral", "@x"), None, lambda answer: ("@x", "=y"))
+    head, first, second = csv.reader(io.StringIO(text))
+    assert head == ["file", "emotion", "duration", "'=neutral", "'@x", "set", "remarks", "error"]
+    assert first == ["'=cmd|' /C calc'!A0.wav", "'=neutral", "1.25", "0.700000", "0.200000", "'@x;'=y", "", ""]
+    assert (second[0], second[-1]) == ("'-x.wav", "'+1+1 is no audio.")

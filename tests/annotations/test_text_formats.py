@@ -344,3 +344,20 @@ def test_endings_name_formats_and_formats_have_endings() -> None:
         render(timeline(), "textgird")
     with pytest.raises(UnknownNameError, match="There are json, csv"):
         suffix_of("table")
+
+
+PLANTED = "=a\x1b[31m\u202eb\u200b"
+
+
+@pytest.mark.parametrize("format", [name for name in FORMATS if name not in ("json", "csv", "windows-csv")])
+def test_no_format_holds_what_a_terminal_obeys_or_what_hides(format: str) -> None:  # noqa: A002
+    text = render(timeline([segment(0, 1, PLANTED)], name=f"{PLANTED}.wav", model=PLANTED), format)
+    assert all(char.isprintable() or char in "\n\t" for char in text)
+
+
+@pytest.mark.parametrize("format", ["csv", "windows-csv"])
+def test_a_spreadsheet_runs_no_emotion(format: str) -> None:  # noqa: A002
+    found = timeline([segment(0, 1, "=1+1")], classes=("=1+1", "@x"))
+    text = render(found, format)
+    assert text.splitlines()[0] == "start,end,channel,emotion,'=1+1,'@x"
+    assert format != "csv" or ",'=1+1," in text.splitlines()[1]

@@ -242,7 +242,7 @@ def test_own_data_trains_a_model_and_its_corpus_is_on_the_card(
     assert done.code == 0, done.err
     done = call("export", tmp_path / "run", "-o", tmp_path / "mine.onnx")
     assert done.code == 0, done.err
-    card = json.loads(call("models", "show", tmp_path / "mine.onnx").out)
+    card = json.loads(call("models", "show", tmp_path / "mine.onnx", "--json").out)
     assert card["classes"] == list(EMOTIONS)
     assert [(c["name"], c["license"], c["speakers"], c["utterances"]) for c in card["corpora"]] == [
         ("mine", "unknown", 4, 24)
@@ -329,3 +329,46 @@ def test_a_license_must_be_accepted_before_anything_is_fetched(call: Call, tmp_p
 def test_a_corpus_that_must_be_asked_for_says_where(call: Call, tmp_path: Path, name: str) -> None:
     done = call("corpora", "download", name, tmp_path, "--accept-license")
     assert_one_sentence(done, get_corpus(name).url, "register")
+
+
+# The emotion in the file name
+
+
+def test_a_pattern_finds_the_emotion_in_file_names(call: Call, tmp_path: Path) -> None:
+    for name in ("anna_wut_1", "anna_sad_1", "bob_neutral_1", "notes"):
+        (tmp_path / "clips" / f"{name}.wav").parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "clips" / f"{name}.wav", voice("anger", name), 16_000)
+    given = ("corpora", "manifest", "mine", tmp_path / "clips", "-o", tmp_path / "mine.csv")
+    assert_one_sentence(call(*given), "pass --emotion PATTERN to 'serkit corpora manifest'")
+    pattern = ("--speaker", "^([a-z]+)", "--emotion", "_([a-z]+)_")
+    assert_one_sentence(call(*given, *pattern), "anna_wut_1.wav: unknown label 'wut'", "--label 'wut=EMOTION'")
+    done = call(*given, *pattern, "--label", "wut=anger")
+    assert done.code == 0
+    assert (
+        "serkit: 1 files not read: mine: the pattern '_([a-z]+)_' finds no emotion; the first is 'notes.wav'"
+        in done.err
+    )
+    found = Manifest.read(tmp_path / "mine.csv")
+    assert {(u.id, u.emotion, u.speaker) for u in found} == {
+        ("mine/anna_wut_1", "anger", "mine/anna"),
+        ("mine/anna_sad_1", "sadness", "mine/anna"),
+        ("mine/bob_neutral_1", "neutral", "mine/bob"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("_[a-z]+_", "has no group: put the emotion's part in parentheses"),
+        ("Q([a-z]+)_", "finds no emotion in any of the 1 paths, the first is 'anna_sad_1.wav'"),
+    ],
+)
+def test_a_pattern_that_finds_nothing_is_one_sentence(call: Call, tmp_path: Path, pattern: str, words: str) -> None:
+    soundfile.write(tmp_path / "anna_sad_1.wav", voice("anger", "anna"), 16_000)
+    done = call("corpora", "manifest", "mine", tmp_path, "-o", tmp_path / "mine.csv", "--emotion", pattern)
+    assert_one_sentence(done, words)
+
+
+def test_the_pattern_is_for_own_data(call: Call, tmp_path: Path) -> None:
+    done = call("corpora", "manifest", "emodb", tmp_path, "-o", tmp_path / "mine.csv", "--emotion", "_(.)_")
+    assert_one_sentence(done, "--emotion is for your own data")

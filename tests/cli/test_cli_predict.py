@@ -311,7 +311,7 @@ def test_without_a_model_the_embedded_one_is_taken(call: Call) -> None:
     assert (done.code, done.err) == (0, "")
     expected = [serkit.load().predict(file).emotion for file in files]
     assert [row["emotion"] for row in json.loads(done.out)] == expected
-    assert json.loads(call("models", "show").out)["name"] == serkit.load().card.name
+    assert json.loads(call("models", "show", "--json").out)["name"] == serkit.load().card.name
 
 
 def table(answers: Answers, top: int | None, capsys: pytest.CaptureFixture[str]) -> list[list[str]]:

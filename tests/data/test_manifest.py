@@ -437,3 +437,28 @@ def test_an_utterance_cannot_be_changed_and_can_stand_in_a_set() -> None:
     with pytest.raises(AttributeError):
         utterance().emotion = "fear"  # type: ignore[misc]
     assert len({utterance(0, extra={"a": "b"}), utterance(0, extra={"a": "b"}), utterance(1)}) == 2
+
+
+@pytest.mark.parametrize("seconds", ["nan", "1e999", "-1", "1" * 5000])
+def test_a_time_that_is_no_number_of_seconds_is_refused(tmp_path: Path, seconds: str) -> None:
+    row = f"a,a.wav,own,own/a,anger,{seconds}"
+    (tmp_path / "a.csv").write_text(f"id,path,corpus,speaker,emotion,start\n{row}\n", "utf-8")
+    with pytest.raises(ManifestError, match="row 1: start and end must be seconds"):
+        Manifest.read(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("extra", ["[" * 100_000, '{"a": ' + "1" * 5000 + "}"])
+def test_an_extra_that_would_crash_python_is_refused(tmp_path: Path, extra: str) -> None:
+    quoted = extra.replace('"', '""')
+    (tmp_path / "a.csv").write_text(
+        f'id,path,corpus,speaker,emotion,extra\na,a.wav,own,own/a,anger,"{quoted}"\n', "utf-8"
+    )
+    with pytest.raises(ManifestError, match="row 1: extra must be a JSON object of texts"):
+        Manifest.read(tmp_path / "a.csv")
+
+
+def test_ids_paths_and_speakers_that_look_like_formulas_come_back(tmp_path: Path) -> None:
+    u = Utterance(id="own/a;=1", path="=1+1;-x.wav", corpus="own", speaker="@anna", emotion="anger", sentence="-3")
+    file = Manifest((u,)).write(tmp_path / "a.csv")
+    assert "'=1+1;'-x.wav" in file.read_text("utf-8")
+    assert Manifest.read(file).utterances == (u,)

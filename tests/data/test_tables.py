@@ -196,3 +196,37 @@ def test_a_name_in_bytes_that_are_no_text_is_refused(tmp_path: Path, ending: str
     with pytest.raises(ManifestError, match="is not text in UTF-8"):
         write_rows(tmp_path / f"t{ending}", ["path"], [{"path": "\udcff.wav"}])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_spreadsheet_runs_no_cell_of_a_table_and_texts_come_back(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    row = {"=name": "=1+1", "text": "a;@x", "number": -0.5, "digits": "-3"}
+    write_rows(file, list(row), [row])
+    assert file.read_text("utf-8") == '"\'=name","text","number","digits"\n'.replace('"', "") + "'=1+1,a;'@x,-0.5,-3\n"
+    (found,) = read_rows(file)
+    assert found == {"=name": "=1+1", "text": "a;@x", "number": "-0.5", "digits": "-3"}
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("[" * 100_000, "nested more than 100 levels"),
+        ('{"a": ' + "1" * 5000 + "}", "too large"),
+    ],
+)
+def test_a_line_that_would_crash_python_is_one_sentence(tmp_path: Path, line: str, why: str) -> None:
+    (tmp_path / "a.jsonl").write_text(f"{line}\n", "utf-8")
+    with pytest.raises(ManifestError, match=rf"a\.jsonl, row 1: not JSON .*{why}"):
+        list(read_rows(tmp_path / "a.jsonl"))
+
+
+def test_a_cell_beyond_the_limit_of_csv_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a\n" + "x" * 200_000 + "\n", "utf-8")
+    with pytest.raises(ManifestError, match="field larger than field limit"):
+        list(read_rows(tmp_path / "a.csv"))
+
+
+def test_a_picture_in_place_of_a_table_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    with pytest.raises(ManifestError, match=r"cannot read 'a\.csv' as a table in UTF-8"):
+        list(read_rows(tmp_path / "a.csv"))

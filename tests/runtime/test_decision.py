@@ -35,7 +35,21 @@ def test_the_cards_threshold_holds_where_no_other_is_given() -> None:
     assert make_decider(card(threshold=0.6))(row(0.2, 0.5, 0.3)) == "uncertain"
     assert make_decider(card(threshold=0.6), 0.0)(row(0.2, 0.5, 0.3)) == "fear"
     assert make_decider(card(threshold=0.4))(row(0.2, 0.5, 0.3)) == "fear"
-    assert make_decider(card(threshold=None))(row(0.2, 0.5, 0.3)) == "fear"
+
+
+def test_without_a_threshold_that_keeps_the_error_rate_every_answer_is_uncertain_unless_you_set_one() -> None:
+    about = card(threshold=None, error_rate=25.0)
+    assert make_decider(about)(row(0.0, 1.0, 0.0)) == "uncertain"
+    assert make_decider(about).least == (None, None, None)
+    assert make_decider(about, 0.4)(row(0.2, 0.5, 0.3)) == "fear"
+    assert make_decider(about, 0.0)(row(0.2, 0.5, 0.3)) == "fear"
+    some = make_decider(about, {"fear": 0.5})
+    assert some(row(0.2, 0.5, 0.3)) == "fear"
+    assert some(row(1.0, 0.0, 0.0)) == "uncertain", "the others keep the card's"
+
+
+def test_a_model_whose_card_promises_nothing_names_the_top_class() -> None:
+    assert make_decider(card())(row(0.2, 0.5, 0.3)) == "fear"
 
 
 def test_a_class_may_have_a_threshold_of_its_own() -> None:
@@ -76,8 +90,8 @@ def test_a_set_is_never_empty() -> None:
 def test_a_coverage_that_the_card_does_not_have_is_refused() -> None:
     with pytest.raises(UnknownNameError, match=r"coverage of 0\.7; it has 0\.9"):
         classes_within(card(conformal={"0.9": 0.2}), {"anger": 1.0}, 0.7)
-    with pytest.raises(UnknownNameError, match="exported without validation answers"):
-        classes_within(card(conformal=None), {"anger": 1.0}, 0.9)
+    with pytest.raises(UnknownNameError, match="its card says: nothing is promised"):
+        classes_within(card(), {"anger": 1.0}, 0.9)
     with pytest.raises(UnknownNameError, match="coverage of x"):
         classes_within(card(conformal={"0.9": 0.2}), {"anger": 1.0}, "x")  # type: ignore[arg-type]
 

@@ -9,9 +9,20 @@ from support.serving import OTHER_ORIGIN, TOKEN, Running, running_service
 
 @pytest.fixture(scope="session")
 def service(embedded: Path) -> Iterator[Running]:
-    """A service with the embedded model, one worker, and no limit of the rate."""
+    """A service with the embedded model, one worker, and no limit of the rate or of one client."""
     with running_service(
-        "--rate", 0, "--idle-seconds", 2, "--max-megabytes", 2, "--max-sessions", 4, "--max-timelines", 2
+        "--rate",
+        0,
+        "--idle-seconds",
+        2,
+        "--max-megabytes",
+        2,
+        "--max-sessions",
+        4,
+        "--max-timelines",
+        2,
+        "--client-share",
+        1,
     ) as running:
         yield running
 

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from serkit.server import decoder_pool
-from serkit.server.decoder_messages import Message
+from serkit.server.decoder_messages import Message, timeline_request
 from serkit.server.decoder_pool import DecoderCrashError, DecoderPool, DecoderStartError, DecoderTimeoutError
 from serkit.server.problems import Problem
 from serkit.server.service import Service
@@ -25,6 +25,7 @@ from support import bare
 from support.serving import processes_below
 
 CLIP = Path(__file__).parents[2] / "examples" / "stereo_44100.flac"
+HEAD = {"sampling_rate": 44_100, "gaps": [], "is_cancelled": False}  # of its reply
 REQUEST = Message({"name": "a.flac", "most": 60.0}, CLIP.read_bytes())
 Work = Callable[[DecoderPool], Coroutine[Any, Any, Any]]
 
@@ -86,7 +87,8 @@ def named(name: str, body: bytes = b"") -> Message:
 def test_a_clip_comes_back_mixed_at_its_own_rate() -> None:
     answer = run(lambda pool: pool.ask(REQUEST, seconds=20))
     samples, rate = soundfile.read(CLIP, dtype="float32")
-    assert answer.head == {"sampling_rate": rate}
+    assert answer.head == HEAD
+    assert rate == HEAD["sampling_rate"]
     np.testing.assert_allclose(np.frombuffer(answer.body, "<f4"), samples.mean(axis=1), atol=1e-6)
 
 
@@ -208,7 +210,7 @@ def test_a_request_that_is_given_up_while_its_process_starts_leaves_none_behind(
                 await task
         await asyncio.sleep(0.5)
         assert processes_below(os.getpid()) == before
-        assert (await pool.ask(REQUEST, seconds=20)).head == {"sampling_rate": 44_100}
+        assert (await pool.ask(REQUEST, seconds=20)).head == HEAD
         await pool.stop()
 
     before = processes_below(os.getpid())
@@ -223,7 +225,7 @@ def test_a_process_that_cannot_start_is_not_the_files_fault(embedded: Path, comm
         await service.check_ready()
         with pytest.raises(DecoderStartError):
             await service._clip_decoders.ask(REQUEST, seconds=5)
-        for refused in (service.predict(UploadedFile("a.flac", b"x")), service.check_ready()):
+        for refused in (service.predict(UploadedFile("a.flac", b"x"), "client"), service.check_ready()):
             with pytest.raises(Problem) as refusal:
                 await refused
             assert (refusal.value.status, refusal.value.code) == (503, "no-process")
@@ -257,13 +259,33 @@ def test_processes_are_replaced_after_a_while(monkeypatch: pytest.MonkeyPatch) -
     assert pids[0] != pids[3]
 
 
+def test_a_process_is_only_started_when_the_others_are_busy(impostors: None) -> None:
+    async def work() -> tuple[set[int], set[int]]:
+        pool = DecoderPool(2)
+        await pool.start(1)
+        try:
+            alone = {(await pool.ask(named("x"), seconds=20)).head["pid"] for _ in range(3)}
+            both = await asyncio.gather(*(pool.ask(named("x"), client=one, seconds=20) for one in "ab"))
+            return alone, {answer.head["pid"] for answer in both}
+        finally:
+            await pool.stop()
+
+    alone, both = asyncio.run(work())
+    assert len(alone) == 1
+    assert len(both) == 2
+    assert alone < both
+
+
 def test_a_timeline_comes_in_all_formats_at_once(embedded: Path) -> None:
     async def work() -> Message:
         pool = DecoderPool(1, ("--model", "default"))
         await pool.start()
         try:
-            head = REQUEST.head | {"settings": {"hop": 0.5}, "formats": ["json", "srt"]}
-            return await pool.ask(Message(head, REQUEST.body), seconds=30)
+            settings = {"window": 3.0, "hop": 0.5, "channels": "mix"}
+            request = timeline_request(
+                "a.flac", REQUEST.body, most=60, most_windows=360, settings=settings, formats=["json", "srt"]
+            )
+            return await pool.ask(request, seconds=30)
         finally:
             await pool.stop()
 

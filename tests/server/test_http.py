@@ -79,6 +79,45 @@ def test_options_of_predict_are_those_of_the_command_line(client: httpx.Client) 
     assert forced["emotion"] == next(iter(forced["probabilities"]))
 
 
+def test_damaged_files_are_refused_or_read_as_far_as_they_can_be_heard(client: httpx.Client) -> None:
+    cut = CLIP.read_bytes()[:-32_000]
+    for path in ("/v1/predict", "/v1/timeline"):
+        refused = client.post(path, content=cut)
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid-audio")
+        answer = client.post(path, content=cut, params={"damaged": "skip"})
+        assert answer.status_code == 200
+        (gap,) = answer.json()["gaps"]
+        assert gap["end"] - gap["start"] == pytest.approx(1.0, abs=1e-3)
+    assert client.post("/v1/predict", content=cut, params={"damaged": "maybe"}).status_code == 422
+
+
+def test_remarks_are_those_of_the_recognizer(client: httpx.Client) -> None:
+    sound, rate = soundfile.read(CLIP, dtype="float32")
+    for samples, own_rate, remarks in (
+        (np.stack([sound, -sound], axis=1), rate, ["cancelled"]),
+        (sound[::2], rate // 2, ["narrowband"]),
+        (np.stack([sound[::2], -sound[::2]], axis=1), rate // 2, ["narrowband", "cancelled"]),
+        (sound, rate, []),
+    ):
+        file = io.BytesIO()
+        soundfile.write(file, samples, own_rate, format="WAV")
+        answer = client.post("/v1/predict", content=file.getvalue()).json()
+        assert answer["remarks"] == remarks
+        expected = serkit.load().predict(file.getvalue())
+        assert (list(expected.remarks), expected.emotion) == (remarks, answer["emotion"])
+        assert client.post("/v1/timeline", content=file.getvalue()).json()["remarks"] == remarks
+    (row,) = csv.DictReader(io.StringIO(client.post("/v1/predict?format=csv", content=file.getvalue()).text))
+    assert row["remarks"] == ""
+
+
+def test_a_clip_that_is_too_long_is_sent_to_timelines(client: httpx.Client) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(61 * 16_000), 16_000, format="FLAC")
+    problem = client.post("/v1/predict", content=file.getvalue()).json()
+    assert problem["code"] == "audio-too-long"
+    assert problem["detail"] == "'upload' lasts longer than 60 s; send recordings to /v1/timeline."
+
+
 def test_csv_is_that_of_the_command_line(client: httpx.Client) -> None:
     by_header = send(client, "/v1/predict", CLIP, headers={"accept": "text/csv"})
     by_query = send(client, "/v1/predict", CLIP, params={"format": "csv"})
@@ -238,20 +277,20 @@ def test_the_page_and_all_that_it_loads_come_from_here(client: httpx.Client) -> 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     own = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
     assert own
-    assert all(address.startswith("/page/") for address in own)
+    assert all(address.startswith("page/") for address in own)
     for address in own:
         answer = client.get(address)
         assert answer.status_code == 200
         again = client.get(address, headers={"if-none-match": answer.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
     modules = {name for address in own if address.endswith(".js") for name in loaded_by(client, address)}
-    assert {"/page/timeline.js", "/page/live.js"} <= modules
+    assert {"page/timeline.js", "page/live.js"} <= modules
 
 
 def loaded_by(client: httpx.Client, address: str) -> set[str]:
     """Return the modules that a module imports, and those that these do."""
     found = re.findall(r'from "\./([\w.]+)"', client.get(address).text)
-    return {address} | {name for one in found for name in loaded_by(client, f"/page/{one}")}
+    return {address} | {name for one in found for name in loaded_by(client, f"page/{one}")}
 
 
 def test_the_openapi_documents_examples_fit_its_schemas(client: httpx.Client) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from starlette.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from serkit.server.admission import RateLimiter, Slots
@@ -24,6 +24,7 @@ from serkit.server.service_settings import Limits
 from serkit.server.uploads import read_upload
 from support.serving import Running, running_service
 
+ATTACKER = "127.0.0.2"  # all of 127.0.0.0/8 is this machine on Linux
 CLIP = (Path(__file__).parents[2] / "examples" / "loud_fast_high.wav").read_bytes()
 
 
@@ -72,12 +73,35 @@ def test_clients_are_forgotten_and_not_gathered() -> None:
 def test_slots_are_given_back_also_by_what_fails() -> None:
     seen: list[int] = []
     slots = Slots(2, "requests", seen.append)
-    with slots.take(2), pytest.raises(Problem) as refusal, slots.take():
+    with slots.take("a", 2), pytest.raises(Problem) as refusal, slots.take("b"):
         raise AssertionError("a third slot")
     assert (refusal.value.status, refusal.value.headers["Retry-After"]) == (503, "2")
-    with pytest.raises(ZeroDivisionError), slots.take():
+    with pytest.raises(ZeroDivisionError), slots.take("a"):
         raise ZeroDivisionError
     assert seen == [2, 0, 1, 0]
+
+
+def test_a_client_takes_its_share_and_leaves_the_rest_to_others() -> None:
+    slots = Slots(4, "requests", most_of_client=2)
+    with slots.take("a"), slots.take("a"):
+        with pytest.raises(Problem) as refusal, slots.take("a"):
+            raise AssertionError("more than a client's share")
+        assert (refusal.value.status, refusal.value.code) == (429, "too-many-at-once")
+        assert refusal.value.headers["Retry-After"] == "2"
+        assert refusal.value.detail == "one client may have 2 requests at once; wait until some have ended."
+        with slots.take("b", 2), pytest.raises(Problem) as full:
+            slots.check("c")
+        assert full.value.status == 503
+    with slots.take("a", 2):
+        assert slots.taken == 2
+    assert not slots._of_clients  # nobody is remembered without need
+
+
+def test_the_share_of_a_client_is_never_nothing() -> None:
+    limits = Limits(client_share=0.25)
+    assert [limits.of_client(most) for most in (1, 2, 8, 64)] == [1, 1, 2, 16]
+    assert Limits(client_share=1).of_client(64) == 64
+    assert Limits(body_bytes=64_000_000, uploaded_bytes=64_000_000).client_bytes > 64_000_000  # one whole upload
 
 
 def test_a_sound_that_lasts_too_long_is_refused_before_it_is_all_decoded(strict: Running) -> None:
@@ -148,20 +172,21 @@ class Sender:
 def test_a_sender_that_stalls_is_not_waited_for() -> None:
     async def read() -> None:
         limits = Limits(stall_seconds=0.05)
-        async with read_upload(Sender(b"RIFF"), limits, Slots(10**9, "bytes")):
+        async with read_upload(Sender(b"RIFF"), "a", limits, Slots(10**9, "bytes")):
             raise AssertionError("an upload that has not ended")
 
     with pytest.raises(Problem) as refusal:
         asyncio.run(read())
     assert (refusal.value.status, refusal.value.code) == (408, "upload-stalled")
+    assert refusal.value.detail == "the upload stalled: nothing arrived for 0 s, after 0.0 kB."
 
 
 def test_uploads_take_no_more_memory_together_than_they_may() -> None:
     async def read() -> None:
         room = Slots(100, "bytes")
         sender = Sender(headers={"content-length": "60"})
-        with room.take(60):
-            async with read_upload(sender, Limits(), room):
+        with room.take("a", 60):
+            async with read_upload(sender, "a", Limits(), room):
                 raise AssertionError("more than there is room for")
 
     with pytest.raises(Problem) as refusal:
@@ -178,15 +203,32 @@ class Trickle(Sender):
             await asyncio.sleep(0.01)
 
 
-def test_a_sender_that_trickles_is_not_waited_for() -> None:
+def test_a_sender_that_trickles_is_told_its_speed_and_the_one_that_is_wanted() -> None:
     async def read() -> None:
         limits = Limits(stall_seconds=0.1, slowest_rate=50_000)
-        async with asyncio.timeout(2), read_upload(Trickle(), limits, Slots(10**9, "bytes")):
+        async with asyncio.timeout(2), read_upload(Trickle(), "a", limits, Slots(10**9, "bytes")):
             raise AssertionError("an upload that has not ended")
 
     with pytest.raises(Problem) as refusal:
         asyncio.run(read())
-    assert (refusal.value.status, refusal.value.code) == (408, "upload-stalled")
+    assert (refusal.value.status, refusal.value.code) == (408, "upload-too-slow")
+    assert "kB/s; the service accepts no less than 50 kB/s after the first 0.1 s." in refusal.value.detail
+
+
+def test_a_weak_mobile_network_is_fast_enough(embedded: Path) -> None:
+    """10 kB/s without a pause; the stream of bytes lasts longer than the time that is given to every upload."""
+
+    class Weak(Sender):
+        async def stream(self) -> AsyncIterator[bytes]:
+            for _ in range(20):
+                yield b"x" * 200
+                await asyncio.sleep(0.02)
+
+    async def read() -> int:
+        async with read_upload(Weak(), "a", Limits(stall_seconds=0.1), Slots(10**9, "bytes")) as upload:
+            return len(upload.content)
+
+    assert asyncio.run(read()) == 4000
 
 
 def test_what_is_only_announced_takes_no_room() -> None:
@@ -195,16 +237,16 @@ def test_what_is_only_announced_takes_no_room() -> None:
         limits = Limits(stall_seconds=0.5)
 
         async def slow() -> None:
-            async with read_upload(Sender(b"RIFF", headers={"content-length": "90"}), limits, room):
+            async with read_upload(Sender(b"RIFF", headers={"content-length": "90"}), "a", limits, room):
                 raise AssertionError("an upload that has not ended")
 
         waiting = asyncio.ensure_future(slow())
         await asyncio.sleep(0.1)
         assert room.taken == 4
-        async with read_upload(Whole(b"x" * 90), limits, room) as sent:
+        async with read_upload(Whole(b"x" * 90), "a", limits, room) as sent:
             assert (len(sent.content), room.taken) == (90, 94)
         with pytest.raises(Problem) as refusal:
-            async with read_upload(Whole(*[b"x" * 30] * 4), limits, room):
+            async with read_upload(Whole(*[b"x" * 30] * 4), "a", limits, room):
                 raise AssertionError("more than there is room for")
         assert refusal.value.status == 503
         with pytest.raises(Problem):
@@ -238,6 +280,34 @@ def test_timelines_that_wait_leave_room_for_clips(service: Running) -> None:
         assert "timelines" in answer.json()["detail"]
         assert httpx.post(f"{service.address}/v1/predict", content=CLIP).status_code == 200
         assert [one.result() for one in slow] == [200, 200]
+
+
+def test_an_honest_client_is_served_beside_one_that_takes_all_it_can(embedded: Path) -> None:
+    """The attacker holds silent uploads and idle streams; the honest client has another address."""
+    with running_service("--rate", 0) as running, ExitStack() as held:
+        host, port = running.address.removeprefix("http://").split(":")
+        head = f"POST /v1/predict HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n\r\nRIFF".encode()
+        for _ in range(80):
+            held.enter_context(socket.create_connection((host, int(port)), source_address=(ATTACKER, 0))).sendall(head)
+        streams = f"{running.socket_address}/v1/stream?sampling_rate=16000"
+        for _ in range(16):
+            held.enter_context(connect(streams, compression=None, source_address=(ATTACKER, 0)))
+        with pytest.raises(InvalidStatus) as refusal, connect(streams, source_address=(ATTACKER, 0)):
+            pass
+        response = refusal.value.response
+        assert (response.status_code, response.headers["retry-after"]) == (429, "2")
+        assert json.loads(response.body)["code"] == "too-many-at-once"
+        with httpx.Client(transport=httpx.HTTPTransport(local_address=ATTACKER), base_url=running.address) as attacker:
+            answer = attacker.post("/v1/predict", content=CLIP)
+            assert (answer.status_code, answer.json()["code"]) == (429, "too-many-at-once")
+            assert "one client may have 16 uploads at once" in answer.json()["detail"]
+            assert attacker.get("/v1/stream").json()["code"] == "too-many-at-once"  # for pages, which cannot see why
+        with httpx.Client(base_url=running.address, timeout=30) as honest:
+            for _ in range(5):
+                assert honest.post("/v1/predict", content=CLIP).status_code == 200
+                assert honest.post("/v1/timeline", content=CLIP).status_code == 200
+        with connect(streams, compression=None) as stream:
+            assert json.loads(stream.recv())["type"] == "session.created"
 
 
 def test_recordings_that_are_still_sent_hold_no_timeline(service: Running) -> None:

@@ -16,6 +16,7 @@ import pytest
 import soundfile
 
 import serkit
+from support.prefix_proxy import prefix_proxy
 from support.serving import TOKEN, Running, running_service
 
 if TYPE_CHECKING:
@@ -254,6 +255,20 @@ def test_a_token_is_asked_for_and_then_used(open_page: Opener, guarded: Running)
     page.locator("#live").wait_for()
     page.get_by_role("button", name="Stop").click()
     page.locator("body:not(.recording) #record").wait_for()
+
+
+def test_below_a_path_of_a_proxy_the_page_is_whole(open_page: Opener, service: Running, talk: Path) -> None:
+    with prefix_proxy(service.address, "/serkit") as address:
+        page = open_page(f"{address}/serkit/")
+        page.locator("#card dl").wait_for()
+        page.get_by_role("button", name="Start the microphone").click()
+        page.locator("body.recording #live").wait_for()
+        page.locator("#utterances li").wait_for()
+        page.get_by_role("button", name="Stop").click()
+        page.locator("#result-title", has_text="microphone.wav").wait_for()
+        page.locator("#file").set_input_files(talk)
+        page.locator("#result-title", has_text=talk.name).wait_for()
+        assert page.locator("header img").evaluate("image => image.naturalWidth") > 0
 
 
 DROP = """() => {

@@ -148,6 +148,22 @@ def test_what_is_no_message_ends_the_stream_with_a_reason(
     assert closed(service, *messages)[:2] == (error, code)
 
 
+def test_a_file_instead_of_samples_is_named_and_nothing_of_it_is_heard(service: Running) -> None:
+    whole = (EXAMPLES / "loud_fast_high.wav").read_bytes()
+    error, code, events = closed(service, whole[:3200], whole[3200:6400], query="sampling_rate=16000&vad=false")
+    assert (error, code) == ("bad_frame", 1003)
+    assert "the stream begins with a WAV file, but raw samples are wanted" in events[-2]["message"]
+    assert events[-1]["duration"] == 0
+    piece = b"\x1a\x45\xdf\xa3" + bytes(97)  # of an odd length, as a browser's recorder cuts them
+    error, _, events = closed(service, b"", piece)
+    assert (error, events[-2]["message"][:45]) == ("bad_frame", "the stream begins with a WebM or Matroska fil")
+
+
+def test_later_messages_may_begin_as_they_like(service: Running) -> None:
+    found = hear(service, [bytes(3200), b"OggS" + bytes(3196)])
+    assert found[-1] == {"type": "session.closed", "reason": "client", "duration": 0.2}
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e10])
 def test_samples_that_are_no_numbers_end_the_stream(service: Running, value: float) -> None:
     frame = np.array([0, value], "<f4").tobytes()
@@ -238,7 +254,7 @@ def serve_alone(limits: Limits, *, fault: Exception | None = None) -> tuple[Serv
 
     async def run() -> tuple[Service, Socket]:
         service, socket = Service(Settings(limits=limits)), Socket()
-        session = Session(socket, service, StreamQuery(sampling_rate=16_000))
+        session = Session(socket, service, StreamQuery(sampling_rate=16_000), "client")
         if fault:
             session._stream.push = fail
         await asyncio.wait_for(session.run(), 10)

@@ -161,7 +161,7 @@ def test_uploads_leave_no_file(service: Running) -> None:
 
     body = (
         b'--x\r\nContent-Disposition: form-data; name="file"; filename="secret-name.wav"\r\n\r\n'
-        + long_recording(50)[:1_600_000]  # more than a form's file usually has in memory
+        + long_recording(55)[:1_600_000]  # more than a form's file usually has in memory
     )
     head = (
         "POST /v1/timeline?hop=5 HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"

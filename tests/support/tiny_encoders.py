@@ -11,8 +11,13 @@ FAMILIES = {
 }  # fmt: skip
 
 
-def write_checkpoint(folder: Path, family: str, *, norm: str = "group", seed: int = 0, normalized: bool = True) -> Path:
-    """Write a checkpoint of two layers with frames of 20 ms, and return its folder."""
+def write_checkpoint(
+    folder: Path, family: str, *, norm: str = "group", seed: int = 0, normalized: bool = True, stable: bool = False
+) -> Path:
+    """Write a checkpoint of two layers with frames of 20 ms, and return its folder.
+
+    With ``stable``, a layer norm follows the last transformer layer, as in the large sizes.
+    """
     import torch
     import transformers
 
@@ -27,8 +32,12 @@ def write_checkpoint(folder: Path, family: str, *, norm: str = "group", seed: in
     if family == "data2vec-audio":
         del settings["feat_extract_norm"]
         settings |= {"num_conv_pos_embeddings": 2, "conv_pos_kernel_size": 5}
+    if stable:
+        settings["do_stable_layer_norm"] = True
     name = FAMILIES[family]
     model = getattr(transformers, f"{name}Model")(getattr(transformers, f"{name}Config")(**settings))
+    if hasattr(model.encoder, "layer_norm"):
+        model.encoder.layer_norm.weight.data.normal_(1, 0.3)  # otherwise a second norm would change nothing
     model.save_pretrained(folder)
     about = {"do_normalize": normalized, "sampling_rate": 16_000, "feature_extractor_type": "Wav2Vec2FeatureExtractor"}
     (folder / "preprocessor_config.json").write_text(json.dumps(about), "utf-8")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from serkit.annotations.json import gaps_as_rows
 from serkit.errors import SerkitError
+from serkit.spreadsheet_cells import guarded
 from serkit.types import Prediction
 
 Answers = Sequence[tuple[str | Path, Prediction | SerkitError]]
@@ -41,20 +42,22 @@ def answers_as_csv(answers: Answers, classes: Sequence[str], top: int | None, se
     """Return CSV with one row per file and one column per class.
 
     Classes beyond ``top`` are empty. The last columns are the remarks, joined by semicolons, and the error of a file
-    that failed. With ``set_of``, the column before them is the prediction set, its classes joined by semicolons.
+    that failed. With ``set_of``, the column before them is the prediction set, its classes joined by semicolons. A text
+    that a spreadsheet would run as a formula has an apostrophe before it.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     more = ["set"] if set_of else []
-    writer.writerow(["file", "emotion", "duration", *classes, *more, "remarks", "error"])
+    writer.writerow(["file", "emotion", "duration", *map(guarded, classes), *more, "remarks", "error"])
     for file, answer in answers:
         if isinstance(answer, SerkitError):
-            writer.writerow([file, "", "", *("" for _ in [*classes, *more]), "", answer])
+            writer.writerow([guarded(str(file)), "", "", *("" for _ in [*classes, *more]), "", guarded(str(answer))])
             continue
         shown = dict(_top(answer, top))
         values = [f"{shown[name]:.6f}" if name in shown else "" for name in classes]
-        among = [";".join(set_of(answer))] if set_of else []
-        writer.writerow([file, answer.emotion, answer.duration, *values, *among, ";".join(answer.remarks), ""])
+        among = [guarded(";".join(set_of(answer)))] if set_of else []
+        facts = [guarded(str(file)), guarded(answer.emotion), answer.duration]
+        writer.writerow([*facts, *values, *among, ";".join(answer.remarks), ""])
     return buffer.getvalue()
 
 

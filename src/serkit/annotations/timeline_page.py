@@ -20,7 +20,7 @@ from serkit.annotations.timeline_data import TimelineData
 from serkit.annotations.timeline_layout import bands, clock_face, colors_of, emotions_of, envelope, is_dark, thinned
 from serkit.annotations.timeline_script import SCRIPT
 from serkit.annotations.timeline_style import STYLE
-from serkit.annotations.wording import one_line
+from serkit.annotations.wording import one_line, reservations
 from serkit.errors import AudioIsDirectoryError, AudioNotFoundError, AudioUnreadableError
 from serkit.types import Segment
 
@@ -107,7 +107,8 @@ def _summary(timeline: TimelineData) -> str:
         parts.append(f"{timeline.channels} channels")
     parts.append(f"{len(timeline.segments)} segment{'' if len(timeline.segments) == 1 else 's'}")
     model = f" Recognized by the model {one_line(timeline.model)}." if timeline.model else ""
-    return f"{', '.join(parts)}.{model}"
+    remarks = "".join(f" {sentence}." for sentence in reservations(timeline))
+    return f"{', '.join(parts)}.{model}{remarks}"
 
 
 def _length(seconds: float) -> str:

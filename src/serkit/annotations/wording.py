@@ -4,7 +4,8 @@ import unicodedata
 from collections.abc import Mapping
 
 from serkit.annotations.timeline_data import TimelineData
-from serkit.types import UNCERTAIN
+from serkit.types import REMARKS, UNCERTAIN
+from serkit.visible_text import visible
 
 _BREAKING = {"Cc", "Zl", "Zp"}  # Unicode categories: control characters, line and paragraph separators
 _UNASSIGNED = {"Cs", "Cn"}  # Unicode categories that XML cannot hold: lone surrogates, unassigned code points
@@ -23,6 +24,17 @@ def caption(emotion: str, probabilities: Mapping[str, float]) -> str:
     if emotion not in probabilities:
         return emotion
     return f"{emotion} {percent(probabilities[emotion])}"
+
+
+def reservations(timeline: TimelineData) -> list[str]:
+    """Return a sentence, without its period, for each remark on a recording, and one for its gaps."""
+    sentences = [REMARKS[name] for name in timeline.remarks]
+    missing = sum(gap.end - gap.start for gap in timeline.gaps if gap.end is not None)
+    if any(gap.end is None for gap in timeline.gaps):
+        sentences.append(f"the file is damaged, and its audio ends at {timeline.gaps[-1].start:.1f} s")
+    if missing:
+        sentences.append(f"{missing:.1f} s of the recording are without audio")
+    return [sentence[:1].upper() + sentence[1:] for sentence in sentences]
 
 
 def percent(share: float) -> str:
@@ -48,9 +60,13 @@ def storable(text: str) -> str:
 def one_line(text: str) -> str:
     r"""Return text without line breaks, tabs and other control characters, for formats that cannot hold them.
 
+    Other characters that hide, such as an override of the direction of writing, are made visible; see
+    :func:`serkit.visible_text.visible`.
+
     Example:
         >>> one_line(" a\tb\r\nc ")
         'a b c'
     """
     kinds = ((char, unicodedata.category(char)) for char in text)
-    return " ".join("".join(" " if k in _BREAKING else "?" if k in _UNASSIGNED else c for c, k in kinds).split())
+    shown = " ".join("".join(" " if k in _BREAKING else "?" if k in _UNASSIGNED else c for c, k in kinds).split())
+    return visible(shown)

@@ -40,7 +40,8 @@ def resample(samples: FloatArray, rate: int, target_rate: int) -> FloatArray:
         return samples
     import soxr
 
-    resampled: FloatArray = soxr.resample(samples, rate, target_rate, quality="HQ")
+    first = samples[:1]  # taken off, since soxr takes silence for what is beyond the ends: an offset would be a step
+    resampled: FloatArray = soxr.resample(samples - first, rate, target_rate, quality="HQ") + first
     if not len(resampled):
         raise NoSamplesError(f"{len(samples)} samples at {rate} Hz leave no sample at {target_rate} Hz.")
     return resampled
@@ -56,6 +57,8 @@ class Resampler:
 
     def __init__(self, rate: int, target_rate: int) -> None:
         self._stream = None
+        self._first = np.float32(0)  # the first sample, taken off as in resample()
+        self._has_begun = False
         if rate != target_rate:
             import soxr
 
@@ -65,12 +68,14 @@ class Resampler:
         """Add samples (T,) and return the output that is ready (T',). Some output is held back until more comes."""
         if self._stream is None or not len(samples):
             return samples
-        ready: FloatArray = self._stream.resample_chunk(samples)
-        return ready
+        if not self._has_begun:
+            self._first, self._has_begun = np.float32(samples[0]), True
+        ready: FloatArray = self._stream.resample_chunk(samples - self._first)
+        return ready + self._first
 
     def flush(self) -> FloatArray:
         """End the input and return the rest of the output (T',)."""
         if self._stream is None:
             return np.empty(0, np.float32)
         ready: FloatArray = self._stream.resample_chunk(np.empty(0, np.float32), last=True)
-        return ready
+        return ready + self._first

@@ -28,7 +28,9 @@ from serkit.cli import (
     timeline,
     train,
 )
+from serkit.cli.terminal import echo
 from serkit.errors import MissingExtraError, SerkitError
+from serkit.out_of_memory import is_out_of_memory
 
 _PANELS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {  # the panels and commands of 'serkit --help'
     "Recognize": {
@@ -46,6 +48,13 @@ _INTERRUPTED = 130  # typer's exit code for Ctrl-C
 _LAB = {"torch", "accelerate", "safetensors", "onnx", "onnxscript", "pydantic", "yaml", "sklearn", "skl2onnx"}
 
 
+_EXTRAS = (
+    r"Extras, installed as in pip install 'serkit\[plot]': \[plot] draws figures, \[media] reads AAC and video, "
+    r"\[mic] is for listen, \[server] for serve, \[data] for Parquet, audformat and downloads, \[lab] for experiments, "
+    r"\[ssl] for pretrained encoders, \[opensmile] for its features, \[tune] for searches, \[tracking] for trackers."
+)
+
+
 class _OrderedGroup(TyperGroup):
     """Lists commands in the order of their panels; typer would list sub-applications last."""
 
@@ -57,6 +66,8 @@ app = typer.Typer(
     cls=_OrderedGroup,
     help="Recognize emotions in speech, and train and compare the models that do.",
     no_args_is_help=True,
+    epilog=_EXTRAS,
+    rich_markup_mode="rich",  # otherwise it depends on the version of typer whether a bracket must be escaped
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -75,21 +86,29 @@ def main() -> None:
     try:
         app()
     except SerkitError as error:
-        typer.echo(f"serkit: {error}", err=True)
+        echo(f"serkit: {error}", err=True)
         sys.exit(2)
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in _LAB:
             raise
-        typer.echo(f"serkit: {MissingExtraError('this command', 'lab')}", err=True)
+        echo(f"serkit: {MissingExtraError('this command', 'lab')}", err=True)
+        sys.exit(2)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        echo(
+            "serkit: out of memory: close other programs, or use fewer --jobs, smaller files or a smaller model.",
+            err=True,
+        )
         sys.exit(2)
     except OSError as error:  # for example a full disk, or a folder without write permission
         place = f"{str(error.filename)!r}: " if error.filename else ""
-        typer.echo(f"serkit: {place}{error.strerror or error}.", err=True)
+        echo(f"serkit: {place}{error.strerror or error}.", err=True)
         sys.exit(2)
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:
             is_resumable = bool(set(sys.argv[1:2]) & _RESUMABLE)
-            typer.echo(f"serkit: interrupted.{' Run the same command to resume.' if is_resumable else ''}", err=True)
+            echo(f"serkit: interrupted.{' Run the same command to resume.' if is_resumable else ''}", err=True)
         raise
 
 
@@ -98,5 +117,5 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
     if version:
         from serkit.version import __version__
 
-        typer.echo(__version__)
+        echo(__version__)
         raise typer.Exit

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from serkit.cli.terminal import echo
+
 
 def augment(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Audio file.")],
@@ -22,7 +24,7 @@ def augment(
     samples = load_audio(file, target_rate=rate)
     names = name or [augmentation for augmentation in augmentation_names() if _has_defaults(augmentation)]
     for path in show_variants(samples, rate, names, out, seed):
-        typer.echo(path)
+        echo(path)
 
 
 def _has_defaults(name: str) -> bool:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serkit.cli.terminal import echo, echo_document
+
 if TYPE_CHECKING:
     from serkit.lab.leaderboard import Board, RunEntry
 
@@ -57,12 +59,12 @@ def compare(
         format = _BY_SUFFIX.get(out.suffix.lower(), BoardFormat.markdown) if out else BoardFormat.markdown  # noqa: A001
     text = _render(board, entries, format).rstrip("\n")
     if out is None:
-        typer.echo(text)
+        echo_document(text)
     elif out.is_dir():
         raise RunError(f"{str(out)!r} is a folder; name the file to write.")
     else:
         write_whole(out, text + "\n")
-        typer.echo(out)
+        echo(out)
     if len(entries) < len(runs):
         raise typer.Exit(1)
 
@@ -79,7 +81,7 @@ def _read(runs: list[Path]) -> "list[RunEntry]":
         except RunError as error:
             if len(runs) == 1:
                 raise
-            typer.echo(f"serkit: skipped: {error}", err=True)
+            echo(f"serkit: skipped: {error}", err=True)
     if not found:
         raise RunError("none of the runs has predictions to compare.")
     return found

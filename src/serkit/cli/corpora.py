@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from serkit.cli.options import JsonOption, pairs, show_rows, show_table
+from serkit.cli.terminal import echo, echo_document
 
 if TYPE_CHECKING:
     from serkit.data.corpora import Corpus
     from serkit.data.curation.check import Report
     from serkit.data.manifest import Manifest
 
-app = typer.Typer(help="Corpora: those that serkit knows, and your own data.", no_args_is_help=True)
+app = typer.Typer(
+    help="Corpora: those that serkit knows, and your own data.", no_args_is_help=True, rich_markup_mode="rich"
+)
 
 NameArgument = Annotated[
     str,
@@ -70,11 +73,11 @@ def info(
         "about": inspect.getdoc(sys.modules[corpus.read.__module__]),
     }  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+        echo_document(json.dumps(facts, indent=1, ensure_ascii=False))
         return
     hours = "" if corpus.hours is None else f", {corpus.hours:g} h"
     get = f"serkit corpora download {name} DIR" if corpus.remotes else "ask its authors"
-    typer.echo(f"{facts['about']}\n")
+    echo_document(f"{facts['about']}\n")
     for heading, text in (
         ("utterances", f"{corpus.utterances} of {corpus.speakers} speakers{hours}, in {', '.join(corpus.languages)}"),
         ("classes", ", ".join(f"{emotion} {count}" for emotion, count in sorted(corpus.counts.items()))),
@@ -84,7 +87,7 @@ def info(
         ("from", f"{corpus.url} ({get})"),
         ("folder", f"below --data: {', '.join((name, *corpus.folders))}, in any case"),
     ):
-        typer.echo(f"{heading:<11} {text}")
+        echo(f"{heading:<11} {text}")
 
 
 @app.command()
@@ -108,7 +111,7 @@ def check(
         with shown_progress() as on_progress:
             report = check_manifest(name, manifest, corpus=corpus, on_progress=on_progress)
     if as_json:
-        typer.echo(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
+        echo_document(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
     else:
         _show_report(report)
     if not report.is_passed:
@@ -135,6 +138,10 @@ def write_manifest(
     label: Annotated[list[str] | None, typer.Option(help="Own data: LABEL=EMOTION, such as wut=anger.")] = None,
     leave_out: Annotated[list[str] | None, typer.Option(help="Own data: label to leave out.")] = None,
     speaker: Annotated[str, typer.Option(help="Own data: regular expression whose group matches the speaker.")] = "",
+    emotion: Annotated[
+        str,
+        typer.Option(help="Own data: regular expression on the path whose group matches the label, such as '_(.+)_'."),
+    ] = "",
     sex: Annotated[
         list[str] | None, typer.Option(help="Own data: WORD=SEX, such as f=female; SEX is male, female or unknown.")
     ] = None,
@@ -149,7 +156,7 @@ def write_manifest(
 
     told = {
         "--kind": kind, "--column": column, "--label": label, "--leave-out": leave_out, "--speaker": speaker,
-        "--sex": sex, "--language": language,
+        "--emotion": emotion, "--sex": sex, "--language": language,
     }  # fmt: skip
     if name in corpus_names():
         if given := [option for option, value in told.items() if value]:
@@ -159,13 +166,13 @@ def write_manifest(
         own = OwnData(
             name=name, columns=pairs(column, "--column", "FIELD=COLUMN"),
             labels=pairs(label, "--label", "LABEL=EMOTION"), leave_out=frozenset(leave_out or ()),
-            speaker=speaker, sexes=cast(Any, pairs(sex, "--sex", "WORD=SEX")), language=language,
+            speaker=speaker, emotion=emotion, sexes=cast(Any, pairs(sex, "--sex", "WORD=SEX")), language=language,
         )  # fmt: skip
         manifest = read_corpus(name, source, own=own, kind=kind.value if kind else None)
     if labels:
         manifest, dropped = manifest.select(label_set_of(labels, manifest.corpora))
-        for emotion, count in sorted(dropped.items()):
-            typer.echo(f"serkit: label set {labels} leaves out {count} utterances of {emotion}", err=True)
+        for left, count in sorted(dropped.items()):
+            echo(f"serkit: label set {labels} leaves out {count} utterances of {left}", err=True)
     if not len(manifest):
         raise CorpusError(f"nothing to write: no utterance of {name} has a class in {labels}.")
     _write(manifest, output, format)
@@ -193,14 +200,14 @@ def stats(
         found = describe(manifest, on_progress=on_progress)
     if as_json:
         report = found.to_json() | {"left_out": dict(manifest.left_out)}
-        typer.echo(json.dumps(report, indent=1, ensure_ascii=False))
+        echo_document(json.dumps(report, indent=1, ensure_ascii=False))
     else:
         for table in tables(found):
             show_table(table.columns, table.rows, names=table.names, title=table.title)
     for clip in found.unreadable:
-        typer.echo(f"serkit: {clip.reason}", err=True)
+        echo(f"serkit: {clip.reason}", err=True)
     if plot:
-        typer.echo(f"serkit: wrote {draw(found, plot)}", err=True)
+        echo(f"serkit: wrote {draw(found, plot)}", err=True)
     if found.unreadable:
         raise typer.Exit(1)
 
@@ -220,7 +227,7 @@ def download(
 
     with shown_progress() as on_progress:
         fetch(get_corpus(name), folder, accept_license=accept_license, on_progress=on_progress)
-    typer.echo(f"{folder}: next: serkit corpora check {name} {folder}")
+    echo(f"{folder}: next: serkit corpora check {name} {folder}")
 
 
 def _facts(corpus: "Corpus") -> dict[str, Any]:
@@ -237,7 +244,7 @@ def _show_report(report: "Report") -> None:
     official = report.official
     of = {key: f" of {official[key]}" if official else "" for key in ("utterances", "speakers")}
     rates = ", ".join(f"{count} files at {rate} Hz" for rate, count in report.sampling_rates.items())
-    typer.echo(
+    echo(
         f"{report.corpus}: {report.utterances}{of['utterances']} utterances, {report.speakers}{of['speakers']} "
         f"speakers, {report.seconds / 3600:.2f} h, {rates}"
     )
@@ -255,12 +262,12 @@ def _show_report(report: "Report") -> None:
         rows.append(["official", *(str(totals.get(emotion, 0)) for emotion in emotions), str(official["utterances"])])
     show_table(("speaker", *emotions, "all"), rows, names=1)
     for problem in report.problems:
-        typer.echo(f"{problem.severity}: {problem.message}")
+        echo(f"{problem.severity}: {problem.message}")
         for file in problem.files[:_MAX_FILES] if problem.severity == "problem" else ():
-            typer.echo(f"  {file}")
+            echo(f"  {file}")
         if problem.severity == "problem" and len(problem.files) > _MAX_FILES:
-            typer.echo(f"  ... and {len(problem.files) - _MAX_FILES} more; --json lists them all")
-    typer.echo("passed" if report.is_passed else "not passed")
+            echo(f"  ... and {len(problem.files) - _MAX_FILES} more; --json lists them all")
+    echo("passed" if report.is_passed else "not passed")
 
 
 def _write(manifest: "Manifest", output: Path, form: Form) -> None:
@@ -280,7 +287,7 @@ def _write(manifest: "Manifest", output: Path, form: Form) -> None:
 
 def _print_left_out(manifest: "Manifest") -> None:
     for reason, count in sorted(manifest.left_out.items()):
-        typer.echo(f"serkit: {count} files not read: {reason}", err=True)
+        echo(f"serkit: {count} files not read: {reason}", err=True)
 
 
 def _print_summary(manifest: "Manifest", output: Path) -> None:
@@ -289,7 +296,7 @@ def _print_summary(manifest: "Manifest", output: Path) -> None:
 
     unknown = sum(u.speaker.endswith(f"/{UNKNOWN}") for u in manifest)
     if unknown:
-        typer.echo(
+        echo(
             f"serkit: {unknown} utterances have no speaker; they are treated as one speaker and never split. "
             "Use --speaker or --column speaker=COLUMN to tell speakers apart.",
             err=True,
@@ -297,7 +304,7 @@ def _print_summary(manifest: "Manifest", output: Path) -> None:
     official = sum(corpus_of(name).utterances for name in manifest.corpora)
     of = f" (officially {official})" if official and official != len(manifest) else ""
     speakers = len(manifest.speakers)
-    typer.echo(f"{output}: {len(manifest)} utterances{of} of {speakers} speaker{'s' * (speakers != 1)}")
+    echo(f"{output}: {len(manifest)} utterances{of} of {speakers} speaker{'s' * (speakers != 1)}")
 
 
 def _check_replaceable(output: Path) -> None:
@@ -333,5 +340,5 @@ def _recognized(source: str) -> list["Manifest"]:
             raise
         for place in inside:
             if not recognize(place):
-                typer.echo(f"serkit: skipped: no known corpus in {str(place)!r}", err=True)
+                echo(f"serkit: skipped: no known corpus in {str(place)!r}", err=True)
         return several

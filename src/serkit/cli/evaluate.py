@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serkit.cli.options import DataOption, JobsOption, RunOption, SetOption, data_of, is_main_process
+from serkit.cli.options import DataOption, JobsOption, RunOption, SetOption, data_of, is_main_process, tell_one_class
+from serkit.cli.terminal import echo, echo_document
 
 if TYPE_CHECKING:
     from serkit.data.corpora import Data
@@ -75,7 +76,8 @@ def evaluate(
             run = experiments.evaluate(experiment, data=place, out=out, jobs=jobs, on_progress=on_progress)
     if is_main_process():
         run.report()
-        typer.echo(as_markdown([dict(run.metrics)]))
+        echo_document(as_markdown([dict(run.metrics)]))
+        tell_one_class(run)
 
 
 def _ablated(recipe: "Recipe", axes: Sequence[str], data: "Data", out: Path, jobs: int) -> dict[str, Path]:
@@ -102,7 +104,7 @@ def _show_ablation(runs: Mapping[str, Path], out: Path) -> None:
     base = entries.get(BASE)
     apart = [name for name, entry in entries.items() if name != BASE and not _is_tested_alike(entry, base)]
     for name in apart:
-        typer.echo(
+        echo(
             f"serkit: {name} is left out of the comparison: it was tested on other utterances or classes than the "
             "recipe itself.",
             err=True,
@@ -110,8 +112,8 @@ def _show_ablation(runs: Mapping[str, Path], out: Path) -> None:
     board = compare(list(entries.values()), against=runs[BASE] if len(entries) - len(apart) > 1 else None)
     write_whole(out / "ablation.html", as_html(board))
     write_whole(out / "ablation.csv", as_csv(board))
-    typer.echo(as_sections(board))
-    typer.echo(f"{out / 'ablation.html'}")
+    echo_document(as_sections(board))
+    echo(f"{out / 'ablation.html'}")
 
 
 def _read_variants(runs: Mapping[str, Path]) -> "dict[str, RunEntry]":
@@ -123,7 +125,7 @@ def _read_variants(runs: Mapping[str, Path]) -> "dict[str, RunEntry]":
         try:
             entries[name] = read_entry(run)
         except RunError as error:
-            typer.echo(f"serkit: {name} is skipped: {error}", err=True)
+            echo(f"serkit: {name} is skipped: {error}", err=True)
     if not entries:
         raise RunError("none of the variants has predictions to show.")
     return entries

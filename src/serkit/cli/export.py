@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from serkit.cli.options import data_of, print_model_file
+from serkit.cli.options import data_of, print_model_file, tell_one_class
+from serkit.cli.terminal import echo
 
 
 def export(
@@ -42,17 +43,19 @@ def export(
     ] = False,
 ) -> None:
     """Export a trained model as one ONNX file with its model card."""
+    from serkit.lab.experiments import Run
+
     if transformers:
         from serkit.lab.exporting.transformers_folder import save_classifier
 
         if int8 or evidence:
             raise typer.BadParameter("--transformers writes only weights; leave --int8 and --evidence out.")
         save_classifier(run, output, seed=seed, fold=fold)
-        typer.echo(f"{output}: pipeline('audio-classification', '{output}') loads it")
+        tell_one_class(Run(run), fold=fold or 0, seed=seed)
+        echo(f"{output}: pipeline('audio-classification', '{output}') loads it")
         return
     from serkit.lab.exporting import quantize as quantizing
     from serkit.lab.exporting.model_file import export as write
-    from serkit.lab.measure import calibration
     from serkit.runtime.recognizer import Recognizer
 
     corpora = data_of(data) if int8 and (data or os.environ.get("SERKIT_CORPORA")) else None
@@ -62,6 +65,7 @@ def export(
     )  # fmt: skip
     print_model_file(output, difference)
     card = Recognizer.load(output).card
-    for words in (calibration.words_of(card.calibration), quantizing.words_of(card.quantization)):
-        if words:
-            typer.echo(words)
+    tell_one_class(Run(run), fold=fold or 0, seed=seed)
+    echo(card.promise)
+    if words := quantizing.words_of(card.quantization):
+        echo(words)

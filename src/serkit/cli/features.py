@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from serkit.cli.options import DataOption, JsonOption, data_of, show_rows
+from serkit.cli.terminal import echo
 
 if TYPE_CHECKING:
     from serkit.data.manifest import Manifest
 
 Rows = Mapping[str, Any]  # utterance id to (N, F)
-app = typer.Typer(help="Features: what models read from sound.", no_args_is_help=True)
+app = typer.Typer(help="Features: what models read from sound.", no_args_is_help=True, rich_markup_mode="rich")
 
 
 @app.command("list")
@@ -63,7 +64,7 @@ def extract(
     front = build_front([_named(name) for name in feature])
     names: tuple[str, ...] = ()
     if front.kind == "vector":
-        names = front.names if isinstance(front, OpenSmile) else tuple(f"f{i}" for i in range(front.size))
+        names = front.inner.names if isinstance(front.inner, OpenSmile) else tuple(f"f{i}" for i in range(front.size))
     _check_output(output, is_vector=bool(names))
     manifest = read_corpora(corpora, data_of(data))
     with shown_progress() as on_progress:
@@ -74,7 +75,7 @@ def extract(
         _write(manifest, rows, names, output)
     size = next(iter(rows.values())).shape[1]
     where = output or cache_dir() / "features"
-    typer.echo(f"{where}: {'+'.join(feature)}, {size} dimensions, {len(manifest)} utterances")
+    echo(f"{where}: {'+'.join(feature)}, {size} dimensions, {len(manifest)} utterances")
 
 
 def _named(feature: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from serkit.cli.options import HopOption, ModelOption, SmoothOption, ThresholdOption, VadOption, WindowOption
+from serkit.cli.terminal import echo, echo_document
 
 if TYPE_CHECKING:
     from serkit.types import StreamEvent
@@ -56,7 +57,7 @@ def listen(
                 show(stream.flush(), None, stream.duration)
         if source.lost[0]:
             lost = source.lost[0] * PIECE_SECONDS
-            typer.echo(f"serkit: {lost:.1f} s of sound were lost, because this machine is too slow.", err=True)
+            echo(f"serkit: {lost:.1f} s of sound were lost, because this machine is too slow.", err=True)
 
 
 def _print_event(events: "list[StreamEvent]", piece: Any, duration: float) -> None:
@@ -65,4 +66,4 @@ def _print_event(events: "list[StreamEvent]", piece: Any, duration: float) -> No
         if event.emotion:
             rounded = {name: round(value, 6) for name, value in event.probabilities.items()}
             row |= {"emotion": event.emotion, "probabilities": rounded}
-        typer.echo(json.dumps(row))
+        echo_document(json.dumps(row))

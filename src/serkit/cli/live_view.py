@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import typer
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from serkit.cli.terminal import cell, echo
 from serkit.types import FloatArray, StreamEvent
+from serkit.visible_text import visible
 
 Show = Callable[[list[StreamEvent], FloatArray | None, float], None]
 _BAR = 40  # characters
@@ -47,7 +48,7 @@ def open_view(source: str, classes: Sequence[str]) -> Iterator[Show]:
 
 def _print(events: Sequence[StreamEvent]) -> None:
     for event in events:
-        typer.echo(line_of(event))
+        echo(line_of(event))
 
 
 def line_of(event: StreamEvent) -> str:
@@ -89,13 +90,17 @@ class _State:
     def draw(self) -> Any:
         loud = round(_BAR * (1 - self._level / _QUIETEST))
         state = Text("speech", style="bold green") if self._speaks else Text("no speech", style="dim")
-        head = Text.assemble(f"{self._source}  {self._duration:7.1f} s  ", ("▮" * loud).ljust(_BAR, "·"), "  ", state)
+        head = Text.assemble(
+            f"{visible(self._source)}  {self._duration:7.1f} s  ", ("▮" * loud).ljust(_BAR, "·"), "  ", state
+        )
         table = Table.grid(padding=(0, 1))
         for name in self._classes:
             value = self._now.probabilities[name] if self._now else 0.0
             style = "bold" if self._now and self._now.emotion == name else ""
             table.add_row(
-                Text(name, style=style), Text(("█" * round(value * _BAR)).ljust(_BAR), style="cyan"), f"{value:.2f}"
+                Text(visible(name), style=style),
+                Text(("█" * round(value * _BAR)).ljust(_BAR), style="cyan"),
+                f"{value:.2f}",
             )
-        answer = Text(f"now: {self._now.emotion}" if self._now else "now: -", style="bold")
-        return Group(head, Text(), table, answer, Text(), *(Text(line_of(event)) for event in self._said))
+        answer = Text(f"now: {visible(self._now.emotion)}" if self._now else "now: -", style="bold")
+        return Group(head, Text(), table, answer, Text(), *(cell(line_of(event)) for event in self._said))

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from serkit.cli.terminal import cell, echo, echo_document
+
 if TYPE_CHECKING:
     from serkit.data.corpora import Data
+    from serkit.lab.experiments import Run
 
 
 class DamagedAudio(StrEnum):
@@ -107,18 +110,29 @@ def is_main_process() -> bool:
     return processes.is_main()
 
 
+def tell_one_class(run: "Run", *, fold: int | None = None, seed: int | None = None) -> None:
+    """Print a line on stderr about a run, or the model of one fold, that answers one class for nearly everything."""
+    from serkit.lab.measure.one_class import remark_on_run
+
+    facts = run.metrics
+    if fold is not None and seed is None:
+        seed = min(fit["seed"] for fit in facts["fits"])
+    if remark := remark_on_run(run.folder, model=str(facts.get("model", "")), fold=fold, seed=seed):
+        echo(f"serkit: {remark}", err=True)
+
+
 def print_model_file(output: Path, difference: float) -> None:
     """Print what was written: a model file, its size, and the difference between torch and ONNX Runtime."""
     size = output.stat().st_size / 1e6
-    typer.echo(f"{output}: {size:.1f} MB, torch and ONNX Runtime differ by {difference:.1e} at most")
+    echo(f"{output}: {size:.1f} MB, torch and ONNX Runtime differ by {difference:.1e} at most")
 
 
 def show_rows(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...]) -> None:
     """Print a listing: as a table of the given columns, or as JSON with all fields."""
     if as_json:
-        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        echo_document(json.dumps(rows, indent=1, ensure_ascii=False))
         return
-    show_table(columns, [[_cell(row[column]) for column in columns] for row in rows])
+    show_table(columns, [[_text(row[column]) for column in columns] for row in rows])
 
 
 def show_table(
@@ -135,21 +149,20 @@ def show_table(
     from rich import box
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text  # plain strings are parsed as markup, and "[b].wav" is a valid file name
 
     console = Console()
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
-    table = Table(title=Text(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=cell(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
         is_name = names is None or number < names
-        table.add_column(column, justify="left" if is_name else "right", overflow="fold")
+        table.add_column(cell(column), justify="left" if is_name else "right", overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(cell, row))
     console.print(table)
 
 
-def _cell(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value)
     return "" if value is None else str(value)

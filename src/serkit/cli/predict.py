@@ -10,6 +10,7 @@ import typer
 
 from serkit.cli.options import DamagedAudio, DamagedOption, ModelOption, ThresholdOption
 from serkit.cli.remarks import print_gaps, print_remarks
+from serkit.cli.terminal import cell, echo, echo_document
 from serkit.errors import SerkitError
 
 if TYPE_CHECKING:
@@ -70,16 +71,16 @@ def predict(
     answers = list(zip(names, _with_bar(found, names), strict=True))
     failed = [answer for _, answer in answers if isinstance(answer, SerkitError)]
     if format is TableFormat.json:
-        typer.echo(answers_as_json(answers, top, set_of))
+        echo_document(answers_as_json(answers, top, set_of))
     elif format is TableFormat.csv:
-        typer.echo(answers_as_csv(answers, recognizer.card.classes, top, set_of), nl=False)
+        echo_document(answers_as_csv(answers, recognizer.card.classes, top, set_of), nl=False)
     else:
         print_answers(answers, top, set_of)
     if format is TableFormat.table:
         print_remarks([(name, answer.remarks) for name, answer in answers if not isinstance(answer, SerkitError)])
         print_gaps([(name, answer.gaps) for name, answer in answers if not isinstance(answer, SerkitError)])
     for error in failed:
-        typer.echo(f"serkit: {error}", err=True)
+        echo(f"serkit: {error}", err=True)
     if failed:
         raise typer.Exit(2 if len(failed) == len(answers) else 1)
 
@@ -119,21 +120,20 @@ def _print_one(name: str, answer: "Prediction", top: int | None, set_of: "SetOf"
     from rich import box
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text  # plain strings are parsed as markup, and "[b].wav" is a valid file name
 
     console = Console()
     block = "#" if console.options.ascii_only else "█"
     is_named = answer.emotion in answer.probabilities
     table = Table(
-        title=Text(f"{name} ({answer.duration:.2f} s){'' if is_named else f': {answer.emotion}'}"),
-        caption=Text(f"prediction set: {', '.join(set_of(answer))}") if set_of else None,
+        title=cell(f"{name} ({answer.duration:.2f} s){'' if is_named else f': {answer.emotion}'}"),
+        caption=cell(f"prediction set: {', '.join(set_of(answer))}") if set_of else None,
         title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD,
     )  # fmt: skip
     table.add_column("emotion")
     table.add_column("probability", justify="right")
     table.add_column("", min_width=_BAR)
     for emotion, value in list(answer.probabilities.items())[:top]:
-        table.add_row(emotion, f"{value:.3f}", block * round(value * _BAR))
+        table.add_row(cell(emotion), f"{value:.3f}", block * round(value * _BAR))
     console.print(table)
 
 
@@ -141,7 +141,6 @@ def _print_many(answers: "Sequence[tuple[str, Prediction]]", top: int, set_of: "
     from rich import box
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("file", "emotion", "probability", "next", *(("prediction set",) if set_of else ())):
@@ -151,5 +150,6 @@ def _print_many(answers: "Sequence[tuple[str, Prediction]]", top: int, set_of: "
         shown = list(answer.probabilities.items())[:top]
         others = ", ".join(f"{other} {value:.3f}" for other, value in shown if other != answer.emotion)
         sets = [", ".join(set_of(answer))] if set_of else []
-        table.add_row(Text(name), answer.emotion, "" if named is None else f"{named:.3f}", others, *sets)
+        named_as = "" if named is None else f"{named:.3f}"
+        table.add_row(*map(cell, (name, answer.emotion, named_as, others, *sets)))
     Console().print(table)

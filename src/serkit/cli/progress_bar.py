@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
+from serkit.cli.terminal import cell
 from serkit.progress import OnProgress, Progress
+from serkit.visible_text import visible
 
 
 @contextmanager
@@ -44,7 +46,7 @@ class _ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a message as a line."""
-        self._console.print(record.getMessage(), markup=False)
+        self._console.print(cell(record.getMessage()))
 
 
 class _Bar:
@@ -64,7 +66,7 @@ class _Bar:
         if progress.total is not None and progress.done >= progress.total:
             self.remove()
         elif self._bar:
-            self._bar.update(self._task, completed=progress.done, remark=progress.remark)
+            self._bar.update(self._task, completed=progress.done, remark=visible(progress.remark))
 
     def remove(self) -> None:
         """Take the bar off the screen."""
@@ -76,8 +78,8 @@ class _Bar:
         self.remove()
         self._label = progress.label
         self._bar = RichProgress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[remark]}"), console=self._console, transient=True,
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            TextColumn("{task.fields[remark]}", markup=False), console=self._console, transient=True,
         )  # fmt: skip
-        self._task = self._bar.add_task(progress.label, total=progress.total, remark="")
+        self._task = self._bar.add_task(visible(progress.label), total=progress.total, remark="")
         self._bar.start()

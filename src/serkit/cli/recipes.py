@@ -6,8 +6,9 @@ from typing import Any
 import typer
 
 from serkit.cli.options import JsonOption, RecipeArgument, SetOption, show_rows
+from serkit.cli.terminal import echo, echo_document
 
-app = typer.Typer(help="Recipes: the experiments that come with serkit.", no_args_is_help=True)
+app = typer.Typer(help="Recipes: the experiments that come with serkit.", no_args_is_help=True, rich_markup_mode="rich")
 
 
 @app.command("list")
@@ -28,7 +29,7 @@ def list_recipes(as_json: JsonOption = False) -> None:
         )  # fmt: skip
     show_rows(rows, as_json, ("recipe", "corpora", "protocol", "speaker_dependent", "published"))
     if not as_json:
-        typer.echo(f"MODEL is one of {', '.join(family_models())}.")
+        echo(f"MODEL is one of {', '.join(family_models())}.")
 
 
 @app.command("show")
@@ -37,7 +38,7 @@ def show_recipe(name: RecipeArgument, change: SetOption = None) -> None:
     from serkit.lab.recipes.files import dump_recipe, load_recipe
     from serkit.lab.training.resolve import resolve_recipe
 
-    typer.echo(dump_recipe(resolve_recipe(load_recipe(name, change or ())).recipe), nl=False)
+    echo_document(dump_recipe(resolve_recipe(load_recipe(name, change or ())).recipe), nl=False)
 
 
 @app.command("schema")
@@ -45,4 +46,4 @@ def show_schema() -> None:
     """Print the JSON schema of recipe files, for completion and checks in editors."""
     from serkit.lab.recipes.files import recipe_schema
 
-    typer.echo(json.dumps(recipe_schema(), indent=1, ensure_ascii=False))
+    echo_document(json.dumps(recipe_schema(), indent=1, ensure_ascii=False))

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-import typer
-
+from serkit.cli.terminal import echo
 from serkit.types import REMARKS, Gap
 
 
@@ -17,7 +16,7 @@ def print_remarks(files: Sequence[tuple[str, tuple[str, ...]]]) -> None:
         concerned = [name for name, remarks in files if remark in remarks]
         if concerned:
             others = f" and {len(concerned) - 1} more" if len(concerned) > 1 else ""
-            typer.echo(f"serkit: {concerned[0]}{others}: {sentence}.", err=True)
+            echo(f"serkit: {concerned[0]}{others}: {sentence}.", err=True)
 
 
 def print_gaps(files: Sequence[tuple[str, tuple[Gap, ...]]]) -> None:
@@ -32,4 +31,4 @@ def print_gaps(files: Sequence[tuple[str, tuple[Gap, ...]]]) -> None:
             rest = f", and all from {gaps[-1].start:.2f} s on" if gaps[-1].end is None else ""
             first = ", ".join(f"{gap.start:.2f}-{gap.end:.2f} s" for gap in gaps[:3] if gap.end is not None)
             more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
-            typer.echo(f"serkit: {name}: no audio for {missing:.2f} s ({first}{more}){rest}.", err=True)
+            echo(f"serkit: {name}: no audio for {missing:.2f} s ({first}{more}){rest}.", err=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from serkit.cli.options import DataOption, data_of
+from serkit.cli.terminal import echo
 
 
 class FigureFormat(StrEnum):
@@ -49,15 +50,15 @@ def report(
     for run in runs:
         try:
             contents = read_run(run)
-            typer.echo(write_report(contents, out=out, data=place))
+            echo(write_report(contents, out=out, data=place))
             if figures:
                 folder = figures if len(runs) == 1 else figures / run.resolve().name
                 for path in write_figures(contents, folder, format=format.value):
-                    typer.echo(path)
+                    echo(path)
         except RunError as error:
             if len(runs) == 1:
                 raise
-            typer.echo(f"serkit: skipped: {error}", err=True)
+            echo(f"serkit: skipped: {error}", err=True)
             failed += 1
     if failed:
         raise typer.Exit(2 if failed == len(runs) else 1)

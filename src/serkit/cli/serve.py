@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from serkit.cli.terminal import echo
 from serkit.errors import MissingExtraError
-from serkit.server.service_settings import Limits, Settings, check_origins, read_tokens
+from serkit.server.service_settings import Limits, Settings, check_origins, check_root_path, read_tokens
 
 _DEFAULTS, _LIMITS = Settings(), Limits()
 _NEEDS = ("fastapi", "uvicorn", "python_multipart", "websockets", "prometheus_client")
@@ -46,6 +47,9 @@ def serve(
         list[str] | None,
         typer.Option(metavar="ADDRESS", help="Proxy whose X-Forwarded-For header is trusted; can be repeated."),
     ] = None,
+    root_path: Annotated[
+        str, typer.Option(metavar="PATH", help="Path below which a proxy serves the service, such as /serkit.")
+    ] = _DEFAULTS.root_path,
     max_megabytes: Annotated[
         float, typer.Option(metavar="MB", min=0.001, max=1000, help="Maximum upload size in MB.")
     ] = (_LIMITS.body_bytes / 1e6),
@@ -75,6 +79,28 @@ def serve(
             metavar="SECONDS", min=0.1, max=3600, help="Seconds without sound after which a stream is closed."
         ),
     ] = _LIMITS.idle_seconds,
+    max_connections: Annotated[
+        int, typer.Option(metavar="N", min=1, max=100_000, help="Maximum number of open connections.")
+    ] = _LIMITS.connections,
+    client_share: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0.001,
+            max=1,
+            help="Share of uploads, timelines, streams and connections that one client may use at once; "
+            "1 disables the limit.",
+        ),
+    ] = _LIMITS.client_share,
+    min_upload_rate: Annotated[
+        float,
+        typer.Option(
+            metavar="KB",
+            min=0.01,
+            max=1000,
+            help="Minimum average speed of an upload in kB per second, after the first 20 seconds.",
+        ),
+    ] = _LIMITS.slowest_rate / 1e3,
     rate: Annotated[
         float,
         typer.Option(
@@ -93,19 +119,21 @@ def serve(
         body_bytes=round(max_megabytes * 1e6), uploaded_bytes=round(4e6 * max_megabytes),
         clip_seconds=max_clip_seconds, recording_seconds=max_recording_seconds, requests=max_requests,
         timelines=max_timelines, sessions=max_sessions, session_seconds=max_session_seconds,
-        idle_seconds=idle_seconds, rate=rate,
+        idle_seconds=idle_seconds, rate=rate, connections=max_connections, client_share=client_share,
+        slowest_rate=1e3 * min_upload_rate,
     )  # fmt: skip
     settings = Settings(
         host=host, port=port, model=model, workers=workers, origins=check_origins(origin or ()),
         allowed_hosts=tuple(name.lower() for name in allowed_host or ()),
         tokens=read_tokens(token_file) if token_file else frozenset(), trusted_proxies=tuple(trusted_proxy or ()),
+        root_path=check_root_path(root_path),
         is_logging_requests=access_log, limits=limits,
     )  # fmt: skip
 
     def print_address(address: str) -> None:
-        typer.echo(f"serkit: serving at {address}; press Ctrl-C to stop.", err=True)
+        echo(f"serkit: serving at {address}; press Ctrl-C to stop.", err=True)
         if not settings.is_local and not settings.tokens:
-            typer.echo("serkit: anyone who can reach this address can use the service; see --token-file.", err=True)
+            echo("serkit: anyone who can reach this address can use the service; see --token-file.", err=True)
 
     run(settings, on_start=print_address)
 

@@ -22,6 +22,7 @@ from serkit.cli.options import (
     WindowOption,
 )
 from serkit.cli.remarks import print_gaps, print_remarks
+from serkit.cli.terminal import echo, echo_document
 from serkit.errors import SerkitError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def timeline(
             damaged=damaged.value, on_progress=advance,
         )  # fmt: skip
     if format is not TimelineFormat.table:
-        typer.echo(render(found, format.value), nl=False)
+        echo_document(render(found, format.value), nl=False)
     elif not output:
         _print_timeline(found)
     if format is TimelineFormat.table:
@@ -104,10 +105,10 @@ def timeline(
             found.plot(path, audio=path_or_none) if check_ending(path) in DRAWINGS else found.save(path)
         except (OSError, SerkitError) as error:  # the remaining files are still written
             failed += 1
-            typer.echo(f"serkit: {path}: {getattr(error, 'strerror', None) or error}", err=True)
+            echo(f"serkit: {path}: {getattr(error, 'strerror', None) or error}", err=True)
             continue
         count = len(found.segments)
-        typer.echo(f"{path}: {count} segment{'s' * (count != 1)}, {_clock(found.duration)}", err=True)
+        echo(f"{path}: {count} segment{'s' * (count != 1)}, {_clock(found.duration)}", err=True)
     if failed:
         raise typer.Exit(2 if failed == len(output or ()) else 1)
 
@@ -152,7 +153,7 @@ def _print_timeline(found: "Timeline") -> None:
     spoken = sum(speech.end - speech.start for speech in found.speech)
     title = f"{found.name or 'standard input'} ({_clock(found.duration)}, speech {_clock(spoken)})"
     if not rows:
-        typer.echo(f"{title}: {'no speech' if not found.speech else 'no speech long enough for the model'}")
+        echo(f"{title}: {'no speech' if not found.speech else 'no speech long enough for the model'}")
         return
     columns = ("start", "end", *(("channel",) if several else ()), "emotion", "probability", "next")
     show_table(columns, rows, title=title)

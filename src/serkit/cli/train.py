@@ -1,8 +1,16 @@
 """``serkit train``: the final model of a recipe."""
 
-import typer
-
-from serkit.cli.options import DataOption, JobsOption, RecipeArgument, RunOption, SetOption, data_of, is_main_process
+from serkit.cli.options import (
+    DataOption,
+    JobsOption,
+    RecipeArgument,
+    RunOption,
+    SetOption,
+    data_of,
+    is_main_process,
+    tell_one_class,
+)
+from serkit.cli.terminal import echo
 
 
 def train(
@@ -22,4 +30,10 @@ def train(
     with shown_progress(is_quiet=not is_main_process()) as on_progress:
         run = experiments.train(experiment, data=data_of(data), out=out, jobs=jobs, on_progress=on_progress)
     if is_main_process():
-        typer.echo(f"{out}: validation UAR {run.validation_uar}; next: serkit export {out} -o {run.name}.onnx")
+        from serkit.lab.measure.one_class import chance_of
+        from serkit.lab.measure.run_folder import VALIDATED, read_predictions
+
+        rows = read_predictions(out, VALIDATED)[0]
+        chance = f" (chance {chance_of([row.true for row in rows]):.1f})" if rows else ""
+        echo(f"{out}: validation UAR {run.validation_uar}{chance}; next: serkit export {out} -o {run.name}.onnx")
+        tell_one_class(run)

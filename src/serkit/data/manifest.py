@@ -19,6 +19,7 @@ from serkit.data.name_spelling import composed, names_spelled_alike
 from serkit.data.tables import read_rows, write_rows
 from serkit.errors import LabelError, ManifestError
 from serkit.labels import EMOTIONS, LabelSet, check_emotion
+from serkit.parsing import parse_json
 from serkit.types import Sex, Utterance
 
 _COLUMNS = tuple(f.name for f in fields(Utterance))
@@ -281,7 +282,7 @@ class _RowParser:
             return None
         try:
             seconds = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             seconds = math.nan
         if not (math.isfinite(seconds) and seconds >= 0):
             raise self._error(number, f"start and end must be seconds, got {value!r}")
@@ -293,8 +294,8 @@ class _RowParser:
         if isinstance(value, str) and value in self._extras:
             return self._extras[value]
         try:
-            extra = json.loads(value) if isinstance(value, str) else value
-        except json.JSONDecodeError:
+            extra = parse_json(value) if isinstance(value, str) else value
+        except ValueError:
             extra = None
         if not isinstance(extra, dict) or not all(isinstance(text, str) for text in extra.values()):
             raise self._error(number, f"extra must be a JSON object of texts, got {value!r}")

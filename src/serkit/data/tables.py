@@ -1,4 +1,8 @@
-"""Reads and writes tables row by row: CSV, JSON Lines or Parquet, chosen by the file's suffix."""
+"""Reads and writes tables row by row: CSV, JSON Lines or Parquet, chosen by the file's suffix.
+
+In CSV, a text that a spreadsheet would run as a formula is written with an apostrophe before it, which is removed when
+the table is read, see :mod:`serkit.spreadsheet_cells`.
+"""
 
 import csv
 import json
@@ -11,6 +15,8 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from serkit.errors import ManifestError, MissingExtraError
+from serkit.parsing import parse_json
+from serkit.spreadsheet_cells import guarded, unguarded
 from serkit.writing import whole_file, whole_text
 
 Row = Mapping[str, Any]
@@ -86,10 +92,11 @@ def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
         reader = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else _delimiter(header), strict=True)
         try:
             rows = (cells for cells in reader if any(cells))
-            columns = [name.strip() for name in next(rows, [])]
+            columns = [unguarded(name.strip()) for name in next(rows, [])]
             _check_columns(columns, path.name)
             is_plain = all(columns)
-            for number, cells in enumerate(rows, start=1):
+            for number, raw in enumerate(rows, start=1):
+                cells = [unguarded(cell) for cell in raw] if "'" in "".join(raw) else raw
                 if is_plain and len(cells) == len(columns):
                     yield dict(zip(columns, cells, strict=True))
                     continue
@@ -126,9 +133,10 @@ def _read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ManifestError(f"{path.name}, row {number}: not JSON ({error.msg}).") from error
+                row = parse_json(line)
+            except ValueError as error:
+                why = error.msg if isinstance(error, json.JSONDecodeError) else error
+                raise ManifestError(f"{path.name}, row {number}: not JSON ({why}).") from error
             if not isinstance(row, dict):
                 raise ManifestError(f"{path.name}, row {number}: expected a JSON object, got {line.strip()[:40]!r}.")
             yield row
@@ -153,8 +161,12 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row], _: Colle
         writer = csv.writer(line_feeds, lineterminator="\r\n")  # with "\n" alone, csv before 3.13 leaves "\r" unquoted
         has_separators = any({*name} & {*";\t"} for name in columns)  # unquoted, _delimiter would count them
         header = csv.writer(line_feeds, lineterminator="\r\n", quoting=csv.QUOTE_ALL) if has_separators else writer
-        header.writerow(columns)
-        writer.writerows([row[name] for name in columns] for row in rows)
+        header.writerow(map(guarded, columns))
+        writer.writerows([_guarded(row[name]) for name in columns] for row in rows)
+
+
+def _guarded(value: Any) -> Any:
+    return guarded(value) if isinstance(value, str) else value
 
 
 def _write_jsonl(path: Path, columns: Sequence[str], rows: Iterable[Row], _: Collection[str]) -> None:

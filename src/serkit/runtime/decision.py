@@ -20,16 +20,17 @@ class Decider:
 
     Attributes:
         classes: Classes, in the order of the probabilities.
-        least: Threshold of each class, shape (C,).
+        least: Threshold of each class, shape (C,). A class whose threshold is None is never named.
     """
 
     classes: tuple[str, ...]
-    least: tuple[float, ...]
+    least: tuple[float | None, ...]
 
     def __call__(self, probabilities: FloatArray) -> str:
         """Return the most probable class, or ``uncertain`` if its probability is below the threshold."""
         best = int(np.argmax(probabilities))
-        return self.classes[best] if probabilities[best] >= self.least[best] else UNCERTAIN
+        least = self.least[best]
+        return self.classes[best] if least is not None and probabilities[best] >= least else UNCERTAIN
 
     def ranked(self, probabilities: FloatArray) -> dict[str, float]:
         """Return the probability of each class, most probable class first."""
@@ -39,6 +40,9 @@ class Decider:
 
 def make_decider(card: Card, threshold: Threshold = None) -> Decider:
     """Return the decider for a model.
+
+    Where no threshold kept the error rate in validation, no class is named unless ``threshold`` says so. Where the card
+    promises nothing, for example after a conversion, the most probable class is always named.
 
     Args:
         card: Card of the model.
@@ -50,16 +54,17 @@ def make_decider(card: Card, threshold: Threshold = None) -> Decider:
         UnknownNameError: If the model has no class of that name.
         SettingsError: If a threshold is not between 0 and 1.
     """
-    default = float(card.calibration.get("threshold") or 0.0)
+    default = card.calibration.get("threshold") if card.calibration else 0.0
     given: Mapping[str, Any] = threshold if isinstance(threshold, Mapping) else {}
     for name in given:
         if name not in card.classes:
             raise unknown_name("class", name, card.classes, "serkit models show")
     common = default if threshold is None or isinstance(threshold, Mapping) else threshold
-    least = tuple(given.get(name, common) for name in card.classes)
-    if not all(isinstance(value, Real) and 0 <= float(value) <= 1 for value in least):  # false for NaN too
+    asked = [*given.values()] if isinstance(threshold, Mapping) else [0.0 if threshold is None else threshold]
+    if not all(isinstance(value, Real) and 0 <= float(value) <= 1 for value in asked):  # false for NaN too
         raise SettingsError(f"threshold must be a probability between 0 and 1, not {threshold!r}.")
-    return Decider(card.classes, tuple(map(float, least)))
+    least = (given.get(name, common) for name in card.classes)
+    return Decider(card.classes, tuple(None if value is None else float(value) for value in least))
 
 
 def check_coverage(card: Card, coverage: float) -> float:
@@ -76,7 +81,7 @@ def check_coverage(card: Card, coverage: float) -> float:
     """
     known: Mapping[str, float] = card.calibration.get("conformal") or {}
     if not isinstance(coverage, Real) or f"{coverage:g}" not in known:
-        there = f"it has {', '.join(known)}" if known else "it was exported without validation answers"
+        there = f"it has {', '.join(known)}" if known else f"its card says: {card.promise}"
         raise UnknownNameError(f"the model {card.name!r} has no prediction sets for a coverage of {coverage}; {there}.")
     return known[f"{coverage:g}"]
 

@@ -1,8 +1,9 @@
 """SpeechDetector: a small network that gives the probability of speech in each frame.
 
 A frame's probability depends on about a second of audio around it and nothing else, so a stream, a whole recording and
-its pieces get the same numbers. ``tools/speech_detector`` makes the model file, whose metadata states the training
-corpora.
+its pieces get the same numbers. An offset changes nothing: the spectra that the network reads are blind to it, and the
+first and the last sample stand for the silence around the audio. ``tools/speech_detector`` makes the model file, whose
+metadata states the training corpora.
 """
 
 from functools import cache
@@ -22,7 +23,7 @@ LOWEST_RATE = 8_000  # Hz; of RAVDESS's clips none is missed at 8,000 Hz, 1 in 1
 FRAME = 0.02  # length of a frame in seconds
 _BATCH_FRAMES = 3_000  # frames in one call: one minute, to limit memory
 _FEWEST_FRAMES = 4  # frames that a stream waits for: each call has a cost that is worth a second of audio
-_SILENT = 1e-5  # 100 dB below full scale: digital silence has no speech
+_SILENT = 2e-5  # from the lowest to the highest sample, 100 dB below full scale: digital silence has no speech
 
 
 class SpeechDetector:
@@ -74,7 +75,7 @@ class SpeechDetector:
             frames = min(_BATCH_FRAMES, count - first)
             start = first * self.hop
             piece = samples[start : start + self.left + frames * self.hop + self.right]
-            if np.abs(piece).max() < _SILENT:
+            if np.ptp(piece) < _SILENT:
                 found.append(np.zeros(frames, np.float32))
                 continue
             try:
@@ -85,8 +86,9 @@ class SpeechDetector:
 
     def of_clip(self, samples: FloatArray) -> FloatArray:
         """Return the probabilities (N,) of a clip (T,), as if silence surrounded it; N = T // hop."""
-        padded = np.pad(samples, (self.left, self.right))
-        return self.probabilities(padded)
+        if not len(samples):
+            return np.empty(0, np.float32)
+        return self.probabilities(np.pad(samples, (self.left, self.right), mode="edge"))
 
 
 @cache
@@ -116,16 +118,18 @@ class SpeechListener:
 
     def __init__(self, network: SpeechDetector) -> None:
         self._network = network
-        self._kept = np.zeros(network.left, np.float32)  # silence before the first sample
+        self._kept = np.empty(0, np.float32)
 
     def push(self, samples: FloatArray) -> FloatArray:
         """Add samples (T,) and return the probabilities (N,) of the frames that they complete."""
+        if not len(self._kept):
+            self._kept = np.repeat(samples[:1], self._network.left)  # silence before the first sample
         self._kept = np.concatenate([self._kept, samples])
         return self._judge(at_least=_FEWEST_FRAMES)
 
     def flush(self) -> FloatArray:
         """Return the probabilities (N,) of the last whole frames, as if silence followed."""
-        self._kept = np.pad(self._kept, (0, self._network.right))
+        self._kept = np.concatenate([self._kept, np.repeat(self._kept[-1:], self._network.right)])
         return self._judge(at_least=1)
 
     def _judge(self, *, at_least: int) -> FloatArray:

@@ -1,68 +1,83 @@
-"""Admission control: how much work a worker takes on at once, and how often one client may send requests."""
+"""Admission control: how much work a worker takes on at once, from all clients and from one, and at what rate."""
 
 import math
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from serkit.server.problems import Problem, busy
+from serkit.server.problems import Problem, busy, too_many_at_once
 
 _MAX_CLIENTS = 10_000  # clients whose last request is remembered; the oldest is forgotten first
 
 
 class Slots:
-    """A limited number of slots for work.
+    """A limited number of slots for work, of which one client may take a share.
 
     Args:
         most: Number of slots.
         what: Name of the work in error messages, in the plural.
         on_change: Called with the number of taken slots when it changes.
+        most_of_client: Number of slots that one client may take; None for all of them.
     """
 
-    def __init__(self, most: int, what: str, on_change: Callable[[int], None] = lambda count: None) -> None:
+    def __init__(
+        self,
+        most: int,
+        what: str,
+        on_change: Callable[[int], None] = lambda count: None,
+        *,
+        most_of_client: int | None = None,
+    ) -> None:
         self._most, self._what, self._on_change = most, what, on_change
+        self._most_of_client = most if most_of_client is None else min(most, most_of_client)
+        self._of_clients: Counter[str] = Counter()
         self.taken = 0
 
     @contextmanager
-    def take(self, count: int = 1) -> Iterator[None]:
-        """Take slots, and free them at the end.
+    def take(self, client: str, count: int = 1) -> Iterator[None]:
+        """Take slots for a client, and free them at the end.
 
         Raises:
-            Problem: 503, if too few slots are free.
+            Problem: 503 if too few slots are free, 429 if the client has too many of them.
         """
-        with self.take_more() as take:
+        with self.take_more(client) as take:
             take(count)
             yield
 
     @contextmanager
-    def take_more(self) -> Iterator[Callable[[int], None]]:
+    def take_more(self, client: str) -> Iterator[Callable[[int], None]]:
         """Yield a function that takes more slots on each call, as :meth:`take` does; free them all at the end."""
         held = 0
 
         def take(count: int) -> None:
             nonlocal held
-            self.check(count)
+            self.check(client, count)
             held += count
-            self._change(count)
+            self._change(client, count)
 
         try:
             yield take
         finally:
             if held:
-                self._change(-held)
+                self._change(client, -held)
 
-    def check(self, count: int = 1) -> None:
-        """Check that slots are free now, without taking them.
+    def check(self, client: str, count: int = 1) -> None:
+        """Check that a client may take slots now, without taking them.
 
         Raises:
-            Problem: 503, if too few slots are free.
+            Problem: 503 if too few slots are free, 429 if the client has too many of them.
         """
         if self.taken + count > self._most:
             raise busy(f"the service is busy: too many {self._what} at once; try again.")
+        if self._of_clients[client] + count > self._most_of_client:
+            raise too_many_at_once(self._most_of_client, self._what)
 
-    def _change(self, count: int) -> None:
+    def _change(self, client: str, count: int) -> None:
         self.taken += count
+        self._of_clients[client] += count
+        if not self._of_clients[client]:
+            del self._of_clients[client]
         self._on_change(self.taken)
 
 

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from serkit.server.page_files import page_router
 from serkit.server.problems import Problem
 from serkit.server.prometheus import MetricsMiddleware
+from serkit.server.root_path import RootPath
 from serkit.server.routes import router
 from serkit.server.security import Guard, SecurityHeaders
 from serkit.server.service import ClientDisconnectedError, Service
@@ -70,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
         )  # fmt: skip
     app.add_middleware(SecurityHeaders, on_problem=count)
     app.add_middleware(MetricsMiddleware, metrics=service.metrics)
+    app.add_middleware(RootPath, root_path=settings.root_path)
     return app
 
 

@@ -3,10 +3,11 @@
 A message is a JSON head and a binary body, each preceded by its length. Pickle is not used: a decoder process reads
 files from strangers, and a process that a file has taken over must not be able to run code in the worker.
 
-A *clip request* has the head ``{"name", "most"}`` and the uploaded file as its body. Its reply has the head
-``{"sampling_rate"}`` and the mono float32 samples as its body. A *timeline request* adds ``"settings"`` and
-``"formats"`` to the head. Its reply has the head ``{"sizes", "duration"}`` and all documents, joined, as its body. A
-reply with the head ``{"error", "message"}`` names the exception class of a failure.
+A *clip request* has the head ``{"name", "most", "damaged"}`` and the uploaded file as its body. Its reply has the head
+``{"sampling_rate", "gaps", "is_cancelled"}`` and the mono float32 samples as its body. A *timeline request* has
+``"most_windows"``, ``"settings"`` and ``"formats"`` in place of ``"damaged"``. Its reply has the head
+``{"sizes", "duration"}`` and all documents, joined, as its body. A reply with the head ``{"error", "message"}`` names
+the exception class of a failure.
 """
 
 import asyncio
@@ -15,8 +16,11 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
+from serkit.audio.damage import Damaged
+
 DRAWING = "drawing"  # the timeline format that the service's own page draws, beside those of serkit.annotations
 TOO_LONG = "TooLong"  # the "error" of sound that lasts longer than the request allows
+TOO_MANY_WINDOWS = "TooManyWindows"  # the "error" of a timeline with more or longer windows than the request allows
 _LENGTHS = struct.Struct("<IQ")
 _MAX_HEAD_BYTES = 1 << 20
 _MAX_BODY_BYTES = 1 << 32  # an hour of mono float32 at 192,000 Hz has less
@@ -29,19 +33,26 @@ class Message(NamedTuple):
     body: bytes = b""
 
 
-def clip_request(name: str, content: bytes, *, most: float) -> Message:
+def clip_request(name: str, content: bytes, *, most: float, damaged: Damaged = "refuse") -> Message:
     """Return the request to decode a clip.
 
     Args:
         name: Name of the file, for error messages.
         content: Content of the file.
         most: Maximum duration, in seconds.
+        damaged: Whether a damaged file is refused, or read as far as it can be heard.
     """
-    return Message({"name": name, "most": most}, content)
+    return Message({"name": name, "most": most, "damaged": damaged}, content)
 
 
 def timeline_request(
-    name: str, content: bytes, *, most: float, settings: Mapping[str, Any], formats: Sequence[str]
+    name: str,
+    content: bytes,
+    *,
+    most: float,
+    most_windows: float,
+    settings: Mapping[str, Any],
+    formats: Sequence[str],
 ) -> Message:
     """Return the request to make a timeline of a recording.
 
@@ -49,10 +60,12 @@ def timeline_request(
         name: Name of the file, for error messages.
         content: Content of the file.
         most: Maximum duration, in seconds.
+        most_windows: Maximum duration of all windows together, in seconds.
         settings: Options of :meth:`serkit.Recognizer.timeline`.
         formats: Names of the output formats.
     """
-    return Message({"name": name, "most": most, "settings": dict(settings), "formats": list(formats)}, content)
+    head = {"name": name, "most": most, "most_windows": most_windows, "settings": dict(settings)}
+    return Message(head | {"formats": list(formats)}, content)
 
 
 def timeline_reply(documents: Mapping[str, bytes], *, duration: float) -> Message:

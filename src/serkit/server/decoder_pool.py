@@ -3,10 +3,12 @@
 import asyncio
 import os
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from serkit.server.decoder_messages import Message, packed, receive
+from serkit.server.fair_turns import FairTurns
 
 _START_SECONDS = 60.0  # long enough to load a model on a busy machine
 _BUFFER_BYTES = 1 << 20
@@ -32,34 +34,39 @@ class DecoderPool:
     Args:
         count: Number of processes.
         arguments: Command-line arguments of the processes.
+        most_of_client: Number of processes that may work for one client at once; None for all of them.
     """
 
-    def __init__(self, count: int, arguments: Sequence[str] = ()) -> None:
+    def __init__(self, count: int, arguments: Sequence[str] = (), *, most_of_client: int | None = None) -> None:
         self._command = (sys.executable, "-m", "serkit.server.decoder_process", *arguments)
-        self._idle: asyncio.Queue[_DecoderProcess | None] = asyncio.Queue()  # None: a process to be started
+        self._turns = FairTurns(count, most_of_client=most_of_client)
+        self._idle: deque[_DecoderProcess | None] = deque([None] * count)  # None: a process to be started
         self._all: set[_DecoderProcess] = set()
-        self._count = count
         self._has_failed_to_start = False  # the most recent start
-        for _ in range(count):
-            self._idle.put_nowait(None)
 
-    async def start(self) -> None:
-        """Start all processes, so that the first request need not wait."""
-        idle = [await self._idle.get() for _ in range(self._count)]
-        for process in await asyncio.gather(*(self._ensure_running(process) for process in idle)):
-            self._idle.put_nowait(process)
+    async def start(self, count: int | None = None) -> None:
+        """Start processes, so that the first requests need not wait; further ones start when they are needed.
+
+        Args:
+            count: Number of processes; None for all.
+        """
+        idle = [self._idle.popleft() for _ in range(len(self._idle) if count is None else count)]
+        self._idle.extendleft(await asyncio.gather(*map(self._ensure_running, idle)))
 
     async def stop(self) -> None:
         """Kill all processes, including busy ones."""
         await asyncio.gather(*(process.kill() for process in tuple(self._all)))
 
-    async def ask(self, request: Message, *, seconds: float) -> Message:
+    async def ask(self, request: Message, *, client: str = "", seconds: float) -> Message:
         """Send a request to the next idle process and return its reply.
+
+        Clients that wait for a process take turns.
 
         A request whose process ends is sent to a second process, because the first may have ended for another reason.
 
         Args:
             request: Request of :mod:`serkit.server.decoder_messages`.
+            client: Client that waits for the reply.
             seconds: Time limit for the reply, counted from when a process is idle.
 
         Raises:
@@ -68,11 +75,11 @@ class DecoderPool:
             DecoderStartError: If no process can be started.
         """
         try:
-            return await self._ask_once(request, seconds)
+            return await self._ask_once(request, client, seconds)
         except DecoderStartError:
             raise
         except DecoderCrashError:
-            return await self._ask_once(request, seconds)
+            return await self._ask_once(request, client, seconds)
 
     async def check(self) -> None:
         """Try to start a process again if the most recent start failed.
@@ -81,11 +88,11 @@ class DecoderPool:
             DecoderStartError: If it fails again.
         """
         if self._has_failed_to_start:
-            async with self._borrow():
+            async with self._turns.take(""), self._borrow():
                 pass
 
-    async def _ask_once(self, request: Message, seconds: float) -> Message:
-        async with self._borrow() as process:
+    async def _ask_once(self, request: Message, client: str, seconds: float) -> Message:
+        async with self._turns.take(client), self._borrow() as process:
             try:
                 async with asyncio.timeout(seconds):
                     return await process.ask(request)
@@ -97,7 +104,7 @@ class DecoderPool:
     @asynccontextmanager
     async def _borrow(self) -> "AsyncIterator[_DecoderProcess]":
         """Yield an idle process; afterwards it is idle again, or replaced if it failed."""
-        process = await self._idle.get()
+        process = self._idle.popleft()  # whoever has a turn finds one
         try:
             process = await self._ensure_running(process)
             yield process
@@ -112,7 +119,10 @@ class DecoderPool:
                 self._all.discard(process)
                 await process.kill()
                 process = None
-            self._idle.put_nowait(process)
+            if process is None:
+                self._idle.append(process)
+            else:
+                self._idle.appendleft(process)  # the next request takes a running process, if there is one
 
     async def _ensure_running(self, process: "_DecoderProcess | None") -> "_DecoderProcess":
         if process is not None and process.is_running:

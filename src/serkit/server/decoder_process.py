@@ -21,11 +21,13 @@ import numpy as np
 
 from serkit.annotations import render
 from serkit.annotations.timeline_page import drawing
-from serkit.audio.mixing import mix_down
+from serkit.audio.damage import Damaged
+from serkit.audio.mixing import Mixer
 from serkit.audio.recordings import open_recording
 from serkit.errors import SerkitError
-from serkit.server.decoder_messages import DRAWING, TOO_LONG, Message, packed, read, timeline_reply
+from serkit.server.decoder_messages import DRAWING, TOO_LONG, TOO_MANY_WINDOWS, Message, packed, read, timeline_reply
 from serkit.server.sandbox import die_with_parent, drop_resources
+from serkit.server.window_budget import TooManyWindowsError, WindowBudget
 
 if TYPE_CHECKING:
     from serkit.runtime.recognizer import Recognizer
@@ -45,27 +47,42 @@ class NamedUpload(io.BytesIO):
         self.name = name
 
 
-def decode_clip(upload: NamedUpload, *, most: float) -> Message:
+def decode_clip(upload: NamedUpload, *, most: float, damaged: Damaged = "refuse") -> Message:
     """Return the reply with a clip's sound: float32, shape (T,), mixed to mono, at the file's sampling rate."""
-    with open_recording(upload) as recording:
-        pieces, count = [], 0
+    with open_recording(upload, damaged=damaged) as recording:
+        pieces, count, mixer = [], 0, Mixer(recording.sampling_rate)
         for piece in recording.pieces:
             count += piece.shape[1]
             if count > most * recording.sampling_rate:
                 raise TooLongError
-            pieces.append(mix_down(piece, recording.sampling_rate))
-        samples = np.concatenate(pieces)
-    return Message({"sampling_rate": recording.sampling_rate}, samples.astype("<f4", copy=False).tobytes())
+            pieces.append(mixer.push(piece))
+        samples = np.concatenate([*pieces, mixer.flush()])
+    head = {
+        "sampling_rate": recording.sampling_rate,
+        "gaps": [(gap.start, gap.end) for gap in recording.damage.gaps],
+        "is_cancelled": mixer.has_cancelled,
+    }
+    return Message(head, samples.astype("<f4", copy=False).tobytes())
 
 
 def make_timeline(
-    recognizer: "Recognizer", upload: NamedUpload, *, most: float, settings: dict[str, Any], formats: list[str]
+    recognizer: "Recognizer",
+    upload: NamedUpload,
+    *,
+    most: float,
+    most_windows: float,
+    settings: dict[str, Any],
+    formats: list[str],
 ) -> Message:
     """Return the reply with a recording's timeline, written in each of the formats."""
+    budget = WindowBudget.of_upload(upload, most_windows, settings)
+    if budget.longest < most:
+        budget.check_recording(upload)
 
     def check_duration(seconds: float) -> None:
         if seconds > most:
             raise TooLongError
+        budget.check(seconds)  # again, because a damaged recording may have hidden its length
 
     timeline = replace(recognizer.timeline(upload, on_progress=check_duration, **settings), name=upload.name)
     documents = {name: (drawing(timeline) if name == DRAWING else render(timeline, name)).encode() for name in formats}
@@ -78,12 +95,16 @@ def answer(recognizer: "Recognizer | None", request: Message) -> Message:
     try:
         upload = NamedUpload(request.body, asked["name"])
         if recognizer is None:
-            return decode_clip(upload, most=asked["most"])
+            return decode_clip(upload, most=asked["most"], damaged=asked.get("damaged", "refuse"))
         return make_timeline(
-            recognizer, upload, most=asked["most"], settings=asked["settings"], formats=asked["formats"]
-        )
+            recognizer, upload, most=asked["most"], most_windows=asked["most_windows"], settings=asked["settings"],
+            formats=asked["formats"],
+        )  # fmt: skip
     except TooLongError:
-        return Message({"error": TOO_LONG, "message": ""})
+        hint = "; send recordings to /v1/timeline" if recognizer is None else ""
+        return Message({"error": TOO_LONG, "message": hint})
+    except TooManyWindowsError as error:
+        return Message({"error": TOO_MANY_WINDOWS, "message": str(error)})
     except (SerkitError, MemoryError) as error:
         return Message({"error": type(error).__name__, "message": str(error)})
 

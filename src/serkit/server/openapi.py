@@ -21,6 +21,13 @@ class ProblemDetails(BaseModel):
     code: str = Field(description="Name of the problem, for programs.")
 
 
+class AudioGap(BaseModel):
+    """A stretch without audio: the recorder paused, or the file is damaged."""
+
+    start: float
+    end: float | None = Field(description="Null where nobody knows how much is missing.")
+
+
 class PredictionAnswer(BaseModel):
     """The prediction for one clip."""
 
@@ -29,6 +36,8 @@ class PredictionAnswer(BaseModel):
     emotion: str = Field(description="The most probable class, or 'uncertain', or 'no speech'.")
     probabilities: dict[str, float] = Field(description="Probability of each class, most probable first.")
     duration: float = Field(description="Duration of the clip in seconds.")
+    remarks: list[str] = Field(description="Names of remarks on the audio: narrowband, cancelled; see docs/AUDIO.md.")
+    gaps: list[AudioGap] = Field(description="Stretches without audio, in seconds.")
 
 
 class Models(BaseModel):

@@ -5,12 +5,15 @@ from typing import Any
 PREDICTION: dict[str, Any] = {
     "file": "loud_fast_high.wav",
     "model": "default-3fold-crnn",
-    "emotion": "anger",
-    "probabilities": {"anger": 0.537187, "fear": 0.396219, "disgust": 0.02068},
+    "emotion": "uncertain",
+    "probabilities": {"fear": 0.487205, "anger": 0.380904, "happiness": 0.080069},
     "duration": 2.0986,
+    "remarks": [],
+    "gaps": [],
 }
 PREDICTION_CSV = (
-    "file,emotion,duration,anger,disgust,fear,error\nloud_fast_high.wav,anger,2.0986,0.537187,0.020680,0.396219,\n"
+    "file,emotion,duration,anger,disgust,fear,remarks,error\n"
+    "loud_fast_high.wav,uncertain,2.0986,0.380904,0.031561,0.487205,,\n"
 )
 TIMELINE: dict[str, Any] = {
     "name": "talk.wav",
@@ -20,6 +23,8 @@ TIMELINE: dict[str, Any] = {
     "channels": 1,
     "classes": ["anger", "disgust", "fear"],
     "settings": {"window": 3.0, "hop": 1.0, "smooth": 0.0, "channels": "mix"},
+    "remarks": [],
+    "gaps": [],
     "speech": [{"start": 0.7, "end": 5.06, "channel": 0}],
     "segments": [
         {"start": 0.7, "end": 5.06, "channel": 0, "emotion": "fear", "probabilities": {"fear": 0.65, "anger": 0.29}}
@@ -39,7 +44,7 @@ PROBLEMS: dict[int, dict[str, Any]] = {
     },
     408: {
         "code": "upload-stalled",
-        "detail": "the upload is too slow: it paused for 20 s, or averaged less than 50 kB/s.",
+        "detail": "the upload stalled: nothing arrived for 20 s, after 131.1 kB.",
     },
     413: {"code": "body-too-large", "detail": "the upload is larger than 64 MB.", "accepted": {"most_bytes": 64000000}},
     415: {"code": "unsupported-format", "detail": "'notes.txt' is not audio that can be decoded."},
@@ -47,5 +52,5 @@ PROBLEMS: dict[int, dict[str, Any]] = {
     422: {"code": "invalid-audio", "detail": "'clip.wav' is cut off: it has 1000 of 67328 bytes of audio."},
     426: {"code": "upgrade-required", "detail": "this address is a WebSocket; see docs/PROTOCOL.md."},
     429: {"code": "too-many-requests", "detail": "more than 20 requests per second; wait 1 s."},
-    503: {"code": "overloaded", "detail": "the service is busy: too many requests at once; try again."},
+    503: {"code": "overloaded", "detail": "the service is busy: too many uploads at once; try again."},
 }

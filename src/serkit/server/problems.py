@@ -11,11 +11,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from serkit.errors import MissingExtraError, SerkitError, UnknownAudioFormatError
-from serkit.server.decoder_messages import TOO_LONG
+from serkit.errors import MissingExtraError, ModelFileError, SerkitError, UnknownAudioFormatError
+from serkit.server.decoder_messages import TOO_LONG, TOO_MANY_WINDOWS
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_SECONDS = 2  # Retry-After of 503 responses
+RETRY_SECONDS = 2  # Retry-After of a busy service
 _FORMATS = ("WAV", "FLAC", "OGG", "Opus", "MP3")
 _MEDIA_FORMATS = ("M4A", "AAC", "WebM", "MP4", "Matroska")
 
@@ -29,11 +29,14 @@ _CODES: Mapping[str, tuple[int, str]] = {  # exception class to HTTP status and 
     "AudioShapeError": (422, "invalid-audio"),
     "SamplingRateError": (422, "invalid-audio"),
     "AudioTooShortError": (422, "invalid-audio"),
+    "AudioTooLongError": (422, "audio-too-long"),
+    "AudioUnreadableError": (422, "invalid-audio"),
     "UnknownNameError": (422, "invalid-parameter"),
     "RecipeError": (422, "invalid-parameter"),
     "SettingsError": (422, "invalid-parameter"),
     "MemoryError": (422, "decoding-failed"),
     "InferenceError": (503, "overloaded"),
+    "ModelFileError": (503, "model-unusable"),
 }
 
 
@@ -91,6 +94,19 @@ def busy(detail: str, code: str = "overloaded") -> Problem:
     return Problem(503, code, detail, headers={"Retry-After": str(RETRY_SECONDS)})
 
 
+def too_many_at_once(most: int, what: str) -> Problem:
+    """Return the 429 problem of a client that has too much work at once, with a Retry-After header.
+
+    Args:
+        most: Maximum for one client.
+        what: Name of the work, in the plural.
+    """
+    return Problem(
+        429, "too-many-at-once", f"one client may have {most:,} {what} at once; wait until some have ended.",
+        accepted={"at_once": most}, headers={"Retry-After": str(RETRY_SECONDS)},
+    )  # fmt: skip
+
+
 def decoder_problem(kind: str, message: str, *, name: str, most: float) -> Problem:
     """Return the problem that a decoder process's error becomes.
 
@@ -102,8 +118,10 @@ def decoder_problem(kind: str, message: str, *, name: str, most: float) -> Probl
     """
     if kind == TOO_LONG:
         return Problem(
-            422, "audio-too-long", f"{name!r} lasts longer than {most:g} s.", accepted={"most_seconds": most}
+            422, "audio-too-long", f"{name!r} lasts longer than {most:g} s{message}.", accepted={"most_seconds": most}
         )
+    if kind == TOO_MANY_WINDOWS:
+        return Problem(422, "too-many-windows", message)
     status, code = _CODES.get(kind, (422, "decoding-failed"))
     if kind == "MemoryError":
         message = f"{name!r} needs more memory than one file may use."
@@ -112,6 +130,8 @@ def decoder_problem(kind: str, message: str, *, name: str, most: float) -> Probl
         message = f"{reason}; this service reads {', '.join(accepted_formats())}."
     if kind == MissingExtraError.__name__:
         message = f"{message}, where the service runs."
+    if kind == ModelFileError.__name__:
+        return Problem(status, code, "the model of this service gives wrong answers; tell who runs the service.")
     if status == 503:
         return busy("the model failed, most likely for lack of memory; try again.", code)
     return Problem(status, code, message, accepted=accepted_formats() if code != "invalid-parameter" else None)

@@ -13,6 +13,7 @@ from serkit.errors import SerkitError
 from serkit.runtime.decision import check_coverage
 from serkit.runtime.stream import LONGEST_WINDOW, SHORTEST_HOP, SHORTEST_WINDOW
 from serkit.server import openapi_examples
+from serkit.server.clients import client_of
 from serkit.server.decoder_messages import DRAWING
 from serkit.server.negotiation import MEDIA_TYPES, PREDICTION_FORMATS, TIMELINE_FORMATS, bare_type, choose
 from serkit.server.openapi import (
@@ -40,6 +41,12 @@ Threshold = Annotated[
         ge=0,
         le=1,
         description="Probability below which the emotion is 'uncertain'. Default: the model card's threshold.",
+    ),
+]
+Damaged = Annotated[
+    Literal["refuse", "skip"],
+    Query(
+        description="Refuse a file of which more than 0.1 s is missing, or skip what is missing and list it in `gaps`."
     ),
 ]
 router = APIRouter()
@@ -70,6 +77,7 @@ async def predict(
     top: Annotated[int | None, Query(ge=1, le=1000, description="Number of most probable emotions to return.")] = None,
     threshold: Threshold = None,
     forced: Annotated[bool, Query(description="Always return a class, never 'uncertain' or 'no speech'.")] = False,
+    damaged: Damaged = "refuse",
     coverage: Annotated[
         float | None, Query(description="Also return the prediction set for this coverage: 0.8, 0.9 or 0.95.")
     ] = None,
@@ -85,9 +93,10 @@ async def predict(
         set_of = partial(service.recognizer.classes_within, coverage=coverage)
         _checked(lambda: check_coverage(service.recognizer.card, coverage))
     service.check_open()
-    with service.uploads.take():
-        async with read_upload(request, service.settings.limits, service.upload_memory) as upload:
-            work = service.predict(upload, reject=not forced, threshold=threshold)
+    client = client_of(request.scope)
+    with service.uploads.take(client):
+        async with read_upload(request, client, service.settings.limits, service.upload_memory) as upload:
+            work = service.predict(upload, client, damaged=damaged, reject=not forced, threshold=threshold)
             answer = await unless_disconnected(request, work)
     card = service.recognizer.card
     if form == "csv":
@@ -138,6 +147,7 @@ async def timeline(
         Query(ge=0, le=LONGEST_WINDOW, description="Time constant of causal smoothing in seconds; 0 disables it."),
     ] = 0.0,
     threshold: Threshold = None,
+    damaged: Damaged = "refuse",
 ) -> Response:
     """Recognize emotions over time: where there is speech, and the emotion of each segment.
 
@@ -149,13 +159,15 @@ async def timeline(
     forms = forms or [choose(request.headers.get("accept"), offered)]
     settings = {
         "window": window, "hop": hop, "vad": vad, "channels": channels, "smooth": smooth, "threshold": threshold,
+        "damaged": damaged,
     }  # fmt: skip
     service.check_open()
-    service.timelines.check()
-    with service.uploads.take():
-        async with read_upload(request, service.settings.limits, service.upload_memory) as upload:
-            with service.timelines.take():  # after the upload, so that a slow sender holds no slot
-                documents = await unless_disconnected(request, service.timeline(upload, settings, forms))
+    client = client_of(request.scope)
+    service.timelines.check(client)
+    with service.uploads.take(client):
+        async with read_upload(request, client, service.settings.limits, service.upload_memory) as upload:
+            with service.timelines.take(client):  # after the upload, so that a slow sender holds no slot
+                documents = await unless_disconnected(request, service.timeline(upload, client, settings, forms))
     if len(forms) == 1:
         return Response(documents[forms[0]], media_type=MEDIA_TYPES[forms[0]])
     return Response(
@@ -176,6 +188,7 @@ async def models(request: Request) -> Models:
             "clip_seconds": limits.clip_seconds,
             "recording_seconds": limits.recording_seconds,
             "session_seconds": limits.session_seconds,
+            "window_seconds": limits.window_seconds,
         },
         colors=colors_of(service.recognizer.card.classes),
     )
@@ -195,8 +208,7 @@ async def stream_over_http(request: Request) -> Response:
     """
     service = service_of(request)
     service.check_open()
-    with service.sessions.take():
-        pass
+    service.sessions.check(client_of(request.scope))
     raise Problem(
         426, "upgrade-required", "this address is a WebSocket; see docs/PROTOCOL.md.", accepted=SUBPROTOCOL,
         headers={"Upgrade": "websocket", "Connection": "Upgrade"},
@@ -209,7 +221,7 @@ async def stream(socket: WebSocket) -> None:
     service = service_of(socket)
     try:
         service.check_open()
-        with service.sessions.take():
+        with service.sessions.take(client_of(socket.scope)):
             requested = socket.scope.get("subprotocols", [])
             await serve_stream(socket, service, SUBPROTOCOL if SUBPROTOCOL in requested else None)
     except Problem as problem:

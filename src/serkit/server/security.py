@@ -9,7 +9,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serkit.server.admission import RateLimiter
+from serkit.server.clients import client_of
 from serkit.server.problems import Problem
+from serkit.server.root_path import path_below_root
 from serkit.server.service_settings import Settings, address_of, digest
 
 SUBPROTOCOL = "serkit.v1"
@@ -82,6 +84,7 @@ class Guard:
         self._app, self._settings, self._on_problem = app, settings, on_problem
         self._rate = RateLimiter(settings.limits.rate, settings.limits.burst)
         self._hosts = {"localhost", *settings.allowed_hosts, *map(_host_of, settings.origins)}
+        self._is_warned = False
         self._is_checking_hosts = settings.is_local or not settings.tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,12 +102,23 @@ class Guard:
         headers = Headers(scope=scope)
         self._check_host(headers.get("host", ""))
         self._check_origin(headers.get("origin"), headers.get("host", ""))
-        if not scope["path"].startswith(_GUARDED):
+        self._warn_of_proxy(headers)
+        if not path_below_root(scope).startswith(_GUARDED):
             return
         # Before the token check, so that tokens cannot be guessed quickly.
-        self._rate.check(scope["client"][0] if scope.get("client") else "")
+        self._rate.check(client_of(scope))
         if self._settings.tokens:
             self._rate.check(self._check_token(_token(headers)).hex())
+
+    def _warn_of_proxy(self, headers: Headers) -> None:
+        """Log once that all clients of a proxy that is not trusted count as one client."""
+        if self._is_warned or self._settings.trusted_proxies or "x-forwarded-for" not in headers:
+            return
+        self._is_warned = True
+        _log.warning(
+            "requests come from a proxy (X-Forwarded-For) whose clients count as one, so they share one client's "
+            "limits; see --trusted-proxy."
+        )
 
     def _check_host(self, host: str) -> None:
         """Refuse unknown host names, against DNS rebinding: a foreign page could point its own name at this machine.

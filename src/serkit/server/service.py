@@ -5,12 +5,15 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 from starlette.requests import Request
 
+from serkit.audio.damage import Damaged
+from serkit.audio.mixing import remarks_on
 from serkit.errors import SerkitError
 from serkit.runtime.recognizer import Recognizer
 from serkit.runtime.vad import detector
@@ -18,13 +21,15 @@ from serkit.server.admission import Slots
 from serkit.server.batching import BatchingSession
 from serkit.server.decoder_messages import Message, clip_request, timeline_documents, timeline_request
 from serkit.server.decoder_pool import DecoderCrashError, DecoderPool, DecoderStartError, DecoderTimeoutError
+from serkit.server.fair_turns import FairTurns
 from serkit.server.problems import Problem, busy, decoder_problem, problem_of
 from serkit.server.prometheus import Metrics
 from serkit.server.service_settings import Settings
 from serkit.server.uploads import UploadedFile
-from serkit.types import Prediction
+from serkit.types import Gap, Prediction
 
 Result = TypeVar("Result")
+_RUNS_PER_CORE = 2  # of the model at once, of which a client may have its share
 
 
 class Service:
@@ -49,21 +54,30 @@ class Service:
         self.recognizer = Recognizer(self._model)
         self.metrics = Metrics()
         limits = settings.limits
-        self.uploads = Slots(limits.requests, "requests", self.metrics.queue.set)
-        self.timelines = Slots(limits.timelines, "timelines")
-        self.upload_memory = Slots(limits.uploaded_bytes, "uploaded bytes")
-        self.sessions = Slots(limits.sessions, "streams", self.metrics.sessions.set)
+        self.uploads = self._slots(limits.requests, "uploads", self.metrics.queue.set)
+        self.timelines = self._slots(limits.timelines, "timelines")
+        self.upload_memory = Slots(limits.uploaded_bytes, "uploaded bytes", most_of_client=limits.client_bytes)
+        self.sessions = self._slots(limits.sessions, "streams", self.metrics.sessions.set)
         self.closing = asyncio.Event()
-        self._clip_decoders = DecoderPool(settings.clip_decoders)
-        self._timeline_decoders = DecoderPool(settings.timeline_decoders, ("--model", settings.model or "default"))
-        self._threads = ThreadPoolExecutor(limits.requests + limits.sessions, thread_name_prefix="work")
+        self._clip_decoders = self._decoders(settings.clip_decoders)
+        self._timeline_decoders = self._decoders(settings.timeline_decoders, "--model", settings.model or "default")
+        threads = limits.requests + limits.sessions
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="work")
+        of_client = None if limits.client_share == 1 else limits.of_client(_RUNS_PER_CORE * (os.cpu_count() or 1))
+        self._runs = FairTurns(threads, most_of_client=of_client)
+
+    def _slots(self, most: int, what: str, on_change: Callable[[int], None] = lambda count: None) -> Slots:
+        return Slots(most, what, on_change, most_of_client=self.settings.limits.of_client(most))
+
+    def _decoders(self, count: int, *arguments: str) -> DecoderPool:
+        return DecoderPool(count, arguments, most_of_client=self.settings.limits.of_client(count))
 
     async def start(self) -> None:
         """Start threads and processes, so that the first request need not wait for them."""
         self._model.on_batch = self.metrics.batches.observe
         self._model.start(os.cpu_count() or 1)
         await asyncio.gather(
-            self._clip_decoders.start(), self._timeline_decoders.start(), self.in_thread(self._warm_up)
+            self._clip_decoders.start(), self._timeline_decoders.start(1), self.in_thread(self._warm_up)
         )
 
     async def stop(self) -> None:
@@ -72,35 +86,47 @@ class Service:
         await asyncio.get_running_loop().run_in_executor(None, self._model.stop)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def predict(self, upload: UploadedFile, **options: Any) -> Prediction:
+    async def predict(
+        self, upload: UploadedFile, client: str, *, damaged: Damaged = "refuse", **options: Any
+    ) -> Prediction:
         """Return the prediction for a clip.
 
         Args:
             upload: Clip.
-            **options: Options of :meth:`serkit.Recognizer.predict`.
+            client: Client that sent it.
+            damaged: Whether a damaged file is refused, or read as far as it can be heard.
+            **options: Other options of :meth:`serkit.Recognizer.predict`.
 
         Raises:
             Problem: If the clip cannot be used.
         """
-        limits = self.settings.limits
-        request = clip_request(upload.name, upload.content, most=limits.clip_seconds)
-        decoded = await self._ask(self._clip_decoders, request, seconds=limits.decode_seconds, most=limits.clip_seconds)
+        most = min(self.settings.limits.clip_seconds, self.recognizer.card.maximum_duration)
+        request = clip_request(upload.name, upload.content, most=most, damaged=damaged)
+        seconds = self.settings.limits.decode_seconds
+        decoded = await self._ask(self._clip_decoders, request, client, seconds=seconds, most=most)
         samples, rate = np.frombuffer(decoded.body, "<f4"), int(decoded.head["sampling_rate"])
         try:
             self.recognizer.card.check_duration(len(samples) / rate, repr(upload.name))
-            answer = await self.in_thread(partial(self.recognizer.predict, samples, sampling_rate=rate, **options))
+            work = partial(self.recognizer.predict, samples, sampling_rate=rate, **options)
+            answer = await self.run_model(work, client)
         except SerkitError as error:
             raise problem_of(error, name=upload.name) from error
         self.metrics.audio.labels("predict").inc(answer.duration)
-        return answer
+        is_cancelled = bool(decoded.head["is_cancelled"])
+        return replace(
+            answer,
+            remarks=remarks_on(is_narrow="narrowband" in answer.remarks, is_cancelled=is_cancelled),
+            gaps=tuple(Gap(start=start, end=end) for start, end in decoded.head["gaps"]),
+        )
 
     async def timeline(
-        self, upload: UploadedFile, settings: Mapping[str, Any], formats: Sequence[str]
+        self, upload: UploadedFile, client: str, settings: Mapping[str, Any], formats: Sequence[str]
     ) -> dict[str, bytes]:
         """Return the timeline of a recording, in one or more formats.
 
         Args:
             upload: Recording.
+            client: Client that sent it.
             settings: Options of :meth:`serkit.Recognizer.timeline`.
             formats: Names of the output formats.
 
@@ -112,13 +138,19 @@ class Service:
         """
         limits = self.settings.limits
         request = timeline_request(
-            upload.name, upload.content, most=limits.recording_seconds, settings=settings, formats=formats
-        )
+            upload.name, upload.content, most=limits.recording_seconds, most_windows=limits.window_seconds,
+            settings=settings, formats=formats,
+        )  # fmt: skip
         answer = await self._ask(
-            self._timeline_decoders, request, seconds=limits.timeline_seconds, most=limits.recording_seconds
+            self._timeline_decoders, request, client, seconds=limits.timeline_seconds, most=limits.recording_seconds
         )
         self.metrics.audio.labels("timeline").inc(float(answer.head["duration"]))
         return timeline_documents(answer)
+
+    async def run_model(self, action: Callable[[], Result], client: str) -> Result:
+        """Run a function that uses the model in a worker thread; a client with many of them leaves cores to others."""
+        async with self._runs.take(client):
+            return await self.in_thread(action)
 
     async def in_thread(self, action: Callable[[], Result]) -> Result:
         """Run a slow function in a worker thread."""
@@ -150,10 +182,10 @@ class Service:
         rate = self.recognizer.card.sampling_rate
         self.recognizer.predict(np.zeros(rate, np.float32), sampling_rate=rate)
 
-    async def _ask(self, pool: DecoderPool, request: Message, *, seconds: float, most: float) -> Message:
+    async def _ask(self, pool: DecoderPool, request: Message, client: str, *, seconds: float, most: float) -> Message:
         name = str(request.head["name"])
         try:
-            answer = await pool.ask(request, seconds=seconds)
+            answer = await pool.ask(request, client=client, seconds=seconds)
         except DecoderTimeoutError as error:
             raise Problem(422, "decoding-timeout", f"processing {name!r} took longer than {seconds:g} s.") from error
         except DecoderStartError as error:

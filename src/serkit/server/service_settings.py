@@ -1,12 +1,16 @@
 """The service's settings and their defaults, token files and allowed origins."""
 
 import ipaddress
+import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from serkit.errors import SettingsError
 
+FORM_OVERHEAD = 65_536  # bytes of a form besides its file
+_HOPS_PER_WINDOW = 6
 MIN_TOKEN_LENGTH = 16  # characters; shorter tokens can be guessed
 
 
@@ -21,11 +25,16 @@ class Limits:
         decode_seconds: Time limit for decoding a clip.
         timeline_seconds: Time limit for making a timeline.
         stall_seconds: Maximum pause within an upload.
-        slowest_rate: Minimum average upload speed in bytes per second, after the first ``stall_seconds``.
+        slowest_rate: Minimum average upload speed in bytes per second, after the first ``stall_seconds``. Weak mobile
+            networks send 10,000 to 30,000.
         requests: Maximum number of concurrent uploads; further ones are refused.
-        timelines: Maximum number of timelines among them; they are made one after the other.
+        timelines: Maximum number of timelines among them.
         uploaded_bytes: Maximum size of all concurrent uploads together.
         sessions: Maximum number of concurrent streams.
+        connections: Maximum number of open connections.
+        request_seconds: Maximum time that a connection may take to send the head of a request.
+        client_share: Share of uploads, timelines, uploaded bytes, streams and connections that one client may use at
+            once, above 0; 1 disables the limit.
         session_seconds: Maximum duration of the sound in one stream.
         idle_seconds: Maximum time for which a stream may send no sound, or leave its events unread.
         rate: Average number of requests and streams per second and client; 0 disables the limit.
@@ -38,15 +47,36 @@ class Limits:
     decode_seconds: float = 20.0
     timeline_seconds: float = 300.0
     stall_seconds: float = 20.0
-    slowest_rate: float = 50_000.0
+    slowest_rate: float = 5_000.0
     requests: int = 64
     timelines: int = 8
     uploaded_bytes: int = 256_000_000
     sessions: int = 64
+    connections: int = 1024
+    request_seconds: float = 15.0
+    client_share: float = 0.25
     session_seconds: float = 3600.0
     idle_seconds: float = 30.0
     rate: float = 20.0
     burst: int = 100
+
+    @property
+    def window_seconds(self) -> float:
+        """Maximum duration of all windows of one timeline together.
+
+        The longest recording may have windows of six hops, or of three hops for two separate channels. Shorter
+        recordings may have more.
+        """
+        return _HOPS_PER_WINDOW * self.recording_seconds
+
+    @property
+    def client_bytes(self) -> int:
+        """Maximum size of one client's concurrent uploads together; at least one upload of the maximum size."""
+        return max(self.of_client(self.uploaded_bytes), self.body_bytes + FORM_OVERHEAD)
+
+    def of_client(self, most: int) -> int:
+        """Return one client's share of a limit, at least 1."""
+        return max(1, math.ceil(self.client_share * most))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +92,7 @@ class Settings:
         allowed_hosts: Host names of the service, besides localhost and IP addresses.
         origins: Origins of other web pages that may use the service, such as ``https://example.org``.
         trusted_proxies: Addresses of proxies whose X-Forwarded-For header is trusted.
+        root_path: Path below which a proxy serves the service, such as ``/serkit``; empty for none.
         clip_decoders: Number of processes per worker that decode clips.
         timeline_decoders: Number of processes per worker that make timelines.
         limits: Limits of each worker.
@@ -76,8 +107,9 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    root_path: str = ""
     clip_decoders: int = 2
-    timeline_decoders: int = 1
+    timeline_decoders: int = 2
     limits: Limits = field(default_factory=Limits)
     is_logging_requests: bool = False
 
@@ -141,3 +173,15 @@ def check_origins(origins: Iterable[str]) -> tuple[str, ...]:
             )
         found.append(f"{scheme}://{rest}")
     return tuple(found)
+
+
+def check_root_path(path: str) -> str:
+    """Return a path below which a proxy serves the service, without a slash at its end.
+
+    Raises:
+        SettingsError: If it is not such a path.
+    """
+    parts = path.rstrip("/").split("/")
+    if path and (parts[0] or not all(re.fullmatch(r"[\w.~-]+", part, re.ASCII) for part in parts[1:])):
+        raise SettingsError(f"{path!r} is not a path to serve below; expected a form such as /serkit.")
+    return "/".join(parts)

@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from serkit.errors import InferenceError, SerkitError
 from serkit.runtime.stream import Stream
+from serkit.server.clients import client_of
 from serkit.server.service import Service
 from serkit.server.wire_protocol import (
     MAX_MESSAGE_BYTES,
@@ -26,6 +27,7 @@ from serkit.server.wire_protocol import (
     Reason,
     StreamQuery,
     WireProtocolError,
+    check_first_frame,
     close_code,
     decode_frame,
     is_session_end,
@@ -56,15 +58,17 @@ class Session:
         socket: Accepted WebSocket.
         service: Service that runs the model.
         query: Query parameters of the stream.
+        client: Client that opened it.
     """
 
-    def __init__(self, socket: WebSocket, service: Service, query: StreamQuery) -> None:
-        self._socket, self._service, self._query = socket, service, query
+    def __init__(self, socket: WebSocket, service: Service, query: StreamQuery, client: str) -> None:
+        self._socket, self._service, self._query, self._client = socket, service, query, client
         self._stream: Stream = service.recognizer.stream(**query.options())
         self._limits = service.settings.limits
         self._to_protocol = EventWriter()
         self._now = asyncio.get_running_loop().time
         self._begun = self._last_sound = self._now()
+        self._has_sound = False
         self._next: asyncio.Task[Any] | None = None  # a message read ahead, so that a disconnect is noticed early
 
     async def run(self) -> None:
@@ -101,6 +105,9 @@ class Session:
 
     async def _step(self, message: dict[str, Any]) -> None:
         if (frame := message.get("bytes")) is not None:
+            if frame and not self._has_sound:
+                check_first_frame(frame, self._query)
+                self._has_sound = True
             for piece in _seconds(decode_frame(frame, self._query), self._query.sampling_rate):
                 self._check()
                 await self._send_events(partial(self._stream.push, piece))
@@ -152,7 +159,7 @@ class Session:
             raise SessionEndedError("limit", ("too_long", f"the stream reached its maximum duration of {most:g} s."))
 
     async def _send_events(self, process: Callable[[], Iterable[Any]]) -> None:
-        for event in self._to_protocol(await self._service.in_thread(process)):
+        for event in self._to_protocol(await self._service.run_model(process, self._client)):
             await self._send(event)
 
     async def _close(self, closed: SessionEndedError, *, is_flushed: bool = True) -> None:
@@ -213,7 +220,7 @@ async def serve_stream(socket: WebSocket, service: Service, subprotocol: str | N
     """
     await socket.accept(subprotocol)
     try:
-        session = Session(socket, service, parse_query(dict(socket.query_params)))
+        session = Session(socket, service, parse_query(dict(socket.query_params)), client_of(socket.scope))
     except WireProtocolError as error:
         await _refuse(socket, error.code, error.message)
         return

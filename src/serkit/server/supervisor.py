@@ -1,6 +1,5 @@
 """The supervisor process: it starts workers that share one socket, and replaces workers that die."""
 
-import logging
 import os
 import signal
 import socket
@@ -8,11 +7,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from serkit.errors import SettingsError
 from serkit.server.prometheus import FOLDER_VARIABLE
 from serkit.server.sandbox import die_with_parent
+from serkit.server.service_log import LOG
 from serkit.server.service_settings import Settings
 from serkit.server.wire_protocol import MAX_MESSAGE_BYTES
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from uvicorn import Config
 
 _GRACE_SECONDS = 320  # time for running requests to finish at shutdown; a timeline may take 300 s
-_BACKLOG = 1024
+_BACKLOG = 256  # connections that wait to be accepted, and that are accepted in one go
 _UNREAD_BYTES = 262_144  # send buffer for a client that does not read; the default on Linux is megabytes
-_CLIENT_ERRORS = ("without completing handshake", "Invalid UTF-8")  # uvicorn logs the first for each refused stream
+_UNREAD_SECONDS = 60  # after which the system closes a connection whose client acknowledges or reads nothing
 _HEALTH_SECONDS = 30  # a worker that does not respond for so long counts as hung
 
 
@@ -39,22 +39,32 @@ def serve(settings: Settings, *, on_start: Callable[[str], None] = lambda addres
         ModelFileError: If the model cannot be read.
     """
     with _listening(settings) as sock, _metrics_folder():
-        from uvicorn import Config
-
         from serkit.runtime.recognizer import Recognizer
 
         Recognizer.load(settings.model, threads=1)  # a broken model fails here once, not in each worker
-        config = Config(
-            partial(_create_worker, settings), factory=True, workers=settings.workers, lifespan="on",
-            http="h11", ws="websockets-sansio", ws_max_size=MAX_MESSAGE_BYTES, ws_per_message_deflate=False,
-            ws_ping_interval=None,  # a pong would queue behind sound; a silent stream is closed as idle anyway
-            proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=list(settings.trusted_proxies),
-            server_header=False, access_log=settings.is_logging_requests, log_level="info", log_config=_LOG,
-            timeout_graceful_shutdown=_GRACE_SECONDS, timeout_worker_healthcheck=_HEALTH_SECONDS,
-        )  # fmt: skip
+        config = _config(settings)
         on_start(_url(settings.host, sock))
         if not _supervise(config, sock):
             raise SettingsError("a worker process could not start; see its error message above.")
+
+
+def _config(settings: Settings) -> "Config":
+    """Return uvicorn's settings; each worker gets a copy."""
+    from uvicorn import Config
+
+    from serkit.server.connections import Door, GuardedConnection, GuardedStream
+
+    door = Door(settings)
+    http = partial(GuardedConnection, door=door, request_seconds=settings.limits.request_seconds)
+    return Config(
+        partial(_create_worker, settings), factory=True, workers=settings.workers, lifespan="on", backlog=_BACKLOG,
+        http=cast(Any, http), ws=cast(Any, partial(GuardedStream, door=door)),  # classes by type, functions by use
+        ws_max_size=MAX_MESSAGE_BYTES, ws_per_message_deflate=False,
+        ws_ping_interval=None,  # a pong would queue behind sound; a silent stream is closed as idle anyway
+        proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=list(settings.trusted_proxies),
+        server_header=False, access_log=settings.is_logging_requests, log_level="info", log_config=LOG,
+        timeout_graceful_shutdown=_GRACE_SECONDS, timeout_worker_healthcheck=_HEALTH_SECONDS,
+    )  # fmt: skip
 
 
 def _supervise(config: "Config", sock: socket.socket) -> bool:
@@ -78,20 +88,13 @@ def _supervise(config: "Config", sock: socket.socket) -> bool:
     return supervisor.has_signal or bool(supervisor.signal_queue)
 
 
-class StreamLogFilter(logging.Filter):
-    """Drops uvicorn's log records about streams that hold clients' addresses or describe clients' errors."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether to write a record."""
-        if "websockets" not in record.pathname:
-            return True
-        return record.levelno > logging.INFO and not any(words in record.msg for words in _CLIENT_ERRORS)
-
-
 def _create_worker(settings: Settings) -> "FastAPI":
     """Return the application of a worker; uvicorn calls this in the worker process."""
     die_with_parent()
     from serkit.server.app import create_app
+    from serkit.server.connections import raise_file_limit
+
+    raise_file_limit(settings.limits.connections)
 
     return create_app(settings)
 
@@ -109,10 +112,12 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         ) from error
     with sock:
         sock.set_inheritable(True)
-        # Accepted connections inherit both options. asyncio sets TCP_NODELAY only on sockets that it opens itself;
+        # Accepted connections inherit these options. asyncio sets TCP_NODELAY only on sockets that it opens itself;
         # without it, a response's body waits 40 ms for the client to acknowledge its head.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD_BYTES)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * _UNREAD_SECONDS)
         yield sock
 
 
@@ -130,26 +135,3 @@ def _metrics_folder() -> Iterator[None]:
 def _url(host: str, sock: socket.socket) -> str:
     port = sock.getsockname()[1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-_LOG: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(process)d %(message)s"}},
-    "filters": {"quiet": {"()": "serkit.server.supervisor.StreamLogFilter"}},
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "plain",
-            "stream": "ext://sys.stderr",
-            "filters": ["quiet"],
-        }
-    },
-    "loggers": {
-        "uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        "uvicorn.access": {"level": "INFO"},
-        "python_multipart": {
-            "level": "CRITICAL"
-        },  # it warns about each malformed form, which the response reports anyway
-    },
-}

@@ -13,12 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 from serkit.annotations.wording import one_line, storable
 from serkit.server.admission import Slots
 from serkit.server.problems import Problem, accepted_formats
-from serkit.server.service_settings import Limits
+from serkit.server.service_settings import FORM_OVERHEAD, Limits
 
 FIELD = "file"
 _MAX_NAME = 120  # characters of a file name that messages repeat
-_FORM_OVERHEAD = 65_536  # bytes of a form besides its file
 _DISCARD_SECONDS = 3.0
+_MOSTLY = 0.9  # an upload that paused for this share of the limit stalled; otherwise it was too slow on average
 
 
 class UploadedFile(NamedTuple):
@@ -34,26 +34,27 @@ class UploadedFile(NamedTuple):
 
 
 @asynccontextmanager
-async def read_upload(request: Request, limits: Limits, memory: Slots) -> AsyncIterator[UploadedFile]:
+async def read_upload(request: Request, client: str, limits: Limits, memory: Slots) -> AsyncIterator[UploadedFile]:
     """Read the uploaded file from a request's body.
 
     Args:
         request: Request whose body is the file, or a form with the file in the field ``file``.
+        client: Client that sends it.
         limits: Limits of the upload's size and speed.
         memory: Bytes that all uploads together may hold; taken as they arrive, freed at the end.
 
     Raises:
-        Problem: 400, 408, 413, 422 or 503.
+        Problem: 400, 408, 413, 422, 429 or 503.
     """
     is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
-    most = limits.body_bytes + (_FORM_OVERHEAD if is_form else 0)
+    most = limits.body_bytes + (FORM_OVERHEAD if is_form else 0)
     announced = request.headers.get("content-length", "")
     length = int(announced) if announced.isdecimal() else 0
     if length > most:
         await _discard(request, most)
         raise _too_large(limits)
-    memory.check(length)
-    with memory.take_more() as take:
+    memory.check(client, length)
+    with memory.take_more(client) as take:
         pieces = _pieces(request, most, limits, take)
         upload = await (_read_form(request, pieces, limits) if is_form else _read_raw(pieces))
         if len(upload.content) > limits.body_bytes:
@@ -70,24 +71,41 @@ async def _pieces(
 ) -> AsyncGenerator[bytes, None]:
     count, stream, start = 0, aiter(request.stream()), time.monotonic()
     while True:
-        left = start + limits.stall_seconds + count / limits.slowest_rate - time.monotonic()
+        began = time.monotonic()
+        left = start + limits.stall_seconds + count / limits.slowest_rate - began
         try:
             async with asyncio.timeout(min(left, limits.stall_seconds)):
                 piece = await anext(stream)
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise Problem(
-                408, "upload-stalled",
-                f"the upload is too slow: it paused for {limits.stall_seconds:g} s, "
-                f"or averaged less than {limits.slowest_rate / 1e3:g} kB/s.",
-                headers={"Connection": "close"},
-            ) from None  # fmt: skip
+            now = time.monotonic()
+            if now - began < _MOSTLY * limits.stall_seconds:
+                raise _too_slow(count, now - start, limits) from None
+            raise _stalled(count, now - began, limits) from None
         count += len(piece)
         if count > most:
             raise _too_large(limits)
         take(len(piece))
         yield piece
+
+
+def _stalled(count: int, seconds: float, limits: Limits) -> Problem:
+    return Problem(
+        408, "upload-stalled",
+        f"the upload stalled: nothing arrived for {seconds:.0f} s, after {count / 1e3:,.1f} kB.",
+        accepted={"most_seconds_of_pause": limits.stall_seconds}, headers={"Connection": "close"},
+    )  # fmt: skip
+
+
+def _too_slow(count: int, seconds: float, limits: Limits) -> Problem:
+    return Problem(
+        408, "upload-too-slow",
+        f"the upload is too slow: {count / 1e3:,.1f} kB arrived in {seconds:.0f} s, an average of "
+        f"{count / max(seconds, 1e-3) / 1e3:,.1f} kB/s; the service accepts no less than "
+        f"{limits.slowest_rate / 1e3:g} kB/s after the first {limits.stall_seconds:g} s.",
+        accepted={"least_bytes_per_second": limits.slowest_rate}, headers={"Connection": "close"},
+    )  # fmt: skip
 
 
 async def _read_raw(pieces: AsyncGenerator[bytes, None]) -> UploadedFile:
@@ -96,7 +114,7 @@ async def _read_raw(pieces: AsyncGenerator[bytes, None]) -> UploadedFile:
 
 async def _read_form(request: Request, pieces: AsyncGenerator[bytes, None], limits: Limits) -> UploadedFile:
     parser = MultiPartParser(request.headers, pieces, max_files=1, max_fields=8)
-    parser.spool_max_size = limits.body_bytes + _FORM_OVERHEAD  # keeps the file in memory
+    parser.spool_max_size = limits.body_bytes + FORM_OVERHEAD  # keeps the file in memory
     try:
         form = await parser.parse()
     except MultiPartException as error:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from serkit.audio.resampling import MAX_SAMPLING_RATE, MIN_SAMPLING_RATE
 from serkit.runtime.stream import LONGEST_WINDOW, SHORTEST_HOP, SHORTEST_WINDOW
+from serkit.server.container_bytes import container_at, how_to_send_samples
 from serkit.types import StreamEvent
 
 VERSION = 1
@@ -84,6 +85,18 @@ def parse_query(parameters: dict[str, str]) -> StreamQuery:
             "invalid_parameter", f"window: {query.window:g} s is more than {_MAX_OVERLAP} hops of {query.hop:g} s."
         )
     return query
+
+
+def check_first_frame(frame: bytes, query: StreamQuery) -> None:
+    """Check that a stream does not begin with a file.
+
+    Raises:
+        WireProtocolError: If it does.
+    """
+    if what := container_at(frame):
+        raise WireProtocolError(
+            "bad_frame", how_to_send_samples(what, query.encoding, query.sampling_rate, query.channels)
+        )
 
 
 def decode_frame(frame: bytes, query: StreamQuery) -> NDArray[Any]:

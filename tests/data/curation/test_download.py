@@ -302,3 +302,27 @@ def test_what_is_no_listing_is_one_sentence(host: Host, tmp_path: Path, body: by
 
 def test_a_listing_without_the_corpus_is_one_sentence(host: Host, tmp_path: Path) -> None:
     assert "lists no file of the corpus" in failure(a_dataverse(host, {"readme.pdf": b"%PDF"}), tmp_path)
+
+
+# No pointer and no redirect names another host
+
+
+def test_a_pointer_in_an_archive_cannot_say_where_its_clip_is(host: Host, tmp_path: Path) -> None:
+    planted = pointer(b"clip") + f"url http://127.0.0.1:{host.server_port}/inside\n".encode()
+    url = host.serve("/planted.zip", zipped({"top/a.wav": planted}))
+    corpus = a_corpus(Remote(url, "", "planted.zip", media=host.serve("/media/", b"")))
+    assert "names an address" in failure(corpus, tmp_path)
+    assert [path for path, _ in host.asked] == ["/planted.zip"]
+
+
+@pytest.mark.parametrize("md5_hash", ["aa\nsize 1\nurl http://example.org/", "xyz", "a" * 31])
+def test_a_listing_with_a_planted_hash_is_refused(host: Host, tmp_path: Path, md5_hash: str) -> None:
+    entry = {"dataFile": {"id": 1, "filename": "a.wav", "filesize": 1, "md5": md5_hash}}
+    body = json.dumps({"data": {"latestVersion": {"files": [entry]}}}).encode()
+    corpus = a_corpus(Remote(host.serve("/list", body), "", "tess.json", is_listing=True))
+    assert "did not answer with the file list of a Dataverse" in failure(corpus, tmp_path)
+
+
+def test_a_listing_that_is_nested_without_end_is_refused(host: Host, tmp_path: Path) -> None:
+    corpus = a_corpus(Remote(host.serve("/list", b"[" * 100_000), "", "tess.json", is_listing=True))
+    assert "did not answer with the file list of a Dataverse" in failure(corpus, tmp_path)

@@ -285,3 +285,56 @@ def test_a_disk_that_fills_while_unpacking_leaves_no_half_corpus(
     assert hidden(tmp_path) == ["emodb.zip"]
     get(corpus, tmp_path)
     assert visible(tmp_path) == CLIPS
+
+
+# Redirects
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["http://localhost:1/x", "https://example.org/x", "http://169.254.169.254/latest", "file:///etc/passwd"],
+)
+def test_a_redirect_to_another_host_is_refused_and_not_followed(host: Host, tmp_path: Path, place: str) -> None:
+    corpus = a_file(host)
+    host.answers["/clips.bin"] = [(302, {"Location": place})]
+    message = failure(corpus, tmp_path)
+    assert "which is not one of the corpus's hosts; nothing was read from it" in message
+    assert [path for path, _ in host.asked] == ["/clips.bin"]
+
+
+def test_a_redirect_to_nowhere_is_one_sentence(host: Host, tmp_path: Path) -> None:
+    corpus = a_file(host)
+    host.answers["/clips.bin"] = [(302, {"Location": "//[x"})]
+    assert "redirects to an address that cannot be read" in failure(corpus, tmp_path)
+
+
+def test_a_redirect_on_the_same_host_is_followed(host: Host, tmp_path: Path) -> None:
+    corpus = a_file(host)
+    host.serve("/moved.bin", BODY)
+    host.answers["/clips.bin"] = [(302, {"Location": "/moved.bin"})]
+    assert (get(corpus, tmp_path) / "clips.bin").read_bytes() == BODY
+
+
+def test_redirects_without_end_are_one_sentence(host: Host, tmp_path: Path) -> None:
+    corpus = a_file(host)
+    host.answers["/clips.bin"] = [(302, {"Location": "/clips.bin"})] * 20
+    assert "redirects more than 5 times" in failure(corpus, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "is_allowed"),
+    [
+        ("https://codeload.github.com/x", True),
+        ("https://objects.githubusercontent.com/x", True),
+        ("https://github.com/other", True),
+        ("http://codeload.github.com/x", False),
+        ("https://codeload.github.com.example.org/x", False),
+        ("https://githubusercontent.com.example.org/x", False),
+        ("https://github.com@example.org/x", False),
+        ("https://codeload.github.com:8443/x", False),
+        ("http://github.com/x", False),
+    ],
+)
+def test_a_redirect_stays_on_the_hosts_of_the_corpus(place: str, is_allowed: bool) -> None:
+    hosts = ("codeload.github.com", ".githubusercontent.com")
+    assert http_fetch._is_allowed(place, "https://github.com/a.zip", hosts) == is_allowed

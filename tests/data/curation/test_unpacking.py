@@ -12,6 +12,7 @@ import pytest
 
 from serkit.data.curation import download as module
 from serkit.data.curation import unpacking
+from serkit.errors import CorpusError
 from serkit.writing import move_whole
 from support.loopback import CLIPS, Host, a_zip, failure, get, hidden, release, running, visible, zipped
 
@@ -132,3 +133,10 @@ def test_an_interrupted_move_into_place_recovers(host: Host, tmp_path: Path, mon
     get(corpus, tmp_path)
     assert visible(tmp_path) == CLIPS
     assert len(host.asked) == 1
+
+
+def test_an_archive_of_countless_members_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacking, "_MOST_MEMBERS", 3)
+    (tmp_path / "a.zip").write_bytes(zipped({f"{n}.wav": b"" for n in range(4)}))
+    with pytest.raises(CorpusError, match="holds more than 3 members: nothing was unpacked"):
+        unpacking.unpack(tmp_path / "a.zip", tmp_path / "out")

@@ -341,3 +341,23 @@ def test_without_audformat_the_command_is_named(tmp_path: Path, monkeypatch: pyt
         read_own(tmp_path, OWN)
     with pytest.raises(MissingExtraError, match=r"writing an audformat database needs .*'serkit\[data\]'"):
         databases.write(manifest, tmp_path / "db")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"name: a\ntables: {}\nname: b\n", "the key 'name' is given twice, in lines 1 and 3"),
+        (b"tables: " + b"[" * 5000, "nested more than 100 levels"),
+        (b"tables: &a [*a]", "refers to itself"),
+        (b"\xff\xfen\0", "UTF-16; save it as UTF-8"),
+    ],
+)
+def test_a_header_that_would_crash_python_is_one_sentence(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "db.yaml").write_bytes(content)
+    with pytest.raises(ManifestError, match=f"as an audformat database: .*{why}"):
+        list(databases.read(tmp_path, OwnData(name="own")))
+
+
+def test_a_pattern_for_emotions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="an audformat database names its emotions in a scheme"):
+        list(databases.read(tmp_path, OwnData(name="own", emotion="_(.)_")))

@@ -281,3 +281,64 @@ def test_each_file_that_is_written_is_reported(tmp_path: Path) -> None:
     manifest = manifest_of(tmp_path / "in", utterance("a"), utterance("b"))
     assert audiofolder.write(manifest, tmp_path / "out", on_file=done.append) == tmp_path / "out" / "metadata.csv"
     assert done == [1, 2]
+
+
+# Only sound below the roots is copied
+
+
+def planted(tmp_path: Path, path: str) -> Manifest:
+    """A manifest of a folder, with a path that somebody else wrote; a private recording lies beside the folder."""
+    noise(tmp_path / "data" / "a.wav")
+    noise(tmp_path / "private" / "secret.wav")
+    (tmp_path / "data" / "notes.txt").write_text("a password")
+    (tmp_path / "data" / "link.wav").symlink_to(tmp_path / "private" / "secret.wav")
+    (tmp_path / "data" / "inside.wav").symlink_to(tmp_path / "data" / "a.wav")
+    (tmp_path / "data" / "folder").symlink_to(tmp_path / "private")
+    good = Utterance(id="own/a", path="a.wav", corpus="own", speaker="own/a", emotion="anger")
+    bad = replace(good, id="own/b", path=path.replace("TMP", str(tmp_path)))
+    return Manifest((good, bad), {"own": tmp_path / "data"})
+
+
+@pytest.mark.parametrize(
+    ("path", "how"),
+    [
+        ("../private/secret.wav", "names"),
+        ("TMP/private/secret.wav", "names"),
+        ("link.wav", "is a link to"),
+        ("folder/secret.wav", "is a link to"),
+        ("x/../../private/secret.wav", "names"),
+    ],
+)
+def test_a_file_outside_the_root_is_refused_before_anything_is_copied(tmp_path: Path, path: str, how: str) -> None:
+    (tmp_path / "data" / "x").mkdir(parents=True)
+    with pytest.raises(ManifestError, match=f"of utterance 'own/b' {how} a file outside .*data"):
+        audiofolder.write(planted(tmp_path, path), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_no_sound_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match=r"notes\.txt"):
+        audiofolder.write(planted(tmp_path, "notes.txt"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_link_within_the_root_is_copied(tmp_path: Path) -> None:
+    table = audiofolder.write(planted(tmp_path, "inside.wav"), tmp_path / "out")
+    assert (table.parent / "own" / "b.wav").read_bytes() == (tmp_path / "data" / "a.wav").read_bytes()
+
+
+def test_a_root_that_is_a_link_itself_is_a_root(tmp_path: Path) -> None:
+    (tmp_path / "here").symlink_to(tmp_path / "data")
+    manifest = replace(planted(tmp_path, "inside.wav"), roots={"own": tmp_path / "here"})
+    assert audiofolder.write(manifest, tmp_path / "out").is_file()
+
+
+@pytest.mark.parametrize("name", ["=1+1", "a;=1", "-x", "a\nb", "@x"])
+def test_no_file_has_a_name_that_a_spreadsheet_would_run(tmp_path: Path, name: str) -> None:
+    """The table would hold another name, with an apostrophe, and other tools would not find the file."""
+    noise(tmp_path / "data" / "a.wav")
+    u = Utterance(id=name, path="a.wav", corpus="own", speaker="own/a", emotion="anger")
+    table = audiofolder.write(Manifest((u,), {"own": tmp_path / "data"}), tmp_path / "out")
+    (file,) = (tmp_path / "out").glob("*.wav")
+    assert file.name in table.read_text("utf-8")
+    assert "'" not in table.read_text("utf-8").splitlines()[1].split(",")[0]

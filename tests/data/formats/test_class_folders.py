@@ -7,7 +7,7 @@ import pytest
 from serkit.data.corpora.own_data import read_own
 from serkit.data.formats.row_to_utterance import OwnData
 from serkit.data.manifest import Manifest
-from serkit.errors import CorpusError, LabelError
+from serkit.errors import CorpusError, LabelError, ManifestError
 from serkit.labels import EMOTIONS
 
 OWN = OwnData(name="own")
@@ -93,3 +93,69 @@ def test_what_is_no_sound_is_passed_over(tmp_path: Path) -> None:
 def test_folders_without_sound_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"no utterance was found in .*: it is empty"):
         read(touch(tmp_path, "sad/a.txt"))
+
+
+# The emotion in the file name
+
+NAMES = OwnData(name="own", emotion="_([a-z]+)_")
+
+
+def test_a_pattern_finds_the_emotion_in_the_path(tmp_path: Path) -> None:
+    touch(tmp_path, "anna_angry_1.wav", "train/bob_sad_2.flac", "anna_NEUTRAL_3.wav")
+    found = read_own(tmp_path, OwnData(name="own", emotion="_([a-zA-Z]+)_", speaker="([a-z]+)_"))
+    assert {(u.path, u.emotion, u.speaker, u.split) for u in found} == {
+        ("anna_angry_1.wav", "anger", "own/anna", ""),
+        ("train/bob_sad_2.flac", "sadness", "own/bob", "train"),
+        ("anna_NEUTRAL_3.wav", "neutral", "own/anna", ""),
+    }
+
+
+def test_labels_that_a_pattern_finds_can_be_mapped_and_left_out(tmp_path: Path) -> None:
+    touch(tmp_path, "anna_wut_1.wav", "anna_lust_2.wav", "anna_sad_3.wav")
+    own = OwnData(name="own", emotion="_([a-z]+)_", labels={"wut": "anger"}, leave_out=frozenset({"lust"}))
+    found = read(tmp_path, own)
+    assert {u.emotion for u in found} == {"anger", "sadness"}
+    assert found.left_out == {"own: labeled lust, which you asked to leave out": 1}
+
+
+def test_a_pattern_has_precedence_over_folders(tmp_path: Path) -> None:
+    (found,) = read(touch(tmp_path, "happy/anna_sad_1.wav"), NAMES)
+    assert found.emotion == "sadness"
+
+
+def test_files_without_a_match_are_counted_and_the_first_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "anna_sad_1.wav", "b.wav", "c.wav")
+    assert read(tmp_path, NAMES).left_out == {"own: the pattern '_([a-z]+)_' finds no emotion; the first is 'b.wav'": 2}
+
+
+def test_a_pattern_without_any_match_says_what_it_was_tried_on(tmp_path: Path) -> None:
+    touch(tmp_path, "anna-sad-1.wav", "b.wav")
+    with pytest.raises(CorpusError, match=r"finds no emotion in any of the 2 paths, the first is 'anna-sad-1\.wav'"):
+        read(tmp_path, NAMES)
+
+
+def test_an_unknown_label_that_a_pattern_finds_is_named_with_the_options(tmp_path: Path) -> None:
+    with pytest.raises(LabelError, match=r"anna_wut_1\.wav: unknown label 'wut'; map it .* --label 'wut=EMOTION'"):
+        read(touch(tmp_path, "anna_wut_1.wav"), NAMES)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [("_[a-z]+_", "has no group: put the emotion's part in parentheses"), ("_([a-z", "is not a regular expression")],
+)
+def test_a_pattern_that_finds_nothing_by_its_form_is_refused(pattern: str, why: str) -> None:
+    with pytest.raises(ManifestError, match=why):
+        OwnData(name="own", emotion=pattern)
+
+
+def test_a_pattern_reads_the_paths_of_a_table_too(tmp_path: Path) -> None:
+    touch(tmp_path, "anna_sad_1.wav", "b.wav")
+    (tmp_path / "list.csv").write_text("path,take\nanna_sad_1.wav,1\nb.wav,2\n", "utf-8")
+    found = read_own(tmp_path / "list.csv", NAMES)
+    assert [(u.path, u.emotion, u.extra["take"]) for u in found] == [("anna_sad_1.wav", "sadness", "1")]
+    assert found.left_out == {"own: without a label": 1}
+
+
+def test_a_folder_without_labels_points_to_the_pattern(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="If the emotion is in the file names, pass --emotion PATTERN"):
+        read_own(touch(tmp_path, "anna_sad_1.wav"), OwnData(name="own"))

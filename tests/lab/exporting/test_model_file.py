@@ -19,6 +19,7 @@ import serkit
 from serkit.card import METADATA_KEY, NOT_FOR, Card, Evidence, read_card
 from serkit.data.corpora import corpus_names, get_corpus, read_corpora
 from serkit.errors import ExportError, RunError
+from serkit.lab.exporting import model_card
 from serkit.lab.exporting import model_file as module
 from serkit.lab.exporting.model_file import TOLERANCE, export, largest_difference, write_graph
 from serkit.lab.features.extraction import frames_of_batch
@@ -298,6 +299,28 @@ def test_the_card_says_how_far_the_probabilities_can_be_trusted(run: Path, tmp_p
 
 
 @pytest.mark.usefixtures("quick")
+def test_validation_on_training_speakers_puts_no_promise_on_the_card(run: Path, tmp_path: Path) -> None:
+    (fold,) = json.loads((run / "folds.json").read_text("utf-8"))
+    fold["train"]["speakers"] += fold["validation"]["speakers"][:1]
+    (run / "folds.json").write_text(json.dumps([fold]), "utf-8")
+    export(run, tmp_path / "m.onnx")
+    card = Recognizer.load(tmp_path / "m.onnx").card
+    assert (card.validation, card.calibration) == ("training speakers", {})
+    assert card.promise.startswith("nothing is promised, because the model was validated on speakers that it was ")
+
+
+def test_validation_counts_as_new_speakers_only_if_no_fold_shares_one() -> None:
+    def fold(train: list[str], validation: list[str]) -> dict[str, Any]:
+        return {"train": {"speakers": train}, "validation": {"speakers": validation}}
+
+    draws = [fold(["a", "b"], ["c"]), fold(["c", "b"], ["a"])]
+    assert model_card._validation(draws, is_inner=False) == "new speakers", "each draw keeps its own apart"
+    assert model_card._validation([*draws, fold(["a", "b"], ["b", "c"])], is_inner=False) == "training speakers"
+    assert model_card._validation([fold(["a"], [])], is_inner=False) == "nobody"
+    assert model_card._validation([fold(["a"], [])], is_inner=True) == "new speakers"
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_run_that_kept_no_validation_answers_has_a_card_without_them(run: Path, tmp_path: Path) -> None:
     (run / VALIDATED).unlink()
     export(run, tmp_path / "m.onnx")
@@ -466,7 +489,7 @@ def test_a_model_that_answers_nan_is_refused(run: Path, tmp_path: Path) -> None:
     save_file(
         {name: torch.full_like(w, torch.nan) if name.endswith("weight") else w for name, w in weights.items()}, file
     )
-    with pytest.raises(ExportError, match="differ by nan"):
+    with pytest.raises(ExportError, match="would be refused: it is damaged: it answers NaN"):
         export(run, tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from serkit.errors import ExportError, LeakageError, RecipeError
 from serkit.lab.audit.unseen_corpora import evaluate_model
+from serkit.lab.exporting import transformers_folder
 from serkit.lab.exporting.model_file import export
 from serkit.lab.exporting.transformers_folder import convert, save_classifier
 from serkit.lab.measure.run_folder import read_json
@@ -46,7 +47,7 @@ def sounds(*seconds: float) -> list[NDArray[np.float32]]:
 def theirs(folder: Path, sound: NDArray[np.float32]) -> dict[str, float]:
     """Return what transformers' own pipeline answers."""
     pipe = transformers.pipeline("audio-classification", str(folder), device="cpu")
-    found = pipe({"raw": sound, "sampling_rate": RATE}, top_k=None)
+    found = pipe({"raw": sound, "sampling_rate": RATE}, top_k=100)  # None gives 5 in 4.48
     return {row["label"]: row["score"] for row in found}
 
 
@@ -97,6 +98,42 @@ def test_a_fine_tuned_classifier_answers_the_same_as_a_model_file(make: Make, tm
             assert found[label] == pytest.approx(score, abs=1e-4)
 
 
+@pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm"])
+@pytest.mark.parametrize("norm", ["group", "layer"])
+def test_a_norm_after_the_last_layer_comes_along(make: Make, tmp_path: Path, family: str, norm: str) -> None:
+    """As in the large sizes, whose classifiers answered otherwise under transformers 5."""
+    folder = classifier(make(family, norm=norm, stable=True), {0: "ang", 1: "hap", 2: "sad"})
+    assert convert(folder, tmp_path / "model.onnx") <= 1e-4
+    for sound in sounds(0.5, 3.0):
+        assert ours(tmp_path / "model.onnx", sound) == pytest.approx(theirs(folder, sound), abs=1e-4)
+
+
+def test_a_sum_that_includes_such_a_norm_is_refused(make: Make, tmp_path: Path) -> None:
+    """transformers 4 and 5 answer otherwise."""
+    folder = classifier(make("wavlm", stable=True), {0: "ang", 1: "neu"}, use_weighted_layer_sum=True)
+    with pytest.raises(RecipeError, match="includes that norm in transformers 4 but not in 5"):
+        convert(folder, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("part", ["projector", "classifier"])
+def test_what_answers_otherwise_than_transformers_is_refused(
+    make: Make, tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check reads the checkpoint again, with transformers alone."""
+    folder = classifier(make(), {0: "ang", 1: "hap", 2: "sad"})
+    read = transformers_folder.read_weights
+
+    def shifted(*given: Any) -> Any:
+        network = read(*given)
+        getattr(network, part).bias.data[0] += 0.5
+        return network
+
+    monkeypatch.setattr(transformers_folder, "read_weights", shifted)
+    with pytest.raises(ExportError, match=r"would differ from those of transformers .* at most 0.0001 is allowed"):
+        convert(folder, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
 @pytest.mark.long
 def test_a_learned_sum_of_layers_comes_along(make: Make, tmp_path: Path) -> None:
     folder = classifier(make("wavlm", norm="layer"), {0: "ang", 1: "neu"}, use_weighted_layer_sum=True)
@@ -109,6 +146,7 @@ def test_its_card_says_that_nobody_knows_whom_it_was_trained_on(make: Make, tmp_
     convert(classifier(make(), {0: "ang", 1: "neu"}), tmp_path / "model.onnx")
     recognizer = Recognizer.load(tmp_path / "model.onnx")
     assert (recognizer.card.train_speakers, recognizer.card.is_commercial_use_allowed) == ((), False)
+    assert recognizer.card.maximum_duration == 30
     with pytest.raises(LeakageError, match="the training speakers of fine-tuned are unknown"):
         evaluate_model(recognizer.card, recognizer.predict, ("emodb",), {"emodb": emodb_dir}, tmp_path / "run")
 
@@ -150,7 +188,9 @@ def test_a_folder_in_place_of_a_file_is_refused(make: Make, tmp_path: Path) -> N
     ("family", "settings"),
     [
         ("wav2vec2", {}),
+        ("wav2vec2 stable", {}),
         pytest.param("hubert", {"layers": "weighted", "tuning": "last"}, marks=pytest.mark.long),
+        pytest.param("wavlm stable", {"tuning": "lora"}, marks=pytest.mark.long),
         ("wavlm", {"tuning": "lora"}),
         pytest.param("data2vec-audio", {"tuning": "lora", "layers": "weighted"}, marks=pytest.mark.long),
     ],
@@ -159,13 +199,40 @@ def test_pipelines_answer_as_the_model_file_does(
     make: Make, tmp_path: Path, emodb_dir: Path, family: str, settings: dict[str, Any]
 ) -> None:
     """With the temperature, which is not 1, in their last layer."""
-    tuned(make(family), emodb_dir, tmp_path / "run", **settings)
+    name, *stable = family.split()
+    tuned(make(name, stable=bool(stable)), emodb_dir, tmp_path / "run", **settings)
     assert read_json(tmp_path / "run", "metrics.json")["fits"][0]["temperature"] != 1
     export(tmp_path / "run", tmp_path / "model.onnx")
     save_classifier(tmp_path / "run", tmp_path / "theirs")
     for sound in sounds(0.5, 3.0):
         expected = ours(tmp_path / "model.onnx", sound)
         assert theirs(tmp_path / "theirs", sound) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("part", ["projector", "classifier"])
+def test_a_folder_that_would_answer_otherwise_is_refused(
+    make: Make, tmp_path: Path, emodb_dir: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned(make(), emodb_dir, tmp_path / "run")
+    parts = transformers_folder._parts
+
+    def without(body: Any, network: Any) -> list[Any]:
+        return [pair for pair in parts(body, network) if pair[1] is not getattr(network, part)]
+
+    monkeypatch.setattr(transformers_folder, "_parts", without)
+    with pytest.raises(ExportError, match="would differ from those of transformers"):
+        save_classifier(tmp_path / "run", tmp_path / "theirs")
+    assert not [*(tmp_path / "theirs").iterdir()]
+
+
+def test_a_sum_that_includes_a_norm_after_the_last_layer_becomes_no_folder(make: Make, tmp_path: Path) -> None:
+    from serkit.lab.recipes.files import dump_recipe
+
+    model = {"name": "ssl", "model": str(make("hubert", stable=True)), "layers": "weighted"}
+    recipe = parse_recipe({"name": "x", "corpora": ["emodb"], "labels": "emodb", "model": model})
+    (tmp_path / "recipe.yaml").write_text(dump_recipe(recipe), "utf-8")
+    with pytest.raises(ExportError, match=r"train with model\.layers: last"):
+        save_classifier(tmp_path, tmp_path / "theirs")
 
 
 @pytest.mark.long

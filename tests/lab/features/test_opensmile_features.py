@@ -67,7 +67,7 @@ def test_functionals_stand_beside_a_graphs_features_and_the_sex() -> None:
     front = build_front([{"name": "egemaps"}, {"name": "statistics"}, {"name": "sex"}])
     assert front.layout.parts == (("egemaps", 88), ("statistics", 6), ("sex", 1))
     assert not front.has_graph
-    found = front.compute_many([SPEECH], torch.tensor([1.0]))[0]
+    found = front.inner.compute_many([SPEECH], torch.tensor([1.0]))[0]
     np.testing.assert_array_equal(found[0, :88], OpenSmile(OpenSmileConfig()).extract(SPEECH, RATE))
     assert found[0, -1] == 1
 

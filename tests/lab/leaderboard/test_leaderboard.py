@@ -22,15 +22,15 @@ def test_a_row_holds_protocol_classes_speakers_clips_seeds_and_numbers(tmp_path:
     run = recompute(write_run(tmp_path))
     interval = f"{run['uar']:.1f} [{run['uar_low']:.1f}, {run['uar_high']:.1f}]"
     assert cells(as_markdown([run]), "toy-loso-crnn") == [
-        "toy-loso-crnn", "leave one speaker out", "2", "7", "56", "2", interval,
+        "toy-loso-crnn", "leave one speaker out", "2", "7", "56", "2", "50.0", interval,
         f"{run['wa']:.1f}", f"{run['macro_f1']:.1f}", "61.3~",
     ]  # fmt: skip
 
 
 def test_a_table_has_as_many_cells_in_every_row(tmp_path: Path) -> None:
     table = as_markdown([recompute(write_run(tmp_path / name, name=name)) for name in ("a", "b")])
-    assert {line.count("|") for line in table.splitlines()} == {11}
-    assert table.splitlines()[1] == "|" + " --- |" * 10
+    assert {line.count("|") for line in table.splitlines()} == {12}
+    assert table.splitlines()[1] == "|" + " --- |" * 11
 
 
 def test_a_run_that_shares_speakers_is_marked(tmp_path: Path) -> None:
@@ -54,8 +54,8 @@ def test_a_run_that_is_not_finished_is_marked(tmp_path: Path) -> None:
 def test_an_interval_that_tells_nothing_of_new_speakers_is_marked(tmp_path: Path) -> None:
     few, many = recompute(write_run(tmp_path / "few", name="few", speakers=2)), recompute(write_run(tmp_path / "many"))
     table = as_markdown([few, many])
-    assert cells(table, "few")[6].endswith("]\\*")
-    assert cells(table, "toy-loso-crnn")[6].endswith("]")
+    assert cells(table, "few")[7].endswith("]\\*")
+    assert cells(table, "toy-loso-crnn")[7].endswith("]")
     assert table.endswith("\\* resampled over utterances within speakers: this interval does not cover new speakers.")
     assert "\\*" not in as_markdown([many])
 

@@ -1,7 +1,5 @@
 import json
 import math
-import re
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -25,7 +23,6 @@ from serkit.lab.measure.calibration import (
     right_of,
     risk_coverage,
     uncalibrated,
-    words_of,
 )
 from serkit.lab.measure.metrics import brier_score, expected_calibration_error
 from serkit.lab.measure.run_folder import Row
@@ -233,7 +230,6 @@ def test_a_card_says_these_things_and_they_are_json() -> None:
 
 def test_a_card_says_nothing_without_validation_answers() -> None:
     assert describe_calibration([], CLASSES, 1.0) == {}
-    assert words_of({}) == ""
 
 
 def test_the_numbers_of_a_card_are_those_of_its_answers() -> None:
@@ -264,24 +260,6 @@ def test_before_is_left_out_where_no_temperature_is_known() -> None:
 def test_too_few_answers_for_a_coverage_leave_it_out() -> None:
     assert described(size=10)["conformal"].keys() == {"0.8", "0.9"}
     assert described(size=3)["conformal"] == {}
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (
-            lambda: described(0.3),
-            r"threshold for uncertain 0\.\d\d: of validation \d\d % answered, 30 % of those wrong",
-        ),
-        (
-            lambda: described(0.99),
-            r"threshold for uncertain 0\.00: of validation 100 % answered, \d\d % of those wrong",
-        ),
-        (lambda: described(0.001), r"no threshold for uncertain: none leaves at most 0\.1 % of the .* wrong"),
-    ],
-)
-def test_a_card_is_told_in_a_sentence(change: Callable[[], dict[str, Any]], words: str) -> None:
-    assert re.fullmatch(words, words_of(change()))
 
 
 def test_an_answer_is_right_by_what_was_predicted() -> None:

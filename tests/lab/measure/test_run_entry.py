@@ -1,5 +1,6 @@
 """A run folder as one row of a table."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,16 @@ def test_a_file_is_not_a_run_folder(tmp_path: Path) -> None:
         read_entry(tmp_path / "file")
     with pytest.raises(RunError, match=r"is not a run folder: there is no such folder\.$"):
         read_entry(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("validation", ["speakers"]), ("corpora", "toy"), ("corpora", [1]), ("complete", "yes"), ("labels", None),
+     ("pretraining", ["nemo"]), ("model", {"name": "crnn"})],
+)  # fmt: skip
+def test_a_fact_of_another_type_is_one_sentence(tmp_path: Path, name: str, value: object) -> None:
+    folder = write_run(tmp_path / "run")
+    content = json.loads((folder / "metrics.json").read_text("utf-8"))
+    (folder / "metrics.json").write_text(json.dumps(content | {name: value}), "utf-8")
+    with pytest.raises(RunError, match=rf"metrics\.json' is damaged: its {name} is "):
+        read_records(folder)

@@ -1,3 +1,4 @@
+import gzip
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
 from serkit.errors import RunError
+from serkit.lab.measure import run_folder
 from serkit.lab.measure.pooled_metrics import measure, measure_validation, write_metrics
 from serkit.lab.measure.run_folder import (
     Fit,
     Row,
+    read_fit,
     read_fits,
     read_json,
     read_predictions,
@@ -280,3 +283,50 @@ def test_an_unfinished_run_is_measured_on_what_there_is() -> None:
 def test_numbers_do_not_depend_on_the_order_of_rows() -> None:
     rows = run(0) + all_right(1)
     assert measure(rows[::-1], CLASSES) == measure(rows, CLASSES)
+
+
+# What others could plant
+
+
+def test_a_spreadsheet_runs_no_name_and_predictions_come_back(tmp_path: Path) -> None:
+    classes = ("=1+1", "@x")
+    rows = [Row("-own/a", "own", "+anna", 0, 0, "=1+1", "@x", (0.25, 0.75))]
+    write_predictions(tmp_path, rows, classes)
+    text = (tmp_path / "predictions.csv").read_text("utf-8")
+    assert text.splitlines()[1] == "'-own/a,own,'+anna,0,0,'=1+1,'@x,0.2500,0.7500"
+    assert read_predictions(tmp_path) == (rows, classes)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"temperature": float("nan")}, "temperature is nan, not a number"),
+        ({"temperature": float("inf")}, "temperature is inf, not a number"),
+        ({"validation_uar": "60"}, "validation_uar is '60', not a number"),
+        ({"seconds": None}, "seconds is None, not a number"),
+        ({"kept": 1.5}, "kept is 1.5, not a whole number"),
+        ({"epochs": True}, "epochs is True, not a whole number"),
+        ({"members": 3}, "members is 3"),
+    ],
+)
+def test_a_fit_whose_numbers_are_none_is_one_sentence(tmp_path: Path, change: dict[str, Any], why: str) -> None:
+    write_json(tmp_path, "metrics.json", {"fits": [asdict(FIT) | change]})
+    with pytest.raises(RunError, match=rf"metrics\.json' is damaged, or .*its fits: {why}"):
+        read_fits(tmp_path)
+    write_json(tmp_path, "fit.json", asdict(FIT) | change)
+    with pytest.raises(RunError, match=rf"fit\.json' is damaged \({why}"):
+        read_fit(tmp_path / "fit.json")
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"fits": ' + b"1" * 5000 + b"}", b"\xff\xfe{\0", b"\x89PNG"])
+def test_json_that_would_crash_python_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "metrics.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"metrics\.json' is damaged"):
+        read_fits(tmp_path)
+
+
+def test_a_packed_table_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_folder, "_MOST_UNPACKED", 10**6)
+    (tmp_path / "predictions.csv.gz").write_bytes(gzip.compress(b"0" * (10**6 + 1)))
+    with pytest.raises(RunError, match="grows to more than"):
+        read_predictions(tmp_path)

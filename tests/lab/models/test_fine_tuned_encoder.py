@@ -184,7 +184,8 @@ def test_a_checkpoint_that_lacks_weights_is_refused(make: Make, tmp_path: Path) 
     folder = make()
     weights = {f"other.{name}": value for name, value in load_file(folder / "model.safetensors").items()}
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
+    for name in ("config.json", "preprocessor_config.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
     with pytest.raises(RecipeError, match=r"lacks \d+ weights, such as .* they would stay random"):
         built(tmp_path)
 
@@ -290,6 +291,7 @@ def test_a_fine_tuned_encoder_becomes_one_file(
     assert export(tmp_path / "run", tmp_path / "model.onnx") <= 1e-4
     recognizer = Recognizer.load(tmp_path / "model.onnx")
     assert recognizer.card.needs_equal_lengths is (norm == "group")
+    assert recognizer.card.maximum_duration == 30
     features, lengths = clips(0.5, 3.0, 15.0)
     together, _ = recognizer.run(features[:, 0].numpy(), lengths.numpy())
     for i, length in enumerate(lengths.tolist()):

@@ -451,3 +451,42 @@ def test_what_a_recipe_says_of_itself_does_not_make_it_another() -> None:
     assert not plain.is_same_experiment(parse_recipe(SMALLEST | {"seeds": [1]}))
     assert "about" not in plain.as_mapping()
     assert parse_recipe(told.as_mapping()) == told
+
+
+# What others could plant
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (
+            b"name: a\ntrain: {epochs: 1}\nseeds: [0]\ntrain: {lr: 1}\n",
+            "the key 'train' is given twice, in lines 2 and 4",
+        ),
+        (b"name: a\ntrain:\n  lr: 1\n  lr: 2\n", "the key 'lr' is given twice, in lines 3 and 4"),
+        (b"name: &a [*a]", "refers to itself"),
+        (b"name: " + b"[" * 5000, "nested more than 100 levels"),
+        (b"seeds: [" + b"1" * 5000 + b"]", "is too large"),
+        (b"name: 2001-99-99", "month must be in"),
+        (b"\xff\xfen\0a\0", "UTF-16; save it as UTF-8"),
+        (b"\x89PNG\r\n\x1a\n", "not text in UTF-8"),
+    ],
+)
+def test_a_recipe_that_would_crash_python_is_one_sentence(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "recipe.yaml").write_bytes(content)
+    with pytest.raises(RecipeError, match=rf"recipe\.yaml' is not YAML: .*{why}") as caught:
+        load_recipe(tmp_path / "recipe.yaml")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["[" * 5000, "1" * 5000, "{a: 1, a: 2}", "&a [*a]"])
+def test_a_change_that_would_crash_python_is_one_sentence(value: str) -> None:
+    with pytest.raises(RecipeError, match="the value is not YAML: "):
+        load_recipe("emodb-loso-crnn", [f"seeds={value}"])
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf", "-.inf"])
+@pytest.mark.parametrize("key", ["train.lr", "train.label_smoothing", "model.dropout", "features.top_db"])
+def test_what_is_no_number_is_refused_where_a_number_is_wanted(key: str, value: str) -> None:
+    with pytest.raises(RecipeError):
+        resolve_recipe(load_recipe("emodb-loso-crnn", [f"{key}={value}"]))

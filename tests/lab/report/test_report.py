@@ -279,8 +279,8 @@ def test_damaged_validation_answers_are_named(tmp_path: Path) -> None:
 def test_the_verdict_names_score_interval_speakers_utterances_classes_protocol_and_seeds(run: RunContents) -> None:
     n = run.numbers
     assert text_of(verdict(run)) == (
-        f"UAR {n['uar']:.1f} % [{n['uar_low']:.1f}, {n['uar_high']:.1f}] on 7 unseen speakers, 42 utterances, "
-        "2 classes, toy, leave one speaker out, mean over seeds 0, 1."
+        f"UAR {n['uar']:.1f} % [{n['uar_low']:.1f}, {n['uar_high']:.1f}] (chance 50.0 %) on 7 unseen speakers, "
+        "42 utterances, 2 classes, toy, leave one speaker out, mean over seeds 0, 1."
     )
 
 

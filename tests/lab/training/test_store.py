@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from serkit.data.corpora import read_corpora
 from serkit.data.manifest import Manifest
-from serkit.errors import AudioError, ManifestError
+from serkit.errors import AudioError, ManifestError, RunError
 from serkit.lab.augment import mask_spectrogram
 from serkit.lab.features import LogMel, LogMelConfig, build_feature, build_front, extraction
 from serkit.lab.recipes.schema import Augment
@@ -545,3 +545,22 @@ def test_the_sex_of_a_speaker_is_part_of_the_rows_name(emodb_dir: Path) -> None:
         told = replace(manifest, utterances=tuple(replace(u, sex=sex) for u in manifest))
         rows = data.open_store(told, 16_000).features(front, 1.0, lambda done: None)
         assert {float(row[0, -1]) for row in rows.values()} == {value}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("index.json", b"{"),
+        ("index.json", b"[" * 100_000),
+        ("index.json", b'{"total": 9, "width": 1, "rows": {"a": 3}}'),
+        ("index.json", b"\xff\xfe"),
+        ("values.f32", b"1234"),
+        ("values.f32", b""),
+    ],
+)
+def test_a_damaged_pack_is_one_sentence(tmp_path: Path, name: str, content: bytes) -> None:
+    folder = tmp_path / "pack"
+    write_pack(folder, [("a", np.zeros((9, 1), np.float32))])
+    (folder / name).write_bytes(content)
+    with pytest.raises(RunError, match=r"the cache .*pack' is damaged .*: remove this folder"):
+        Pack.open(folder)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from serkit.errors import MissingExtraError, ProtocolError, RecipeError
+from serkit.errors import MissingExtraError, ProtocolError, RecipeError, RunError
 from serkit.lab.exporting.model_file import export
 from serkit.lab.measure.run_folder import read_json
 from serkit.lab.recipes.schema import Recipe, parse_recipe
@@ -172,3 +172,10 @@ def test_a_setting_of_a_model_that_stands_by_its_name_can_change() -> None:
     recipe = parse_recipe({"name": "a", "corpora": ["emodb"], "labels": "emodb", "model": "crnn"})
     assert with_settings(recipe, {"model.recurrent": 0}).model.settings == {"recurrent": 0}
     assert with_settings(recipe, {}) == recipe
+
+
+@pytest.mark.parametrize("content", ["[{", "[" * 100_000, '[{"settings": 1}]', '{"a": 1}', "[1]", '[{"uar": "x"}]'])
+def test_damaged_trials_are_one_sentence(tmp_path: Path, content: str) -> None:
+    (tmp_path / "trials.json").write_text(content, "utf-8")
+    with pytest.raises(RunError, match=r"trials\.json' is damaged .*: remove it to begin the search anew"):
+        tuning._read_trials(tmp_path / "trials.json")

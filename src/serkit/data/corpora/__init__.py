@@ -161,6 +161,10 @@ def _only(name: str, parts: Sequence[str], manifest: Manifest, source: Path) -> 
     if not len(kept):
         there = ", ".join(manifest.corpora)
         raise ManifestError(f"{str(source)!r} is a manifest of {there}, not of {name}: pass it under that name.")
+    if nameless := next((u for u in kept if "\0" in u.path), None):  # which no system can open
+        raise ManifestError(
+            f"{str(source)!r} names the file {nameless.path!r}, with a NUL character; correct the path."
+        )
     if not any(kept.audio_path(u).exists() for u in kept):
         first = kept.utterances[0].path
         raise ManifestError(

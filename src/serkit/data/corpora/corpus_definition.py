@@ -40,6 +40,8 @@ class Remote:
         members: Patterns of the files to keep from an archive or listing (``AudioWAV/*.wav``); empty for all files.
         media: Address before the archive path of each Git LFS pointer, for archives that hold pointers.
         is_listing: Whether the address answers with a Dataverse's list of files and their MD5 hashes.
+        hosts: Other hosts that the hosts of ``url`` and ``media`` may redirect to; one that begins with a dot stands
+            for all below a domain.
     """
 
     url: str
@@ -49,6 +51,7 @@ class Remote:
     members: tuple[str, ...] = ()
     media: str = ""
     is_listing: bool = False
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

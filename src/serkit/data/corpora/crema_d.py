@@ -127,6 +127,7 @@ CORPUS = Corpus(
             name=f"CREMA-D-{_COMMIT[:7]}.zip",
             size=605_899_936,
             members=("AudioWAV/*.wav", "*VideoDemographics.csv", "*summaryTable.csv", "LICENSE.txt"),
+            hosts=("codeload.github.com", ".githubusercontent.com"),
             media=f"https://media.githubusercontent.com/media/CheyneyComputerScience/CREMA-D/{_COMMIT}/",
         ),
     ),

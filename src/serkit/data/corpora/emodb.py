@@ -151,6 +151,7 @@ CORPUS = Corpus(
         Remote(
             url="https://zenodo.org/records/7447302/files/emodb.zip?download=1",
             known_hash="md5:9d21362dbc5676ef3ab4745d83ced0db",
+            hosts=(".zenodo.org",),
             name="emodb.zip",
             size=39_981_818,
         ),

@@ -108,6 +108,7 @@ CORPUS = Corpus(
             url="https://github.com/amu-cai/nEMO/archive/06f1f83dde8f1a780443a57d53b2af3971af34ab.zip",
             known_hash="",
             name="nEMO-06f1f83.zip",
+            hosts=("codeload.github.com",),
         ),
     ),
 )

@@ -99,7 +99,8 @@ def _guess_kind(source: Path, own: OwnData) -> Kind:
         return "folders"
     raise CorpusError(
         f"{str(source)!r} holds no data that serkit can read: it has no {_MANIFESTS[0]}, metadata.csv or "
-        f"{audformat.HEADER}, and no folder with sound files that is named after an emotion."
+        f"{audformat.HEADER}, and no folder with sound files that is named after an emotion. If the emotion is in the "
+        "file names, pass --emotion PATTERN to 'serkit corpora manifest'."
     )
 
 

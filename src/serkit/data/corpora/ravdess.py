@@ -112,6 +112,7 @@ CORPUS = Corpus(
         Remote(
             url="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
             known_hash="md5:bc696df654c87fed845eb13823edef8a",
+            hosts=(".zenodo.org",),
             name="Audio_Speech_Actors_01-24.zip",
             size=208_468_073,
         ),

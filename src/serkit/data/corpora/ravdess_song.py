@@ -49,6 +49,7 @@ CORPUS = Corpus(
         Remote(
             url="https://zenodo.org/records/1188976/files/Audio_Song_Actors_01-24.zip?download=1",
             known_hash="md5:5411230427d67a21e18aa4d466e6d1b9",
+            hosts=(".zenodo.org",),
             name="Audio_Song_Actors_01-24.zip",
             size=225_505_317,
         ),

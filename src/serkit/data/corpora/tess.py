@@ -98,6 +98,7 @@ CORPUS = Corpus(
             name="tess-dataverse.json",
             members=("*.wav",),
             is_listing=True,
+            hosts=(".borealisdata.ca", ".scholarsportal.info", ".utoronto.ca", ".amazonaws.com"),  # of its S3 storage
         ),
     ),
 )

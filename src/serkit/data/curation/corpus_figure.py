@@ -15,6 +15,7 @@ from serkit.data.corpora import corpus_names, get_corpus
 from serkit.data.curation.stats import CorpusStats, Group
 from serkit.errors import DrawingError, MissingExtraError
 from serkit.types import Sex
+from serkit.visible_text import visible
 from serkit.writing import whole_file
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def draw(stats: CorpusStats, path: str | os.PathLike[str]) -> Path:
 
     ending = path.suffix.lower()
     # A fixed salt makes SVG files reproducible; type 42 keeps text in a PDF text, which journals ask for.
-    style = rc_context({"svg.hashsalt": "serkit", "pdf.fonttype": 42, "hatch.linewidth": 0.6})
+    style = rc_context({"svg.hashsalt": "serkit", "pdf.fonttype": 42, "hatch.linewidth": 0.6, "text.parse_math": False})
     with style, whole_file(path) as temporary:
         make_figure(stats).savefig(temporary, format=ending[1:], dpi=200, metadata=dict(_METADATA[ending]))
     return path
@@ -192,7 +193,7 @@ def _draw_speakers(axes: "Axes", stats: CorpusStats) -> None:
         own = [group for group in speakers if _sex(group) == sex]
         xs, ys = [places[group.corpus, group.name] for group in own], [group.clips for group in own]
         axes.scatter(xs, ys, 26 if starts[-1] <= 60 else 13, _SEX_COLORS[sex], marker=_SEX_MARKS[sex], linewidths=0)
-    names = [name.removeprefix(f"{corpus}/") for corpus, name in places]
+    names = [visible(name.removeprefix(f"{corpus}/")) for corpus, name in places]
     if len(stats.corpora) == 1 and _fits(names):
         axes.set_xticks(list(places.values()), names)
     else:

@@ -33,6 +33,7 @@ from serkit.data.corpora.corpus_definition import Corpus, Remote
 from serkit.data.curation.http_fetch import as_size, disk_error, fetch, open_session
 from serkit.data.curation.unpacking import is_chosen, safe_path, unpack
 from serkit.errors import CorpusError, MissingExtraError
+from serkit.parsing import parse_json
 from serkit.progress import OnProgress, begin_task
 from serkit.writing import move_whole, remove_leftovers, whole_file, whole_folder, write_whole
 
@@ -44,6 +45,7 @@ _WORK = ".serkit-download"
 _AT_ONCE = 4  # clips at a time; more would be impolite to a free host
 _MOST_POINTER_BYTES = 1024
 _POINTER = "version https://git-lfs.github.com/spec/v1\noid {}\nsize {}\nurl {}\n"  # the line with url is our addition
+_MD5 = re.compile(r"[0-9a-f]{32}")
 _POINTER_FORM = re.compile(
     r"version https://git-lfs\.github\.com/spec/v1\noid ((?:sha256|md5):[0-9a-f]+)\nsize (\d+)\n(?:url (\S+)\n)?"
 )
@@ -133,7 +135,7 @@ def _install(remote: Remote, folder: Path, session: "requests.Session", on_progr
     here: list[str] = []
     if remote.media or remote.is_listing:
         clips, here = _find_clips(remote, tree, folder)
-        _replace_pointers(clips, work, on_progress)
+        _replace_pointers(clips, work, remote.hosts, on_progress)
     files = sorted([*here, *_move_in(tree, folder)])
     done = {"url": remote.url, "known_hash": remote.known_hash, "files": files}
     write_whole(work / "done.json", json.dumps(done, indent=1))
@@ -154,6 +156,7 @@ def _gather(remote: Remote, work: Path, session: "requests.Session", on_progress
         file,
         session=session,
         known_hash=remote.known_hash,
+        hosts=remote.hosts,
         tell=lambda done: step(done // 10**6, as_size(done)),
     )
     if not remote.known_hash and not remote.is_listing:
@@ -172,14 +175,16 @@ def _gather(remote: Remote, work: Path, session: "requests.Session", on_progress
 
 def _write_pointers(remote: Remote, listing: Path, folder: Path) -> None:
     """Write a pointer for each file that a Dataverse lists."""
-    host = urlsplit(remote.url)
     pointers: dict[str, str] = {}
     try:
-        for entry in json.loads(listing.read_bytes())["data"]["latestVersion"]["files"]:
+        for entry in parse_json(listing.read_bytes())["data"]["latestVersion"]["files"]:
             data = entry["dataFile"]
             path = safe_path(f"{entry.get('directoryLabel') or '.'}/{data['filename']}", remote.url)
-            url = f"{host.scheme}://{host.netloc}/api/access/datafile/{int(data['id'])}"
-            pointers[path] = _POINTER.format(f"md5:{data['md5'].lower()}", int(data["filesize"]), url)
+            if not _MD5.fullmatch(digest := data["md5"].lower()):
+                raise ValueError(f"{digest!r} is no MD5 hash")
+            pointers[path] = _POINTER.format(
+                f"md5:{digest}", int(data["filesize"]), f"{_files_of(remote)}{int(data['id'])}"
+            )
     except CorpusError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -208,7 +213,7 @@ def _find_clips(remote: Remote, tree: Path, folder: Path) -> tuple[list[_Clip], 
         if not match:
             continue
         path = file.relative_to(tree).as_posix()
-        known_hash, size, url = match[1], int(match[2]), match[3] or remote.media + quote(path)
+        known_hash, size, url = match[1], int(match[2]), _address(match[3], path, remote)
         there = folder / path
         if there.is_file() and there.stat().st_size == size and pooch.hashes.hash_matches(str(there), known_hash):
             file.unlink()
@@ -219,7 +224,33 @@ def _find_clips(remote: Remote, tree: Path, folder: Path) -> tuple[list[_Clip], 
     return [_Clip(urls[known], known, tuple(places[known])) for known in urls], here
 
 
-def _replace_pointers(clips: Sequence[_Clip], work: Path, on_progress: OnProgress | None) -> None:
+def _address(named: str | None, path: str, remote: Remote) -> str:
+    """Return the address of a pointer's clip.
+
+    Raises:
+        CorpusError: If the pointer names an address, and it is none that serkit wrote for a file of a listing: a
+            pointer from an archive must not choose what is fetched.
+    """
+    if not remote.is_listing:
+        if named:
+            raise CorpusError(
+                f"the pointer {path!r} in {remote.name} names an address, {named!r}; nothing was fetched."
+            )
+        return remote.media + quote(path)
+    if not (named or "").startswith(_files_of(remote)):
+        raise CorpusError(
+            f"the pointer {path!r} names {named!r}, which is not on the corpus's host; nothing was fetched."
+        )
+    return str(named)
+
+
+def _files_of(remote: Remote) -> str:
+    """Return the address before the number of a file in a Dataverse."""
+    host = urlsplit(remote.url)
+    return f"{host.scheme}://{host.netloc}/api/access/datafile/"
+
+
+def _replace_pointers(clips: Sequence[_Clip], work: Path, hosts: Sequence[str], on_progress: OnProgress | None) -> None:
     """Replace each pointer by its clip. The first failure stops the rest; clips downloaded so far are kept."""
     stop, scratch = threading.Event(), work / "clips"
     sessions: SimpleQueue[requests.Session] = SimpleQueue()
@@ -229,7 +260,7 @@ def _replace_pointers(clips: Sequence[_Clip], work: Path, on_progress: OnProgres
         session = sessions.get()
         try:
             file = scratch / clip.known_hash.replace(":", "-")
-            fetch(clip.url, file, session=session, known_hash=clip.known_hash, stop=stop)
+            fetch(clip.url, file, session=session, known_hash=clip.known_hash, hosts=hosts, stop=stop)
             for place in clip.places[1:]:
                 with whole_file(place) as temporary:
                     shutil.copyfile(file, temporary)
@@ -279,7 +310,7 @@ def _files(tree: Path) -> list[Path]:
 def _is_done(remote: Remote, folder: Path) -> bool:
     """Whether a remote was installed here and all of its files are still here."""
     try:
-        done = json.loads((_work_folder(remote, folder) / "done.json").read_text("utf-8"))
+        done = parse_json((_work_folder(remote, folder) / "done.json").read_bytes())
         return all((folder / path).is_file() for path in done["files"])
     except (OSError, ValueError, LookupError, TypeError):
         return False

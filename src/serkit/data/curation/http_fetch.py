@@ -12,11 +12,12 @@ import errno
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 
 from serkit.errors import CorpusError
 from serkit.writing import move_whole, write_whole
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _PAUSES = (1.0, 4.0, 15.0)  # seconds before the next attempt, by failures in a row; received bytes reset the count
 _LONGEST_PAUSE = 60.0  # seconds; limits the Retry-After of a host
 _PATIENCE = (15, 60)  # timeouts in seconds: to connect, and between two pieces
+_MOST_REDIRECTS = 5
 _PIECE_BYTES = 1 << 14  # an interruption loses at most one piece
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # status codes that are worth another attempt
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -65,6 +67,7 @@ def fetch(
     *,
     session: "requests.Session",
     known_hash: str = "",
+    hosts: Sequence[str] = (),
     tell: Callable[[int], None] = lambda done: None,
     stop: threading.Event | None = None,
 ) -> str:
@@ -75,6 +78,8 @@ def fetch(
         target: File to write, in an existing folder. An existing file with the right hash is not downloaded again.
         session: Session from :func:`open_session`.
         known_hash: Expected hash, ``md5:...`` or ``sha256:...``; empty to check nothing.
+        hosts: Hosts to which the address's own host may redirect, see
+            :class:`serkit.data.corpora.corpus_definition.Remote`.
         tell: Callback for progress, called with the number of bytes received so far.
         stop: Event that ends the download at its next piece.
 
@@ -82,11 +87,12 @@ def fetch(
         Hash of the file after its algorithm, that of ``known_hash`` or else SHA-256.
 
     Raises:
-        CorpusError: If the host refuses or cannot be reached, the disk is full, or the hash is wrong.
+        CorpusError: If the host refuses, cannot be reached or redirects to a strange host, the disk is full, or the
+            hash is wrong.
     """
     import pooch
 
-    receive = _Receiver(session, target, known_hash, tell, stop or threading.Event())
+    receive = _Receiver(session, target, known_hash, tuple(hosts), tell, stop or threading.Event())
     try:
         pooch.retrieve(url, known_hash or None, fname=target.name, path=target.parent, downloader=receive)
     except CorpusError:
@@ -130,6 +136,7 @@ class _Receiver:
     session: "requests.Session"
     target: Path
     known_hash: str
+    hosts: tuple[str, ...]
     tell: Callable[[int], None]
     stop: threading.Event
     hash: str = ""
@@ -173,7 +180,7 @@ class _Receiver:
         if start and etag:
             headers["If-Range"] = etag
         try:
-            with self.session.get(url, headers=headers, stream=True, timeout=_PATIENCE) as answer:
+            with self._get(url, headers) as answer:
                 total = self._read_head(url, answer, start)
                 if answer.status_code != 416:  # here: everything was received already
                     self._store(answer, total)
@@ -184,6 +191,29 @@ class _Receiver:
             raise CorpusError(f"{url}: {reason}. {self._next()}") from error
         if total is not None and self._received() != total:
             raise _CutError("the connection was lost")
+
+    def _get(self, url: str, headers: Mapping[str, str]) -> "requests.Response":
+        """Request an address and follow redirects that stay on the allowed hosts."""
+        import requests
+
+        place = url
+        for _ in range(_MOST_REDIRECTS + 1):
+            try:
+                answer = self.session.get(place, headers=headers, stream=True, timeout=_PATIENCE, allow_redirects=False)
+                if not answer.is_redirect:
+                    return answer
+                answer.close()
+                place = urljoin(place, answer.headers["Location"])
+            except requests.RequestException:  # some of which are a ValueError too
+                raise
+            except ValueError as error:  # requests reads the next address even where it does not go there
+                raise CorpusError(f"{url} redirects to an address that cannot be read ({error}).") from error
+            if not _is_allowed(place, url, self.hosts):
+                raise CorpusError(
+                    f"{url} redirects to {place!r}, which is not one of the corpus's hosts; nothing was read from it. "
+                    "Check whether the corpus has moved."
+                )
+        raise CorpusError(f"{url}: the host redirects more than {_MOST_REDIRECTS} times.")
 
     def _read_head(self, url: str, answer: "requests.Response", start: int) -> int | None:
         """Prepare the partial file for an answer and return the size of the whole file, where the host tells it."""
@@ -237,6 +267,20 @@ class _Receiver:
         if received:
             return f"Run the same command to resume from byte {received}."
         return "Nothing was received; run the same command to try again."
+
+
+def _is_allowed(place: str, url: str, hosts: Sequence[str]) -> bool:
+    """Whether a redirect leads to the host of the address, or over HTTPS to one of other hosts."""
+    try:
+        to, own = urlsplit(place), urlsplit(url)
+        port = to.port
+    except ValueError:
+        return False
+    if to.netloc == own.netloc and to.scheme in {own.scheme, "https"}:
+        return True
+    name = (to.hostname or "").lower()
+    is_known = any(name.endswith(host) if host.startswith(".") else name == host for host in hosts)
+    return is_known and to.scheme == "https" and port in (None, 443)
 
 
 def _hash(file: Path, known_hash: str) -> str:

@@ -15,6 +15,7 @@ from serkit.writing import whole_binary, whole_folder
 
 _MOST_GROWTH = 20  # limit on unpacked over packed size; speech has about 2, a zip bomb up to 1000
 _SMALL_BYTES = 10**8  # unpacked size below which any growth is allowed: short texts pack better than speech
+_MOST_MEMBERS = 1_000_000  # a corpus has thousands; each member costs the disk a block, be it empty
 _DRIVE = re.compile(r"[A-Za-z]:")
 _MAC_FOLDER = "__MACOSX"  # what macOS adds to an archive
 
@@ -79,6 +80,8 @@ def is_chosen(path: str, members: Sequence[str]) -> bool:
 def _choose(opened: zipfile.ZipFile, archive: Path, members: Sequence[str]) -> Iterator[tuple[str, zipfile.ZipInfo]]:
     """Check all members, and yield the path and member of each one to unpack."""
     files: dict[str, zipfile.ZipInfo] = {}
+    if len(opened.infolist()) > _MOST_MEMBERS:
+        raise CorpusError(f"{archive.name} holds more than {_MOST_MEMBERS} members: nothing was unpacked.")
     for info in opened.infolist():
         path = safe_path(info.orig_filename, archive.name)
         kind = stat.S_IFMT(info.external_attr >> 16)

@@ -31,10 +31,13 @@ def read(root: Path, own: OwnData) -> Reading:
         its table.
 
     Raises:
-        ManifestError: If the folder holds no database, a scheme is missing, or a file is labeled twice.
+        ManifestError: If the folder holds no database, a scheme is missing, a file is labeled twice, or a pattern for
+            emotions is given.
         LabelError: If a label is unknown.
         MissingExtraError: If audformat is not installed.
     """
+    if own.takes_emotion_from_path:
+        raise ManifestError("an audformat database names its emotions in a scheme; leave the pattern for emotions out.")
     database = _load(root)
     schemes = sorted(_schemes(database))
     found = check_columns(own, ("emotion",), schemes, root.name)
@@ -93,9 +96,10 @@ def _load(root: Path) -> Any:
     audformat = _audformat("reading an audformat database")
     import yaml  # comes with audformat
 
+    from serkit.data.yaml_documents import parse_yaml
+
     try:
-        with (root / HEADER).open(encoding="utf-8") as file:
-            _refuse_pickles(root, yaml.safe_load(file))
+        _refuse_pickles(root, parse_yaml((root / HEADER).read_bytes()))
         return audformat.Database.load(str(root), load_data=True)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, yaml.YAMLError) as error:
         if isinstance(error, ManifestError):

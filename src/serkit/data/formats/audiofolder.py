@@ -5,6 +5,7 @@ The format is that of ``datasets.load_dataset("audiofolder", data_dir=...)``: on
 folders without a table.
 """
 
+import os
 import re
 import shutil
 from collections import Counter
@@ -13,7 +14,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from serkit.audio.decode import read_file
+from serkit.audio.decode import probe, read_file
 from serkit.data.audio_files import SOUND_SUFFIXES, sound_files
 from serkit.data.formats import utterance_table
 from serkit.data.formats.row_to_utterance import SPLITS, OwnData, Reading
@@ -25,7 +26,8 @@ from serkit.writing import whole_file
 
 _TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _FIELDS = ("id", "corpus", "speaker", "sex", "language", "sentence", "session", "intensity", "split")
-_NOT_IN_NAMES = re.compile(r'[\\:*?"<>|]')  # characters that some system forbids in names or reads as a path
+_NOT_IN_NAMES = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f]')  # what some system forbids in names or reads as a path
+_FORMULA = re.compile(r"(?:^|(?<=[,;]))( *)'*[=+\-@]")  # in a table, a spreadsheet would take such a name for a formula
 _SPLIT_WORD = re.compile(rf"(?<![^/._ 0-9-])({'|'.join(SPLITS)})(?![^/._ 0-9-])")
 
 
@@ -69,7 +71,8 @@ def write(manifest: Manifest, folder: Path, *, on_file: Callable[[int], None] = 
     """Write an ``audiofolder``: copies of the sound files, one folder per corpus, and ``metadata.csv``.
 
     An utterance that is a part of a file becomes a 24-bit FLAC file of its own. The table is written last, so a folder
-    with a table is complete.
+    with a table is complete. Only sound below the corpus roots is copied: a manifest may come from somebody else, and
+    a path or link in it that leads elsewhere would put a private file into a folder that is to be shared.
 
     Args:
         manifest: Utterances to write, with known corpus roots.
@@ -80,7 +83,8 @@ def write(manifest: Manifest, folder: Path, *, on_file: Callable[[int], None] = 
         Path of the table.
 
     Raises:
-        ManifestError: If the folder holds a table already, or two utterances would share a file name.
+        ManifestError: If the folder holds a table already, two utterances would share a file name, or a file lies
+            outside its corpus root or is no sound; then nothing is copied.
         AudioError: If a file is missing, or a part cannot be cut from it.
     """
     target = folder / "metadata.csv"
@@ -89,6 +93,8 @@ def write(manifest: Manifest, folder: Path, *, on_file: Callable[[int], None] = 
     names = [_file_name(u) for u in manifest]
     if doubled := [name for name, count in Counter(name.lower() for name in names).items() if count > 1]:
         raise ManifestError(f"two utterances would share the file {doubled[0]!r}: give them ids that differ more.")
+    for u in manifest:
+        _check_source(manifest, u)
     decode = lru_cache(maxsize=1)(read_file)  # the parts of one file follow each other
     for done, (name, u) in enumerate(zip(names, manifest, strict=True), 1):
         _write_file(manifest.audio_path(u), u, folder / name, decode)
@@ -99,6 +105,23 @@ def write(manifest: Manifest, folder: Path, *, on_file: Callable[[int], None] = 
     )
     write_rows(target, ("file_name", "label", *_FIELDS), rows)
     return target
+
+
+def _check_source(manifest: Manifest, u: Utterance) -> None:
+    """Refuse a file that is not below its corpus root, where links lead, or that is no sound."""
+    source, root = manifest.audio_path(u), manifest.roots[u.corpus]
+    place = os.path.realpath(source)
+    if not os.path.isfile(place):  # noqa: PTH113  (false for a NUL character too)
+        raise AudioNotFoundError(f"no audio file {str(source)!r} for utterance {u.id!r}.")
+    if not Path(place).is_relative_to(os.path.realpath(root)):
+        is_link = ".." not in PurePosixPath(u.path).parts and not PurePosixPath(u.path).is_absolute()
+        raise ManifestError(
+            f"{u.path!r} of utterance {u.id!r} {'is a link to' if is_link else 'names'} a file outside {str(root)!r}, "
+            "and only files below that folder are copied: give the folder that holds the sound files, or a table that "
+            "lies in it."
+        )
+    if Path(place).suffix.lower() not in SOUND_SUFFIXES:
+        probe(source)  # an error where it is no sound
 
 
 def _is_part(u: Utterance) -> bool:
@@ -113,13 +136,12 @@ def _file_name(u: Utterance) -> str:
     """
     parts = PurePosixPath(_NOT_IN_NAMES.sub("_", u.id)).parts
     name = "/".join(part for part in parts if part not in ("/", ".."))
+    name = _FORMULA.sub(r"\1_", name)
     name = _SPLIT_WORD.sub(lambda word: word[0].capitalize(), name)
     return f"{name}{'.flac' if _is_part(u) else PurePosixPath(u.path).suffix.lower()}"
 
 
 def _write_file(source: Path, u: Utterance, target: Path, decode: Callable[[Path], tuple[FloatArray, int]]) -> None:
-    if not source.is_file():
-        raise AudioNotFoundError(f"no audio file {str(source)!r} for utterance {u.id!r}.")
     if not _is_part(u):
         with whole_file(target) as temporary:
             shutil.copyfile(source, temporary)

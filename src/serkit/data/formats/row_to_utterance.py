@@ -70,6 +70,7 @@ class OwnData:
         sexes: Word or number of the data to ``male``, ``female`` or ``unknown``. The usual words need no entry.
         speaker: Regular expression over the path, whose first group is the speaker. It has precedence over a speaker
             column, unless ``columns`` names one.
+        emotion: Regular expression over the path, whose first group is the label. It has precedence in the same way.
         language: ISO 639-1 code of all utterances that have no language of their own.
 
     Raises:
@@ -82,6 +83,7 @@ class OwnData:
     leave_out: frozenset[str] = frozenset()
     sexes: Mapping[str, Sex] = field(default_factory=dict)
     speaker: str = ""
+    emotion: str = ""
     language: str = ""
 
     def __post_init__(self) -> None:
@@ -97,12 +99,17 @@ class OwnData:
             if sex not in get_args(Sex):
                 known = ", ".join(get_args(Sex))
                 raise ManifestError(f"sex {word!r} cannot be mapped to {sex!r}: choose one of {known}.")
-        try:
-            groups = re.compile(self.speaker).groups
-        except re.error as error:
-            raise ManifestError(f"{self.speaker!r} is not a regular expression: {error}.") from error
-        if self.speaker and not groups:
-            raise ManifestError(f"{self.speaker!r} has no group: put the speaker's part in parentheses.")
+        for what, pattern in (("speaker", self.speaker), ("emotion", self.emotion)):
+            _check_pattern(pattern, what)
+
+    @property
+    def takes_emotion_from_path(self) -> bool:
+        """Whether the pattern ``emotion`` finds the labels."""
+        return bool(self.emotion) and "emotion" not in self.columns
+
+    def label_in(self, path: PurePosixPath) -> str:
+        """Return the label that the pattern ``emotion`` finds in a path; empty where it finds none."""
+        return _found(re.compile(composed(self.emotion)), path)
 
     @property
     def emotions(self) -> EmotionMap:
@@ -146,7 +153,7 @@ class UtteranceBuilder:
         texts = {name: _text(value) for name, value in values.items()}
         columns = self._columns_of(tuple(texts))
         found = {name: texts[column].strip() for name, column in columns.items()}
-        label = found.get("emotion", "")
+        label = self._own.label_in(path) if self._own.takes_emotion_from_path else found.get("emotion", "")
         if not label:
             return LeftOut(path.as_posix(), "without a label")
         if in_lower_case(label) in self._leave_out:
@@ -202,8 +209,7 @@ class UtteranceBuilder:
         given = found.get("speaker") if self._speaker is None or "speaker" in self._own.columns else None
         if given or self._speaker is None:
             return given or UNKNOWN
-        match = self._speaker.search(composed(path.as_posix()))
-        speaker = (match[1] or "").strip() if match else ""  # stripped like a table's cells
+        speaker = _found(self._speaker, path)
         if not speaker:
             raise ManifestError(f"the pattern {self._own.speaker!r} finds no speaker in {path.as_posix()!r}.")
         return speaker
@@ -218,6 +224,21 @@ class UtteranceBuilder:
         name = composed("/".join(part for part in path.with_suffix("").parts if part not in ("/", "..")))
         part = "" if start is None and end is None else f"@{start or 0:.15g}-{'' if end is None else f'{end:.15g}'}"
         return f"{self._own.name}/{name}{part}"
+
+
+def _check_pattern(pattern: str, what: str) -> None:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ManifestError(f"{pattern!r} is not a regular expression: {error}.") from error
+    if pattern and not groups:
+        raise ManifestError(f"{pattern!r} has no group: put the {what}'s part in parentheses.")
+
+
+def _found(pattern: re.Pattern[str], path: PurePosixPath) -> str:
+    """Return the first group of a pattern in a path, stripped like a table's cells; empty without a match."""
+    match = pattern.search(composed(path.as_posix()))
+    return (match[1] or "").strip() if match else ""
 
 
 def in_lower_case(label: str) -> str:

@@ -32,7 +32,8 @@ def read(file: Path, own: OwnData, *, root: Path | None = None, split: str = "")
     for number, row in enumerate(read_rows(file), 1):
         where = f"{file.name}, row {number}"
         if not column:
-            column = check_columns(own, ("path", "emotion"), row, file.name)["path"]
+            needed = ("path",) if own.takes_emotion_from_path else ("path", "emotion")
+            column = check_columns(own, needed, row, file.name)["path"]
         path = relative(_name(row.get(column), column, where), file.parent, root)
         if not os.path.isfile(f"{root}/{path}" if not path.is_absolute() else path):  # noqa: PTH113
             yield LeftOut(path.as_posix(), "in the table, but not on disk")

@@ -5,22 +5,34 @@ only where you give its name on the hub.
 """
 
 import hashlib
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from serkit.errors import MissingExtraError, RecipeError
+from serkit.lab.encoders.checkpoint_files import (
+    CONFIG,
+    digest_of,
+    find_folder,
+    first_line,
+    read_config,
+    read_preprocessing,
+    weight_shapes,
+)
 
 CONFORMER, DATA2VEC, SEW, WHISPER = "wav2vec2-conformer", "data2vec-audio", "sew", "whisper"
 FAMILIES = (
     DATA2VEC, "hubert", SEW, "unispeech", "unispeech-sat", "wav2vec2", CONFORMER, "wavlm", WHISPER,
 )  # fmt: skip
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+_HIGHEST_RATE = 768_000  # Hz
+LONGEST_WINDOW = 30.0  # seconds that an encoder hears at once: the memory of its attention grows with their square
 
 
 @dataclass(frozen=True)
@@ -74,9 +86,23 @@ class PretrainedCheckpoint:
         return samples
 
     @property
+    def stride(self) -> int:
+        """Number of samples from one frame to the next."""
+        if self.family == WHISPER:
+            return 320
+        return prod(map(int, self.config.conv_stride)) * int(getattr(self.config, "squeeze_factor", 1))
+
+    @property
+    def has_final_norm(self) -> bool:
+        """Whether a layer norm follows the last transformer layer, as in the large sizes of wav2vec2 and HuBERT."""
+        if self.family in (SEW, DATA2VEC):
+            return False
+        return self.family in (CONFORMER, WHISPER) or bool(self.config.do_stable_layer_norm)
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the configuration and the weights."""
-        return _digest(self.folder)
+        return digest_of(self.folder)
 
 
 def open_checkpoint(model: str, revision: str = "") -> PretrainedCheckpoint:
@@ -113,7 +139,7 @@ def load_network(checkpoint: PretrainedCheckpoint, *, has_weights: bool = True) 
     """
     auto, config = transformers_class("AutoModel"), deepcopy(checkpoint.config)
     config.apply_spec_augment, config.layerdrop, config.encoder_layerdrop = False, 0.0, 0.0
-    network = read_weights(auto, checkpoint, config) if has_weights else auto.from_config(config)
+    network = read_weights(auto, checkpoint, config) if has_weights else _random_network(auto, checkpoint, config)
     network = network.get_encoder() if checkpoint.family == WHISPER else network
     return network.float().train()  # type: ignore[no-any-return]
 
@@ -129,80 +155,79 @@ def read_weights(auto: Any, checkpoint: PretrainedCheckpoint, config: Any) -> An
     Raises:
         RecipeError: If the checkpoint has no safetensors, or lacks weights, which would stay random.
     """
-    if not any((checkpoint.folder / name).is_file() for name in _WEIGHTS):
+    weight_shapes(checkpoint.folder)
+    try:
+        with quiet_transformers():
+            network, about = auto.from_pretrained(
+                checkpoint.folder, config=config, use_safetensors=True, local_files_only=True, output_loading_info=True
+            )
+    except Exception as error:  # transformers raises errors of any kind where the files do not fit together
+        is_size = any(words in str(error) for words in ("ignore_mismatched_sizes", "size mismatch"))
+        why = "weights have other sizes" if is_size else first_line(error)
         raise RecipeError(
-            f"ssl: the checkpoint {checkpoint.model!r} has no {_WEIGHTS[0]} in {str(checkpoint.folder)!r}, and serkit "
-            "loads no pickle (pytorch_model.bin): set revision to one with safetensors (often refs/pr/1), or convert "
-            "the checkpoint with transformers: AutoModel.from_pretrained(...).save_pretrained(FOLDER)."
-        )
-    network, about = auto.from_pretrained(
-        checkpoint.folder, config=config, use_safetensors=True, local_files_only=True, output_loading_info=True
-    )
+            f"transformers cannot read the checkpoint {checkpoint.model!r} ({why}): {CONFIG} and the weights do not "
+            "fit together."
+        ) from error
     missing = sorted(name for name in about["missing_keys"] if "masked_spec_embed" not in name)
     if missing:
         raise RecipeError(
-            f"ssl: the checkpoint {checkpoint.model!r} lacks {len(missing)} weights, such as {missing[0]}: they would "
-            "stay random. Use a checkpoint of the whole encoder."
+            f"the checkpoint {checkpoint.model!r} lacks {len(missing)} weights, such as {missing[0]}: they would stay "
+            "random. Use a checkpoint of the whole encoder."
         )
     return network
 
 
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Turn off transformers' warnings and progress bars; serkit says itself what is wrong."""
+    logging = transformers_class("logging")
+    verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if has_bars:
+            logging.enable_progress_bar()
+
+
+def _random_network(auto: Any, checkpoint: PretrainedCheckpoint, config: Any) -> Any:
+    try:
+        return auto.from_config(config)
+    except Exception as error:  # transformers checks a configuration with errors of many kinds
+        raise RecipeError(
+            f"transformers cannot build the network of {checkpoint.model!r} from its {CONFIG} ({first_line(error)})."
+        ) from error
+
+
 @cache
 def _open(model: str, revision: str) -> PretrainedCheckpoint:
-    folder = _folder_of(model, revision)
-    try:
-        config = transformers_class("AutoConfig").from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
+    read = transformers_class("AutoConfig").from_pretrained
+    folder = find_folder(model, revision)
+    family = read_config(folder).get("model_type")
+    if family not in FAMILIES:
+        raise RecipeError(f"{model!r} is of the family {family!r}; serkit supports {', '.join(FAMILIES)}.")
+    prepared = read_preprocessing(folder)
+    rate, is_normalized = prepared.get("sampling_rate", 16_000), prepared.get("do_normalize", True)
+    if type(rate) is not int or not 1 <= rate <= _HIGHEST_RATE or type(is_normalized) is not bool:
         raise RecipeError(
-            f"ssl: {str(folder)!r} is not a checkpoint of transformers ({_first_line(error)})."
-        ) from error
-    if config.model_type not in FAMILIES:
-        raise RecipeError(
-            f"ssl: {model!r} is of the family {config.model_type!r}; serkit supports {', '.join(FAMILIES)}."
+            f"the preprocessor settings of {model!r} are damaged: sampling_rate is {rate!r}, do_normalize "
+            f"{is_normalized!r}."
         )
-    if getattr(config, "add_adapter", False):
-        raise RecipeError(f"ssl: {model!r} has an adapter that drops frames, which serkit does not support.")
-    read = _preprocessing(folder)
-    return PretrainedCheckpoint(
-        model,
-        folder,
-        config,
-        config.model_type,
-        int(read.get("sampling_rate", 16_000)),
-        bool(read.get("do_normalize", True)),
-    )
-
-
-def _preprocessing(folder: Path) -> dict[str, Any]:
-    """Read a checkpoint's preprocessor settings, from the file of older or of newer releases of transformers."""
-    for name, part in (("preprocessor_config.json", None), ("processor_config.json", "feature_extractor")):
-        if (folder / name).is_file():
-            content: dict[str, Any] = json.loads((folder / name).read_text("utf-8"))
-            return content.get(part, {}) if part else content
-    return {}
-
-
-def _folder_of(model: str, revision: str) -> Path:
-    if Path(model).is_dir():
-        return Path(model)
     try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-    except ImportError as error:
-        raise MissingExtraError("encoders of transformers", "ssl") from error
-    wanted = ["config.json", "preprocessor_config.json", "processor_config.json", "model*.safetensors*"]
-    try:
-        return Path(snapshot_download(model, revision=revision or None, allow_patterns=wanted))
-    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
+        config = read(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # transformers checks a configuration with errors of many kinds
         raise RecipeError(
-            f"ssl: there is no folder {model!r}, and it cannot be downloaded from the hub ({_first_line(error)}). "
-            f"Download config.json, preprocessor_config.json and model.safetensors from https://huggingface.co/{model}"
-            f"{f'/tree/{revision}' if revision else ''} into a folder, and set model to that folder."
+            f"{str(folder)!r} is not a checkpoint of transformers: it cannot read {CONFIG} ({first_line(error)})."
         ) from error
+    if getattr(config, "add_adapter", False):
+        raise RecipeError(f"{model!r} has an adapter that drops frames, which serkit does not support.")
+    return PretrainedCheckpoint(model, folder, config, family, rate, is_normalized)
 
 
 def transformers_class(name: str) -> Any:
-    """Return a class of transformers.
+    """Return a class, or another part, of transformers.
 
     Raises:
         MissingExtraError: If transformers is not installed.
@@ -218,19 +243,6 @@ def transformers_class(name: str) -> Any:
 def code_version() -> str:
     """Return transformers' version and a digest of our code, on which hidden states depend beside the checkpoint."""
     code = hashlib.sha256()
-    for name in ("pretrained_checkpoint.py", "waveform_encoder.py"):
-        code.update((Path(__file__).parent / name).read_bytes())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        code.update(file.read_bytes())
     return f"{transformers_class('__version__')} {code.hexdigest()}"
-
-
-@cache
-def _digest(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted([*folder.glob("*.json"), *folder.glob("*.safetensors")]):
-        with file.open("rb") as content:
-            digest.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
-    return digest.hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -1,6 +1,14 @@
-"""Encoders of transformers as modules from waveform to hidden states, whose output padding never changes."""
+"""Encoders of transformers as modules from waveform to hidden states, whose output padding never changes.
+
+Layer 0 is the input of the first transformer layer, and layer k the output of the k-th. The last layer is what
+transformers calls ``last_hidden_state``: where a layer norm follows the last transformer layer (with
+``do_stable_layer_norm``, in wav2vec2-conformer and in Whisper), it is included. This holds for every release of
+transformers. The last of transformers' ``hidden_states`` is not used, because it includes that norm up to release 4 and
+leaves it out from release 5 on.
+"""
 
 import math
+import sys
 from functools import cache
 from typing import Any
 
@@ -8,7 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from serkit.lab.encoders.pretrained_checkpoint import SEW, WHISPER, PretrainedCheckpoint, load_network, open_checkpoint
+from serkit.lab.encoders.encoder_windows import window_spans
+from serkit.lab.encoders.pretrained_checkpoint import (
+    LONGEST_WINDOW,
+    SEW,
+    WHISPER,
+    PretrainedCheckpoint,
+    load_network,
+    open_checkpoint,
+)
 from serkit.lab.signal.masking import frame_mask
 from serkit.lab.signal.mel import mel_filters
 from serkit.lab.signal.spectrum import Stft, is_exporting
@@ -25,6 +41,10 @@ class Encoder(nn.Module):
     wav2vec2, HuBERT and WavLM), padding would change them even with an attention mask. Utterances of equal length are
     then encoded together. A model file cannot group utterances, and its card says that lengths must be equal.
 
+    The memory of attention grows with the square of the length. Utterances longer than 30 s are therefore encoded in
+    windows of equal length, at most 30 s, whose frames are joined: see
+    :func:`serkit.lab.encoders.encoder_windows.window_spans`. A model file does not cut; its card limits the duration.
+
     Args:
         checkpoint: Checkpoint from :func:`serkit.lab.encoders.pretrained_checkpoint.open_checkpoint`.
         network: Network of transformers.
@@ -34,6 +54,7 @@ class Encoder(nn.Module):
         size: D.
         layers: Number of transformer layers.
         needs_equal_lengths: Whether padding changes the output of an exported model file.
+        longest: Largest number of samples that are encoded at once.
     """
 
     def __init__(self, checkpoint: PretrainedCheckpoint, network: nn.Module) -> None:
@@ -42,6 +63,7 @@ class Encoder(nn.Module):
         self.network = network
         self.size, self.layers = checkpoint.size, checkpoint.layers
         self.needs_equal_lengths = not checkpoint.is_padding_blind
+        self.longest = round(LONGEST_WINDOW * checkpoint.sampling_rate)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """Encode utterances.
@@ -56,26 +78,43 @@ class Encoder(nn.Module):
         """
         shortest = self.checkpoint.shortest
         waveform, lengths = _at_least(waveform, shortest), lengths.clamp(min=shortest)
-        if is_exporting() or not self.needs_equal_lengths:
+        waveform = self._prepared(waveform, frame_mask(lengths, waveform.shape[1]))
+        if is_exporting() or not (self.needs_equal_lengths or int(lengths.max()) > self.longest):
             return self._states(waveform, lengths)
         rows: list[tuple[Tensor, ...]] = [()] * len(waveform)
         counts = torch.zeros_like(lengths)
         for length in sorted({*lengths.tolist()}):
             places = (lengths == length).nonzero()[:, 0]
-            states, found = self._states(waveform[places, :length], lengths[places])
+            states, found = self._whole(waveform[places, :length])
             counts[places] = found
             for i, place in enumerate(places.tolist()):
                 rows[place] = tuple(layer[i] for layer in states)
         columns = zip(*rows, strict=True)
         return tuple(nn.utils.rnn.pad_sequence([*layer], batch_first=True) for layer in columns), counts
 
+    def _whole(self, waveform: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Encode prepared waveforms (B, T) without padding, in windows if they are long."""
+        size, checkpoint = waveform.shape[1], self.checkpoint
+        spans = window_spans(size, first=checkpoint.shortest, stride=checkpoint.stride, longest=self.longest)
+        parts, counts = [], torch.zeros_like(waveform[:, 0], dtype=torch.long)
+        for begin, end in spans:
+            states, found = self._states(waveform[:, begin:end], torch.full_like(counts, end - begin))
+            parts.append(states)
+            counts = counts + found
+        return tuple(torch.cat(layers, 1) for layers in zip(*parts, strict=True)), counts
+
     def _states(self, waveform: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        mask = frame_mask(lengths, waveform.shape[1])
-        waveform = self._prepared(waveform, mask)
-        given = {} if self.needs_equal_lengths else {"attention_mask": mask.long()}
+        """Encode prepared waveforms (B, T) of at most 30 s."""
+        given = {} if self.needs_equal_lengths else {"attention_mask": frame_mask(lengths, waveform.shape[1]).long()}
         network: Any = self.network
         output = network(waveform, output_hidden_states=True, **given)
-        return output.hidden_states, network._get_feat_extract_output_lengths(lengths)
+        return self._layers_of(output), network._get_feat_extract_output_lengths(lengths)
+
+    def _layers_of(self, output: Any) -> tuple[Tensor, ...]:
+        """Return all layers as the module's docstring defines them."""
+        states: tuple[Tensor, ...] = output.hidden_states
+        assert len(states) == self.layers + 1  # LayerDrop is off
+        return (*states[:-1], output.last_hidden_state)
 
     def _prepared(self, waveform: Tensor, mask: Tensor) -> Tensor:
         return _standardized(waveform, mask.to(waveform.dtype)) if self.checkpoint.is_normalized else waveform
@@ -91,7 +130,6 @@ class SewEncoder(Encoder):
 
     def _states(self, waveform: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         network: Any = self.network
-        waveform = self._prepared(waveform, frame_mask(lengths, waveform.shape[1]))
         x = network.layer_norm(network.feature_extractor(waveform).transpose(1, 2))
         if network.project_features:
             x = network.feature_projection(x)
@@ -111,7 +149,7 @@ class WhisperEncoder(Encoder):
     """The encoder of Whisper, which reads pieces of 30 s; the last piece is padded with silence.
 
     It gives 50 frames per second, of which those within the utterance are kept. The encoder reads the silence too, as
-    in transformers.
+    in transformers. transformers' own preprocessor would drop what comes after the first 30 s.
 
     Source: A. Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision, ICML 2023.
     """
@@ -121,6 +159,10 @@ class WhisperEncoder(Encoder):
         self.front = WhisperMel(checkpoint.sampling_rate, int(checkpoint.config.num_mel_bins))
         self.samples = 2 * self.front.hop  # per frame
         self.piece = self.samples * int(checkpoint.config.max_source_positions)
+        self.longest = sys.maxsize  # its pieces are its windows
+
+    def _prepared(self, waveform: Tensor, mask: Tensor) -> Tensor:
+        return waveform
 
     def _states(self, waveform: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         batch, size = waveform.shape
@@ -129,7 +171,7 @@ class WhisperEncoder(Encoder):
         network: Any = self.network
         with torch.autocast(whole.device.type, enabled=False):
             mel = self.front(whole.reshape(-1, self.piece))
-        states = network(mel, output_hidden_states=True).hidden_states
+        states = self._layers_of(network(mel, output_hidden_states=True))
         counts = (lengths + self.samples - 1) // self.samples
         longest = (size + self.samples - 1) // self.samples
         return tuple(layer.reshape(batch, -1, self.size)[:, :longest] for layer in states), counts

@@ -5,9 +5,10 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from serkit.card import NOT_FOR, Card, Evidence
+from serkit.card import NOT_FOR, Card, Evidence, Validation
 from serkit.data.corpora import Corpus, corpus_of
 from serkit.errors import RunError
+from serkit.lab.encoders.layer_meaning import encoders_of
 from serkit.lab.graphs.model_assembly import count_weights
 from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
 from serkit.lab.measure.run_entry import measure_records, read_records, what_is_fitted
@@ -55,6 +56,7 @@ def describe(
         if member.pretrain:
             folds += read_folds(run / first_folder(number))
     trained, validated = ({name for f in folds for name in f[part]["speakers"]} for part in ("train", "validation"))
+    validation = _validation(folds, is_inner=bool(resolved.ensemble and resolved.ensemble.inner_folds))
     speakers = trained | validated
     utterances = {name for f in folds for part in ("train", "validation") for name in f[part]["utterances"]}
     corpora = [
@@ -65,7 +67,7 @@ def describe(
     licenses = dict.fromkeys(c.license for c in corpora)
     if len(licenses) > 1:
         licenses.pop(PUBLIC_DOMAIN, None)  # it adds no condition to the other licenses
-    encoders = _checkpoints(recipe.as_mapping())
+    encoders = list(dict.fromkeys(name for name, _ in encoders_of(recipe.as_mapping())))
     uses_sex = any(model.front.uses_sex for model in models)
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in weights]
     return Card(
@@ -77,6 +79,7 @@ def describe(
         sampling_rate=models[0].front.config.sampling_rate,
         inputs=("waveform", "lengths", *(("sex",) if uses_sex else ())),
         minimum_duration=MINIMUM_DURATION,
+        maximum_duration=min(half.maximum_duration for model in models for half in (model.front, model.body)),
         parameters=sum(map(_count_weights, models)),
         corpora=about,
         languages=tuple(sorted({language for c in corpora for language in c.languages})),
@@ -93,8 +96,26 @@ def describe(
         not_for=NOT_FOR,
         recipe=recipe.as_mapping(),
         needs_equal_lengths=any(half.needs_equal_lengths for model in models for half in (model.front, model.body)),
-        calibration=_calibration(run, fit, error_rate),
+        calibration=_calibration(run, fit, error_rate) if validation == "new speakers" else {},
+        validation=validation,
     )
+
+
+def _validation(folds: Sequence[dict[str, Any]], *, is_inner: bool) -> Validation:
+    """Return which speakers the validation predictions of a fit come from.
+
+    Args:
+        folds: Folds of the fit, one for each draw of training speakers, and those of a first training.
+        is_inner: Whether the members of an ensemble were validated in turn on groups of the training speakers, each by
+            the members that were not trained on the group.
+    """
+    if is_inner:
+        return "new speakers"
+    trained, validated = ([{*fold[part]["speakers"]} for fold in folds] for part in ("train", "validation"))
+    if not any(validated):
+        return "nobody"
+    is_shared = any(own & others for own, others in zip(trained, validated, strict=True))
+    return "training speakers" if is_shared else "new speakers"
 
 
 def _about(corpus: Corpus, speakers: Collection[str], utterances: Collection[str]) -> dict[str, Any]:
@@ -108,17 +129,6 @@ def _about(corpus: Corpus, speakers: Collection[str], utterances: Collection[str
         "speakers": sum(s.startswith(f"{corpus.voices_of or corpus.name}/") for s in speakers),
         "utterances": sum(u.startswith(f"{corpus.name}/") for u in utterances),
     }
-
-
-def _checkpoints(recipe: object) -> list[str]:
-    """Return the pretrained encoders that a recipe names anywhere. Their licenses apply to the model too."""
-    if isinstance(recipe, list | tuple):
-        return list(dict.fromkeys(name for part in recipe for name in _checkpoints(part)))
-    if not isinstance(recipe, dict):
-        return []
-    key = {"ssl": "model", "coattention": "encoder"}.get(str(recipe.get("name")), "")
-    own = [str(recipe[key])] if recipe.get(key) else []
-    return list(dict.fromkeys([*own, *_checkpoints(list(recipe.values()))]))
 
 
 def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:

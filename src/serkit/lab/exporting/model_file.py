@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from serkit.card import Card, write_card
 from serkit.data.corpora import Data, label_set_of, read_corpora
-from serkit.errors import ExportError, RunError
+from serkit.errors import ExportError, ModelFileError, RunError
+from serkit.lab.encoders.layer_meaning import check_meaning
 from serkit.lab.exporting.model_card import describe, evidence_of
 from serkit.lab.exporting.quantize import Cost, cost_of, quantize
 from serkit.lab.features import Front, build_front
@@ -124,6 +125,7 @@ def export(
     seed = recipe.seeds[0] if seed is None else seed
     fit = fit_of(run, seed, fold)
     check_exportable(resolved)
+    check_meaning(run, read_json(run, "env.json"), recipe.as_mapping())
     parts = _parts_of(resolved, run, fit)
     models, weights = [part.model for part in parts], [part.weights for part in parts]
     card = describe(resolved, run, models, weights, fit=fit, error_rate=error_rate)
@@ -211,12 +213,18 @@ def write_checked(model: Model, temperature: float, path: Path, card: Card) -> f
         card: Card of the model.
 
     Raises:
-        ExportError: If the difference is larger than 1e-4.
+        ExportError: If the difference is larger than 1e-4, or the answers are not probabilities.
     """
     exported = _Exported(model, temperature).eval()
     inputs = tuple(name for name in card.inputs if name != "sex" or exported.model.front.uses_sex)
     write_graph(exported, path, replace(card, inputs=inputs))
-    return _checked(largest_difference(exported, Recognizer.load(path), card.sampling_rate, takes_sex="sex" in inputs))
+    try:
+        recognizer = Recognizer.load(path)
+        difference = largest_difference(exported, recognizer, card.sampling_rate, takes_sex="sex" in inputs)
+    except ModelFileError as error:
+        why = str(error).replace(f"the model {str(path)!r}", "it")  # the temporary file's name says nothing
+        raise ExportError(f"the model file would be refused: {why}") from error
+    return _checked(difference)
 
 
 def _write_ensemble(parts: Sequence[_Part], path: Path, card: Card, rule: Rule, temperature: float) -> float:

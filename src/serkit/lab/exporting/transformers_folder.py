@@ -1,46 +1,61 @@
 """Converts fine-tuned audio classifiers of transformers to serkit model files, and runs to transformers folders.
 
 Both consist of an encoder, a linear layer, the mean over frames and an output layer, as the model ``ssl`` with mean
-pooling does. A model that transformers has no class for is refused, with the reason.
+pooling does. A model that transformers has no class for is refused, with the reason. Both directions are checked
+against transformers' own answers.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from torch import nn
 
 from serkit.card import NOT_FOR, Card
 from serkit.data.corpora import label_set_of
 from serkit.errors import ExportError, RecipeError
+from serkit.lab.encoders.checkpoint_files import read_config, weight_shapes
+from serkit.lab.encoders.layer_meaning import check_meaning
 from serkit.lab.encoders.pretrained_checkpoint import (
     SEW,
     WHISPER,
     PretrainedCheckpoint,
     open_checkpoint,
+    quiet_transformers,
     read_weights,
     transformers_class,
 )
+from serkit.lab.exporting.checkpoint_labels import labels_of
 from serkit.lab.exporting.model_card import MINIMUM_DURATION
 from serkit.lab.exporting.model_file import fit_of, load_model, write_checked
-from serkit.lab.features import build_front
-from serkit.lab.measure.run_folder import fit_folder
+from serkit.lab.exporting.transformers_parity import check_parity
+from serkit.lab.features import build_feature
+from serkit.lab.measure.run_folder import fit_folder, read_json
 from serkit.lab.models import Model
 from serkit.lab.models.fine_tuned_encoder import FineTunedEncoder, FineTunedEncoderConfig
 from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe
 from serkit.lab.training.tuning import with_settings
+from serkit.runtime.recognizer import Recognizer
+from serkit.types import FloatArray
 from serkit.version import __version__
 from serkit.writing import whole_file, whole_files
 
 _AUTO = "AutoModelForAudioClassification"
+_HEAD = "classifier.weight"
 _ONE_OF_SEVERAL = "single_label_classification"
 _INCOMPATIBLE = {  # encoder families whose classifiers in transformers compute something else
     WHISPER: "transformers averages over Whisper's whole 30 s window, and serkit over the utterance only",
     SEW: "transformers upsamples SEW's frames to the full rate, and serkit uses the frames between its layers",
 }
+_AMBIGUOUS = (
+    "it sums the layers of an encoder with a layer norm after the last one, and the sum includes that norm in "
+    "transformers 4 but not in 5"
+)
 
 
 def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str], revision: str = "") -> float:
@@ -54,11 +69,12 @@ def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str], revi
         revision: Revision on the Hub.
 
     Returns:
-        Largest difference between torch and ONNX Runtime.
+        Largest difference between the probabilities of the file and those of transformers' own classifier.
 
     Raises:
-        RecipeError: If there is no such checkpoint, or serkit does not support its classifier.
-        ExportError: If the file differs from torch by more than 1e-4, or ``output`` is a folder.
+        RecipeError: If there is no such checkpoint, it is damaged, or serkit does not support its classifier.
+        ExportError: If its labels are not usable, the file differs from torch or from transformers by more than 1e-4,
+            or ``output`` is a folder.
     """
     output = Path(output)
     if output.is_dir():
@@ -67,7 +83,14 @@ def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str], revi
     model, labels = load_classifier(checkpoint)
     card = _card_of(checkpoint, model, labels)
     with whole_file(output) as temporary:
-        return write_checked(model, 1.0, temporary, card)
+        write_checked(model, 1.0, temporary, card)
+        recognizer = Recognizer.load(temporary)
+
+        def answer(clip: FloatArray) -> FloatArray:
+            found: FloatArray = recognizer.run(clip[None], np.array([len(clip)]))[0][0]
+            return found
+
+        return check_parity(checkpoint.folder, answer, checkpoint.sampling_rate)
 
 
 def load_classifier(checkpoint: PretrainedCheckpoint) -> tuple[Model, tuple[str, ...]]:
@@ -78,36 +101,48 @@ def load_classifier(checkpoint: PretrainedCheckpoint) -> tuple[Model, tuple[str,
 
     Raises:
         RecipeError: If the checkpoint is not an audio classifier, or serkit does not support its head.
+        ExportError: If its labels do not name each output.
     """
     config = checkpoint.config
-    if checkpoint.family in _INCOMPATIBLE:
-        raise RecipeError(
-            f"{checkpoint.model!r}: {_INCOMPATIBLE[checkpoint.family]}; fine-tune its encoder with model: ssl instead."
-        )
-    kinds = [name for name in config.architectures or () if name.endswith("ForSequenceClassification")]
-    if not kinds:
-        raise RecipeError(
-            f"{checkpoint.model!r} is not an audio classifier (its architectures are {config.architectures}); "
-            "fine-tune its encoder with model: ssl instead."
-        )
-    if config.problem_type not in (None, _ONE_OF_SEVERAL) or config.num_labels < 2:
-        raise RecipeError(
-            f"{checkpoint.model!r} does not choose one of several labels ({config.problem_type}, {config.num_labels})."
-        )
+    labels = labels_of(read_config(checkpoint.folder), _check_head(checkpoint), checkpoint.model)
     theirs = read_weights(transformers_class(_AUTO), checkpoint, config)
     settings = FineTunedEncoderConfig(
-        model=checkpoint.model,
+        model=str(checkpoint.folder),
         layers="weighted" if config.use_weighted_layer_sum else "last",
         embedding=config.classifier_proj_size,
     )
-    labels = tuple(str(config.id2label[i]) for i in range(config.num_labels))
-    front = build_front([{"name": "waveform", "sampling_rate": checkpoint.sampling_rate}])
+    # The mean stays: the checkpoint was trained with its own preprocessing, and is to answer as in transformers.
+    front = build_feature("waveform", {"sampling_rate": checkpoint.sampling_rate})
     body = FineTunedEncoder(front.layout, len(labels), settings.without_files())
     for ours, part in _parts(body, theirs):
         ours.load_state_dict(part.state_dict())
     if body.shares is not None:
         body.shares.data.copy_(theirs.layer_weights.data)
     return Model(front, body).eval(), labels
+
+
+def _check_head(checkpoint: PretrainedCheckpoint) -> int:
+    """Return the number of outputs; refuse what does not choose one of several from the mean over frames."""
+    config = checkpoint.config
+    if checkpoint.family in _INCOMPATIBLE:
+        raise RecipeError(
+            f"{checkpoint.model!r}: {_INCOMPATIBLE[checkpoint.family]}; fine-tune its encoder with model: ssl instead."
+        )
+    kinds = read_config(checkpoint.folder).get("architectures")
+    is_classifier = isinstance(kinds, list) and any(str(name).endswith("ForSequenceClassification") for name in kinds)
+    outputs, *others = weight_shapes(checkpoint.folder).get(_HEAD, ()) or (0,)
+    if not is_classifier or len(others) != 1:
+        why = f"its architectures are {kinds}" if not is_classifier else f"its weights have no matrix {_HEAD}"
+        raise RecipeError(
+            f"{checkpoint.model!r} is not an audio classifier ({why}); fine-tune its encoder with model: ssl instead."
+        )
+    if config.problem_type not in (None, _ONE_OF_SEVERAL) or outputs < 2:
+        raise RecipeError(
+            f"{checkpoint.model!r} does not choose one of several labels ({config.problem_type}, {outputs} outputs)."
+        )
+    if config.use_weighted_layer_sum and checkpoint.has_final_norm:
+        raise RecipeError(f"{checkpoint.model!r}: {_AMBIGUOUS}.")
+    return outputs
 
 
 def save_classifier(
@@ -125,21 +160,45 @@ def save_classifier(
 
     Raises:
         RunError: If the run has no finished model for this seed and fold.
-        ExportError: If transformers has no class for the model; the message says why.
+        ExportError: If transformers has no class for the model, or its answers would differ by more than 1e-4; the
+            message says why.
     """
     run, folder = Path(run), Path(folder)
+    if folder.is_file():
+        raise ExportError(f"{str(folder)!r} is a file; name the folder to write.")
     recipe = load_recipe(run / "recipe.yaml")
     seed = recipe.seeds[0] if seed is None else seed
     _check_has_counterpart(recipe)
     fit = fit_of(run, seed, fold)
+    check_meaning(run, read_json(run, "env.json"), recipe.as_mapping())
     recipe = with_settings(recipe, fit.get("settings", {}))
     _check_has_counterpart(recipe)
     model = load_model(recipe, run / fit_folder(fit["fold"], seed))
     body = model.body
     assert isinstance(body, FineTunedEncoder)
     checkpoint = body.encoder.checkpoint
-    classes = label_set_of(recipe.labels, recipe.corpora).classes
-    config = deepcopy(checkpoint.config)
+    theirs = _their_classifier(body, label_set_of(recipe.labels, recipe.corpora).classes, fit["temperature"])
+    extractor = transformers_class("Wav2Vec2FeatureExtractor")(
+        sampling_rate=checkpoint.sampling_rate, do_normalize=checkpoint.is_normalized,
+        return_attention_mask=checkpoint.is_padding_blind,
+    )  # fmt: skip
+    with whole_files(folder, last="config.json") as temporary:
+        with quiet_transformers():
+            theirs.save_pretrained(temporary)
+        extractor.save_pretrained(temporary)
+
+        def answer(clip: FloatArray) -> FloatArray:
+            with torch.inference_mode():
+                logits = model(torch.from_numpy(clip)[None], torch.tensor([len(clip)])).logits[0]
+            found: FloatArray = (logits / fit["temperature"]).softmax(-1).numpy()
+            return found
+
+        check_parity(temporary, answer, checkpoint.sampling_rate)
+
+
+def _their_classifier(body: FineTunedEncoder, classes: Sequence[str], temperature: float) -> Any:
+    """Return the classifier of transformers with our weights."""
+    config = deepcopy(body.encoder.checkpoint.config)
     config.id2label = dict(enumerate(classes))
     config.label2id = {name: i for i, name in enumerate(classes)}
     config.use_weighted_layer_sum = body.shares is not None
@@ -150,16 +209,10 @@ def save_classifier(
     for ours, part in _parts(body, theirs):
         part.load_state_dict(ours.state_dict())
     for weight in theirs.classifier.parameters():
-        weight.data /= fit["temperature"]
+        weight.data /= temperature
     if body.shares is not None:
         theirs.layer_weights.data.copy_(body.shares.data)
-    extractor = transformers_class("Wav2Vec2FeatureExtractor")(
-        sampling_rate=checkpoint.sampling_rate, do_normalize=checkpoint.is_normalized,
-        return_attention_mask=checkpoint.is_padding_blind,
-    )  # fmt: skip
-    with whole_files(folder, last="config.json") as temporary:
-        theirs.save_pretrained(temporary)
-        extractor.save_pretrained(temporary)
+    return theirs
 
 
 def _parts(body: FineTunedEncoder, theirs: Any) -> Iterable[tuple[nn.Module, nn.Module]]:
@@ -178,9 +231,11 @@ def _check_has_counterpart(recipe: Recipe) -> None:
         raise ExportError("transformers has no attentive statistics pooling; train with model.pooling: mean.")
     if recipe.named_features[0].get("trim_db") is not None:
         raise ExportError("transformers does not trim silence; train without trim_db.")
-    family = open_checkpoint(settings["model"], settings.get("revision", "")).family
-    if family in _INCOMPATIBLE:
-        raise ExportError(f"{_INCOMPATIBLE[family]}.")
+    checkpoint = open_checkpoint(settings["model"], settings.get("revision", ""))
+    if checkpoint.family in _INCOMPATIBLE:
+        raise ExportError(f"{_INCOMPATIBLE[checkpoint.family]}.")
+    if settings.get("layers") == "weighted" and checkpoint.has_final_norm:
+        raise ExportError(f"{_AMBIGUOUS}; train with model.layers: last.")
 
 
 def _card_of(checkpoint: PretrainedCheckpoint, model: Model, labels: tuple[str, ...]) -> Card:
@@ -193,6 +248,7 @@ def _card_of(checkpoint: PretrainedCheckpoint, model: Model, labels: tuple[str, 
         sampling_rate=checkpoint.sampling_rate,
         inputs=("waveform", "lengths"),
         minimum_duration=MINIMUM_DURATION,
+        maximum_duration=model.body.maximum_duration,
         parameters=sum(weight.numel() for weight in model.body.parameters()),
         corpora=(),
         languages=(),
@@ -209,4 +265,5 @@ def _card_of(checkpoint: PretrainedCheckpoint, model: Model, labels: tuple[str, 
         not_for=NOT_FOR,
         recipe={},
         needs_equal_lengths=model.body.needs_equal_lengths,
+        validation="nobody",
     )

@@ -12,14 +12,15 @@ from importlib import import_module
 from typing import Any
 
 from serkit.errors import RecipeError, unknown_name
+from serkit.lab.features.centered import Centered
 from serkit.lab.features.composite import SEX, Composite, CompositeConfig
 from serkit.lab.features.front import Front, FrontConfig, Layout
 from serkit.lab.features.logmel import LogMel, LogMelConfig
 from serkit.lab.recipes.config import build_settings
 
 __all__ = [
-    "Front", "Layout", "LogMel", "LogMelConfig", "build_feature", "build_front", "feature_names", "resolve_feature",
-    "resolve_features",
+    "Centered", "Front", "Layout", "LogMel", "LogMelConfig", "build_feature", "build_front", "feature_names",
+    "resolve_feature", "resolve_features",
 ]  # fmt: skip
 
 _FEATURES = {
@@ -106,8 +107,10 @@ def resolve_features(features: Sequence[Named]) -> tuple[dict[str, Any], ...]:
     return (*resolved, *({"name": SEX} for name in names if name == SEX))
 
 
-def build_front(features: Sequence[Named]) -> Front:
-    """Build the front end of a recipe, a :class:`Composite` for several features.
+def build_front(features: Sequence[Named]) -> Centered:
+    """Build the front end of a recipe, which takes the offset off the waveform first.
+
+    Several features become a :class:`Composite`.
 
     Raises:
         UnknownNameError: As :func:`resolve_features` does.
@@ -117,8 +120,8 @@ def build_front(features: Sequence[Named]) -> Front:
     named = tuple(feature for feature in resolved if feature["name"] != SEX)
     parts = [build_feature(f["name"], {key: value for key, value in f.items() if key != "name"}) for f in named]
     if len(resolved) == 1:
-        return parts[0]
-    return Composite(parts, CompositeConfig(parts[0].config.sampling_rate, named, len(named) < len(resolved)))
+        return Centered(parts[0])
+    return Centered(Composite(parts, CompositeConfig(parts[0].config.sampling_rate, named, len(named) < len(resolved))))
 
 
 def _module(name: str) -> Any:

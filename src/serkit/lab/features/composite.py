@@ -66,6 +66,11 @@ class Composite(Front):
         return all(part.has_graph for part in self.parts)
 
     @property
+    def maximum_duration(self) -> float:  # type: ignore[override]
+        """Longest audio in seconds that all parts take at once."""
+        return min(float(part.maximum_duration) for part in self.parts)  # type: ignore[arg-type]
+
+    @property
     def needs_equal_lengths(self) -> bool:  # type: ignore[override]
         """Whether the exported graph of any part needs batches of equal lengths."""
         return any(part.needs_equal_lengths for part in self.parts)

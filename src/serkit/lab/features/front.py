@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from serkit.card import LONGEST_CLIP
 from serkit.errors import RecipeError
 from serkit.types import FloatArray
 
@@ -89,6 +90,7 @@ class Front(nn.Module, ABC):
         version: Version of another program that the front end calls and that determines its values, or empty.
         needs_equal_lengths: Whether the exported graph needs batches of equal lengths, because padding would change
             its result. Outside an export, the front end itself ensures that padding has no influence.
+        maximum_duration: Longest audio in seconds that a model file with this front end takes at once.
         kind: ``frames``: (B, F, N), where N grows with the duration; ``vector``: (B, F, 1); ``image``: (B, F, N) of a
             fixed size.
     """
@@ -97,9 +99,15 @@ class Front(nn.Module, ABC):
     has_graph: bool = True
     version: str = ""
     needs_equal_lengths: bool = False
+    maximum_duration: float = LONGEST_CLIP
     kind: Kind = "frames"
     size: int
     config: Any
+
+    @property
+    def label(self) -> str:
+        """Name of the computation in the feature store."""
+        return type(self).__name__
 
     @property
     def layout(self) -> Layout:

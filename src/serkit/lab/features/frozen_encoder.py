@@ -7,7 +7,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from serkit.lab.encoders.pretrained_checkpoint import PretrainedCheckpoint, code_version, open_checkpoint
+from serkit.lab.encoders.pretrained_checkpoint import (
+    LONGEST_WINDOW,
+    PretrainedCheckpoint,
+    code_version,
+    open_checkpoint,
+)
 from serkit.lab.encoders.waveform_encoder import Encoder, frozen_encoder
 from serkit.lab.features.front import Front, Kind
 from serkit.lab.recipes.config import require
@@ -23,7 +28,8 @@ class FrozenEncoderConfig:
         sampling_rate: Sampling rate of the encoder in Hz, 16,000 for all supported encoders.
         model: Folder of the encoder, or its name on the Hugging Face hub.
         revision: Revision on the hub; empty for the newest.
-        layer: Index of the hidden states: 0 is the input of the first transformer layer, -1 the output of the last.
+        layer: Index of the hidden states: 0 is the input of the first transformer layer, -1 the output of the last,
+            with the layer norm that follows it, if any.
         pooling: ``none``: frames; ``mean``: their mean; ``statistics``: their mean and deviation.
     """
 
@@ -45,6 +51,8 @@ class FrozenEncoder(Front):
 
     Source: A. Baevski et al., wav2vec 2.0, NeurIPS 2020, and its successors, as implemented in transformers.
     """
+
+    maximum_duration = LONGEST_WINDOW
 
     def __init__(self, config: FrozenEncoderConfig) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ from serkit.lab.signal.masking import frame_mask
 from serkit.lab.signal.power import map_power, mute_padding
 from serkit.lab.signal.spectrum import FrameConfig, Stft
 
+_ROUNDING = 1e-7  # a mean below this is what rounding left of an offset, 140 dB below full scale
 _TINY = torch.finfo(torch.float32).tiny  # librosa treats a frame as silent if its magnitudes sum to less
 
 
@@ -23,7 +24,8 @@ class StatisticsConfig(FrameConfig):
 class Statistics(Front):
     """Six statistics of the fusionnet report: waveform (B, T) to a vector (B, 6, 1).
 
-    They are mean, variance, skewness and kurtosis of the samples, and mean spectral centroid and bandwidth.
+    They are mean, variance, skewness and kurtosis of the samples, and mean spectral centroid and bandwidth. In recipes
+    the mean is always 0, see :class:`serkit.lab.features.centered.Centered`; below a ten-millionth it counts as 0.
 
     The moments are the biased estimates, and kurtosis is Fisher's (0 for a Gaussian), as the defaults of ``numpy.var``,
     ``scipy.stats.skew`` and ``scipy.stats.kurtosis``. For a constant, skewness and kurtosis are 0, where SciPy returns
@@ -53,6 +55,7 @@ class Statistics(Front):
         waveform = mute_padding(waveform, lengths)
         mask = frame_mask(lengths, waveform.shape[1])[:, None, :]
         mean, deviation, skewness, kurtosis = moments(waveform[:, None, :], mask)
+        mean = torch.where(mean.abs() < _ROUNDING, 0.0, mean)  # otherwise standardization would blow it up
         spectral, frames = map_power(self.stft, waveform, lengths, self._centroid_and_bandwidth)  # (B, 2, N)
         spectral = masked_mean(spectral, frame_mask(frames, spectral.shape[2])[:, None, :])
         features = torch.cat([mean, deviation.square(), skewness, kurtosis, spectral], dim=1)

@@ -78,7 +78,8 @@ def _group(board: Board, members: Sequence[RunEntry]) -> Html:
         looks.append(" ".join(_looks(board, entry)))
     first = members[0].row
     speakers, clips, classes = counts[0]
-    shared = f", {speakers} speakers, {clips} clips, {classes} classes" if is_alike else ""
+    chance = f"chance {number(table_text.chance_of(first))}"
+    shared = f", {speakers} speakers, {clips} clips, {classes} classes, {chance}" if is_alike else ""
     title = f"{', '.join(first['corpora'])}: {table_text.protocol_of(first)}"
     caption = f"label set {first['labels']}{shared}"
     return join(tag("h3", title), tag("div", table(head, rows, caption=caption, classes=looks), class_="runs"))
@@ -97,16 +98,17 @@ def _marks(board: Board, entry: RunEntry) -> Html:
     found = [("good", "headline")] if board.is_headline(entry) else []
     found += [] if entry.is_fair else [("bad", table_text.SHARES_SPEAKERS)]
     found += [("plain", fact) for fact in table_text.training_facts_of(entry.row)]
-    found += [("warn", caution) for caution in table_text.validation_cautions_of(entry.row)]
+    found += [("warn", caution) for caution in table_text.cautions_of(entry.row)]
     marks = [tag("span", text, class_=f"mark {tone}") for tone, text in found]
     return join(Html("<br>"), *marks) if marks else Html("")
 
 
 def _bar(row: dict[str, Any]) -> Html:
     """Return a drawing of UAR, its interval, chance level and validation UAR on a scale from 0 to 100 %."""
-    low, high, uar, chance = (2 * value for value in (row["uar_low"], row["uar_high"], row["uar"], _chance(row)))
+    guessed = table_text.chance_of(row)
+    low, high, uar, chance = (2 * value for value in (row["uar_low"], row["uar_high"], row["uar"], guessed))
     seen = row["validation_uar"]
-    label = f"UAR {row['uar']:.1f}, interval {row['uar_low']:.1f} to {row['uar_high']:.1f}, chance {_chance(row):.1f}"
+    label = f"UAR {row['uar']:.1f}, interval {row['uar_low']:.1f} to {row['uar_high']:.1f}, chance {guessed:.1f}"
     diamond = "" if seen is None else _diamond(2 * seen)
     return Html(
         f'<svg class="uar" viewBox="-6 0 212 24" role="img" aria-label="{label}">'
@@ -118,10 +120,6 @@ def _bar(row: dict[str, Any]) -> Html:
 
 def _diamond(x: float) -> str:
     return f'<path class="seen" d="M{x:.1f} 5l5 7l-5 7l-5 -7z"/>'
-
-
-def _chance(row: dict[str, Any]) -> float:
-    return 100 / len(row["recall"])
 
 
 def _key() -> Html:

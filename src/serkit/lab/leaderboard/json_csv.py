@@ -10,6 +10,7 @@ from serkit.lab.leaderboard.comparisons import Family
 from serkit.lab.leaderboard.grouping import group_of
 from serkit.lab.measure.run_entry import RunEntry
 from serkit.lab.measure.significance import Difference
+from serkit.spreadsheet_cells import guarded
 
 _NUMBERS = (
     "uar", "uar_low", "uar_high", "interval_over", "wa", "macro_f1", "ece", "validation_uar",
@@ -42,13 +43,17 @@ def as_json(board: Board) -> str:
 
 
 def as_csv(board: Board) -> str:
-    """Return a CSV table with one row per run. Missing numbers are empty; true and false are 1 and 0."""
+    """Return a CSV table with one row per run. Missing numbers are empty; true and false are 1 and 0.
+
+    A text that a spreadsheet would run as a formula has an apostrophe before it.
+    """
     rows = _csv_rows(board)
     columns = list(dict.fromkeys(name for row in rows for name in row))
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(map(guarded, columns))
+    for row in rows:
+        writer.writerow(guarded(cell) if isinstance(cell := row.get(name, ""), str) else cell for name in columns)
     return buffer.getvalue()
 
 

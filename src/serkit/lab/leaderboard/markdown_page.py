@@ -7,9 +7,11 @@ from serkit.lab.leaderboard import table_text
 from serkit.lab.leaderboard.board import Board
 from serkit.lab.leaderboard.calibration_section import HEAD, calibration_lines, calibration_note, cells_of
 from serkit.lab.leaderboard.comparisons import Family, Leak
+from serkit.lab.leaderboard.markdown_text import escaped
 from serkit.lab.measure.run_entry import RunEntry
 from serkit.lab.measure.run_folder import UNSEEN_CORPUS
 from serkit.lab.pages.shared_text import number, uar_of
+from serkit.visible_text import visible
 
 _STAR = "\\*"
 _PAGE_HEAD = f"""# Results
@@ -22,7 +24,8 @@ The corpora are acted: the numbers say how often a model names the emotion that 
 repeat each run are at the end of this page.
 """
 _HEAD = (
-    "run", "protocol", "classes", "speakers", "clips", "seeds", "UAR [95 %]", "WA", "macro-F1", "validation UAR",
+    "run", "protocol", "classes", "speakers", "clips", "seeds", "chance", "UAR [95 %]", "WA", "macro-F1",
+    "validation UAR",
 )  # fmt: skip
 
 
@@ -33,6 +36,11 @@ def as_markdown(rows: Sequence[dict[str, Any]], headlines: Sequence[bool] = ()) 
         rows: Facts and metrics of each run, in the order of the table.
         headlines: Whether to print each run in bold; by default none is.
     """
+    return _main_table([escaped(row) for row in rows], headlines)
+
+
+def _main_table(rows: Sequence[dict[str, Any]], headlines: Sequence[bool] = ()) -> str:
+    """Return the table of rows whose texts are escaped already."""
     bold = headlines or [False] * len(rows)
     lines = [_cells(row, is_bold=is_bold) for row, is_bold in zip(rows, bold, strict=True)]
     return "\n".join([_table(_HEAD, lines), *_star_note(row["interval_over"] for row in rows), *_epoch_note(rows)])
@@ -40,6 +48,7 @@ def as_markdown(rows: Sequence[dict[str, Any]], headlines: Sequence[bool] = ()) 
 
 def as_sections(board: Board) -> str:
     """Return the table of all runs and their comparisons."""
+    board = escaped(board)
     parts = [_rule(board), _main(board)]
     parts += [f"## {title}\n\n{content}" for title, content in _comparisons(board)]
     return "\n\n".join(part for part in parts if part)
@@ -55,15 +64,17 @@ def as_page(board: Board, unmeasured: Sequence[tuple[str, str]] = ()) -> str:
         board: Runs and their comparisons.
         unmeasured: Recipes that could not be run, each with the reason.
     """
+    commands = [visible(_command(entry.row)) for entry in board.entries]
+    board = escaped(board)
     rows = [entry.row for entry in board.entries]
     mixed = [row for row in rows if len(row["per_corpus"]) > 1]
     sections = [
         *([("Scores per corpus", _per_corpus(mixed))] if mixed else []),
         *_comparisons(board),
         *_calibration(board),
-        *([(table_text.NOT_MEASURED_TITLE, _unmeasured(unmeasured))] if unmeasured else []),
+        *([(table_text.NOT_MEASURED_TITLE, _unmeasured(escaped(unmeasured)))] if unmeasured else []),
         ("Folds, calibration, and recall per class", "\n".join(map(_details, rows))),
-        ("Commands", "```\n" + "\n".join(map(_command, rows)) + "\n```"),
+        ("Commands", "```\n" + "\n".join(commands) + "\n```"),
     ]
     parts = [_PAGE_HEAD.rstrip(), _rule(board), _main(board), *(f"## {title}\n\n{text}" for title, text in sections)]
     return "\n\n".join(part for part in parts if part)
@@ -74,7 +85,7 @@ def _rule(board: Board) -> str:
 
 
 def _main(board: Board) -> str:
-    return as_markdown([e.row for e in board.entries], [board.is_headline(e) for e in board.entries])
+    return _main_table([e.row for e in board.entries], [board.is_headline(e) for e in board.entries])
 
 
 def _comparisons(board: Board) -> list[tuple[str, str]]:
@@ -178,11 +189,12 @@ def _cells(row: dict[str, Any], *, is_bold: bool) -> list[str]:
     protocol += "" if row["is_speaker_independent"] else f" **({table_text.SHARES_SPEAKERS})**"
     protocol += "".join(f" ({remark})" for remark in table_text.remarks_of(row))
     name, uar = table_text.full_name_of(row), uar_of(row, _STAR)
+    chance = number(table_text.chance_of(row))
     if is_bold:
         name, uar = f"**{name}**", f"**{uar}**"
     return [
         name, protocol, str(len(row["recall"])), str(row["speakers"]), str(row["utterances"]), str(len(row["seeds"])),
-        uar, number(row["wa"]), number(row["macro_f1"]), table_text.validation_of(row),
+        chance, uar, number(row["wa"]), number(row["macro_f1"]), table_text.validation_of(row),
     ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from serkit.lab.leaderboard.board import Board
 from serkit.lab.leaderboard.comparisons import Family, Leak
 from serkit.lab.leaderboard.grouping import corpora_across
+from serkit.lab.measure import one_class
 from serkit.lab.measure.run_entry import RunEntry
 from serkit.lab.measure.significance import Difference
 from serkit.lab.pages.shared_text import number, protocol_name, uar_of
@@ -91,7 +92,7 @@ def protocol_of(row: dict[str, Any]) -> str:
 
 def remarks_of(row: dict[str, Any]) -> list[str]:
     """Return the remarks that distinguish a run from others of its protocol, except shared speakers."""
-    return training_facts_of(row) + validation_cautions_of(row)
+    return training_facts_of(row) + cautions_of(row)
 
 
 def training_facts_of(row: dict[str, Any]) -> list[str]:
@@ -102,11 +103,17 @@ def training_facts_of(row: dict[str, Any]) -> list[str]:
     return found
 
 
-def validation_cautions_of(row: dict[str, Any]) -> list[str]:
-    """Return the warning about a speaker-independent run that was validated on training speakers."""
+def cautions_of(row: dict[str, Any]) -> list[str]:
+    """Return the warnings about a run that has learned nothing, or was validated on training speakers unasked."""
+    found = [one_class.MARK] if row.get("is_one_class") else []
     if row["validation"] in _VALIDATED and row["is_speaker_independent"]:
-        return [_VALIDATED[row["validation"]]]
-    return []
+        found.append(_VALIDATED[row["validation"]])
+    return found
+
+
+def chance_of(row: dict[str, Any]) -> float:
+    """Return the UAR of guessing, in percent."""
+    return 100 / len(row["recall"])
 
 
 def gap_of(found: Difference, star: str) -> str:

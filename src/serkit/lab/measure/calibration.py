@@ -6,7 +6,7 @@ prediction set.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -216,17 +216,6 @@ def describe_calibration(
         "error": _percent(np.mean(~is_right[stands])) if stands.any() else None,
         "conformal": {coverage: round(value, 4) for coverage, value in sets.items() if value is not None},
     }
-
-
-def words_of(calibration: Mapping[str, Any]) -> str:
-    """Return one line on the threshold for 'uncertain' and its effect in validation; '' without calibration."""
-    if not calibration:
-        return ""
-    goal = f"{calibration['error_rate']:g} %"
-    if calibration["threshold"] is None:
-        return f"no threshold for uncertain: none leaves at most {goal} of the validation answers above it wrong"
-    of_those = f"of validation {calibration['coverage']:.0f} % answered, {calibration['error']:.0f} % of those wrong"
-    return f"threshold for uncertain {calibration['threshold']:.2f}: {of_those}"
 
 
 def _percent(share: float | np.floating[Any]) -> float:

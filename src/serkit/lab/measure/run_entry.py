@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from serkit.errors import RunError
 from serkit.lab.measure.metrics import IntArray
+from serkit.lab.measure.one_class import one_class_remark
 from serkit.lab.measure.pooled_metrics import measure, measure_validation
 from serkit.lab.measure.run_folder import (
     ALL_SPEAKERS,
@@ -139,10 +140,24 @@ def read_records(run: str | os.PathLike[str]) -> RunRecords:
     missing = [name for name in _FACTS if name not in facts]
     if missing:
         raise RunError(f"{str(folder / 'metrics.json')!r} is damaged: it lacks {', '.join(missing)}.")
+    wrong = [name for name, value in facts.items() if not _is_fact(name, value)]
+    if wrong:
+        raise RunError(f"{str(folder / 'metrics.json')!r} is damaged: its {wrong[0]} is {facts[wrong[0]]!r}.")
     validated, validation_classes = read_predictions(folder, VALIDATED)
     if validated and validation_classes != classes:
         raise RunError(f"{str(folder / VALIDATED)!r} is damaged: its classes differ from those of {TESTED}.")
     return RunRecords(folder, facts, classes, tested, validated, read_fits(folder))
+
+
+def _is_fact(name: str, value: object) -> bool:
+    """Return whether a fact in ``metrics.json`` has the type that tables expect."""
+    if name in ("complete", "is_speaker_independent"):
+        return isinstance(value, bool)
+    if name in ("corpora", "train_corpora", "test_corpora"):
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if name == "pretraining":
+        return isinstance(value, dict) and _is_fact("corpora", value.get("corpora"))
+    return name not in _FACTS or isinstance(value, str)
 
 
 def measure_records(records: RunRecords) -> dict[str, Any]:
@@ -175,6 +190,8 @@ def read_entry(run: str | os.PathLike[str]) -> RunEntry:
     if len(row["seeds"]) > 1:
         row["together"] = _measure_seeds_together(records)
     row |= {"fitted": what_is_fitted(records.folder)} | _train_speakers(records.folder)
+    if one_class_remark(records.tested):
+        row["is_one_class"] = True
     return RunEntry(records.folder.resolve(), row, _answers(records.tested, records.classes))
 
 

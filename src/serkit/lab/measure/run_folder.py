@@ -19,14 +19,17 @@ import csv
 import gzip
 import io
 import json
+import math
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from serkit.errors import RunError
+from serkit.parsing import parse_json
+from serkit.spreadsheet_cells import guarded, unguarded
 from serkit.writing import write_whole
 
 ALL_SPEAKERS = "all_speakers"  # protocol of a final model, which is trained on everybody and not tested
@@ -34,6 +37,7 @@ UNSEEN_CORPUS = "unseen_corpus"  # protocol of a finished model that is tested o
 TESTED, VALIDATED = "predictions.csv", "validation.csv"
 FOLDS = "folds.json"
 PACKED = ".gz"  # suffix of a compressed file of a published run
+_MOST_UNPACKED = 2 * 10**9  # bytes; a few kilobytes can be packed that grow to fill the memory
 COLUMNS = ("utterance", "corpus", "speaker", "fold", "seed", "true", "predicted")  # before those of the classes
 
 
@@ -85,12 +89,16 @@ def write_predictions(folder: Path, rows: Sequence[Row], classes: Sequence[str],
 
 
 def predictions_as_csv(rows: Sequence[Row], classes: Sequence[str]) -> str:
-    """Return the text of a table of predictions, sorted by seed, fold and utterance; probabilities have 4 decimals."""
+    """Return the text of a table of predictions, sorted by seed, fold and utterance; probabilities have 4 decimals.
+
+    A text that a spreadsheet would run as a formula has an apostrophe before it, which
+    :func:`read_predictions` removes.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*COLUMNS, *classes])
+    writer.writerow([*COLUMNS, *map(guarded, classes)])
     for row in sorted(rows, key=lambda r: (r.seed, r.fold, r.utterance)):
-        values = [getattr(row, name) for name in COLUMNS]
+        values = [guarded(str(getattr(row, name))) for name in COLUMNS]
         writer.writerow([*values, *(f"{p:.4f}" for p in row.probabilities)])
     return buffer.getvalue()
 
@@ -108,7 +116,7 @@ def read_predictions(folder: Path, name: str = TESTED) -> tuple[list[Row], tuple
     if not path.is_file():
         return [], ()
     try:
-        head, *table = [tuple(cells) for cells in csv.reader(io.StringIO(_read_text(path), newline=""))] or [()]
+        head, *table = [tuple(map(unguarded, cells)) for cells in _cells_of(path)] or [()]
     except csv.Error as error:
         raise RunError(f"{str(path)!r} is damaged ({error}).") from error
     if head[: len(COLUMNS)] != COLUMNS:
@@ -120,6 +128,10 @@ def read_predictions(folder: Path, name: str = TESTED) -> tuple[list[Row], tuple
         seed, fold, utterance = twice[0]
         raise RunError(f"{str(path)!r} is damaged: it has two rows for {utterance} in fold {fold} of seed {seed}.")
     return rows, classes
+
+
+def _cells_of(path: Path) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(_read_text(path), newline=""))
 
 
 def _parse_row(cells: Sequence[str], classes: tuple[str, ...], where: str) -> Row:
@@ -160,11 +172,42 @@ def read_fits(folder: Path) -> list[Fit]:
     if not (folder / "metrics.json").is_file():
         return []
     try:
-        return [Fit(**fit) for fit in read_json(folder, "metrics.json").get("fits", ())]
-    except (TypeError, AttributeError) as error:
+        return [_fit_of(fit) for fit in read_json(folder, "metrics.json").get("fits", ())]
+    except (TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, RunError):
+            raise
         raise RunError(
             f"{str(folder / 'metrics.json')!r} is damaged, or written by another version of serkit (its fits: {error})."
         ) from error
+
+
+def read_fit(path: Path) -> Fit:
+    """Read the record of one fit, which a training leaves in the fit's folder.
+
+    Raises:
+        RunError: If the file is damaged.
+    """
+    try:
+        return _fit_of(parse_json(path.read_bytes()))
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{str(path)!r} is damaged ({error}): remove it to fit the model again.") from error
+
+
+def _fit_of(record: Mapping[str, Any]) -> Fit:
+    """Return a fit's record, and check its numbers."""
+    fit = Fit(**record)
+    for name in ("fold", "seed", "kept", "epochs"):
+        if type(value := getattr(fit, name)) is not int:
+            raise ValueError(f"{name} is {value!r}, not a whole number")
+    for name in ("validation_uar", "temperature", "seconds"):
+        value = getattr(fit, name)
+        is_number = type(value) in (int, float) and math.isfinite(value)
+        if not is_number and not (name == "validation_uar" and value is None):
+            raise ValueError(f"{name} is {value!r}, not a number")
+    for name in ("members", "settings"):
+        if not isinstance(value := getattr(fit, name), dict if name == "settings" else list | tuple):
+            raise ValueError(f"{name} is {value!r}")
+    return fit
 
 
 def epochs_of(fits: Sequence[Fit]) -> list[tuple[int, int]]:
@@ -218,7 +261,7 @@ def _read_json_file(path: Path, folder: Path) -> Any:
     if not path.is_file():
         raise RunError(f"{str(folder)!r} is not a run folder: it has no {path.name}.")
     try:
-        return json.loads(_read_text(path))
+        return parse_json(_read_text(path))
     except ValueError as error:
         raise RunError(f"{str(path)!r} is damaged ({error}).") from error
 
@@ -236,8 +279,13 @@ def _stored(path: Path) -> Path:
 
 def _read_text(path: Path) -> str:
     """Read a text file, compressed if its name says so."""
-    content = path.read_bytes()
     try:
-        return (gzip.decompress(content) if path.suffix == PACKED else content).decode("utf-8")
+        if path.suffix != PACKED:
+            return path.read_bytes().decode("utf-8")
+        with gzip.open(path) as file:
+            content = file.read(_MOST_UNPACKED + 1)
+        if len(content) > _MOST_UNPACKED:
+            raise RunError(f"{str(path)!r} grows to more than {_MOST_UNPACKED // 10**9} GB, which no run needs.")
+        return content.decode("utf-8")
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise RunError(f"{str(path)!r} is damaged ({error}).") from error

@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from serkit.errors import RecipeError
+from serkit.card import LONGEST_CLIP
+from serkit.errors import ModelFileError, RecipeError
 from serkit.lab.features import Front, Layout
 from serkit.lab.models.blocks.head import Output
 from serkit.types import FloatArray
 from serkit.writing import whole_file
 
-__all__ = ["Body", "BodyConfig", "Model", "Output"]
+__all__ = ["LONGEST_ATTENDED", "Body", "BodyConfig", "Model", "Output"]
+
+LONGEST_ATTENDED = 30.0  # seconds that attention over frames of 10 ms takes at once: 0.7 GB, and 2.7 GB for 60 s
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Body(nn.Module, ABC):
         is_fitted_at_once: Whether :meth:`fit_on` fits the body, instead of epochs of gradient steps.
         needs_equal_lengths: Whether the exported graph needs batches of equally long utterances, because padding would
             change its output. The body itself takes any batch.
+        maximum_duration: Longest audio in seconds that a model file with this body takes at once.
         stages: Number of training stages; :meth:`start_stage` selects the weights that each stage trains.
         evaluation_batch: Batch size for evaluation.
         embedding_size: D.
@@ -58,6 +63,7 @@ class Body(nn.Module, ABC):
     file: str = "weights.safetensors"
     is_fitted_at_once: bool = False
     needs_equal_lengths: bool = False
+    maximum_duration: float = LONGEST_CLIP
     stages: int = 1
     evaluation_batch: int = 64
     embedding_size: int
@@ -114,8 +120,17 @@ class Body(nn.Module, ABC):
             save_file(weights, temporary)
 
     def load(self, folder: Path) -> None:
-        """Read the weights that :meth:`save` wrote."""
-        self.load_state_dict(load_file(folder / self.file))
+        """Read the weights that :meth:`save` wrote.
+
+        Raises:
+            ModelFileError: If the file is cut, no safetensors file, or has the weights of another model.
+        """
+        path = folder / self.file
+        try:
+            self.load_state_dict(load_file(path))
+        except (SafetensorError, RuntimeError) as error:
+            what = "cut or no safetensors file" if isinstance(error, SafetensorError) else "of another model"
+            raise ModelFileError(f"{str(path)!r} is {what}: remove its folder, and fit the model again.") from error
 
     @abstractmethod
     def forward(self, features: Tensor, lengths: Tensor) -> Output:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from serkit.errors import MissingExtraError, RecipeError
-from serkit.lab.encoders.pretrained_checkpoint import WHISPER
+from serkit.lab.encoders.pretrained_checkpoint import LONGEST_WINDOW, WHISPER
 from serkit.lab.encoders.waveform_encoder import Encoder, open_encoder
 from serkit.lab.features import Layout
 from serkit.lab.models.blocks.attentive_pooling import AttentiveStatistics
@@ -147,6 +147,7 @@ class FineTunedEncoder(Body):
             self.pool = AttentiveStatistics(self.encoder.size)
             self.head = Head(2 * self.encoder.size, config.embedding, classes, dropout=config.dropout)
 
+    maximum_duration = LONGEST_WINDOW
     evaluation_batch = 8  # its frames are large: the first convolution gives 512 numbers per 5 samples
 
     @property
@@ -209,7 +210,7 @@ class FineTunedEncoder(Body):
         network: Any = self.encoder.network
         if self.encoder.checkpoint.family == WHISPER:
             yield from network.layer_norm.parameters()
-        elif getattr(self.encoder.checkpoint.config, "do_stable_layer_norm", False):
+        elif self.encoder.checkpoint.has_final_norm:
             yield from network.encoder.layer_norm.parameters()
 
     def _choose_weights(self) -> None:

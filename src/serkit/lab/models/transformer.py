@@ -9,7 +9,7 @@ from serkit.lab.models.blocks.head import Head
 from serkit.lab.models.blocks.scaling import Scaling
 from serkit.lab.models.blocks.self_attention import Positions, SelfAttention
 from serkit.lab.models.blocks.sequence_steps import SequenceSteps
-from serkit.lab.models.body import Body, BodyConfig, Output
+from serkit.lab.models.body import LONGEST_ATTENDED, Body, BodyConfig, Output
 from serkit.lab.recipes.config import require
 from serkit.lab.signal.masking import frame_mask
 
@@ -79,6 +79,8 @@ class Transformer(Body):
         self.norm = nn.LayerNorm(config.width)
         self.head = Head(config.width, config.embedding, classes, dropout=config.dropout)
         self.embedding_size = config.embedding
+        if layout.kind == "frames":
+            self.maximum_duration = LONGEST_ATTENDED
 
     def forward(self, features: Tensor, lengths: Tensor) -> Output:
         """Classify utterances of ``lengths`` valid frames, or vectors."""

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serkit.writing import whole_file
+from serkit.visible_text import visible
+from serkit.writing import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +48,7 @@ def as_svg(make: Maker, name: str, label: str) -> str:
     buffer = io.StringIO()
     with _style({"svg.fonttype": "none", "svg.hashsalt": name}):
         make().savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    text = buffer.getvalue()
+    text = visible(buffer.getvalue(), keep="\n\t")
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r' xmlns(:\w+)?="[^"]*"| (?<=<g )id="[^"]*"|(?<=<g) id="[^"]*"| font-family: [^;"]*;', "", text)
@@ -60,9 +61,13 @@ def as_svg(make: Maker, name: str, label: str) -> str:
 
 def write_figure(make: Maker, path: Path) -> Path:
     """Draw a figure into a ``.png`` or ``.svg`` file. The same run gives the same bytes."""
-    form = path.suffix[1:]
-    with _style({"svg.hashsalt": "serkit"}), whole_file(path) as temporary:
-        make().savefig(temporary, format=form, dpi=200, facecolor="white", metadata=dict(_METADATA[form]))
+    form, buffer = path.suffix[1:], io.BytesIO()
+    with _style({"svg.hashsalt": "serkit"}):
+        make().savefig(buffer, format=form, dpi=200, facecolor="white", metadata=dict(_METADATA[form]))
+    content = buffer.getvalue()
+    if form == "svg":  # its comments and titles hold the texts as they are
+        content = visible(content.decode("utf-8"), keep="\n\t").encode("utf-8")
+    write_whole(path, content)
     return path
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from serkit.lab.pages.drawing import Maker, as_svg
 from serkit.lab.pages.shared_text import percent
+from serkit.visible_text import visible
 
 Tone = Literal["bad", "warn", "good", "plain"]
 _SIGNS = {"bad": "✗", "warn": "!", "good": "✓", "plain": "i"}  # so that color is not the only sign of the tone
@@ -79,8 +80,8 @@ class Html(str):
 
 
 def escape(content: object) -> Html:
-    """Return a text as markup; markup stays as it is."""
-    return content if isinstance(content, Html) else Html(html.escape(str(content)))
+    """Return a text as markup, with its invisible characters made visible; markup stays as it is."""
+    return content if isinstance(content, Html) else Html(html.escape(visible(str(content), keep="\n\t")))
 
 
 def join(*parts: object) -> Html:

@@ -17,6 +17,7 @@ import yaml
 
 from serkit.card import with_american_keys
 from serkit.data.corpora import corpus_names
+from serkit.data.yaml_documents import parse_yaml
 from serkit.errors import RecipeError, unknown_name
 from serkit.lab.recipes.registry import ENSEMBLE, model_names
 from serkit.lab.recipes.schema import Recipe, parse_recipe
@@ -63,9 +64,9 @@ def load_recipe(name_or_path: str | os.PathLike[str], changes: Sequence[str] = (
     """
     text = _text(name_or_path)
     try:
-        settings = yaml.safe_load(text.decode("utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{str(name_or_path)!r} is not YAML: {' '.join(str(error).split())}") from error
+        settings = parse_yaml(text)
+    except ValueError as error:
+        raise RecipeError(f"{str(name_or_path)!r} is not YAML: {str(error).rstrip('.')}.") from error
     if changes and isinstance(settings, dict):
         settings = changed(settings, changes)
     return parse_recipe(with_american_keys(settings))  # older run folders have British ones
@@ -93,9 +94,10 @@ def changed(settings: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
         if not equals or not all(keys):
             raise RecipeError(f"--set {change!r}: a change is key=value, such as train.epochs=5.")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise RecipeError(f"--set {change!r}: the value is not YAML.") from error
+            value = parse_yaml(text)
+        except ValueError as error:
+            why = "." if isinstance(error.__cause__, yaml.YAMLError) else f": {error}."
+            raise RecipeError(f"--set {change!r}: the value is not YAML{why}") from error
         settings = with_setting(settings, keys, value, f"--set {change!r}")
         if keys != ["seeds"]:  # other seeds are the same experiment
             marks.append(f"{key.strip()}-{text}")

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from serkit.data.corpora import corpus_of
+from serkit.lab.measure.one_class import one_class_remark
 from serkit.lab.measure.run_folder import UNSEEN_CORPUS
 from serkit.lab.pages.drawing import Maker
 from serkit.lab.pages.markup import Html, Tone, figure, join, marks, tag
@@ -54,13 +55,16 @@ def verdict(run: RunContents) -> Html:
         _seeds(run),
     ]
     score = tag("b", f"UAR {n['uar']:.1f} %")
-    return join(score, f" {interval(n['uar_low'], n['uar_high'])} on {speakers}{known}, {', '.join(parts)}.")
+    chance = f"(chance {100 / len(n['recall']):.1f} %)"
+    return join(score, f" {interval(n['uar_low'], n['uar_high'])} {chance} on {speakers}{known}, {', '.join(parts)}.")
 
 
 def remarks(run: RunContents) -> list[tuple[Tone, object]]:
     """Return the warnings about a run, worst first; a run without a leak gets a confirmation."""
     found = _leaks(run)
     is_clean = not found
+    if remark := one_class_remark(run.tested, model=str(run.numbers["model"])):
+        found.append(("bad", f"{remark[0].upper()}{remark[1:]}"))
     found += _validation(run)
     if not run.numbers["complete"]:
         found.append(("warn", f"Unfinished: {_progress(run)}. The numbers will change."))

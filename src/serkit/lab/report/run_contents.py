@@ -110,6 +110,7 @@ class RunContents:
         numbers: Metrics recomputed from the predictions, in percent; see
             :func:`serkit.lab.measure.run_entry.measure_records`.
         answers: Predictions of the complete seeds.
+        tested: Predictions on test utterances.
         validated: Predictions on validation utterances; empty if the run did not store them.
         left_out: Seeds that have not predicted every utterance yet.
         divisions: Folds in ``folds.json``.
@@ -122,6 +123,7 @@ class RunContents:
     facts: Mapping[str, Any]
     numbers: Mapping[str, Any]
     answers: AnswerArrays
+    tested: tuple[Row, ...]
     validated: tuple[Row, ...]
     left_out: tuple[int, ...]
     divisions: tuple[Division, ...]
@@ -184,6 +186,7 @@ def read_run(folder: Path) -> RunContents:
         records.facts,
         measure_records(records),
         answers,
+        tuple(records.tested),
         tuple(records.validated),
         left_out,
         _divisions(folder),
@@ -220,7 +223,9 @@ def _answers(rows: Sequence[Row], classes: tuple[str, ...]) -> tuple[AnswerArray
 def _divisions(folder: Path) -> tuple[Division, ...]:
     try:
         return tuple(_division(fold) for fold in read_folds(folder))
-    except (KeyError, TypeError, AttributeError) as error:
+    except RunError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise RunError(
             f"{str(folder / 'folds.json')!r} is damaged: expected a list of folds with their parts."
         ) from error

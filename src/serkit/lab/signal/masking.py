@@ -14,6 +14,26 @@ def frame_mask(lengths: Tensor, size: int) -> Tensor:
     return torch.arange(size, device=lengths.device)[None, :] < lengths[:, None]
 
 
+def without_offset(waveform: Tensor, lengths: Tensor) -> Tensor:
+    """Subtract from each waveform its mean over the valid samples.
+
+    The mean of what is left is subtracted again: in float32, the first mean of a long waveform is not exact.
+
+    Args:
+        waveform: Waveforms (B, T); samples after an utterance's end are ignored.
+        lengths: Number of valid samples (B,).
+
+    Returns:
+        Waveforms (B, T), zero after each utterance's end.
+    """
+    mask = frame_mask(lengths, waveform.shape[1])
+    count = lengths[:, None].clamp(min=1).to(waveform.dtype)
+    for _ in range(2):
+        waveform = torch.where(mask, waveform, 0.0)
+        waveform = waveform - waveform.sum(1, keepdim=True) / count
+    return torch.where(mask, waveform, 0.0)
+
+
 def masked_mean_and_deviation(x: Tensor, mask: Tensor, dim: tuple[int, ...], floor: float) -> tuple[Tensor, Tensor]:
     """Return the mean and the standard deviation over valid frames.
 

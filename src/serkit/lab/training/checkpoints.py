@@ -8,13 +8,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from serkit.errors import TrainingError
+from serkit.parsing import parse_json
 from serkit.writing import move_whole, whole_folder, write_whole
 
 _HALF_WRITTEN = ".checkpoint-*.tmp"  # what a killed training leaves
+_STATE = {  # names of the state that each optimizer of a recipe keeps for a weight
+    "AdamW": ("step", "exp_avg", "exp_avg_sq"),
+    "Adam": ("step", "exp_avg", "exp_avg_sq"),
+    "SGD": ("momentum_buffer",),
+    "RMSprop": ("step", "square_avg"),
+}
 
 
 @dataclass(frozen=True)
@@ -69,23 +77,52 @@ def load_checkpoint(folder: Path, body: nn.Module) -> FitCheckpoint:
     """Load the weights of the newest checkpoint into a body and return the rest; empty without a checkpoint.
 
     Raises:
-        TrainingError: If it is the checkpoint of another model.
+        TrainingError: If it is the checkpoint of another model, or damaged.
     """
     checkpoints = sorted(folder.glob("checkpoint-*"))
     if not checkpoints:
         return FitCheckpoint()
     newest = checkpoints[-1]
     try:
-        body.load_state_dict(load_file(newest / "weights.safetensors"))
         best = load_file(newest / "best.safetensors")
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in load_file(newest / "optimizer.safetensors").items():
+            index, name = key.split(".", 1)
+            state.setdefault(int(index), {})[name] = value
+        history = parse_json((newest / "state.json").read_bytes())["history"]
+        found = FitCheckpoint(tuple(Epoch(**row) for row in history), best, state)
+        weights = load_file(newest / "weights.safetensors")
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise TrainingError(f"the checkpoint {newest} is damaged ({error}); remove it to start anew.") from error
+    if not found.history or (best and best.keys() != weights.keys()):
+        raise TrainingError(f"the checkpoint {newest} is damaged; remove it to start anew.")
+    try:
+        body.load_state_dict(best or weights)  # the kept weights must fit as well
+        body.load_state_dict(weights)
     except RuntimeError as error:
         raise TrainingError(f"the checkpoint {newest} is of another model; remove it to start anew.") from error
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in load_file(newest / "optimizer.safetensors").items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
-    history = json.loads((newest / "state.json").read_text("utf-8"))["history"]
-    return FitCheckpoint(tuple(Epoch(**row) for row in history), best, state)
+    return found
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[int, Mapping[str, Tensor]]) -> None:
+    """Load the state of a checkpoint into an optimizer.
+
+    Raises:
+        TrainingError: If it is the state of another optimizer or of other weights.
+    """
+    groups = optimizer.state_dict()["param_groups"]
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    known = _STATE[type(optimizer).__name__]
+    for index, values in state.items():
+        is_fitting = index in range(len(weights)) and all(
+            name in known and value.shape in ((), weights[index].shape) for name, value in values.items()
+        )
+        if not is_fitting:
+            raise TrainingError(
+                f"the checkpoint's optimizer is not the {type(optimizer).__name__} of this model; remove the "
+                "checkpoint to start anew."
+            )
+    optimizer.load_state_dict({"state": dict(state), "param_groups": groups})
 
 
 def remove_checkpoints(folder: Path) -> None:

@@ -17,7 +17,7 @@ from serkit.data.manifest import Manifest
 from serkit.lab.augment import build_chain
 from serkit.lab.features import Front, build_front
 from serkit.lab.measure.metrics import confusion_matrix, uar
-from serkit.lab.measure.run_folder import Fit, fit_folder
+from serkit.lab.measure.run_folder import Fit, fit_folder, read_fit
 from serkit.lab.measure.voting import FLOOR, combine, tempered
 from serkit.lab.models import Body, build_body
 from serkit.lab.recipes.schema import Recipe
@@ -220,7 +220,7 @@ def _fit_or_load(run: Experiment, member: Member, fold: Fold, seed: int, folder:
         if (folder / body.file).is_file():
             body.load(folder)
             body.to(processes.device())  # where a fresh fit leaves its body
-            return Fit(**json.loads(done.read_text("utf-8"))), body
+            return read_fit(done), body
     found, body = _fit_member(run, member, fold, seed, folder)
     if processes.is_main():
         write_whole(done, json.dumps(asdict(found)))
@@ -244,6 +244,7 @@ def _fit_member(run: Experiment, member: Member, fold: Fold, seed: int, folder: 
         classes=len(run.classes),
         augmented=_augmented(run, member, fold),
         speakers={i: speaker_of[i] for i in fold.train},
+        seconds=member.store.seconds(member.front.config.sampling_rate),
     )
     epochs = body.stages * recipe.train.epochs
     step = begin_task(f"fold {fold.fold} seed {seed}", epochs, run.on_progress)

@@ -13,8 +13,8 @@ import csv
 import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import islice
+from dataclasses import asdict, dataclass, field, replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from serkit.lab.models.blocks.scaling import fit_scalings
 from serkit.lab.recipes.schema import Augment, Train
 from serkit.lab.training import distributed as processes
 from serkit.lab.training import trackers
+from serkit.lab.training.batch_watch import BatchWatch
 from serkit.lab.training.checkpoints import (
     Epoch,
     FitCheckpoint,
@@ -40,6 +41,7 @@ from serkit.lab.training.checkpoints import (
     kept_weights,
     load_checkpoint,
     remove_checkpoints,
+    restore_optimizer,
     save_checkpoint,
     score_of,
 )
@@ -66,6 +68,7 @@ class Examples:
             ``augment.copies``, only its first epochs are used, one of them for each utterance. None without
             augmentation of waveforms.
         speakers: Utterance id to speaker, by which classical models split the utterances that they calibrate on.
+        seconds: Utterance id to its duration, to say how much sound a batch holds that is too large for the memory.
     """
 
     rows: Sequence[Mapping[str, FloatArray]]
@@ -75,6 +78,7 @@ class Examples:
     classes: int
     augmented: Callable[[int, int], Mapping[str, FloatArray]] | None = None
     speakers: Mapping[str, str] | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,15 +120,24 @@ def fit(
         on_epoch: Callback after each epoch.
 
     Raises:
-        TrainingError: If the loss is NaN or infinite, the checkpoint is of another model, or there are more processes
-            than half a batch has utterances.
+        TrainingError: If the loss is NaN or infinite, memory runs out, the checkpoint is of another model or damaged,
+            or there are more processes than half a batch has utterances.
     """
-    if body.is_fitted_at_once:
-        return _fit_at_once(body, examples, train, augment, seed=seed, folder=folder)
+    watch = BatchWatch(train, body.config, examples.seconds)
+    with watch.told():
+        if body.is_fitted_at_once:
+            return _fit_at_once(body, examples, train, augment, seed=seed, folder=folder)
+        return _fit_in_epochs(body, examples, train, augment, seed=seed, folder=folder, on_epoch=on_epoch, watch=watch)
+
+
+def _fit_in_epochs(
+    body: Body, examples: Examples, train: Train, augment: Augment, *, seed: int, folder: Path,
+    on_epoch: Callable[[Epoch], None], watch: BatchWatch,
+) -> Fitted:  # fmt: skip
     if examples.augmented and augment.copies:
         copies = [examples.augmented(seed, number) for number in range(augment.copies)]
         examples = replace(examples, rows=copies, augmented=None)
-    run = _Run(body, examples, train, augment, seed, folder, trackers.start(train, folder))
+    run = _Run(body, examples, train, augment, seed, folder, trackers.start(train, folder), watch)
     checkpoint = load_checkpoint(folder, body)
     if not checkpoint.history:
         fit_scalings(body, [examples.plain[name] for name in examples.train])
@@ -154,6 +167,7 @@ class _Run:
     seed: int
     folder: Path
     accelerator: Accelerator
+    watch: BatchWatch
 
     def stage(self, stage: int, checkpoint: FitCheckpoint, on_epoch: Callable[[Epoch], None]) -> FitCheckpoint:
         """Train one stage, or the epochs that a checkpoint lacks, and return the checkpoint at its end."""
@@ -166,8 +180,7 @@ class _Run:
         self.body.start_stage(stage)
         optimizer = build_optimizer(self.body.rates(), train)
         if past and checkpoint.optimizer:
-            groups = optimizer.state_dict()["param_groups"]
-            optimizer.load_state_dict({"state": dict(checkpoint.optimizer), "param_groups": groups})
+            restore_optimizer(optimizer, checkpoint.optimizer)
         model, optimizer = self.accelerator.prepare(self.body, optimizer)
         for epoch in range(len(history), len(history) - len(past) + train.epochs):
             if _is_over(_of_stage(history, stage), train):
@@ -198,11 +211,13 @@ class _Run:
             rows, examples.train, self.augment, batch_size=size, seed=seed, epoch=epoch,
             is_balanced=train.sampling == "balanced",
         )  # fmt: skip
+        numbers = count(1)
         for step, some in enumerate(_grouped(batches, train.accumulate), start=len(past) * steps):
             lr = learning_rate(train, step, train.epochs * steps, watched)
             for group in optimizer.param_groups:
                 group["lr"] = lr * group["share"]
             for batch in some:
+                self.watch.note(f"batch {next(numbers)} of epoch {epoch + 1}", batch.ids)
                 loss, right = _loss(
                     model, _to(batch, device), weights, train=train, mixup=self.augment.mixup, rng=mixer,
                     parts_loss=self.body.parts_loss,
@@ -221,6 +236,7 @@ class _Run:
             optimizer.step()
             optimizer.zero_grad()
         mean_loss, accuracy = (self.accelerator.reduce(total, "sum") / len(examples.train)).tolist()
+        self.watch.note(f"the validation of epoch {epoch + 1}", list(examples.validation))
         loss_now, uar_now, accuracy_now = processes.from_main(validate(self.body, examples))
         return Epoch(epoch, lr, mean_loss, loss_now, uar_now, stage, accuracy, accuracy_now)
 

@@ -12,6 +12,7 @@ from serkit.data.corpora import Data, read_corpora
 from serkit.data.manifest import Manifest, merge
 from serkit.errors import RecipeError, RunError
 from serkit.lab.augment import build_chain
+from serkit.lab.encoders.layer_meaning import check_meaning, meaning_of_layers
 from serkit.lab.features import Front, build_front
 from serkit.lab.measure.run_folder import first_folder, read_json, write_json
 from serkit.lab.models import build_body
@@ -86,7 +87,7 @@ def check_exportable(resolved: ResolvedRecipe) -> None:
     fronts = [build_front(member.named_features) for member in resolved.members]
     for front in fronts:
         if not front.has_graph:
-            front(None, None)  # raises the error that says why
+            front.inner(None, None)  # raises the error that says why
     rates = sorted({front.config.sampling_rate for front in fronts})
     if len(rates) > 1:
         text = " and ".join(map(str, rates))
@@ -139,7 +140,7 @@ def prepare(
         check_heard_apart(heard, first_heard)
         threads = threads_each(processes_for(resolved, manifest, split, jobs))
         facts = environment(threads) | _digests(manifest, split, heard, first, first_heard)
-        facts["dropped"] = dict(dropped)
+        facts |= {"dropped": dict(dropped), **meaning_of_layers(recipe.as_mapping())}
         if processes.is_main():
             _claim(folder, recipe, facts, folds_as_json(split, manifest))
         members = _members(fronts, stores, len(manifest), folder, on_progress)
@@ -249,6 +250,7 @@ def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any) -> N
                 f"{str(folder)!r} holds a run of another recipe or other settings: choose another output folder."
             )
         known = read_json(folder, "env.json")
+        check_meaning(folder, known, recipe.as_mapping())
         came_later = ("audio_digest", "pretraining_digest")  # older runs lack them
         known = {name: facts[name] for name in came_later if name in facts} | known
         if any(known.get(name) != value for name, value in facts.items() if name.endswith("_digest")):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from serkit.data.corpora import Data
 from serkit.data.manifest import Manifest
 from serkit.errors import ProtocolError, RecipeError
+from serkit.lab.measure.one_class import chance_of
 from serkit.lab.measure.pooled_metrics import write_metrics
 from serkit.lab.measure.run_folder import (
     ALL_SPEAKERS,
@@ -178,7 +179,11 @@ def _run(
     for i, (fold, seed, found, answers) in enumerate(fitted, 1):
         record.add(fold, seed, found, answers)
         record.write(is_complete=i == len(todo))
-        _log.info("fold %d seed %d: validation UAR %s (%.0f s)", fold.fold, seed, found.validation_uar, found.seconds)
+        chance = chance_of([str(run.targets[name]) for name in answers.validated])
+        _log.info(
+            "fold %d seed %d: validation UAR %s (chance %.1f; %.0f s)",
+            fold.fold, seed, found.validation_uar, chance, found.seconds,
+        )  # fmt: skip
     return record.metrics
 
 

@@ -28,11 +28,12 @@ from torch.utils.data import DataLoader
 from serkit.audio.decode import load_audio
 from serkit.audio.resampling import resample
 from serkit.data.manifest import Manifest
-from serkit.errors import ManifestError
+from serkit.errors import ManifestError, RunError
 from serkit.lab import features, signal
 from serkit.lab.augment import AugmentedDataset, Chain
 from serkit.lab.features import Front
 from serkit.lab.features.extraction import frames_of_many
+from serkit.parsing import parse_json
 from serkit.types import SEX_VALUES, FloatArray, Utterance
 from serkit.writing import whole_binary, whole_folder, write_whole
 
@@ -70,12 +71,21 @@ class Pack:
 
     @classmethod
     def open(cls, folder: Path) -> "Pack":
-        """Open a pack that :func:`write_pack` wrote."""
-        index = json.loads((folder / "index.json").read_text("utf-8"))
-        shape = (index["total"], index["width"])
-        values = np.memmap(folder / "values.f32", np.float32, "r", shape=shape)
-        spans = {name: (row[0], row[1]) for name, row in index["rows"].items()}
-        return cls(folder, values, spans, {name: row[2] for name, row in index["rows"].items()})
+        """Open a pack that :func:`write_pack` wrote.
+
+        Raises:
+            RunError: If the pack is damaged.
+        """
+        try:
+            index = parse_json((folder / "index.json").read_bytes())
+            shape = (index["total"], index["width"])
+            values = np.memmap(folder / "values.f32", np.float32, "r", shape=shape)
+            spans = {name: (row[0], row[1]) for name, row in index["rows"].items()}
+            return cls(folder, values, spans, {name: row[2] for name, row in index["rows"].items()})
+        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            raise RunError(
+                f"the cache {str(folder)!r} is damaged ({error}): remove this folder, and run the same command again."
+            ) from error
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the folder in place of gigabytes of rows."""
@@ -148,6 +158,11 @@ class Store:
         """Utterance id to the digest of its decoded audio, for the leakage guard."""
         return {name: digest for pack in self.audio.values() for name, digest in pack.digests.items()}
 
+    def seconds(self, sampling_rate: int) -> dict[str, float]:
+        """Return the duration of each utterance, whose audio is stored at this sampling rate."""
+        spans = [span for pack in self.audio.values() for span in pack.spans.items()]
+        return {name: (end - first) / sampling_rate for name, (first, end) in spans}
+
     def waveform(self, utterance: Utterance) -> FloatArray:
         """Return decoded audio, shape (T,)."""
         return self.audio[utterance.corpus].row(utterance.id)[:, 0]
@@ -166,7 +181,7 @@ class Store:
         Returns:
             Utterance id to frames, shape (N, F).
         """
-        about = [type(front).__name__, asdict(front.config), speed, front.version, _features_code()]
+        about = [front.label, asdict(front.config), speed, front.version, _features_code()]
         sexes = self.sexes if front.uses_sex else {}
         names: list[str] = []
         stored: list[Pack] = []

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from serkit.data.manifest import Manifest
-from serkit.errors import MissingExtraError, RecipeError
+from serkit.errors import MissingExtraError, RecipeError, RunError
 from serkit.lab.models import resolve_model
 from serkit.lab.recipes.files import with_setting
 from serkit.lab.recipes.parts import Range
@@ -18,6 +18,7 @@ from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.splits.folds import Fold
 from serkit.lab.splits.validation import rotate_validation
 from serkit.lab.training import distributed as processes
+from serkit.parsing import parse_json
 from serkit.writing import write_whole
 
 Settings = dict[str, Any]
@@ -84,11 +85,14 @@ def search(
     distributions = {key: _distribution(optuna, values) for key, values in tune.space.items()}
     study = optuna.create_study(direction="maximize")
     path = folder / _TRIALS
-    trials: list[dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.is_file() else []
+    trials = _read_trials(path)
     for trial in trials:
-        study.add_trial(
-            optuna.trial.create_trial(params=trial["settings"], distributions=distributions, value=trial["uar"])
-        )
+        try:
+            study.add_trial(
+                optuna.trial.create_trial(params=trial["settings"], distributions=distributions, value=trial["uar"])
+            )
+        except (ValueError, TypeError) as error:
+            raise _damaged(path, error) from error
     scratch = folder / "trial"
     for number in range(len(trials), tune.trials):
         state = np.random.SeedSequence([seed, fold.fold, fold.draw, number]).generate_state(1)
@@ -108,6 +112,21 @@ def search(
         processes.wait()
     best: Settings = max(trials, key=lambda trial: trial["uar"])["settings"]  # the first of equally good ones
     return best
+
+
+def _read_trials(path: Path) -> list[dict[str, Any]]:
+    """Return the trials of an interrupted search; none at its beginning."""
+    if not path.is_file():
+        return []
+    try:
+        trials = parse_json(path.read_bytes())
+        return [{"settings": dict(one["settings"]), "uar": float(one["uar"]), "inner": one["inner"]} for one in trials]
+    except (ValueError, TypeError, KeyError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> RunError:
+    return RunError(f"{str(path)!r} is damaged ({error}): remove it to begin the search anew.")
 
 
 def _distribution(optuna: ModuleType, values: Range | tuple[Any, ...]) -> Any:

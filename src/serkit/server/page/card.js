@@ -18,10 +18,9 @@ function result(evidence, card) {
 
 export function showCard(card, into) {
   const speakers = card.corpora.reduce((sum, corpus) => sum + corpus.speakers, 0);
-  const threshold = card.calibration.threshold;
   const facts = {
-    Answers: `${list(card.classes)}; "uncertain" if no emotion is probable enough${threshold
-      ? ` (below ${percent(threshold)})` : ""}, "no speech" if there is none`,
+    Answers: `${list(card.classes)}; "no speech" if there is none`,
+    Threshold: card.promise,
     "Trained on": `acted speech: ${list(card.corpora.map((corpus) => corpus.title))}, ${speakers} speakers`,
     Languages: list(card.languages.map((code) => LANGUAGES.of(code))),
     License: `${card.license}${card.is_commercial_use_allowed ? "" : ", not for commercial use"}`,

@@ -8,7 +8,7 @@ import { Problem, getJson, setToken, upload } from "./service.js";
 import { wavOf } from "./wav.js";
 
 const $ = (id) => document.getElementById(id);
-const TIMELINE = `/v1/timeline?${["drawing", ...Object.keys(FORMATS)].map((name) => `format=${name}`).join("&")}`;
+const TIMELINE = `v1/timeline?${["drawing", ...Object.keys(FORMATS)].map((name) => `format=${name}`).join("&")}`;
 const SHORTEST = .5;  // seconds; shorter recordings get no timeline
 let service = null, live = null, microphone = null, sending = null;
 
@@ -25,7 +25,7 @@ function askForToken() {
 
 async function load() {
   try {
-    service = await getJson("/v1/models");
+    service = await getJson("v1/models");
   } catch (problem) {
     $("card").replaceChildren();
     if (problem.status === 401) askForToken(); else showProblem("live-problem", problem);

@@ -37,7 +37,7 @@ export class Microphone {
     this.media = await openMicrophone();
     this.context = new AudioContext();
     try {
-      await this.context.audioWorklet.addModule("/page/recorder.js");
+      await this.context.audioWorklet.addModule("page/recorder.js");
       await this.context.resume();
       this.socket = openStream(this.context.sampleRate);
       await this.created();

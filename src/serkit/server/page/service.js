@@ -1,4 +1,5 @@
 // Requests to the service: they carry the token, and turn problem documents into errors.
+// Paths are relative to the page, which may lie below a proxy's path.
 
 const KEY = "serkit-token";
 let token = sessionStorage.getItem(KEY) || "";
@@ -62,7 +63,7 @@ export function upload(path, file, name, { signal, onProgress, onSent }) {
 }
 
 export function openStream(samplingRate) {
-  const address = new URL(`/v1/stream?sampling_rate=${samplingRate}&encoding=pcm_s16le`, location.href);
+  const address = new URL(`v1/stream?sampling_rate=${samplingRate}&encoding=pcm_s16le`, document.baseURI);
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   const protocols = ["serkit.v1"];
   if (token) {
@@ -75,7 +76,7 @@ export function openStream(samplingRate) {
 // Returns the reason why a WebSocket was refused: browsers hide it, but a GET request to the same address gets it.
 export async function whyClosed() {
   try {
-    await getJson("/v1/stream");
+    await getJson("v1/stream");
   } catch (problem) {
     if (problem.status !== 426) return problem;
   }
