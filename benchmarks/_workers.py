@@ -5,6 +5,7 @@ job it prints one line, and after it another (:class:`Worker`).
 """
 
 import json
+import os
 import re
 import resource
 import subprocess
@@ -100,6 +101,8 @@ class Worker:
     """The worker's side: says which job begins, and how it ended."""
 
     def __init__(self) -> None:
+        self._replies = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)  # what C libraries print is no reply
         resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_LIMIT, _MEMORY_LIMIT))
         self._printed: list[str] = []  # exceptions that Python cannot raise, since C code called the function
         sys.unraisablehook = lambda fault: self._printed.append(f"in a callback: {fault.exc_value!r}")
@@ -114,7 +117,7 @@ class Worker:
         """
         from serkit.errors import SerkitError
 
-        print(json.dumps({"number": number, "limit": limit}), flush=True)
+        self._reply({"number": number, "limit": limit})
         _forget_peak()
         self._printed.clear()
         start = time.perf_counter()
@@ -128,7 +131,11 @@ class Worker:
         if self._printed and kind in ("answer", "refused"):
             kind, text = "foreign", self._printed[0]
         outcome = Outcome(number, kind, text, time.perf_counter() - start, peak_mb())
-        print(json.dumps(asdict(outcome)), flush=True)
+        self._reply(asdict(outcome))
+
+    def _reply(self, line: dict[str, Any]) -> None:
+        self._replies.write(json.dumps(line) + "\n")
+        self._replies.flush()
 
 
 def peak_mb() -> float:
