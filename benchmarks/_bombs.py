@@ -140,6 +140,8 @@ BOMBS: dict[str, tuple[float, Callable[[Files], bytes | tuple[bytes, int]]]] = {
     "wav-chunks": (_LIE, lambda _: wav_header(16_000, 1, 16, 0) + b"LIST\0\0\0\0" * 10_000_000),
     "wav-adpcm-block": (_LIE, lambda files: patched(files["wav-adpcm"], b"fmt ", 20, b"\xff\xff")),
     "rf64-5gb": (_working(65, 2.5e9), lambda _: (rf64_header(768_000, 50, 16, 5_000_000_000), 5_000_000_072)),
+    "wav-then-zeros": (_LIE, lambda _: (wav_header(16_000, 1, 16, 32_000, riff=32_036) + b"\1\2" * 16_000, 900_000_000)),
+    "flac-then-zeros": (_LIE, lambda _: (silent_flac(16_000, 1, 8), 900_000_000)),
     "zeros-8gb": (_LIE, lambda _: (b"", 8_000_000_000)),
     "aiff-claims": (_LIE, lambda files: patched(files["aiff"], b"COMM", 10, _BIG)),
     "au-claims": (_LIE, lambda files: files["au"][:8] + _MAX + files["au"][12:]),

@@ -3,7 +3,7 @@
 - 10,000 sound files of 40 formats with one to four faults each go through ``Recognizer.predict``, every tenth through
   ``Recognizer.timeline`` too, and every fifth goes to a running ``serkit serve`` as well. Damage is refused and skipped
   in turn.
-- 55 bombs, small or sparse files that claim or contain endless sound, go through both calls, with damage refused and
+- 57 bombs, small or sparse files that claim or contain endless sound, go through both calls, with damage refused and
   skipped, and then all of them through one ``predict_many`` with two good clips, which must be answered.
 - 200 broken model files go through ``serkit.load`` and one prediction.
 - 2,000 broken streams go to the service, which must still answer honest ones.

@@ -153,6 +153,21 @@ def test_what_only_looks_like_ogg_pages_takes_no_read_each() -> None:
     assert stream.reads < 5
 
 
+def test_what_follows_the_last_ogg_page_is_kept_from_libsndfile() -> None:
+    """It takes 4 s for a megabyte of words that begin like pages."""
+    one = encoded("OGG", "OPUS")
+    words = io.BytesIO(one + b"OggS" * 250_000)
+    expected = load_audio(io.BytesIO(one), target_rate=RATE)
+    takes_at_most(1.0, lambda: np.testing.assert_array_equal(load_audio(words, target_rate=RATE), expected))
+
+
+def test_a_file_is_found_behind_the_end_of_another_among_much_else() -> None:
+    one = encoded("FLAC")
+    for between in (bytes(3 << 20), b"fLaC" * 1000, b"\1" * ((1 << 20) - len(one) + 7)):
+        with pytest.raises(TruncatedAudioError, match=f"about {len(one)} bytes follow"):
+            load_audio(io.BytesIO(one + between + one), target_rate=RATE)
+
+
 def test_a_window_gives_every_byte_once_wherever_it_is_asked() -> None:
     data = np.random.default_rng(0).bytes(3 << 20)
     window = FileWindow(io.BytesIO(data), len(data))
