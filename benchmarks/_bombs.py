@@ -107,6 +107,7 @@ def _vorbis(files: Files) -> bytes:
 _OPEN_FLAC = flac_header(16_000, 1, 0).replace(b"\x80\0\0\x22", b"\0\0\0\x22")  # more metadata follow
 _MPEG_ID = b"ID3\4\0\0\0\0\0\0"
 _LINK = silent_opus(0.12, is_last=True)
+_SECOND = wav_header(16_000, 1, 16, 32_000, riff=32_036) + b"\1\2" * 16_000
 _FRAME, _OTHER = mp3_frame(), mp3_frame(rate=24_000)
 BOMBS: dict[str, tuple[float, Callable[[Files], bytes | tuple[bytes, int]]]] = {
     "flac-10h": (_working(TEN_HOURS, 6e8), lambda _: silent_flac(16_000, 1, TEN_HOURS)),
@@ -140,7 +141,7 @@ BOMBS: dict[str, tuple[float, Callable[[Files], bytes | tuple[bytes, int]]]] = {
     "wav-chunks": (_LIE, lambda _: wav_header(16_000, 1, 16, 0) + b"LIST\0\0\0\0" * 10_000_000),
     "wav-adpcm-block": (_LIE, lambda files: patched(files["wav-adpcm"], b"fmt ", 20, b"\xff\xff")),
     "rf64-5gb": (_working(65, 2.5e9), lambda _: (rf64_header(768_000, 50, 16, 5_000_000_000), 5_000_000_072)),
-    "wav-then-zeros": (_LIE, lambda _: (wav_header(16_000, 1, 16, 32_000, riff=32_036) + b"\1\2" * 16_000, 900_000_000)),
+    "wav-then-zeros": (_LIE, lambda _: (_SECOND, 900_000_000)),
     "flac-then-zeros": (_LIE, lambda _: (silent_flac(16_000, 1, 8), 900_000_000)),
     "zeros-8gb": (_LIE, lambda _: (b"", 8_000_000_000)),
     "aiff-claims": (_LIE, lambda files: patched(files["aiff"], b"COMM", 10, _BIG)),
