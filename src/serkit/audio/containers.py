@@ -69,6 +69,7 @@ _WITHOUT_BEGINNING = {  # later pieces of a recording that was cut into pieces
     rb"OggS\0[\0\x01\x04\x05]": "an Ogg",
 }
 _LONGEST_SIGNATURE = 389
+_MOST_BOXES = 1_000_000  # of an MP4 file; ten hours in pieces of a tenth of a second have 720,000
 
 
 def container_of(stream: BinaryIO) -> Container | None:
@@ -147,10 +148,16 @@ def check_asf_size(stream: BinaryIO, name: str, damage: DamageReport) -> None:
 def check_boxes(stream: BinaryIO, name: str, damage: DamageReport) -> None:
     """Check that a single MP4 file stands in the file, since FFmpeg reads the first alone.
 
+    Raises:
+        TruncatedAudioError: If another file follows.
+        UnknownAudioFormatError: If the file has so many boxes that FFmpeg would read them for minutes.
+
     Source: ISO/IEC 14496-12, 4.2 (boxes).
     """
     position, size, indexes = 0, byte_count(stream), 0
-    while position + 8 <= size:
+    for _ in range(_MOST_BOXES):
+        if position + 8 > size:
+            return
         head = read_at(stream, position, 16)
         length, kind = int.from_bytes(head[:4]), head[4:8]
         if kind == b"ftyp" and indexes:
@@ -160,6 +167,7 @@ def check_boxes(stream: BinaryIO, name: str, damage: DamageReport) -> None:
         if length < 8:  # 0: to the end of the file
             return
         position += length
+    raise UnknownAudioFormatError(f"{name} has more than {_MOST_BOXES:,} MP4 boxes, which no recorder writes.")
 
 
 def _several_files(name: str, title: str, behind: int) -> TruncatedAudioError:

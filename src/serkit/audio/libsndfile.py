@@ -12,6 +12,7 @@ from serkit.audio.arrays import check_form
 from serkit.audio.containers import lenient_container_of
 from serkit.audio.damage import DamageReport
 from serkit.audio.joined_parts import Part
+from serkit.audio.sectioned_file import ForDecoder
 from serkit.errors import (
     AudioShapeError,
     MissingExtraError,
@@ -29,7 +30,7 @@ _BLOCK = 1 << 20  # samples of all channels in a block
 
 def open_part(part: Part, path: str | os.PathLike[str] | None, name: str) -> Any:
     """Open a part with soundfile. A part that is the whole file is opened by its path, which is faster."""
-    return _open_sound(os.fsencode(path) if part.is_whole_file and path is not None else part.file, name)
+    return _open_sound(os.fsencode(path) if part.is_whole_file and path is not None else ForDecoder(part.open()), name)
 
 
 def _open_sound(target: Any, name: str) -> Any:

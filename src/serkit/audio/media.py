@@ -19,6 +19,7 @@ import numpy as np
 
 from serkit.audio.containers import ASF, AVI, FLV, MATROSKA, MP4, Container, check_asf_size, check_boxes, check_segment
 from serkit.audio.damage import TOLERANCE, DamageReport
+from serkit.audio.sectioned_file import ForDecoder
 from serkit.errors import (
     AudioShapeError,
     MissingExtraError,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _SHORTEST_GAP = 0.1  # seconds; a shorter gap is jitter of timestamps
 _LONGEST_PAUSES = 3600.0  # seconds of pauses in a file; more come from wrong timestamps
+_MOST_BARREN = 20_000  # packets in a row without audio; six to ten minutes of most codecs
 _SILENCE_SECONDS = 10.0  # length of a block of silence
 _FILE_TOLERANCE = 0.05  # missing share of a duration that is the whole file's or estimated from the bit rate
 _SAMPLE_KINDS: dict[str, tuple[type[np.generic], float]] = {  # by FFmpeg's name: the type, and its scale to [-1, 1)
@@ -78,7 +80,7 @@ def decode_blocks(
         with _opened(stream, container, name, damage) as file:
             sound = _audio_stream(file, container, name)
             announced = _announced_duration(sound, container)
-            frames = _frames(_packets(file, sound, container, name, damage))
+            frames = _frames(_packets(file, sound, container, name, damage), container, name)
             for block, rate in _blocks(frames, container, name, damage):
                 if count:
                     yield last, rate
@@ -137,7 +139,7 @@ def _opened(stream: BinaryIO, container: Container, name: str, damage: DamageRep
     stream.seek(0)
     try:
         # By default a tag that is not valid UTF-8 would make the file unreadable.
-        with av.open(stream, "r", format=container.demuxer, metadata_errors="replace") as file:
+        with av.open(ForDecoder(stream), "r", format=container.demuxer, metadata_errors="replace") as file:
             yield file
     except (av.error.PatchWelcomeError, av.error.LookupError) as error:
         raise UnknownAudioFormatError(
@@ -235,20 +237,28 @@ def _seconds(packet: "Packet[Any]") -> float:
     return float(packet.duration * packet.time_base) if packet.duration and packet.time_base else 0.0
 
 
-def _frames(packets: Iterator["Packet[AudioStream] | _Lost"]) -> Iterator["AudioFrame | _Lost"]:
-    """Decode packets into frames."""
+def _frames(
+    packets: Iterator["Packet[AudioStream] | _Lost"], container: Container, name: str
+) -> Iterator["AudioFrame | _Lost"]:
+    """Decode packets into frames. A file of packets without audio ends early, since each failure takes 0.1 ms."""
     from av.error import InvalidDataError
 
+    barren = 0  # packets in a row that hold no audio
     for packet in packets:
         if isinstance(packet, _Lost):
             yield packet
             continue
+        frames = []
         try:
             frames = packet.decode()
         except InvalidDataError:
             yield _Lost(_seconds(packet))
-            continue
         yield from frames
+        barren = 0 if frames else barren + 1
+        if barren > _MOST_BARREN:
+            raise TruncatedAudioError(
+                f"{name} is damaged ({container.title}): {barren} packets in a row hold no audio that can be decoded."
+            )
 
 
 def _blocks(

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO
 
+from serkit.audio.file_window import FileWindow
 from serkit.audio.sectioned_file import Section, sectioned
 
-_CHUNK = 1 << 20
 _V1_RATES = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # kbit/s, layer III
 _V2_RATES = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _SAMPLING_RATES = (44_100, 48_000, 32_000)  # Hz, of MPEG 1
@@ -112,7 +112,7 @@ def find_parts(stream: BinaryIO, size: int) -> list[MpegPart]:
         Parts in order; empty if the file has no frames of layer III, or of the free format.
     """
     parts: list[MpegPart] = []
-    window = _Window(stream, size)
+    window = FileWindow(stream, size)
     at = lost = skips = 0
     part: MpegPart | None = None
     while at + 4 <= size:
@@ -164,23 +164,7 @@ def _xing_frame(first: bytes, part: MpegPart) -> bytes:
     return bytes(frame)
 
 
-class _Window:
-    """Reads a file in large chunks, and gives at least 2 kB behind any offset where the file has them."""
-
-    def __init__(self, stream: BinaryIO, size: int) -> None:
-        self._stream, self._size = stream, size
-        self._start, self._data = 0, b""
-
-    def at(self, position: int) -> tuple[bytes, int]:
-        """Return a chunk, and the offset of the position in it."""
-        inside = position - self._start
-        if inside < 0 or (inside + 2048 > len(self._data) and self._start + len(self._data) < self._size):
-            self._stream.seek(position)
-            self._start, self._data, inside = position, self._stream.read(_CHUNK), 0
-        return self._data, inside
-
-
-def _is_sure(window: _Window, at: int) -> bool:
+def _is_sure(window: FileWindow, at: int) -> bool:
     """Return whether enough frames of one kind follow each other from an offset on."""
     first: FrameHeader | None = None
     for _ in range(_SURE):
@@ -199,7 +183,7 @@ def _differs(one: FrameHeader, other: FrameHeader) -> bool:
     return one.rate != other.rate or one.is_mpeg1 != other.is_mpeg1
 
 
-def _skip(window: _Window, at: int, size: int) -> tuple[int, bool]:
+def _skip(window: FileWindow, at: int, size: int) -> tuple[int, bool]:
     """Return the number of bytes to the next possible frame or tag, and whether a tag was skipped."""
     data, offset = window.at(at)
     if tag := _tag_size(data, offset):

@@ -6,14 +6,14 @@ first of them.
 Source: RFC 3533, section 6 (page header) and section 4 (chaining).
 """
 
-import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from serkit.audio.sectioned_file import read_at
+from serkit.audio.file_window import FileWindow
+from serkit.audio.sectioned_file import byte_count
 
 _BEGINS = 2  # flag of a stream's first page
-_CHUNK = 1 << 20
+_MARK = b"OggS\0"  # beginning of a page of version 0, the only one
 _HEADER = 27  # bytes, before the table of segments
 _FOR_LIBSNDFILE = (b"\x01vorbis", b"OpusHead")
 
@@ -47,33 +47,24 @@ def find_links(stream: BinaryIO) -> list[OggLink]:
     Returns:
         Links in order. Empty if the file does not begin with the beginning of a stream.
     """
-    size = stream.seek(0, os.SEEK_END)
+    size = byte_count(stream)
+    window = FileWindow(stream, size)
     links: list[OggLink] = []
     position, is_beginning = 0, False
     while position + _HEADER <= size:
-        head = read_at(stream, position, _HEADER + 255)
-        if head[:4] != b"OggS" or len(head) < _HEADER + head[26]:
-            position = _next_page(stream, position + 1)
+        data, at = window.at(position)
+        is_page = data.startswith(_MARK, at)
+        body = at + _HEADER + data[at + _HEADER - 1] if is_page else 0
+        if not is_page or body > len(data):
+            found = data.find(_MARK, at + 1)
+            position += found - at if found >= 0 else max(1, len(data) - at - len(_MARK) + 1)
             continue
-        table = head[_HEADER : _HEADER + head[26]]
-        body = position + _HEADER + len(table)
-        if head[5] & _BEGINS:
-            if not is_beginning:
+        was_beginning, is_beginning = is_beginning, bool(data[at + 5] & _BEGINS)
+        if is_beginning:
+            if not was_beginning:
                 links.append(OggLink(position, position, []))
-            links[-1].codecs.append(read_at(stream, body, 16))
-        is_beginning = bool(head[5] & _BEGINS)
+            links[-1].codecs.append(data[body : body + 16])
         if not links:
             return []
-        position = links[-1].end = min(body + sum(table), size)
+        position = links[-1].end = min(position + body - at + sum(data[at + _HEADER : body]), size)
     return links
-
-
-def _next_page(stream: BinaryIO, position: int) -> int:
-    """Return the offset of the next page from a position on, or one behind the file."""
-    while chunk := read_at(stream, position, _CHUNK):
-        if (found := chunk.find(b"OggS")) >= 0:
-            return position + found
-        position += max(1, len(chunk) - 3)
-        if len(chunk) < _CHUNK:
-            break
-    return stream.seek(0, os.SEEK_END)

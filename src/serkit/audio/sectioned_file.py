@@ -1,5 +1,6 @@
-"""SectionedFile: one file to read that is made of parts of other files and of bytes, without copying them."""
+"""Files to read that are made of parts of other files and of bytes, without copying them, and files for C libraries."""
 
+import errno
 import io
 import os
 from bisect import bisect_right
@@ -35,9 +36,46 @@ def byte_count(stream: BinaryIO) -> int:
 
 
 def read_at(stream: BinaryIO, position: int, count: int) -> bytes:
-    """Return up to ``count`` bytes from a position."""
-    stream.seek(position)
+    """Return up to ``count`` bytes from a position; none behind the end of the file."""
+    try:
+        stream.seek(position)
+    except (
+        OSError,
+        OverflowError,
+        ValueError,
+    ):  # a damaged header may point behind the largest file that the system allows
+        return b""
     return stream.read(count)
+
+
+class ForDecoder:
+    """A file as libsndfile and FFmpeg expect it: a seek before its start fails with a number, not with an exception.
+
+    Damaged files make them try. An exception inside their callbacks would be printed, or end the decoding of a file of
+    which the rest can be heard.
+
+    Args:
+        file: File. It stays open.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._has_failed = False  # the last seek; soundfile asks for the position, and ignores what the seek returns
+        self.read, self.readinto = file.read, file.readinto  # type: ignore[attr-defined]
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Seek, and return the new position or a negative number."""
+        try:
+            position = self._file.seek(offset, whence)
+        except (OSError, ValueError):  # ValueError: raised by io.BytesIO
+            self._has_failed = True
+            return -errno.EINVAL
+        self._has_failed = False
+        return position
+
+    def tell(self) -> int:
+        """Return the position, or a negative number after a seek that failed."""
+        return -1 if self._has_failed else self._file.tell()
 
 
 def _as_section(one: Section | bytes) -> Section:

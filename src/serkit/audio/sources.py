@@ -42,6 +42,7 @@ _EXPECTED = (
 )
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/{1,2}[^/]", re.IGNORECASE)
 _ID3 = b"ID3"
+_MOST_TAGS = 1000  # at the beginning of a file; a crafted one could have one every ten bytes
 
 
 def plain_source(
@@ -119,7 +120,10 @@ def open_stream(source: FileSource, name: str) -> BinaryIO:
 def without_id3(stream: BinaryIO) -> BinaryIO:
     """Return the file without the ID3 tags at its beginning, which hide what it is; the same file if it has none."""
     start, size = 0, byte_count(stream)
-    while (head := read_at(stream, start, 10))[:3] == _ID3 and len(head) == 10:
+    for _ in range(_MOST_TAGS):
+        head = read_at(stream, start, 10)
+        if head[:3] != _ID3 or len(head) < 10:
+            break
         a, b, c, d = (value & 127 for value in head[6:10])
         start += 10 + (a << 21 | b << 14 | c << 7 | d) + (10 if head[5] & 16 else 0)
     stream.seek(0)

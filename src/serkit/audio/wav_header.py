@@ -130,12 +130,14 @@ def _rebuilt(stream: BinaryIO, header: WavHeader, end: int) -> BinaryIO:
 
 def _is_chunked(stream: BinaryIO, position: int, size: int) -> bool:
     """Return whether whole chunks fill the file from a position to its end, so that it has no samples there."""
-    while position + 8 <= size:
+    for _ in range(_LONGEST):
+        if position + 8 > size:
+            return size <= position <= size + 1
         name, length = struct.unpack("<4sI", read_at(stream, position, 8))
         if not _is_name(name):
             return False
         position += 8 + length + length % 2
-    return size <= position <= size + 1
+    return True
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int, bool]]:
