@@ -411,6 +411,16 @@ def test_a_short_pause_between_timestamps_is_silence(form: Form) -> None:
     assert samples[middle + pause + 3000 :].std() > 0.01
 
 
+@pytest.mark.parametrize("kind", ["mp4", "matroska"])
+def test_the_first_of_several_files_is_heard_where_damage_is_skipped(kind: str) -> None:
+    data = packed(Form(kind, "aac"), speech())
+    with pytest.raises(TruncatedAudioError, match="files in one"):
+        read(data + data)
+    clip = load_clip(io.BytesIO(data + data), target_rate=RATE, damaged="skip")
+    assert len(clip.samples) >= 2 * RATE
+    assert [gap.end for gap in clip.gaps] == [None]
+
+
 def test_a_pause_is_reported() -> None:
     data = packed(Form("matroska", "pcm_s16le"), speech(), gap=(CHUNK * 20, 40 * RATE))
     clip = load_clip(io.BytesIO(data), target_rate=RATE)

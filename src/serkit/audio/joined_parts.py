@@ -65,7 +65,8 @@ def parts_of(stream: BinaryIO, name: str, damage: DamageReport) -> list[Part]:
     if head[:4] == b"OggS":
         links = find_links(stream)
         stream.seek(0)
-        return [Part(sectioned((stream, link.start, link.end))) for link in links] if len(links) > 1 else whole
+        is_whole = len(links) == 1 and links[0].end == byte_count(stream)  # padding behind the end stops libsndfile
+        return [Part(sectioned((stream, link.start, link.end))) for link in links] if links and not is_whole else whole
     if _may_be_mp3(head):
         return _mp3_parts(stream) or whole
     return whole

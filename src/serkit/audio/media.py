@@ -92,6 +92,7 @@ def decode_blocks(
         damage.cut(count / rate, announced, message)
     if not count:
         raise NoSamplesError(f"{name} is a file ({container.title}) without samples.")
+    damage.end(count / rate if announced is None else min(count / rate, announced))
     if announced is not None and 0 < (padding := count - round(announced * rate)) < last.shape[1]:
         last = last[:, :-padding]
     yield last, rate

@@ -123,7 +123,7 @@ def without_id3(stream: BinaryIO) -> BinaryIO:
         a, b, c, d = (value & 127 for value in head[6:10])
         start += 10 + (a << 21 | b << 14 | c << 7 | d) + (10 if head[5] & 16 else 0)
     stream.seek(0)
-    return sectioned((stream, start, size)) if 0 < start < size else stream
+    return sectioned((stream, min(start, size), size)) if start else stream
 
 
 def _opened_path(source: str | os.PathLike[str], name: str) -> BinaryIO:
