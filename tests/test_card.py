@@ -78,7 +78,8 @@ def test_a_card_in_json_holds_its_formats_number_and_every_field() -> None:
     content = json.loads(write_card(CARD)[METADATA_KEY])
     assert content["format"] == FORMAT
     assert content.keys() == {"format", *asdict(CARD)}
-    assert content | {"promise": CARD.promise} == json.loads(CARD.to_json()) == json.loads(json.dumps(CARD.to_dict()))
+    derived = {"promise": CARD.promise, "limits": list(CARD.limits)}
+    assert content | derived == json.loads(CARD.to_json()) == json.loads(json.dumps(CARD.to_dict()))
 
 
 def test_a_card_speaks_utf8_and_not_escapes() -> None:
@@ -182,6 +183,13 @@ def test_control_characters_in_texts_become_the_replacement_character() -> None:
 
 
 # What a card promises
+
+
+def test_a_card_says_that_its_model_has_not_learned_telephone_speech() -> None:
+    assert CARD.limits[0].startswith("narrowband: the model has not learned telephone speech")
+    assert replace(CARD, recipe={"augment": {"waveform": [{"name": "telephone"}]}}).limits == ()
+    assert replace(CARD, recipe={"augment": "odd"}).limits == CARD.limits
+    assert replace(CARD, recipe={"augment": {"waveform": 5}}).limits == CARD.limits
 
 
 def test_a_card_tells_a_threshold_no_threshold_and_no_calibration_apart() -> None:

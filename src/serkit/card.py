@@ -23,6 +23,10 @@ NOT_FOR = (
     "lie detection, or claims about what somebody feels: it hears how emotion is acted",
     "emotion recognition at work or in schools, which the EU AI Act (Article 5) forbids",
 )
+NARROWBAND_LIMIT = (
+    "narrowband: the model has not learned telephone speech; the same voice may get another answer where nothing is "
+    "left above 4 kHz"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +163,15 @@ class Card:
         )
 
     @property
+    def limits(self) -> tuple[str, ...]:
+        """Audio on which the model may answer otherwise, one sentence each."""
+        augment = self.recipe.get("augment")
+        operations = augment.get("waveform") if isinstance(augment, Mapping) else None
+        listed = operations if isinstance(operations, list | tuple) else ()
+        has_telephone = any(isinstance(one, Mapping) and one.get("name") == "telephone" for one in listed)
+        return () if has_telephone else (NARROWBAND_LIMIT,)
+
+    @property
     def seen_speakers(self) -> frozenset[str]:
         """The speakers of training and validation, who must not be in a test of this model."""
         return frozenset(self.train_speakers) | frozenset(self.validation_speakers)
@@ -179,8 +192,8 @@ class Card:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the card as values that JSON can hold, with the number of the card's format and the promise."""
-        return {"format": FORMAT, **asdict(self), "promise": self.promise}
+        """Return the card as values that JSON can hold, with the number of its format, the promise and the limits."""
+        return {"format": FORMAT, **asdict(self), "promise": self.promise, "limits": self.limits}
 
     def to_json(self) -> str:
         """Return the card as a JSON document."""
