@@ -238,7 +238,8 @@ def test_a_card_says_that_the_model_has_heard_no_telephone_unless_it_has() -> No
     for augment in chains:
         assert replace(CARD, recipe={"augment": augment}).limits == ()
     assert replace(CARD, sampling_rate=8_000).limits == ()
-    assert replace(CARD, recipe={"augment": {"waveform": ["noise"]}}).limits == CARD.limits
+    for odd in ({"waveform": ["noise"]}, {"waveform": 5}, "odd", None):
+        assert replace(CARD, recipe={"augment": odd}).limits == CARD.limits
 
 
 def test_every_card_names_the_uses_that_it_is_not_for() -> None:

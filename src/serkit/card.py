@@ -164,8 +164,9 @@ class Card:
     def hears_narrowband(self) -> bool:
         """Whether the model has learned sound without anything above 4 kHz, as telephones send it."""
         augment = self.recipe.get("augment")
-        chain = augment.get("waveform", ()) if isinstance(augment, Mapping) else augment or ()
-        names = {step.get("name") if isinstance(step, Mapping) else step for step in chain}
+        chain = augment.get("waveform") if isinstance(augment, Mapping) else augment
+        steps = chain if isinstance(chain, list | tuple) else ()
+        names = {str(step.get("name") if isinstance(step, Mapping) else step) for step in steps}
         return self.sampling_rate <= NARROWBAND_RATE or not names.isdisjoint(_NARROWING)
 
     @property

@@ -22,6 +22,13 @@ def test_channels_that_cancel_are_heard() -> None:
     np.testing.assert_array_equal(mix_down(pair, RATE), VOICE)
 
 
+def test_channels_that_cancel_are_heard_beside_a_constant_offset() -> None:
+    mixer = Mixer(RATE)
+    mono = np.concatenate([mixer.push(np.stack([VOICE + 0.3, 0.3 - VOICE]).astype(np.float32)), mixer.flush()])
+    np.testing.assert_allclose(mono, VOICE + 0.3, atol=1e-6)
+    assert mixer.has_cancelled
+
+
 def test_the_louder_of_two_channels_that_nearly_cancel_is_heard() -> None:
     pair = np.stack([-0.95 * VOICE, VOICE])
     np.testing.assert_array_equal(mix_down(pair, RATE), VOICE)
