@@ -60,10 +60,12 @@ def test_log_messages_are_one_harmless_line(capsys: pytest.CaptureFixture[str]) 
     assert "\\u000aserkit: forged" in err.replace("\n", "")
 
 
-def test_predict_names_a_planted_file_without_obeying_it(call: Call, tmp_path: Path) -> None:
-    file = tmp_path / PLANTED
-    soundfile.write(file, SPEECH, RATE, format="WAV")
-    done = call("predict", file, file, tmp_path / "missing\x1b]0;owned\x07.wav")
+def test_predict_names_a_planted_file_without_obeying_it(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the table would wrap a long path, also in the middle of an escape
+    soundfile.write(PLANTED, SPEECH, RATE, format="WAV")
+    done = call("predict", PLANTED, PLANTED, "missing\x1b]0;owned\x07.wav")
     assert done.code == 1
     assert is_harmless(done.out + done.err)
     assert "\\u001b]0;owned\\u0007.wav" in done.err or "\\x1b]0;owned\\x07.wav" in done.err
