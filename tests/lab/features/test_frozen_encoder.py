@@ -40,7 +40,7 @@ def sounds(*seconds: float) -> list[NDArray[np.float32]]:
 def oracle(folder: Path, sound: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return transformers' hidden states (layers + 1, N, D) of one sound, by its own preprocessor.
 
-    The last one is ``last_hidden_state``, which transformers 5 does not have among the others.
+    The last one is ``last_hidden_state``, which transformers 5 does not have among the others. SEW's has another rate.
     """
     import transformers
 
@@ -50,7 +50,9 @@ def oracle(folder: Path, sound: NDArray[np.float32]) -> NDArray[np.float32]:
     is_whisper = model.config.model_type == "whisper"
     with torch.inference_mode():
         output = (model.get_encoder() if is_whisper else model)(given, output_hidden_states=True)
-    found: NDArray[np.float32] = torch.stack([*output.hidden_states[:-1], output.last_hidden_state])[:, 0].numpy()
+    *states, last = output.hidden_states
+    last = output.last_hidden_state if output.last_hidden_state.shape == last.shape else last
+    found: NDArray[np.float32] = torch.stack([*states, last])[:, 0].numpy()
     return found[:, : -(-len(sound) // 320)] if is_whisper else found
 
 
