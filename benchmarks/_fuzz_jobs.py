@@ -109,7 +109,7 @@ def answer_batch(worker: Worker, folder: Path, seed: int, numbers: range) -> Non
         return "" if all(kept) and len(answers) == len(paths) else f"good clips kept: {kept}"
 
     for number in numbers:
-        worker.do(number, batch, limit=SECONDS * len(list(folder.iterdir())))
+        worker.do(number, batch, limit=SECONDS * (2 + len(list(folder.iterdir()))))
 
 
 def load_models(worker: Worker, folder: Path, seed: int, numbers: range) -> None:

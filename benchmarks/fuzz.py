@@ -77,7 +77,8 @@ def fuzz_sounds(folder: Path, count: int, seed: int) -> int:
 
 def fuzz_bombs(files: dict[str, bytes], share: float) -> int:
     """Give bombs to the model; return the exit code."""
-    chosen = list(BOMBS)[:: max(1, round(1 / share))]
+    step = max(1, round(1 / share))
+    chosen = list(BOMBS)[step // 2 :: step]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write_bombs(folder, files, chosen)
