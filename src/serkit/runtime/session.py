@@ -22,7 +22,7 @@ _OTHER_ASSETS = ("pitch", "speech")  # the pitch tracker and the speech detector
 _KINDS = {"waveform": ("tensor(float)", 2), "lengths": ("tensor(int64)", 1), "sex": ("tensor(float)", 1)}
 _OUTPUTS = ("probabilities", "embedding")
 _TOLERANCE = 1e-3  # of probabilities; those of 8-bit models and of votes are within 1e-5 of 0 to 1 and of the sum 1
-_LOOP_SECONDS = 60.0  # time for a graph with loops, besides ten times the duration of its audio
+_LOOP_SECONDS = 10.0  # time for a graph with loops, besides twice the duration of its audio
 _MEMORY = 8 << 30  # bytes, where the size of the machine's memory is unknown
 
 
@@ -155,7 +155,7 @@ class ModelSession:
     def _run_in_time(self, feeds: dict[str, Any], seconds: float) -> Any:
         """Run a graph whose loops may never end, and end it after a while."""
         options = onnxruntime.RunOptions()
-        timer = threading.Timer(_LOOP_SECONDS + 10 * seconds, setattr, (options, "terminate", True))
+        timer = threading.Timer(_LOOP_SECONDS + 2 * seconds, setattr, (options, "terminate", True))
         timer.daemon = True
         timer.start()
         try:
