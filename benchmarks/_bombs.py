@@ -137,7 +137,7 @@ BOMBS: dict[str, tuple[float, Callable[[Files], bytes | tuple[bytes, int]]]] = {
     "wav-claims-4gb": (_LIE, lambda _: wav_header(16_000, 1, 16, 0xFFFFFFFF)),
     "wav-claims-float-4gb": (_LIE, lambda _: wav_header(768_000, 64, 32, 0x7FFF0000, tag=3)),
     "wav-64-channels": (_working(4, 2.2e8), lambda _: (wav_header(768_000, 64, 32, 900_000_000, tag=3), 900_000_044)),
-    "wav-empty-data-4gb": (_working(10, 2.1e9), lambda _: (wav_header(768_000, 64, 16, 0), 4_000_000_000)),
+    "wav-empty-data-4gb": (_working(1_302, 2e9), lambda _: (wav_header(768_000, 2, 16, 0), 4_000_000_000)),
     "wav-chunks": (_LIE, lambda _: wav_header(16_000, 1, 16, 0) + b"LIST\0\0\0\0" * 10_000_000),
     "wav-adpcm-block": (_LIE, lambda files: patched(files["wav-adpcm"], b"fmt ", 20, b"\xff\xff")),
     "rf64-5gb": (_working(65, 2.5e9), lambda _: (rf64_header(768_000, 50, 16, 5_000_000_000), 5_000_000_072)),

@@ -199,6 +199,18 @@ def test_the_parts_of_a_joined_file_need_no_buffer_each() -> None:
     assert after - before < 10  # buffers would take 33
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory as Linux tells it")
+def test_tiny_frames_are_not_all_kept_before_decoding() -> None:
+    """FFmpeg would keep those of the first 5 MB, which take 80 times as much."""
+    pytest.importorskip("av", reason="needs PyAV: pip install 'serkit[media]'")
+    stream = io.BytesIO(b"\xff\xf1\x60\x40\0\xff\xfc" * 700_000)
+    container = containers.container_of(stream)
+    assert container is not None
+    before = resident_mb()
+    with media._opened(stream, container, "clip", DamageReport()):
+        assert resident_mb() - before < 100
+
+
 def resident_mb() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 1e6
