@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serkit.audio import containers, media
+from serkit.audio import containers, media, mpeg_frames
 from serkit.audio.damage import DamageReport
 from serkit.audio.decode import load_audio, load_clip, open_audio
 from serkit.audio.file_window import FileWindow
@@ -144,6 +144,14 @@ def test_many_tags_chunks_and_boxes_are_not_all_looked_at(monkeypatch: pytest.Mo
     boxes = io.BytesIO(b"\0\0\0\x08free" * 300_000)
     with pytest.raises(UnknownAudioFormatError, match="more than 10 MP4 boxes"):
         containers.check_boxes(boxes, "clip", DamageReport())
+
+
+def test_an_mp3_that_is_not_looked_at_to_its_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mpeg_frames, "_MOST_SKIPS", 10)
+    data = encoded("MP3", seconds=0.5) + b"\1"
+    assert len(load_audio(io.BytesIO(data * 10), target_rate=RATE, damaged="skip")) >= 5 * RATE
+    with pytest.raises(TruncatedAudioError, match="interrupted 11 times"):
+        load_audio(io.BytesIO(data * 12), target_rate=RATE, damaged="skip")
 
 
 def test_what_only_looks_like_ogg_pages_takes_no_read_each() -> None:
