@@ -23,7 +23,7 @@ help:
 	@echo 'make clean      delete caches and builds; make distclean deletes .venv too'
 
 demo: $(VENV)/.base
-	@$(BIN)/serkit predict examples/loud_fast_high.wav
+	@$(BIN)/serkit predict examples/medium_german.wav
 
 test: $(VENV)/.dev
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)

@@ -78,7 +78,8 @@ def test_a_card_in_json_holds_its_formats_number_and_every_field() -> None:
     content = json.loads(write_card(CARD)[METADATA_KEY])
     assert content["format"] == FORMAT
     assert content.keys() == {"format", *asdict(CARD)}
-    assert content | {"promise": CARD.promise} == json.loads(CARD.to_json()) == json.loads(json.dumps(CARD.to_dict()))
+    computed = {"promise": CARD.promise, "limits": list(CARD.limits)}
+    assert content | computed == json.loads(CARD.to_json()) == json.loads(json.dumps(CARD.to_dict()))
 
 
 def test_a_card_speaks_utf8_and_not_escapes() -> None:
@@ -168,10 +169,10 @@ def test_a_number_that_is_none_is_refused_anywhere(number: str) -> None:
         assert "damaged serkit card" in refused({METADATA_KEY: content.replace(old, text + number)})
 
 
-@pytest.mark.parametrize("depth", [40, 2_000, 500_000])
+@pytest.mark.parametrize("depth", [101, 2_000, 500_000])
 def test_json_that_is_nested_deeply_is_refused_in_a_sentence(depth: int) -> None:
     text = json.dumps({"format": FORMAT, "recipe": "HERE"}).replace('"HERE"', "[" * depth + "]" * depth)
-    assert "nested too deeply" in refused({METADATA_KEY: text})
+    assert "is nested more than 100 levels deep" in refused({METADATA_KEY: text})
 
 
 def test_control_characters_in_texts_become_the_replacement_character() -> None:
@@ -186,7 +187,9 @@ def test_control_characters_in_texts_become_the_replacement_character() -> None:
 
 def test_a_card_tells_a_threshold_no_threshold_and_no_calibration_apart() -> None:
     card = replace(CARD, calibration=CALIBRATION)
-    assert card.promise == "threshold for uncertain 0.50: of validation 60 % answered, 24 % of those wrong"
+    assert card.promise == (
+        "below 0.50 the answer is uncertain; in validation 60 % of clips were answered, 24 % of them wrongly"
+    )
     closed = replace(CARD, calibration=CALIBRATION | {"threshold": None, "coverage": 0.0, "error": None})
     assert closed.promise.startswith("no threshold keeps to 25 % wrong answers in validation: every answer is ")
     assert "no stored answers" in CARD.promise
@@ -226,6 +229,17 @@ def test_a_card_that_was_cut_off_is_damaged(data: st.DataObject) -> None:
 
 def test_fields_that_this_version_does_not_know_are_left_aside() -> None:
     assert read_card(metadata({"mood_of_the_author": "good"}), "model") == CARD
+
+
+def test_a_card_says_that_the_model_has_heard_no_telephone_unless_it_has() -> None:
+    assert [limit.partition(":")[0] for limit in CARD.limits] == ["telephone speech"]
+    assert json.loads(CARD.to_json())["limits"] == list(CARD.limits)
+    chains = ({"waveform": [{"name": "noise"}, {"name": "telephone"}]}, ["lowpass"], [{"name": "telephone"}])
+    for augment in chains:
+        assert replace(CARD, recipe={"augment": augment}).limits == ()
+    assert replace(CARD, sampling_rate=8_000).limits == ()
+    for odd in ({"waveform": ["noise"]}, {"waveform": 5}, "odd", None):
+        assert replace(CARD, recipe={"augment": odd}).limits == CARD.limits
 
 
 def test_every_card_names_the_uses_that_it_is_not_for() -> None:

@@ -14,6 +14,8 @@ from serkit.types import NO_SPEECH, UNCERTAIN
 
 METADATA_KEY = "serkit_card"
 FORMAT = 2
+NARROWBAND_RATE = 8_000  # Hz
+_NARROWING = frozenset({"telephone", "lowpass"})  # augmentations that take away what is above 4 kHz
 LONGEST_CLIP = 60.0  # seconds; longer audio is a recording, whose emotion changes
 Validation = Literal["new speakers", "training speakers", "nobody", ""]
 _RENAMED = {"licence": "license", "quantisation": "quantization", "normalise": "normalize"}
@@ -154,9 +156,26 @@ class Card:
                 f"{UNCERTAIN}, unless you set a threshold or force an answer"
             )
         return (
-            f"threshold for uncertain {known['threshold']:.2f}: of validation {known['coverage']:.0f} % answered, "
-            f"{known['error']:.0f} % of those wrong"
+            f"below {known['threshold']:.2f} the answer is {UNCERTAIN}; in validation {known['coverage']:.0f} % of "
+            f"clips were answered, {known['error']:.0f} % of them wrongly"
         )
+
+    @property
+    def hears_narrowband(self) -> bool:
+        """Whether the model has learned sound without anything above 4 kHz, as telephones send it."""
+        augment = self.recipe.get("augment")
+        chain = augment.get("waveform") if isinstance(augment, Mapping) else augment
+        steps = chain if isinstance(chain, list | tuple) else ()
+        names = {str(step.get("name") if isinstance(step, Mapping) else step) for step in steps}
+        return self.sampling_rate <= NARROWBAND_RATE or not names.isdisjoint(_NARROWING)
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What the model was not made to hear, in sentences without a period."""
+        telephone = (
+            "telephone speech: the model has heard full bandwidth only, and may answer otherwise on narrowband sound"
+        )
+        return () if self.hears_narrowband else (telephone,)
 
     @property
     def seen_speakers(self) -> frozenset[str]:
@@ -179,8 +198,8 @@ class Card:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the card as values that JSON can hold, with the number of the card's format and the promise."""
-        return {"format": FORMAT, **asdict(self), "promise": self.promise}
+        """Return the card as values that JSON can hold, with the number of its format, the promise and the limits."""
+        return {"format": FORMAT, **asdict(self), "promise": self.promise, "limits": list(self.limits)}
 
     def to_json(self) -> str:
         """Return the card as a JSON document."""

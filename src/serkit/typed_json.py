@@ -11,7 +11,8 @@ from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
-_DEEPEST = 32  # levels of lists and objects; a recipe has fewer than ten
+from serkit.parsing import parse_json
+
 _LONGEST_SHOWN = 40  # characters of a wrong value in a message
 _LARGEST_INT = 2**53  # JSON readers other than Python's keep no larger integer exactly
 # Control characters, those that reverse the direction of text, line separators and lone surrogates. A terminal obeys
@@ -39,11 +40,7 @@ def parse(text: str) -> Any:
     Raises:
         ValueError: If the document is not JSON, is nested too deeply, or holds NaN or an infinite number.
     """
-    try:
-        content = json.loads(text, parse_constant=_refuse_number, parse_float=_finite)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    return _cleaned(content, 0)
+    return _cleaned(parse_json(text))
 
 
 def typed(value: Any, hint: Any, name: str = "") -> Any:
@@ -114,22 +111,13 @@ def _in_words(hint: Any) -> str:
     return words.get(hint, "an object")
 
 
-def _refuse_number(text: str) -> Any:
-    raise ValueError(f"{text} is not a number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _refuse_number(text)
-
-
-def _cleaned(value: Any, depth: int) -> Any:
-    if depth > _DEEPEST:
-        raise ValueError("it is nested too deeply")
+def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return _HARMFUL.sub(_REPLACEMENT, value)
     if isinstance(value, list):
-        return [_cleaned(item, depth + 1) for item in value]
+        return [_cleaned(item) for item in value]
     if isinstance(value, dict):
-        return {_HARMFUL.sub(_REPLACEMENT, key): _cleaned(item, depth + 1) for key, item in value.items()}
+        return {_HARMFUL.sub(_REPLACEMENT, key): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not a number")
     return value

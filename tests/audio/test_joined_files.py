@@ -2,6 +2,7 @@
 
 import io
 import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,10 +63,13 @@ def test_the_refusal_tells_how_many_bytes_follow(kind: str) -> None:
         read(encoded(FIRST, kind) + behind)
 
 
+@pytest.mark.parametrize("first", ["FLAC", "OGG", "MP3", "AIFF", "WAV"])
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG"])
-def test_no_other_format_may_follow_a_flac_file(kind: str) -> None:
-    with pytest.raises(TruncatedAudioError, match="several audio files in one"):
-        read(encoded(FIRST, "FLAC") + encoded(SECOND, kind))
+def test_no_file_of_another_format_may_follow(first: str, kind: str) -> None:
+    if first == kind == "OGG":
+        return  # is heard
+    with pytest.raises((TruncatedAudioError, UnknownAudioFormatError)):
+        read(encoded(FIRST, first) + encoded(SECOND, kind))
 
 
 def test_the_first_of_several_files_is_heard_where_damage_is_skipped() -> None:
@@ -73,6 +77,39 @@ def test_the_first_of_several_files_is_heard_where_damage_is_skipped() -> None:
     clip = load_clip(io.BytesIO(data), target_rate=RATE, damaged="skip")
     assert len(clip.samples) == len(FIRST)
     assert [(gap.start, gap.end) for gap in clip.gaps] == [(1.0, None)]
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "AU"])
+def test_what_follows_the_end_is_one_gap(kind: str) -> None:
+    data = encoded(FIRST, kind) + encoded(SECOND, kind)
+    clip = load_clip(io.BytesIO(data), target_rate=RATE, damaged="skip")
+    assert [(gap.start, gap.end) for gap in clip.gaps] == [(1.0, None)]
+
+
+@pytest.mark.parametrize("kind", ["AIFF", "AU", "RF64", "W64", "WAV"])
+def test_a_file_that_is_shorter_than_its_header_says_is_cut_off(kind: str) -> None:
+    data = encoded(FIRST, kind, "PCM_16")
+    assert len(read(data)) == len(FIRST)
+    cut = data[: len(data) // 2]
+    with pytest.raises(TruncatedAudioError, match=r"is cut off: it has \d+ of 32000 bytes of audio"):
+        read(cut)
+    clip = load_clip(io.BytesIO(cut), target_rate=RATE, damaged="skip")
+    (gap,) = clip.gaps
+    assert (gap.start, gap.end) == (pytest.approx(0.5, abs=0.01), pytest.approx(1.0, abs=0.01))
+
+
+def test_an_au_file_from_a_pipe_states_no_length() -> None:
+    data = bytearray(encoded(FIRST, "AU", "PCM_16"))
+    data[8:12] = b"\xff" * 4
+    assert len(read(bytes(data))) == len(FIRST)
+
+
+def test_a_file_of_tags_alone_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "tags.mp3"
+    file.write_bytes(b"ID3\4\0\0\0\0\0\0" * 1000)
+    with pytest.raises(UnknownAudioFormatError, match="is not audio that can be decoded"):
+        read_file(file)
+    assert capfd.readouterr().err == ""  # libmpg123 would print a warning for each
 
 
 def test_a_tag_at_the_end_is_no_sound() -> None:
@@ -157,6 +194,21 @@ def test_the_links_of_an_ogg_are_found() -> None:
     assert all(link.is_for_libsndfile for link in links)
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_padding_behind_an_ogg_is_no_sound(subtype: str) -> None:
+    data = encoded(FIRST, "OGG", subtype)
+    np.testing.assert_array_equal(read(data + bytes(4096)), read(data))
+
+
+def test_what_ffmpeg_decodes_of_a_damaged_opus_file_keeps_its_speed() -> None:
+    pytest.importorskip("av", reason="needs PyAV: pip install 'serkit[media]'")
+    data = bytearray(encoded(voice("anger", "a", seconds=8.0), "OGG", "OPUS"))
+    page = data.index(b"OggS", len(data) // 2)
+    data[page + 30 : page + 90] = b"\x55" * 60
+    clip = load_clip(io.BytesIO(bytes(data)), target_rate=RATE, damaged="skip")
+    assert len(clip.samples) == pytest.approx(8 * RATE, rel=0.2)
+
+
 def test_an_ogg_without_its_beginning_is_called_so() -> None:
     data = encoded(voice("anger", "a", seconds=30.0), "OGG", "VORBIS")
     later = data[data.rindex(b"OggS") :]
@@ -217,6 +269,13 @@ def test_a_tenth_of_a_second_may_be_missing(missing: int) -> None:
     assert clip.gaps == ()
 
 
+def test_a_short_clip_may_not_lack_most_of_its_sound() -> None:
+    data = wav(FORM, chunk(b"data", PCM[:2_000], 2_000))
+    assert len(read(data[:-900])) == 550
+    with pytest.raises(TruncatedAudioError, match="it has 900 of 2000 bytes"):
+        read(data[:-1_100])
+
+
 def test_more_is_refused_or_reported() -> None:
     data = wav(FORM, chunk(b"data", PCM))[:-16_000]
     with pytest.raises(TruncatedAudioError, match="is cut off: it has 16000 of 32000 bytes of audio"):
@@ -224,6 +283,12 @@ def test_more_is_refused_or_reported() -> None:
     clip = load_clip(io.BytesIO(data), target_rate=RATE, damaged="skip")
     assert len(clip.samples) == 8_000
     assert [(gap.start, gap.end) for gap in clip.gaps] == [(0.5, 1.0)]
+
+
+def test_the_header_cannot_hide_what_is_missing() -> None:
+    form = chunk(b"fmt ", struct.pack("<HHIIHH", 1, 1, RATE, 0xFFFFFFFF, 2, 16))  # 4 GB a second
+    with pytest.raises(TruncatedAudioError, match="is cut off"):
+        read(wav(form, chunk(b"data", PCM))[:-16_000])
 
 
 # The rule

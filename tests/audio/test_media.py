@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -409,6 +410,27 @@ def test_a_short_pause_between_timestamps_is_silence(form: Form) -> None:
     assert np.abs(samples[middle + 3000 : middle + pause - 3000]).max() == 0
     assert samples[: middle - 3000].std() > 0.01
     assert samples[middle + pause + 3000 :].std() > 0.01
+
+
+@pytest.mark.parametrize("kind", ["mp4", "matroska"])
+def test_the_first_of_several_files_is_heard_where_damage_is_skipped(kind: str) -> None:
+    data = packed(Form(kind, "aac"), speech())
+    with pytest.raises(TruncatedAudioError, match="files in one"):
+        read(data + data)
+    clip = load_clip(io.BytesIO(data + data), target_rate=RATE, damaged="skip")
+    assert len(clip.samples) >= 2 * RATE
+    assert [gap.end for gap in clip.gaps] == [None]
+
+
+@pytest.mark.parametrize("form", [Form("wv", "wavpack"), Form("adts", "aac"), Form("ac3", "ac3", rate=48_000)])
+def test_tags_at_the_end_are_no_sound(form: Form) -> None:
+    data = packed(form, speech(form.rate) if form.rate != RATE else speech())
+    item = b"\x40\x06\0\0" + bytes(4) + b"Title\0" + b"a" * 1600
+    tag = b"APETAGEX" + struct.pack("<4I", 2000, len(item) + 32, 1, 0x80000000) + bytes(8)
+    ape = tag[:23] + b"\xa0" + tag[24:] + item + tag
+    expected = read(data)[0]
+    for end in (b"TAG" + bytes(125), ape, ape + b"TAG" + bytes(125)):
+        np.testing.assert_array_equal(read(data + end)[0], expected)
 
 
 def test_a_pause_is_reported() -> None:

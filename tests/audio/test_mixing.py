@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from serkit.audio.bandwidth import BandwidthMeter
 from serkit.audio.decode import load_clip
 from serkit.audio.mixing import Mixer, mix_down
 from serkit.runtime.recognizer import Recognizer
+from serkit.runtime.session import ModelSession
 from serkit.types import FloatArray
 from support.synthetic import voice
 
@@ -18,6 +20,13 @@ VOICE = voice("anger", "a", seconds=2.0)
 def test_channels_that_cancel_are_heard() -> None:
     pair = np.stack([VOICE, -VOICE])
     np.testing.assert_array_equal(mix_down(pair, RATE), VOICE)
+
+
+def test_channels_that_cancel_are_heard_beside_a_constant_offset() -> None:
+    mixer = Mixer(RATE)
+    mono = np.concatenate([mixer.push(np.stack([VOICE + 0.3, 0.3 - VOICE]).astype(np.float32)), mixer.flush()])
+    np.testing.assert_allclose(mono, VOICE + 0.3, atol=1e-6)
+    assert mixer.has_cancelled
 
 
 def test_the_louder_of_two_channels_that_nearly_cancel_is_heard() -> None:
@@ -61,6 +70,7 @@ def test_a_voice_whose_channels_cancel_gets_the_answer_of_one_channel(embedded: 
     stream = recognizer.stream(sampling_rate=RATE)
     events = [*stream.push(pair[:, :999]), *stream.push(pair[:, 999:]), *stream.flush()]
     assert [e.probabilities for e in events if e.kind == "emotion"] == [w.probabilities for w in timeline.windows]
+    assert stream.remarks == ("cancelled",)
 
 
 # Bandwidth
@@ -83,6 +93,17 @@ def test_a_telephone_is_heard_at_any_sampling_rate() -> None:
         sound += 0.02 * np.random.default_rng(0).standard_normal(len(sound)).astype(np.float32)
         assert load_clip(sound, sampling_rate=rate, target_rate=RATE).remarks == ()
         assert load_clip(telephone(sound, rate), sampling_rate=rate, target_rate=RATE).remarks == ("narrowband",)
+
+
+def test_a_model_that_has_learned_telephones_makes_no_remark_on_them(embedded: Path) -> None:
+    model = ModelSession.load(embedded)
+    learned = Recognizer(ModelSession(model._session, replace(model.card, recipe={"augment": ["telephone"]})))
+    for recognizer, remarks in ((Recognizer(model), ("narrowband",)), (learned, ())):
+        assert recognizer.predict(VOICE, sampling_rate=8_000).remarks == remarks
+        assert recognizer.timeline(VOICE, sampling_rate=8_000).remarks == remarks
+        stream = recognizer.stream(sampling_rate=8_000)
+        stream.push(VOICE)
+        assert stream.remarks == remarks
 
 
 def test_silence_has_no_bandwidth() -> None:

@@ -152,6 +152,7 @@ def test_a_models_card_is_shown_as_text_and_as_json(call: Call, model_file: Path
     assert lines[0] == card.name
     assert f"classes: {', '.join(card.classes)}" in lines
     assert f"promise: {card.promise}" in lines
+    assert f"limit: {card.limits[0]}" in lines
     assert any(line.startswith("probe: it answered ") for line in lines)
 
 

@@ -22,7 +22,7 @@ def test_export_tells_the_threshold_and_the_card_shows_it(
     found = json.loads(call("models", "show", tmp_path / "m.onnx", "--json").out)
     assert found["calibration"]["error_rate"] == 40
     assert done.out.splitlines()[1:] == [found["promise"]]
-    assert found["promise"].startswith("threshold for uncertain 0.")
+    assert found["promise"].startswith("below 0.")
     assert found["promise"] in call("models", "show", tmp_path / "m.onnx").out
 
 

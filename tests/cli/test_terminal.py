@@ -11,7 +11,9 @@ import soundfile
 from cli.conftest import RATE, SPEECH
 from serkit.cli.options import show_rows, show_table
 from serkit.cli.progress_bar import shown_progress
+from serkit.cli.remarks import print_gaps
 from serkit.cli.terminal import echo, echo_document
+from serkit.types import Gap
 from support.calling import Call
 
 PLANTED = "a\x1b[31m\x9b1m\u202eb\u200b.wav"
@@ -58,10 +60,12 @@ def test_log_messages_are_one_harmless_line(capsys: pytest.CaptureFixture[str]) 
     assert "\\u000aserkit: forged" in err.replace("\n", "")
 
 
-def test_predict_names_a_planted_file_without_obeying_it(call: Call, tmp_path: Path) -> None:
-    file = tmp_path / PLANTED
-    soundfile.write(file, SPEECH, RATE, format="WAV")
-    done = call("predict", file, file, tmp_path / "missing\x1b]0;owned\x07.wav")
+def test_predict_names_a_planted_file_without_obeying_it(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the table would wrap a long path, also in the middle of an escape
+    soundfile.write(PLANTED, SPEECH, RATE, format="WAV")
+    done = call("predict", PLANTED, PLANTED, "missing\x1b]0;owned\x07.wav")
     assert done.code == 1
     assert is_harmless(done.out + done.err)
     assert "\\u001b]0;owned\\u0007.wav" in done.err or "\\x1b]0;owned\\x07.wav" in done.err
@@ -82,3 +86,22 @@ def test_json_stays_json(call: Call, tmp_path: Path) -> None:
     soundfile.write(file, SPEECH, RATE, format="WAV")
     done = call("predict", file, "--format", "json")
     assert json.loads(done.out)[0]["file"] == str(file)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "sentence"),
+    [
+        ([(1.0, 1.5)], "no audio for 0.50 s (1.00-1.50 s)."),
+        ([(1.0, None)], "nothing is heard from 1.00 s on."),
+        ([(1.0, 1.5), (3.0, None)], "no audio for 0.50 s (1.00-1.50 s), and nothing is heard from 3.00 s on."),
+        (
+            [(float(at), at + 0.5) for at in range(5)],
+            "no audio for 2.50 s (0.00-0.50 s, 1.00-1.50 s, 2.00-2.50 s and 2 more).",
+        ),
+    ],
+)
+def test_gaps_are_one_sentence(
+    gaps: list[tuple[float, float | None]], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_gaps([("a.wav", tuple(Gap(start=start, end=end) for start, end in gaps)), ("b.wav", ())])
+    assert capsys.readouterr().err == f"serkit: a.wav: {sentence}\n"

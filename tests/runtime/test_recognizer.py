@@ -17,6 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 import serkit
+from serkit.audio.decode import load_clip
 from serkit.card import FORMAT, METADATA_KEY
 from serkit.errors import (
     AudioError,
@@ -290,6 +291,20 @@ def test_bad_clips_are_returned_in_their_place_when_asked(recognizer: Recognizer
     assert all(
         file.name in str(error) for file, error in zip(files, found, strict=True) if isinstance(error, AudioError)
     )
+
+
+def test_a_clip_for_which_there_is_no_memory_costs_none_of_the_others(
+    recognizer: Recognizer, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(audio: Any, **options: Any) -> Any:
+        if audio == "large.wav":
+            raise MemoryError
+        return load_clip(audio, **options)
+
+    monkeypatch.setattr("serkit.runtime.recognizer.load_clip", load)
+    first, second = recognizer.predict_many(["large.wav", clip], on_error="return")
+    assert str(first) == "there is not enough memory for 'large.wav'."
+    assert isinstance(second, Prediction)
 
 
 def test_a_programming_error_is_not_taken_for_a_bad_clip(recognizer: Recognizer) -> None:

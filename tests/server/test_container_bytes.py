@@ -23,7 +23,7 @@ def written(form: str, subtype: str | None = None) -> bytes:
     ("form", "what"),
     [
         ("WAV", "a WAV file"), ("RF64", "a WAV file"), ("AIFF", "an AIFF file"), ("OGG", "an Ogg file"),
-        ("FLAC", "a FLAC file"), ("CAF", "a CAF file"),
+        ("FLAC", "a FLAC file"), ("CAF", "a CAF file"), ("AU", "an AU file"),
     ],
 )  # fmt: skip
 def test_files_as_libsndfile_writes_them_are_told(form: str, what: str) -> None:
@@ -36,6 +36,8 @@ def test_files_as_libsndfile_writes_them_are_told(form: str, what: str) -> None:
         (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01", "a WebM or Matroska file"),
         (b"\x1f\x43\xb6\x75\x01\xff\xff", "the middle of a WebM or Matroska recording"),
         (b"\0\0\0\x20ftypM4A \0\0\2\0", "an MP4 or M4A file"),
+        (b"#!AMR\n<\x91\x17", "an AMR file"),
+        (b"wvpk\x8e\x07\0\0\x10\x04", "a WavPack file"),
         (b"ID3\x04\x00\x00\x00\x00\x0a\x5b", "an MP3 file"),
     ],
 )

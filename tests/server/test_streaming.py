@@ -92,7 +92,12 @@ def test_events_are_those_of_the_recognizers_stream(service: Running, talk: NDAr
     expected = list(EventWriter()([*stream.push(talk), *stream.flush()]))
     assert found[0]["type"] == "session.created"
     assert (found[0]["classes"], found[0]["protocol"]) == (list(serkit.load().card.classes), 1)
-    assert found[-1] == {"type": "session.closed", "reason": "client", "duration": round(len(talk) / RATE, 3)}
+    assert found[-1] == {
+        "type": "session.closed",
+        "reason": "client",
+        "duration": round(len(talk) / RATE, 3),
+        "remarks": [],
+    }
     assert [event["type"] for event in found[1:-1]] == [event["type"] for event in expected]
     for event, wanted in zip(found[1:-1], expected, strict=True):
         assert event | {"probabilities": {}} == wanted | {"probabilities": {}}
@@ -161,7 +166,7 @@ def test_a_file_instead_of_samples_is_named_and_nothing_of_it_is_heard(service: 
 
 def test_later_messages_may_begin_as_they_like(service: Running) -> None:
     found = hear(service, [bytes(3200), b"OggS" + bytes(3196)])
-    assert found[-1] == {"type": "session.closed", "reason": "client", "duration": 0.2}
+    assert found[-1] == {"type": "session.closed", "reason": "client", "duration": 0.2, "remarks": []}
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e10])

@@ -115,7 +115,7 @@ def check_beginning(stream: BinaryIO, name: str) -> None:
 
 
 def check_segment(stream: BinaryIO, name: str, damage: DamageReport) -> None:
-    """Check that a Matroska file is as long as its header says, since FFmpeg does not.
+    """Check that a Matroska file is as long as its header says, since FFmpeg does not, and that no other one follows.
 
     Source: RFC 8794, section 4 (the leading zeros of a number give its length) and 6.2 (unknown sizes).
     """
@@ -130,7 +130,7 @@ def check_segment(stream: BinaryIO, name: str, damage: DamageReport) -> None:
     if size != limit - 1 and there < expected and not damage.does_skip:  # all ones: a recording without a length
         raise TruncatedAudioError(f"{name} is cut off: it has {there} of {expected} bytes.")
     if size != limit - 1 and read_at(stream, expected, 4) == _EBML:
-        raise _several_files(name, "Matroska", there - expected)
+        _refuse_several(name, "Matroska", there - expected, damage)
 
 
 def check_asf_size(stream: BinaryIO, name: str, damage: DamageReport) -> None:
@@ -161,7 +161,8 @@ def check_boxes(stream: BinaryIO, name: str, damage: DamageReport) -> None:
         head = read_at(stream, position, 16)
         length, kind = int.from_bytes(head[:4]), head[4:8]
         if kind == b"ftyp" and indexes:
-            raise _several_files(name, "MP4", size - position)
+            _refuse_several(name, "MP4", size - position, damage)
+            return
         indexes += kind in (b"moov", b"mdat")
         length = int.from_bytes(head[8:16]) if length == 1 else length
         if length < 8:  # 0: to the end of the file
@@ -170,8 +171,8 @@ def check_boxes(stream: BinaryIO, name: str, damage: DamageReport) -> None:
     raise UnknownAudioFormatError(f"{name} has more than {_MOST_BOXES:,} MP4 boxes, which no recorder writes.")
 
 
-def _several_files(name: str, title: str, behind: int) -> TruncatedAudioError:
-    return TruncatedAudioError(
+def _refuse_several(name: str, title: str, behind: int, damage: DamageReport) -> None:
+    damage.cut_at_end(
         f"{name} is several {title} files in one: {behind} bytes follow the end of the first. Join recordings with a "
         "tool such as FFmpeg."
     )

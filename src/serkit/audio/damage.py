@@ -37,6 +37,7 @@ class DamageReport:
         check_damaged(damaged)
         self._damaged = damaged
         self._missing = 0.0
+        self._is_cut = self._has_more = False
         self.gaps: list[Gap] = []
 
     @property
@@ -69,10 +70,32 @@ class DamageReport:
         Raises:
             TruncatedAudioError: With the message, if too much is missing and damaged files are refused.
         """
-        self._missing += TOLERANCE * 2 if end is None else end - start
+        is_most = end is None or end - start > start  # of a short clip 0.1 s may be nearly all
+        self._missing += TOLERANCE * 2 if is_most or end is None else end - start
         self._refuse_beyond_tolerance(message)
-        if end is None or end - start > TOLERANCE:
+        if is_most or end is None or end - start > TOLERANCE:
+            if self._is_cut:  # both the container and its decoder, or the header and what follows the end, may tell
+                last = self.gaps.pop()
+                start = min(start, last.start)
+                end = max((one for one in (end, last.end) if one is not None), default=None)
+            self._is_cut = True
             self.gaps.append(Gap(start=round(start, 4), end=None if end is None else round(end, 4)))
+
+    def cut_at_end(self, message: str) -> None:
+        """Report, before the audio is read, that more follows behind what can be read. Call :meth:`end` after it.
+
+        Raises:
+            TruncatedAudioError: With the message, if damaged files are refused.
+        """
+        self._missing += TOLERANCE * 2
+        self._refuse_beyond_tolerance(message)
+        self._has_more = True
+
+    def end(self, seconds: float) -> None:
+        """Report the duration of the audio that was read, where more follows."""
+        if self._has_more:
+            self._has_more = False
+            self.cut(seconds, None, "")
 
     def _refuse_beyond_tolerance(self, message: str) -> None:
         if self._missing > TOLERANCE + 1e-9 and not self.does_skip:

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from serkit.audio import media
+from serkit.audio.announced_sizes import check_announced_size
 from serkit.audio.arrays import check_form, finite, from_array
 from serkit.audio.bandwidth import BandwidthMeter
 from serkit.audio.containers import check_beginning, container_of
@@ -275,13 +276,15 @@ def _open_container(stream: BinaryIO, container: Any, name: str, damage: DamageR
 
 
 def _with_end(audio: OpenAudio, stream: BinaryIO) -> OpenAudio:
-    """Return open audio whose last block is followed by a look behind the end of the file."""
+    """Return open audio whose last block is followed by a look at the end of the file, and behind it."""
 
     def blocks() -> Iterator[FloatArray]:
         count = 0
         for block in audio.blocks:
             count += block.shape[1]
             yield block
-        check_follower(stream, audio.name, audio.damage, seconds=count / audio.sampling_rate)
+        seconds = count / audio.sampling_rate
+        check_announced_size(stream, audio.name, audio.damage, seconds=seconds)
+        check_follower(stream, audio.name, audio.damage, seconds=seconds)
 
     return replace(audio, blocks=blocks())

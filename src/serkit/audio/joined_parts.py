@@ -26,7 +26,7 @@ _BEGINNINGS = (  # of files of which only the first is read; long enough not to 
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c",  # ASF
     b"TTA1\1\0",
 )
-_ENDS_UNKNOWN = (b"fLaC", b"RF64", b"caff", b".snd", b"FLV\1", b"TTA1", b"\x30\x26\xb2\x75")
+_ENDS_UNKNOWN = (b"RF64", b"FORM", b"caff", b".snd", b"FLV\1", b"TTA1", b"\x30\x26\xb2\x75")
 _CHUNK = 1 << 20
 _MISCOUNT = 2  # frames by which encoders miscount
 
@@ -104,11 +104,8 @@ def check_follower(stream: BinaryIO, name: str, damage: DamageReport, *, seconds
     Raises:
         TruncatedAudioError: If another file follows, and damaged files are refused.
     """
-    head = read_at(stream, 0, 12)
-    if not (head.startswith(_ENDS_UNKNOWN) or is_wav(head)):
-        return
-    position = _metadata_end(stream) if head[:4] == b"fLaC" else 32
-    while chunk := read_at(stream, position, _CHUNK + 16):
+    position = _search_start(stream)
+    while position is not None and (chunk := read_at(stream, position, _CHUNK + 16)):
         found = _beginning_in(chunk)
         if found is not None:
             behind = byte_count(stream) - position - found
@@ -119,6 +116,21 @@ def check_follower(stream: BinaryIO, name: str, damage: DamageReport, *, seconds
             damage.cut(seconds, None, message)
             return
         position += _CHUNK
+
+
+def _search_start(stream: BinaryIO) -> int | None:
+    """Return the offset from which to search for other files; None if the decoder hears whatever follows."""
+    head = read_at(stream, 0, 4096)
+    if head.startswith(b"fLaC"):
+        return _metadata_end(stream)
+    if head.startswith(b"OggS"):
+        links = find_links(stream)
+        return links[-1].end if links else None
+    if head.startswith(_ENDS_UNKNOWN) or is_wav(head):
+        return 32
+    if _may_be_mp3(head) and (parts := find_parts(stream, byte_count(stream))):
+        return parts[-1].end
+    return None
 
 
 def _beginning_in(chunk: bytes) -> int | None:

@@ -12,6 +12,7 @@ from serkit.audio.arrays import check_form
 from serkit.audio.containers import lenient_container_of
 from serkit.audio.damage import DamageReport
 from serkit.audio.joined_parts import Part
+from serkit.audio.resampling import Resampler
 from serkit.audio.sectioned_file import ForDecoder
 from serkit.errors import (
     AudioShapeError,
@@ -103,7 +104,7 @@ def _decoded(sound: Any, stream: BinaryIO, name: str, damage: DamageReport, *, b
     if fault is None:
         return
     if damage.does_skip and before == 0:
-        for block in _rest_by_ffmpeg(stream, count, name, damage):
+        for block in _rest_by_ffmpeg(stream, count, rate, name, damage):
             count += block.shape[1]
             yield block
     if not is_known or count < frames:
@@ -120,18 +121,28 @@ def _read(sound: Any, count: int, name: str) -> tuple[FloatArray, str | None]:
         return np.empty((0, 1), np.float32), f"{name} is damaged or cut off: {_reason(error)}."
 
 
-def _rest_by_ffmpeg(stream: BinaryIO, count: int, name: str, damage: DamageReport) -> Iterator[FloatArray]:
+def _rest_by_ffmpeg(stream: BinaryIO, count: int, rate: int, name: str, damage: DamageReport) -> Iterator[FloatArray]:
     """Yield the samples behind the first ``count``, decoded by FFmpeg, as far as it can."""
     container = lenient_container_of(stream)
     if container is None:
         return
     try:
-        for block, _ in media.decode_blocks(stream, container, name=name, damage=damage):
+        for block in _at_rate(media.decode_blocks(stream, container, name=name, damage=damage), rate):
             if block.shape[1] > count:
                 yield block[:, count:]
             count = max(0, count - block.shape[1])
     except (MissingExtraError, TruncatedAudioError, UnknownAudioFormatError, NoSamplesError):
         return
+
+
+def _at_rate(blocks: Iterator[tuple[FloatArray, int]], rate: int) -> Iterator[FloatArray]:
+    """Yield blocks at a sampling rate: FFmpeg decodes all Opus at 48 kHz, libsndfile at the recorder's rate."""
+    resamplers: list[Resampler] = []
+    for block, own_rate in blocks:
+        resamplers = resamplers or [Resampler(own_rate, rate) for _ in block]
+        yield np.stack([resampler.push(channel) for resampler, channel in zip(resamplers, block, strict=True)])
+    if resamplers:
+        yield np.stack([resampler.flush() for resampler in resamplers])
 
 
 def _reason(error: Exception) -> str:

@@ -20,6 +20,7 @@ import numpy as np
 from serkit.audio.containers import ASF, AVI, FLV, MATROSKA, MP4, Container, check_asf_size, check_boxes, check_segment
 from serkit.audio.damage import TOLERANCE, DamageReport
 from serkit.audio.sectioned_file import ForDecoder
+from serkit.audio.sources import without_end_tags
 from serkit.errors import (
     AudioShapeError,
     MissingExtraError,
@@ -95,6 +96,7 @@ def decode_blocks(
         damage.cut(count / rate, announced, message)
     if not count:
         raise NoSamplesError(f"{name} is a file ({container.title}) without samples.")
+    damage.end(count / rate if announced is None else min(count / rate, announced))
     if announced is not None and 0 < (padding := count - round(announced * rate)) < last.shape[1]:
         last = last[:, :-padding]
     yield last, rate
@@ -140,6 +142,8 @@ def _opened(stream: BinaryIO, container: Container, name: str, damage: DamageRep
     stream.seek(0)
     is_bare = container.slack is not None and not container.is_timed  # frames alone, of which a few tell everything
     options = {"probesize": str(_PROBED)} if is_bare else {}
+    if not container.is_timed:  # FFmpeg takes the tags at the end of such a file for packets
+        stream = without_end_tags(stream)
     try:
         # By default a tag that is not valid UTF-8 would make the file unreadable.
         with av.open(

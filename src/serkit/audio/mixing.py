@@ -1,11 +1,13 @@
 """Mixing to mono: the mean of the channels, or the louder channel where the mean cancels them out."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from serkit.types import FloatArray
 
 _BLOCK_SECONDS = 0.02
 _CANCELLED = 0.01  # energy of the mean over that of channels without relation; a stereo pair reaches 0.01 at 20 dB
+_AS_LOUD = 0.99  # energy over that of the loudest channel; rounding must not decide between a pair
 
 
 class Mixer:
@@ -55,8 +57,8 @@ class Mixer:
             if not mono.size:
                 return mono
             starts = np.arange(0, samples.shape[1], self._size)
-            energies = np.add.reduceat(np.square(samples, dtype=np.float64), starts, axis=1)  # (channels, blocks)
-            of_mean = np.add.reduceat(np.square(mono, dtype=np.float64), starts)
+            energies = _energies(samples, starts)  # (channels, blocks)
+            of_mean = _energies(mono[None], starts)[0]
             of_channels = energies.sum(axis=0)
             is_cancelled = of_mean < _CANCELLED * of_channels / len(samples) ** 2
             before = self._energies if len(self._energies) else np.zeros(len(samples))
@@ -66,8 +68,18 @@ class Mixer:
         self._cancelled += float(of_channels[is_cancelled].sum())
         for block in np.flatnonzero(is_cancelled):
             span = slice(starts[block], starts[block] + self._size)
-            mono[span] = samples[so_far[:, block].argmax(), span]
+            loudest = so_far[:, block] >= _AS_LOUD * so_far[:, block].max()
+            mono[span] = samples[loudest.argmax(), span]  # the first of them
         return mono
+
+
+def _energies(samples: FloatArray, starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the energy of each block of each channel, without that of a constant offset: (channels, blocks)."""
+    counts = np.diff(starts, append=samples.shape[1])
+    sums = np.add.reduceat(samples, starts, axis=1, dtype=np.float64)
+    squares = np.add.reduceat(np.square(samples, dtype=np.float64), starts, axis=1)
+    without: NDArray[np.float64] = squares - np.square(sums) / counts
+    return without.clip(min=0)  # rounding may leave less than nothing
 
 
 def remarks_on(*, is_narrow: bool, is_cancelled: bool) -> tuple[str, ...]:

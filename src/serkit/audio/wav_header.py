@@ -12,6 +12,7 @@ from serkit.errors import TruncatedAudioError
 
 _STREAMED_SIZE = 0x7FFFF000  # placeholder of SoX for an unknown size; those of arecord and ffmpeg are larger
 _TAGS = {1, 2, 3, 6, 7, 17, 49, 85, 0xFFFE}  # format tags that libsndfile reads
+_UNCOMPRESSED = {1, 3, 6, 7, 0xFFFE}
 _KNOWN = (b"fmt ", b"data", b"LIST", b"fact", b"cue ", b"bext", b"smpl", b"id3 ", b"JUNK", b"PEAK")
 _LONGEST = 100  # chunks; real files have a few before the data, and a file of zeros would have millions
 
@@ -46,8 +47,12 @@ class WavHeader:
 
     @property
     def byte_rate(self) -> int:
-        """Number of bytes in a second; at least 1."""
-        return max(1, int.from_bytes(self.form[8:12], "little"))
+        """Number of bytes in a second; at least 1. What the header states is believed for compressed audio only."""
+        channels, bits = (int.from_bytes(self.form[at : at + 2], "little") for at in (2, 14))
+        if self.tag in _UNCOMPRESSED:
+            return max(1, self.rate * channels * bits // 8)
+        stated = int.from_bytes(self.form[8:12], "little")
+        return stated or max(1, self.rate * channels // 2)  # 4 bits a sample are usual
 
     @property
     def is_for_libsndfile(self) -> bool:

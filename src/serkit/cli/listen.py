@@ -35,6 +35,7 @@ def listen(
     """Recognize emotions in live speech from a microphone. Press Ctrl-C to stop."""
     from serkit.audio.microphone import PIECE_SECONDS, from_file, from_microphone
     from serkit.cli.live_view import open_view
+    from serkit.cli.remarks import print_remarks
     from serkit.errors import SettingsError
     from serkit.runtime.recognizer import Recognizer
 
@@ -55,6 +56,7 @@ def listen(
                 pass
             finally:  # finish the last utterance, whatever ended the sound
                 show(stream.flush(), None, stream.duration)
+        print_remarks([(source.name, stream.remarks)])
         if source.lost[0]:
             lost = source.lost[0] * PIECE_SECONDS
             echo(f"serkit: {lost:.1f} s of sound were lost, because this machine is too slow.", err=True)

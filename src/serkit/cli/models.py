@@ -103,5 +103,5 @@ def card_in_words(card: "Card", probed: str) -> str:
         f"[{e.uar_low:.1f}, {e.uar_high:.1f}]"
         for e in card.evidence
     ] or ["tested: there are no measured results"]
-    uses = [f"not for: {use}" for use in card.not_for]
+    uses = [*(f"limit: {limit}" for limit in card.limits), *(f"not for: {use}" for use in card.not_for)]
     return "\n".join(" ".join(line.split()) for line in (card.name, *lines, *uses))

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from serkit.cli.terminal import echo
 from serkit.types import REMARKS, Gap
 
+_MOST_LISTED = 3  # gaps
+
 
 def print_remarks(files: Sequence[tuple[str, tuple[str, ...]]]) -> None:
     """Print each remark once, with the files that it is about.
@@ -27,8 +29,16 @@ def print_gaps(files: Sequence[tuple[str, tuple[Gap, ...]]]) -> None:
     """
     for name, gaps in files:
         if gaps:
-            missing = sum(gap.end - gap.start for gap in gaps if gap.end is not None)
-            rest = f", and all from {gaps[-1].start:.2f} s on" if gaps[-1].end is None else ""
-            first = ", ".join(f"{gap.start:.2f}-{gap.end:.2f} s" for gap in gaps[:3] if gap.end is not None)
-            more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
-            echo(f"serkit: {name}: no audio for {missing:.2f} s ({first}{more}){rest}.", err=True)
+            echo(f"serkit: {name}: {_gaps_in_words(gaps)}.", err=True)
+
+
+def _gaps_in_words(gaps: Sequence[Gap]) -> str:
+    ends = [(gap.start, gap.end) for gap in gaps if gap.end is not None]
+    parts = []
+    if ends:
+        first = ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in ends[:_MOST_LISTED])
+        more = f" and {len(ends) - _MOST_LISTED} more" if len(ends) > _MOST_LISTED else ""
+        parts.append(f"no audio for {sum(end - start for start, end in ends):.2f} s ({first}{more})")
+    if gaps[-1].end is None:
+        parts.append(f"nothing is heard from {gaps[-1].start:.2f} s on")
+    return ", and ".join(parts)

@@ -13,8 +13,8 @@ from serkit.annotations.timeline import Timeline
 from serkit.audio.damage import Damaged, check_damaged
 from serkit.audio.decode import load_clip
 from serkit.audio.resampling import check_rate
-from serkit.audio.sources import AudioSource
-from serkit.errors import SerkitError, SettingsError
+from serkit.audio.sources import AudioSource, source_name
+from serkit.errors import InferenceError, SerkitError, SettingsError
 from serkit.runtime.decision import Threshold, classes_within, make_decider
 from serkit.runtime.recording_timeline import Channels, make_timeline
 from serkit.runtime.session import ModelSession, embedded_models, sex_value
@@ -127,7 +127,7 @@ class Recognizer:
             probabilities=decider.ranked(probabilities[0]),
             embedding=embedding[0],
             duration=round(duration, 4),
-            remarks=clip.remarks,
+            remarks=self.model.concerning(clip.remarks),
             gaps=clip.gaps,
         )
 
@@ -231,6 +231,11 @@ class Recognizer:
                 if does_raise:
                     raise
                 answer = error
+            except MemoryError as error:
+                if does_raise:
+                    raise
+                answer = InferenceError(f"there is not enough memory for {source_name(audio)}.")
+                answer.__cause__ = error
             if on_progress:
                 on_progress(count)
             yield answer

@@ -69,7 +69,7 @@ def make_timeline(
         peaks=peaks.finish(),
         name=file_name(audio),
         model=model.card.name,
-        remarks=remarks_on(is_narrow=meter.is_narrow, is_cancelled=mixer.has_cancelled),
+        remarks=model.concerning(remarks_on(is_narrow=meter.is_narrow, is_cancelled=mixer.has_cancelled)),
         gaps=tuple(recording.damage.gaps),
     )
 

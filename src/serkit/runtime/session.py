@@ -97,6 +97,10 @@ class ModelSession:
         opened._name, opened._has_loops = name, is_looping
         return opened
 
+    def concerning(self, remarks: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the remarks on audio that concern this model. One that learned telephones needs no warning."""
+        return tuple(name for name in remarks if name != "narrowband" or not self.card.hears_narrowband)
+
     def run(
         self, waveform: FloatArray, lengths: NDArray[np.int64], *, sex: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serkit.audio.arrays import check_samples
-from serkit.audio.mixing import Mixer
+from serkit.audio.bandwidth import BandwidthMeter
+from serkit.audio.mixing import Mixer, remarks_on
 from serkit.audio.resampling import check_rate
 from serkit.card import Card
 from serkit.errors import SamplingRateError, SettingsError, StreamClosedError
@@ -129,6 +130,12 @@ class Stream:
         """Seconds of audio pushed since the start."""
         return self._samples / self._rate
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Names of remarks on the audio so far; see :data:`serkit.types.REMARKS`."""
+        found = remarks_on(is_narrow=self._bandwidth.is_narrow, is_cancelled=self._mixer.has_cancelled)
+        return self._model.concerning(found)
+
     def push(self, samples: NDArray[Any], *, sampling_rate: int | None = None) -> list[StreamEvent]:
         """Add a piece of audio.
 
@@ -157,7 +164,7 @@ class Stream:
             return []
         piece = check_samples(samples, "the piece")
         self._samples += piece.shape[1]
-        return self._events(self._track.push(self._mixer.push(piece)))
+        return self._events(self._track.push(self._mixed(self._mixer.push(piece))))
 
     def flush(self) -> list[StreamEvent]:
         """End the stream.
@@ -182,14 +189,18 @@ class Stream:
 
     def reset(self) -> None:
         """Start again at 0 s, and drop everything before."""
-        self._mixer = Mixer(self._rate)
+        self._mixer, self._bandwidth = Mixer(self._rate), BandwidthMeter(self._rate)
         self._track = self._listening.track(self._model.card, self._rate)
         self._narrator = self._listening.narrator(self._model.card, self._decider)
         self._samples, self._is_open, self._is_flushed = 0, True, False
         self._waiting = []
 
+    def _mixed(self, mono: FloatArray) -> FloatArray:
+        self._bandwidth.push(mono)
+        return mono
+
     def _last_items(self) -> Iterator[Item]:
-        yield from self._track.push(self._mixer.flush())
+        yield from self._track.push(self._mixed(self._mixer.flush()))
         yield from self._track.flush()
 
     def _check_open(self) -> None:

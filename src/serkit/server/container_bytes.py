@@ -14,6 +14,9 @@ _BEGINNINGS = {
     b"ID3": "an MP3 file",
     b"fLaC": "a FLAC file",
     b"caff": "a CAF file",
+    b".snd": "an AU file",
+    b"wvpk": "a WavPack file",
+    b"#!AMR": "an AMR file",
 }
 
 

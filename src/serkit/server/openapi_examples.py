@@ -25,15 +25,15 @@ TIMELINE: dict[str, Any] = {
     "settings": {"window": 3.0, "hop": 1.0, "smooth": 0.0, "channels": "mix"},
     "remarks": [],
     "gaps": [],
-    "speech": [{"start": 0.7, "end": 5.06, "channel": 0}],
+    "speech": [{"start": 0.72, "end": 5.06, "channel": 0}],
     "segments": [
-        {"start": 0.7, "end": 5.06, "channel": 0, "emotion": "fear", "probabilities": {"fear": 0.65, "anger": 0.29}}
+        {"start": 0.72, "end": 5.06, "channel": 0, "emotion": "fear", "probabilities": {"fear": 0.692, "anger": 0.205}}
     ],
     "windows": [
-        {"start": 0.32, "end": 3.32, "channel": 0, "emotion": "fear", "probabilities": {"fear": 0.59, "anger": 0.32}}
+        {"start": 0.32, "end": 3.32, "channel": 0, "emotion": "fear", "probabilities": {"fear": 0.647, "anger": 0.209}}
     ],
 }
-TIMELINE_SRT = "1\n00:00:00,700 --> 00:00:05,060\nfear 65 %\n\n"
+TIMELINE_SRT = "1\n00:00:00,720 --> 00:00:05,060\nfear 69 %\n\n"
 PROBLEMS: dict[int, dict[str, Any]] = {
     400: {"code": "bad-form", "detail": "the form cannot be read: Missing boundary in multipart."},
     401: {"code": "no-valid-token", "detail": "this service requires a valid token."},

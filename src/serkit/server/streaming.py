@@ -176,7 +176,8 @@ class Session:
                 with suppress(SerkitError):
                     await self._send_events(self._stream.flush)
             duration = round(self._stream.duration, 3)
-            await self._send({"type": "session.closed", "reason": closed.reason, "duration": duration})
+            closing = {"type": "session.closed", "reason": closed.reason, "duration": duration}
+            await self._send(closing | {"remarks": list(self._stream.remarks)})
             error = closed.error[0] if closed.error else ""
             async with asyncio.timeout(self._limits.idle_seconds):
                 await self._socket.close(close_code(closed.reason, error), error)
@@ -231,7 +232,8 @@ async def serve_stream(socket: WebSocket, service: Service, subprotocol: str | N
 
 
 async def _refuse(socket: WebSocket, code: str, message: str) -> None:
+    closing = {"type": "session.closed", "reason": "error", "duration": 0.0, "remarks": []}
     with suppress(WebSocketDisconnect):
         await socket.send_text(json.dumps({"type": "error", "code": code, "message": message}))
-        await socket.send_text(json.dumps({"type": "session.closed", "reason": "error", "duration": 0.0}))
+        await socket.send_text(json.dumps(closing))
         await socket.close(1008, code)

@@ -38,7 +38,10 @@ def sounds(*seconds: float) -> list[NDArray[np.float32]]:
 
 
 def oracle(folder: Path, sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return transformers' hidden states (layers + 1, N, D) of one sound, by its own preprocessor."""
+    """Return transformers' hidden states (layers + 1, N, D) of one sound, by its own preprocessor.
+
+    The last one is ``last_hidden_state``, which transformers 5 does not have among the others. SEW's has another rate.
+    """
     import transformers
 
     prepare = transformers.AutoFeatureExtractor.from_pretrained(folder)
@@ -46,8 +49,10 @@ def oracle(folder: Path, sound: NDArray[np.float32]) -> NDArray[np.float32]:
     given = next(iter(prepare(sound, sampling_rate=RATE, return_tensors="pt").values()))
     is_whisper = model.config.model_type == "whisper"
     with torch.inference_mode():
-        states = (model.get_encoder() if is_whisper else model)(given, output_hidden_states=True).hidden_states
-    found: NDArray[np.float32] = torch.stack(states)[:, 0].numpy()
+        output = (model.get_encoder() if is_whisper else model)(given, output_hidden_states=True)
+    *states, last = output.hidden_states
+    last = output.last_hidden_state if output.last_hidden_state.shape == last.shape else last
+    found: NDArray[np.float32] = torch.stack([*states, last])[:, 0].numpy()
     return found[:, : -(-len(sound) // 320)] if is_whisper else found
 
 

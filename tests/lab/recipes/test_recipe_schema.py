@@ -79,7 +79,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A hub that has a tiny checkpoint under every name."""
     folder = write_checkpoint(tmp_path_factory.mktemp("encoder"), "wav2vec2")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoders, "_folder_of", lambda model, revision: folder)
+        patch.setattr(encoders, "find_folder", lambda model, revision: folder)
         encoders._open.cache_clear()
         yield
     encoders._open.cache_clear()

@@ -50,6 +50,11 @@ class Centered(Front):
         return self.inner.needs_equal_lengths
 
     @property
+    def maximum_duration(self) -> float:  # type: ignore[override]
+        """Longest audio in seconds that a model file with this front end takes at once."""
+        return self.inner.maximum_duration
+
+    @property
     def layout(self) -> Layout:
         """Layout of the output."""
         return self.inner.layout

@@ -31,7 +31,7 @@ export function showCard(card, into) {
     element("p", { text: "The model was trained on people who acted emotions. It tells which acted emotion a voice resembles, "
       + "not what a person feels. Other languages, microphones and speaking styles make it less accurate." }),
     element("h3", { text: "Do not use it for" }),
-    element("ul", { children: card.not_for.map((text) => element("li", { text })) }),
+    element("ul", { children: [...card.limits, ...card.not_for].map((text) => element("li", { text })) }),
     element("h3", { text: `Accuracy (guessing would be ${chance}\u00a0%)` }),
     card.evidence.length
       ? element("ul", { children: card.evidence.map((one) => element("li", { text: result(one, card) })) })
