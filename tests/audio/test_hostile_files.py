@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serkit.audio import containers, media
+from serkit.audio import containers, media, mpeg_frames
 from serkit.audio.damage import DamageReport
 from serkit.audio.decode import load_audio, load_clip, open_audio
 from serkit.audio.file_window import FileWindow
@@ -146,6 +146,14 @@ def test_many_tags_chunks_and_boxes_are_not_all_looked_at(monkeypatch: pytest.Mo
         containers.check_boxes(boxes, "clip", DamageReport())
 
 
+def test_an_mp3_that_is_not_looked_at_to_its_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mpeg_frames, "_MOST_SKIPS", 10)
+    data = encoded("MP3", seconds=0.5) + b"\1"
+    assert len(load_audio(io.BytesIO(data * 10), target_rate=RATE, damaged="skip")) >= 5 * RATE
+    with pytest.raises(TruncatedAudioError, match="interrupted 11 times"):
+        load_audio(io.BytesIO(data * 12), target_rate=RATE, damaged="skip")
+
+
 def test_what_only_looks_like_ogg_pages_takes_no_read_each() -> None:
     one = encoded("OGG", "OPUS")
     stream = CountingFile(one + b"OggS" * 100_000 + b"OggS\0" * 100_000 + one)
@@ -197,6 +205,18 @@ def test_the_parts_of_a_joined_file_need_no_buffer_each() -> None:
         after = resident_mb()
     assert blocks == 4000
     assert after - before < 10  # buffers would take 33
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory as Linux tells it")
+def test_tiny_frames_are_not_all_kept_before_decoding() -> None:
+    """FFmpeg would keep those of the first 5 MB, which take 80 times as much."""
+    pytest.importorskip("av", reason="needs PyAV: pip install 'serkit[media]'")
+    stream = io.BytesIO(b"\xff\xf1\x60\x40\0\xff\xfc" * 700_000)
+    container = containers.container_of(stream)
+    assert container is not None
+    before = resident_mb()
+    with media._opened(stream, container, "clip", DamageReport()):
+        assert resident_mb() - before < 100
 
 
 def resident_mb() -> float:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _SHORTEST_GAP = 0.1  # seconds; a shorter gap is jitter of timestamps
 _LONGEST_PAUSES = 3600.0  # seconds of pauses in a file; more come from wrong timestamps
+_PROBED = 1 << 18  # bytes of frames that FFmpeg keeps before decoding; by default 5 MB, which tiny ones turn into 400
 _MOST_BARREN = 20_000  # packets in a row without audio; six to ten minutes of most codecs
 _SILENCE_SECONDS = 10.0  # length of a block of silence
 _FILE_TOLERANCE = 0.05  # missing share of a duration that is the whole file's or estimated from the bit rate
@@ -139,11 +140,15 @@ def _opened(stream: BinaryIO, container: Container, name: str, damage: DamageRep
     if container is ASF:
         check_asf_size(stream, name, damage)
     stream.seek(0)
+    is_bare = container.slack is not None and not container.is_timed  # frames alone, of which a few tell everything
+    options = {"probesize": str(_PROBED)} if is_bare else {}
     if not container.is_timed:  # FFmpeg takes the tags at the end of such a file for packets
         stream = without_end_tags(stream)
     try:
         # By default a tag that is not valid UTF-8 would make the file unreadable.
-        with av.open(ForDecoder(stream), "r", format=container.demuxer, metadata_errors="replace") as file:
+        with av.open(
+            ForDecoder(stream), "r", format=container.demuxer, metadata_errors="replace", options=options
+        ) as file:
             yield file
     except (av.error.PatchWelcomeError, av.error.LookupError) as error:
         raise UnknownAudioFormatError(

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from serkit.audio.file_window import FileWindow
 from serkit.audio.sectioned_file import Section, sectioned
+from serkit.errors import TruncatedAudioError
 
 _V1_RATES = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # kbit/s, layer III
 _V2_RATES = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -110,6 +111,9 @@ def find_parts(stream: BinaryIO, size: int) -> list[MpegPart]:
 
     Returns:
         Parts in order; empty if the file has no frames of layer III, or of the free format.
+
+    Raises:
+        TruncatedAudioError: If there are too many interruptions to look at the whole file.
     """
     parts: list[MpegPart] = []
     window = FileWindow(stream, size)
@@ -120,6 +124,8 @@ def find_parts(stream: BinaryIO, size: int) -> list[MpegPart]:
         header = frame_header(data, offset)
         if header is None or (part is None and not _is_sure(window, at)):
             skips += 1
+            if parts and skips > _MOST_SKIPS:
+                raise TruncatedAudioError(f"the MP3 file is damaged: its frames are interrupted {skips} times.")
             if skips > _MOST_SKIPS or (not parts and at > _LATEST_START):
                 break
             skipped, is_tag = _skip(window, at, size)
