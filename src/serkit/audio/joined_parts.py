@@ -128,7 +128,7 @@ def _search_start(stream: BinaryIO) -> int | None:
         return links[-1].end if links else None
     if head.startswith(_ENDS_UNKNOWN) or is_wav(head):
         return 32
-    if _may_be_mp3(head) and (parts := find_parts(stream, byte_count(stream))):
+    if frame_header(head, 0) and (parts := find_parts(stream, byte_count(stream))):  # not of MP3 inside a video
         return parts[-1].end
     return None
 
