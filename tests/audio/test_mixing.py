@@ -8,6 +8,7 @@ import soxr
 from serkit.audio.bandwidth import BandwidthMeter
 from serkit.audio.decode import load_clip
 from serkit.audio.mixing import Mixer, mix_down
+from serkit.data.audio_files import sound_files
 from serkit.runtime.recognizer import Recognizer
 from serkit.runtime.session import ModelSession
 from serkit.types import FloatArray
@@ -104,6 +105,16 @@ def test_a_model_that_has_learned_telephones_makes_no_remark_on_them(embedded: P
         stream = recognizer.stream(sampling_rate=8_000)
         stream.push(VOICE)
         assert stream.remarks == remarks
+
+
+@pytest.mark.long
+def test_clips_of_corpora_are_not_called_narrowband(real_corpora: Path) -> None:
+    for corpus in filter(Path.is_dir, sorted(real_corpora.iterdir())):
+        files = list(sound_files(corpus))
+        chosen = np.random.default_rng(0).permutation(len(files))[:300]
+        clips = [load_clip(corpus / files[number], target_rate=RATE) for number in chosen]
+        narrow = [clip.name for clip in clips if "narrowband" in clip.remarks]
+        assert not narrow, corpus.name
 
 
 def test_silence_has_no_bandwidth() -> None:

@@ -19,7 +19,7 @@ def sound() -> FloatArray:
 
 def read(audio: object, **more: int) -> tuple[FloatArray, list[int], int]:
     with open_recording(audio, **more) as recording:  # type: ignore[arg-type]
-        pieces = list(recording.pieces)
+        pieces = list(recording.blocks)
     assert {len(piece) for piece in pieces} == {recording.channels}
     return np.concatenate(pieces, axis=1), [piece.shape[1] for piece in pieces], recording.sampling_rate
 
@@ -79,6 +79,6 @@ def test_what_is_no_number_is_found_in_the_piece_that_holds_it(
     sound[1, 20_000] = np.nan
     soundfile.write(tmp_path / "sound.wav", sound.T, 8_000, subtype="FLOAT")
     with open_recording(tmp_path / "sound.wav") as recording:
-        assert next(recording.pieces).shape == next(recording.pieces).shape == (2, 8_000)
+        assert next(recording.blocks).shape == next(recording.blocks).shape == (2, 8_000)
         with pytest.raises(NonFiniteAudioError, match=r"sound\.wav' has NaN"):
-            next(recording.pieces)
+            next(recording.blocks)

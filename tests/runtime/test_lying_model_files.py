@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from serkit.errors import ModelFileError
@@ -133,6 +134,17 @@ def test_a_loop_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_graph_that_takes_all_memory_is_refused(is_constant: bool, tmp_path: Path) -> None:
     file = lies.expanding(tmp_path / "m.onnx", (1_000_000, 1_000_000), is_constant=is_constant)
     assert "of memory for 0.1 s of audio" in refused(file)
+
+
+def test_an_operator_whose_name_is_no_text_prints_nothing(
+    model_file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """ONNX Runtime would announce on stdout that it tries again, in the middle of a JSON document."""
+    model = onnx.load(model_file)
+    model.graph.node[0].op_type = "AAAAAAAAAAAA"
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString().replace(b"A" * 12, b"\xff" * 12))
+    assert "is not an ONNX file, or is cut off" in refused(tmp_path / "m.onnx")
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("content", [b"\x08", b"\x3a\xff\xff\xff\xff\x0f", b"\x3b", b"\xff" * 12, b"\x3a\x02\x0a\x05"])

@@ -1,12 +1,13 @@
 """Words for emotions, channels and names, and text in a form that a format can hold."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from serkit.annotations.timeline_data import TimelineData
-from serkit.types import REMARKS, UNCERTAIN
+from serkit.types import REMARKS, UNCERTAIN, Gap
 from serkit.visible_text import visible
 
+_MOST_GAPS = 3  # that a sentence lists
 _BREAKING = {"Cc", "Zl", "Zp"}  # Unicode categories: control characters, line and paragraph separators
 _UNASSIGNED = {"Cs", "Cn"}  # Unicode categories that XML cannot hold: lone surrogates, unassigned code points
 
@@ -29,12 +30,26 @@ def caption(emotion: str, probabilities: Mapping[str, float]) -> str:
 def reservations(timeline: TimelineData) -> list[str]:
     """Return a sentence, without its period, for each remark on a recording, and one for its gaps."""
     sentences = [REMARKS[name] for name in timeline.remarks]
-    missing = sum(gap.end - gap.start for gap in timeline.gaps if gap.end is not None)
-    if any(gap.end is None for gap in timeline.gaps):
-        sentences.append(f"the file is damaged, and its audio ends at {timeline.gaps[-1].start:.1f} s")
-    if missing:
-        sentences.append(f"{missing:.1f} s of the recording are without audio")
+    if timeline.gaps:
+        sentences.append(gaps_in_words(timeline.gaps))
     return [sentence[:1].upper() + sentence[1:] for sentence in sentences]
+
+
+def gaps_in_words(gaps: Sequence[Gap]) -> str:
+    """Return one sentence, without its period, that says how much audio is missing and where.
+
+    Args:
+        gaps: Stretches without audio, at least one.
+    """
+    ends = [(gap.start, gap.end) for gap in gaps if gap.end is not None]
+    parts = []
+    if ends:
+        first = ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in ends[:_MOST_GAPS])
+        more = f" and {len(ends) - _MOST_GAPS} more" if len(ends) > _MOST_GAPS else ""
+        parts.append(f"no audio for {sum(end - start for start, end in ends):.2f} s ({first}{more})")
+    if gaps[-1].end is None:
+        parts.append(f"nothing is heard from {gaps[-1].start:.2f} s on")
+    return ", and ".join(parts)
 
 
 def percent(share: float) -> str:

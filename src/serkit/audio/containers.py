@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from serkit.audio.damage import DamageReport
+from serkit.audio.damage import DamageReport, several_files
 from serkit.audio.ogg_pages import find_links
 from serkit.audio.sectioned_file import byte_count, read_at
 from serkit.audio.wav_header import is_wav, read_header
@@ -130,7 +130,7 @@ def check_segment(stream: BinaryIO, name: str, damage: DamageReport) -> None:
     if size != limit - 1 and there < expected and not damage.does_skip:  # all ones: a recording without a length
         raise TruncatedAudioError(f"{name} is cut off: it has {there} of {expected} bytes.")
     if size != limit - 1 and read_at(stream, expected, 4) == _EBML:
-        _refuse_several(name, "Matroska", there - expected, damage)
+        damage.cut_at_end(several_files(name, "Matroska", there - expected))
 
 
 def check_asf_size(stream: BinaryIO, name: str, damage: DamageReport) -> None:
@@ -161,7 +161,7 @@ def check_boxes(stream: BinaryIO, name: str, damage: DamageReport) -> None:
         head = read_at(stream, position, 16)
         length, kind = int.from_bytes(head[:4]), head[4:8]
         if kind == b"ftyp" and indexes:
-            _refuse_several(name, "MP4", size - position, damage)
+            damage.cut_at_end(several_files(name, "MP4", size - position))
             return
         indexes += kind in (b"moov", b"mdat")
         length = int.from_bytes(head[8:16]) if length == 1 else length
@@ -169,10 +169,3 @@ def check_boxes(stream: BinaryIO, name: str, damage: DamageReport) -> None:
             return
         position += length
     raise UnknownAudioFormatError(f"{name} has more than {_MOST_BOXES:,} MP4 boxes, which no recorder writes.")
-
-
-def _refuse_several(name: str, title: str, behind: int, damage: DamageReport) -> None:
-    damage.cut_at_end(
-        f"{name} is several {title} files in one: {behind} bytes follow the end of the first. Join recordings with a "
-        "tool such as FFmpeg."
-    )

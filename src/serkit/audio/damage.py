@@ -23,6 +23,20 @@ def check_damaged(damaged: str) -> None:
         raise SettingsError(f"damaged must be 'refuse' or 'skip', not {damaged!r}.")
 
 
+def several_files(name: str, kind: str, behind: int) -> str:
+    """Return the message about a file that other files follow.
+
+    Args:
+        name: Name of the file.
+        kind: Format of the files, or ``audio``.
+        behind: Number of bytes behind the end of the first.
+    """
+    return (
+        f"{name} is several {kind} files in one: {behind} bytes follow the end of the first. Join recordings with a "
+        "tool such as SoX or FFmpeg."
+    )
+
+
 class DamageReport:
     """Collects what of one file cannot be heard.
 

@@ -28,7 +28,8 @@ from serkit.audio.libsndfile import announced_seconds, decode_parts, open_part
 from serkit.audio.mixing import Mixer, remarks_on
 from serkit.audio.resampling import check_rate, resample
 from serkit.audio.sectioned_file import byte_count, read_at
-from serkit.audio.sources import AudioSource, FileSource, open_stream, plain_source, source_name, without_id3
+from serkit.audio.sources import AudioSource, FileSource, open_stream, plain_source, source_name
+from serkit.audio.tags import without_id3
 from serkit.errors import (
     AudioTooLongError,
     EmptyAudioFileError,

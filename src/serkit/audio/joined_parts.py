@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
-from serkit.audio.damage import DamageReport
+from serkit.audio.damage import DamageReport, several_files
 from serkit.audio.mpeg_frames import find_parts, frame_header, missing_seconds, part_file
 from serkit.audio.ogg_pages import find_links
 from serkit.audio.sectioned_file import byte_count, read_at, sectioned
@@ -55,7 +55,7 @@ def parts_of(stream: BinaryIO, name: str, damage: DamageReport) -> list[Part]:
         damage: Report on the file.
 
     Raises:
-        TruncatedAudioError: If a WAV file is cut off, or if other files follow a WAV or FLAC file.
+        TruncatedAudioError: If a WAV file is cut off, if another follows it, or if an MP3 file is damaged everywhere.
     """
     head = read_at(stream, 0, 4096)
     stream.seek(0)
@@ -109,11 +109,7 @@ def check_follower(stream: BinaryIO, name: str, damage: DamageReport, *, seconds
         found = _beginning_in(chunk)
         if found is not None:
             behind = byte_count(stream) - position - found
-            message = (
-                f"{name} is several audio files in one: about {behind} bytes follow the end of the first. Join "
-                "recordings with a tool such as SoX or FFmpeg."
-            )
-            damage.cut(seconds, None, message)
+            damage.cut(seconds, None, several_files(name, "audio", behind))
             return
         position += _CHUNK
 

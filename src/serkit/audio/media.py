@@ -2,8 +2,8 @@
 
 libsndfile cannot read MP4, AVI, Matroska and others (:mod:`serkit.audio.containers`), and PyAV is imported only for
 them. This module names the demuxer to FFmpeg, which then tries no other one: a playlist in disguise cannot open another
-file or a connection. FFmpeg repairs damaged files silently; this module follows the rule
-of :mod:`serkit.audio.damage`.
+file or a connection. FFmpeg repairs damaged files silently; this module follows the rule of
+:mod:`serkit.audio.damage`.
 
 Times count from the first audio sample, even if the video starts earlier. A pause between two timestamps becomes
 silence, as in a player, and is reported. The encoder's delay and padding are removed where the container states them
@@ -20,7 +20,7 @@ import numpy as np
 from serkit.audio.containers import ASF, AVI, FLV, MATROSKA, MP4, Container, check_asf_size, check_boxes, check_segment
 from serkit.audio.damage import TOLERANCE, DamageReport
 from serkit.audio.sectioned_file import ForDecoder
-from serkit.audio.sources import without_end_tags
+from serkit.audio.tags import without_end_tags
 from serkit.errors import (
     AudioShapeError,
     MissingExtraError,

@@ -110,7 +110,7 @@ def _taken(waiting: "queue.Queue[FloatArray]", name: str) -> Iterator[FloatArray
 def _played(recording: Any, speed: float) -> Iterator[FloatArray]:
     step = max(1, round(PIECE_SECONDS * recording.sampling_rate))
     began, heard, mixer = time.monotonic(), 0, Mixer(recording.sampling_rate)
-    for piece in recording.pieces:
+    for piece in recording.blocks:
         mono = mixer.push(piece)
         for start in range(0, len(mono), step):
             some = mono[start : start + step]

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from serkit.audio.file_window import FileWindow
 from serkit.audio.sectioned_file import Section, sectioned
+from serkit.audio.tags import tag_size
 from serkit.errors import TruncatedAudioError
 
 _V1_RATES = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # kbit/s, layer III
@@ -34,8 +35,8 @@ class FrameHeader:
         size: Length of the frame in bytes.
         samples: Number of samples in the frame.
         rate: Sampling rate in Hz.
-        is_mpeg1: Whether it is MPEG 1, rather than 2 or 2.5.
-        is_mono: Whether it has one channel.
+        is_mpeg1: Whether the frame is MPEG 1, rather than 2 or 2.5.
+        is_mono: Whether the frame has one channel.
     """
 
     size: int
@@ -179,7 +180,7 @@ def _is_sure(window: FileWindow, at: int) -> bool:
         if offset >= len(data):
             return first is not None  # the file ends with the last frame
         if header is None or (first is not None and _differs(first, header)):
-            return first is not None and _tag_size(data, offset) > 0
+            return first is not None and tag_size(data, offset) > 0
         first = first or header
         at += header.size
     return True
@@ -192,22 +193,11 @@ def _differs(one: FrameHeader, other: FrameHeader) -> bool:
 def _skip(window: FileWindow, at: int, size: int) -> tuple[int, bool]:
     """Return the number of bytes to the next possible frame or tag, and whether a tag was skipped."""
     data, offset = window.at(at)
-    if tag := _tag_size(data, offset):
+    if tag := tag_size(data, offset):
         return min(tag, size - at), True
     match = _MARK.search(data, offset + 1)
     found = match.start() if match else len(data)
     return found - offset, not data[offset:found].strip(b"\0")  # zeros are padding
-
-
-def _tag_size(data: bytes, at: int) -> int:
-    """Return the length of the tag at an offset in bytes; 0 if there is none."""
-    if data[at : at + 3] == b"ID3" and len(data) - at >= 10:
-        a, b, c, d = data[at + 6 : at + 10]
-        return 10 + ((a & 127) << 21 | (b & 127) << 14 | (c & 127) << 7 | d & 127) + (10 if data[at + 5] & 16 else 0)
-    if data[at : at + 8] == b"APETAGEX" and len(data) - at >= 32:
-        has_header = bool(data[at + 23] & 0x80)
-        return int.from_bytes(data[at + 12 : at + 16], "little") + (32 if has_header else 0)
-    return 128 if data[at : at + 3] == b"TAG" else 0
 
 
 def _xing(data: bytes, at: int, header: FrameHeader) -> tuple[int | None, bool]:

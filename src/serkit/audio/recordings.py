@@ -6,45 +6,27 @@ Reading raises the same errors as :mod:`serkit.audio.decode`. Damage to a file m
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from serkit.audio.arrays import check_samples
 from serkit.audio.containers import container_of
-from serkit.audio.damage import Damaged, DamageReport
-from serkit.audio.decode import open_audio
-from serkit.audio.sources import AudioSource, open_stream, source_name, without_id3
+from serkit.audio.damage import Damaged
+from serkit.audio.decode import OpenAudio, open_audio
+from serkit.audio.sources import AudioSource, open_stream, source_name
+from serkit.audio.tags import without_id3
 from serkit.types import FloatArray
 
 _SECONDS = 10  # length of a piece
 _MOST_SAMPLES = 1 << 22  # of all channels in a piece
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """An open recording.
-
-    Attributes:
-        name: Name of the recording for messages.
-        sampling_rate: Sampling rate in Hz.
-        channels: Number of channels.
-        pieces: Pieces of the recording, each (channels, T). They can be read once.
-        damage: What of the recording cannot be heard; complete when the pieces are read.
-    """
-
-    name: str
-    sampling_rate: int
-    channels: int
-    pieces: Iterator[FloatArray]
-    damage: DamageReport
-
-
 @contextmanager
 def open_recording(
     audio: AudioSource, *, sampling_rate: int | None = None, damaged: Damaged = "refuse"
-) -> Iterator[Recording]:
-    """Open a file or an array to be read in pieces.
+) -> Iterator[OpenAudio]:
+    """Open a file or an array to be read in blocks of at most ten seconds.
 
     Args:
         audio: Path, bytes, binary file object, or array; see :func:`serkit.audio.decode.load_audio`.
@@ -58,7 +40,7 @@ def open_recording(
     with open_audio(audio, sampling_rate=sampling_rate, damaged=damaged) as sound:
         size = max(1, min(_SECONDS * sound.sampling_rate, _MOST_SAMPLES // sound.channels))
         pieces = (check_samples(piece, sound.name) for piece in _regrouped(sound.blocks, size))
-        yield Recording(sound.name, sound.sampling_rate, sound.channels, pieces, sound.damage)
+        yield replace(sound, blocks=pieces)
 
 
 def _regrouped(blocks: Iterator[FloatArray], size: int) -> Iterator[FloatArray]:

@@ -39,11 +39,7 @@ def read_at(stream: BinaryIO, position: int, count: int) -> bytes:
     """Return up to ``count`` bytes from a position; none behind the end of the file."""
     try:
         stream.seek(position)
-    except (
-        OSError,
-        OverflowError,
-        ValueError,
-    ):  # a damaged header may point behind the largest file that the system allows
+    except (OSError, OverflowError, ValueError):  # a damaged header may point behind the largest possible file
         return b""
     return stream.read(count)
 

@@ -11,7 +11,6 @@ from typing import Any, BinaryIO, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.audio.sectioned_file import byte_count, read_at, sectioned
 from serkit.errors import (
     AudioError,
     AudioIsDirectoryError,
@@ -41,10 +40,6 @@ _EXPECTED = (
     "(rate, array) or {'array': ..., 'sampling_rate': ...}"
 )
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/{1,2}[^/]", re.IGNORECASE)
-_ID3 = b"ID3"
-_MOST_TAGS = 1000  # at the beginning of a file; a crafted one could have one every ten bytes
-_ID3V1 = 128  # bytes
-_APE_FOOTER = 32
 
 
 def plain_source(
@@ -117,32 +112,6 @@ def open_stream(source: FileSource, name: str) -> BinaryIO:
     if hasattr(source, "read"):
         return _bytes_of(source, name)
     raise TypeError(f"{_EXPECTED}, not {type(source).__name__}.")
-
-
-def without_id3(stream: BinaryIO) -> BinaryIO:
-    """Return the file without the ID3 tags at its beginning, which hide what it is; the same file if it has none."""
-    start, size = 0, byte_count(stream)
-    for _ in range(_MOST_TAGS):
-        head = read_at(stream, start, 10)
-        if head[:3] != _ID3 or len(head) < 10:
-            break
-        a, b, c, d = (value & 127 for value in head[6:10])
-        start += 10 + (a << 21 | b << 14 | c << 7 | d) + (10 if head[5] & 16 else 0)
-    stream.seek(0)
-    return sectioned((stream, min(start, size), size)) if start else stream
-
-
-def without_end_tags(stream: BinaryIO) -> BinaryIO:
-    """Return the file without the ID3v1 and APE tags at its end, which are no sound; the same file if it has none."""
-    size = end = byte_count(stream)
-    if end >= _ID3V1 and read_at(stream, end - _ID3V1, 3) == b"TAG":
-        end -= _ID3V1
-    footer = read_at(stream, max(0, end - _APE_FOOTER), _APE_FOOTER)
-    if footer[:8] == b"APETAGEX" and len(footer) == _APE_FOOTER:
-        has_header = bool(footer[23] & 0x80)
-        end -= int.from_bytes(footer[12:16], "little") + (_APE_FOOTER if has_header else 0)
-    stream.seek(0)
-    return sectioned((stream, 0, end)) if 0 < end < size else stream
 
 
 def _opened_path(source: str | os.PathLike[str], name: str) -> BinaryIO:

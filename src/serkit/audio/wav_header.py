@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from serkit.audio.damage import DamageReport
+from serkit.audio.damage import DamageReport, several_files
 from serkit.audio.resampling import check_rate
 from serkit.audio.sectioned_file import byte_count, read_at, sectioned
 from serkit.errors import TruncatedAudioError
@@ -115,11 +115,7 @@ def checked_wav(stream: BinaryIO, header: WavHeader, name: str, damage: DamageRe
         damage.cut(there / header.byte_rate, whole / header.byte_rate, message)
         return _rebuilt(stream, header, size)
     if any(is_wav(read_at(stream, start, 12)) for start in (end, end + end % 2, min(header.riff_end, size))):
-        message = (
-            f"{name} is several WAV files in one: {size - end} bytes follow the end of the first. Join recordings with "
-            "a tool such as SoX or FFmpeg."
-        )
-        damage.cut(header.length / header.byte_rate, None, message)
+        damage.cut(header.length / header.byte_rate, None, several_files(name, "WAV", size - end))
         return _rebuilt(stream, header, end)
     return None if header.is_regular else _rebuilt(stream, header, end)
 

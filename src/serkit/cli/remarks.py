@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
+from serkit.annotations.wording import gaps_in_words
 from serkit.cli.terminal import echo
 from serkit.types import REMARKS, Gap
-
-_MOST_LISTED = 3  # gaps
 
 
 def print_remarks(files: Sequence[tuple[str, tuple[str, ...]]]) -> None:
@@ -29,16 +28,4 @@ def print_gaps(files: Sequence[tuple[str, tuple[Gap, ...]]]) -> None:
     """
     for name, gaps in files:
         if gaps:
-            echo(f"serkit: {name}: {_gaps_in_words(gaps)}.", err=True)
-
-
-def _gaps_in_words(gaps: Sequence[Gap]) -> str:
-    ends = [(gap.start, gap.end) for gap in gaps if gap.end is not None]
-    parts = []
-    if ends:
-        first = ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in ends[:_MOST_LISTED])
-        more = f" and {len(ends) - _MOST_LISTED} more" if len(ends) > _MOST_LISTED else ""
-        parts.append(f"no audio for {sum(end - start for start, end in ends):.2f} s ({first}{more})")
-    if gaps[-1].end is None:
-        parts.append(f"nothing is heard from {gaps[-1].start:.2f} s on")
-    return ", and ".join(parts)
+            echo(f"serkit: {name}: {gaps_in_words(gaps)}.", err=True)

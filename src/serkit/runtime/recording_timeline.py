@@ -12,8 +12,9 @@ from serkit.annotations.timeline import Timeline
 from serkit.annotations.timeline_data import PEAK_SECONDS
 from serkit.audio.bandwidth import BandwidthMeter
 from serkit.audio.damage import Damaged
+from serkit.audio.decode import OpenAudio
 from serkit.audio.mixing import Mixer, mix_down, remarks_on
-from serkit.audio.recordings import Recording, file_name, open_recording
+from serkit.audio.recordings import file_name, open_recording
 from serkit.audio.sources import AudioSource
 from serkit.errors import SettingsError
 from serkit.runtime.channel import Item, Track, WindowAudio
@@ -74,11 +75,11 @@ def make_timeline(
     )
 
 
-def _pieces(recording: Recording, channels: Channels, mixer: Mixer) -> Iterator[FloatArray]:
+def _pieces(recording: OpenAudio, channels: Channels, mixer: Mixer) -> Iterator[FloatArray]:
     if channels == "separate":
-        yield from recording.pieces
+        yield from recording.blocks
         return
-    for piece in recording.pieces:
+    for piece in recording.blocks:
         yield mixer.push(piece)[None]
     if (rest := mixer.flush()).size:
         yield rest[None]

@@ -86,7 +86,12 @@ class ModelSession:
         options.add_session_config_entry("session.use_env_allocators", "1")
         try:
             is_looping = has_loops(content)
-            session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(
+                content,
+                options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # the fallback prints on stdout
+            )
         except HarmfulFileError as error:
             raise ModelFileError(f"{name} is not a file that serkit made: {error}.") from error
         except Exception as error:  # ONNX Runtime's exceptions have no other common base

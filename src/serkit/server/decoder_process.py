@@ -51,7 +51,7 @@ def decode_clip(upload: NamedUpload, *, most: float, damaged: Damaged = "refuse"
     """Return the reply with a clip's sound: float32, shape (T,), mixed to mono, at the file's sampling rate."""
     with open_recording(upload, damaged=damaged) as recording:
         pieces, count, mixer = [], 0, Mixer(recording.sampling_rate)
-        for piece in recording.pieces:
+        for piece in recording.blocks:
             count += piece.shape[1]
             if count > most * recording.sampling_rate:
                 raise TooLongError

@@ -4,11 +4,12 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from serkit.audio.recordings import Recording, open_recording
+from serkit.audio.decode import OpenAudio
+from serkit.audio.recordings import open_recording
 from serkit.errors import AudioError
 
 
-def _opened(upload: BinaryIO, settings: dict[str, Any]) -> AbstractContextManager[Recording]:
+def _opened(upload: BinaryIO, settings: dict[str, Any]) -> AbstractContextManager[OpenAudio]:
     return open_recording(upload, damaged=settings.get("damaged", "refuse"))
 
 
@@ -82,7 +83,7 @@ class WindowBudget:
         """
         samples = 0
         with suppress(AudioError), open_recording(upload) as recording:  # the timeline raises the error itself
-            for piece in recording.pieces:
+            for piece in recording.blocks:
                 samples += piece.shape[1]
                 self.check(samples / recording.sampling_rate)
         upload.seek(0)

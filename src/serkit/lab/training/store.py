@@ -43,7 +43,7 @@ _DECODERS = tuple(  # modules whose code decides about the samples
     f"serkit.audio.{name}"
     for name in (
         "arrays", "containers", "damage", "decode", "joined_parts", "libsndfile", "media", "mixing", "mpeg_frames",
-        "ogg_pages", "resampling", "sectioned_file", "sources", "wav_header",
+        "ogg_pages", "resampling", "sectioned_file", "sources", "tags", "wav_header",
     )
 )  # fmt: skip
 
