@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, NotRequired, TypedDict
 
 from serkit.errors import AudioTooShortError, ModelFileError
+from serkit.parsing import is_base64
 from serkit.typed_json import is_clean, parse, typed
 from serkit.types import NO_SPEECH, UNCERTAIN
 
@@ -100,6 +101,9 @@ class Card:
             keeps the error rate. Empty, so that nothing is promised, without validation on new speakers.
         quantization: Quantized weights and the cost in accuracy; empty for a model that is not quantized.
         validation: Speakers that the model was validated on; empty in old files, see :attr:`validated_on`.
+        fingerprints: Speaker to excerpts of acoustic fingerprints of their training and validation utterances, as
+            base64. A test compares its recordings with them. They do not give the audio back. Empty in old files, and
+            if fingerprints were not wanted.
     """
 
     name: str
@@ -130,6 +134,7 @@ class Card:
     calibration: Mapping[str, Any] = field(default_factory=dict, hash=False)
     quantization: Mapping[str, Any] = field(default_factory=dict, hash=False)
     validation: Validation = ""
+    fingerprints: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     @property
     def validated_on(self) -> Validation:
@@ -198,8 +203,13 @@ class Card:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the card as values that JSON can hold, with the number of its format, the promise and the limits."""
-        return {"format": FORMAT, **asdict(self), "promise": self.promise, "limits": list(self.limits)}
+        """Return the card as values that JSON can hold, with the number of its format, the promise and the limits.
+
+        Of the fingerprints, only the number is given: they are long, and tell a reader nothing.
+        """
+        count = sum(map(len, self.fingerprints.values()))
+        content = {"format": FORMAT, **asdict(self), "promise": self.promise, "limits": list(self.limits)}
+        return content | {"fingerprints": count}
 
     def to_json(self) -> str:
         """Return the card as a JSON document."""
@@ -271,6 +281,10 @@ _RULES: tuple[tuple[Callable[[Card], bool], str], ...] = (
     (
         lambda card: all(_is_share(least, 1) for least in card.calibration.get("conformal", {}).values()),
         "a threshold in calibration.conformal is not 0 to 1",
+    ),
+    (
+        lambda card: all(is_base64(code) for codes in card.fingerprints.values() for code in codes),
+        "a fingerprint is not base64",
     ),
     (
         lambda card: card.calibration.get("threshold") is None or card.calibration["error"] is not None,

@@ -4,6 +4,7 @@ Python's parser leaves some faults to crash later: nesting deeper than its stack
 :mod:`serkit.data.yaml_documents` does the same for YAML.
 """
 
+import base64
 import json
 from typing import Any
 
@@ -82,3 +83,12 @@ def too_deep() -> str:
 
 
 _DECODER = json.JSONDecoder(parse_int=_whole_number)  # json.loads would build one for each document
+
+
+def is_base64(text: str) -> bool:
+    """Whether a text is base64, without spaces or line breaks."""
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        return False
+    return True

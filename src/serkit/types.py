@@ -43,6 +43,8 @@ class Utterance:
         intensity: Intensity in the corpus's own words, such as ``strong``; empty where the corpus has none.
         split: Split that the corpus publishes; empty where the corpus has none.
         extra: Other facts from the corpus. The key ``label`` holds its own label.
+        fingerprint: Acoustic fingerprint as base64, see :func:`serkit.audio.fingerprint.fingerprint`; empty where the
+            manifest has none. It is not compared.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Utterance:
     intensity: str = ""
     split: str = ""
     extra: Mapping[str, str] = field(default_factory=dict, hash=False)
+    fingerprint: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

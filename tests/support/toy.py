@@ -8,6 +8,7 @@ from typing import Any
 from serkit.data.manifest import Manifest
 from serkit.lab.models.crnn import CrnnConfig
 from serkit.lab.recipes.schema import Recipe, parse_recipe
+from serkit.lab.splits.recordings import Sounds
 from serkit.types import Sex, Utterance
 
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
@@ -33,9 +34,9 @@ def manifest(*speakers: Sequence[Utterance]) -> Manifest:
     return Manifest(tuple(u for utterances in speakers for u in utterances))
 
 
-def digests(utterances: Manifest, same: Mapping[str, str] | None = None) -> dict[str, str]:
+def sounds(utterances: Manifest, same: Mapping[str, str] | None = None) -> Sounds:
     """Return a different digest for every utterance, except those in ``same``, which get their partner's."""
-    return {u.id: (same or {}).get(u.id, u.id) for u in utterances}
+    return Sounds({u.id: (same or {}).get(u.id, u.id) for u in utterances})
 
 
 def tiny_settings(**changes: Any) -> dict[str, Any]:

@@ -94,9 +94,23 @@ def info(
 def check(
     name: NameArgument,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the corpus, or table of your own data.")],
+    together_with: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="FOLDER",
+            help="Other corpus that should share no recording; can be repeated.",
+        ),
+    ] = None,
+    fingerprints: Annotated[
+        bool, typer.Option("--fingerprints/--no-fingerprints", help="Find near-duplicates by acoustic fingerprints.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a corpus with its official release and decode every file. The exit code is 1 if a check fails."""
+    """Compare a corpus with its official release, decode every file, and find recordings that occur twice.
+
+    The exit code is 1 if a check fails.
+    """
     from serkit.cli.progress_bar import shown_progress
     from serkit.data.corpora import corpus_names, get_corpus, read_corpus
     from serkit.data.curation.check import check as look
@@ -104,17 +118,46 @@ def check(
 
     manifest = read_corpus(name, folder)
     corpus = get_corpus(name) if name in corpus_names() else None
-    if corpus and folder.is_dir():
-        with shown_progress() as on_progress:
-            report = look(corpus, folder, on_progress=on_progress)
-    else:
-        with shown_progress() as on_progress:
-            report = check_manifest(name, manifest, corpus=corpus, on_progress=on_progress)
+    others = [one for source in together_with or () for one in _recognized(source)]
+    with shown_progress() as on_progress:
+        if corpus and folder.is_dir():
+            report = look(corpus, folder, others=others, fingerprints=fingerprints, on_progress=on_progress)
+        else:
+            report = check_manifest(
+                name, manifest, corpus=corpus, others=others, fingerprints=fingerprints, on_progress=on_progress
+            )
     if as_json:
         echo_document(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
     else:
         _show_report(report)
     if not report.is_passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def overlap(
+    first: Annotated[str, typer.Argument(metavar="A", help="Folder or manifest of a corpus, or NAME=PATH.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Folder or manifest of another corpus, or NAME=PATH.")],
+    as_json: JsonOption = False,
+) -> None:
+    """List the recordings that two corpora share, whatever their names. The exit code is 1 if they share any."""
+    from serkit.cli.progress_bar import shown_progress
+    from serkit.data.curation.overlap import find_overlap
+    from serkit.data.manifest import merge
+
+    with shown_progress() as on_progress:
+        found = find_overlap(merge(_recognized(first)), merge(_recognized(second)), on_progress=on_progress)
+    if as_json:
+        echo_document(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+    else:
+        rows = [(p.first, p.second, f"{p.similarity:.2f}", f"{p.overlap:.1f}") for p in found.pairs]
+        if rows:
+            show_table((first, second, "similarity", "seconds"), rows, names=2)
+        shared = len({pair.first for pair in found.pairs})
+        echo(f"{shared} of {found.utterances[0]} utterances of {first} are recordings of {second} too")
+        if lost := sum(found.not_compared):
+            echo(f"serkit: {lost} utterances were not compared: their files are missing or cannot be decoded", err=True)
+    if found.pairs:
         raise typer.Exit(1)
 
 
@@ -146,6 +189,9 @@ def write_manifest(
         list[str] | None, typer.Option(help="Own data: WORD=SEX, such as f=female; SEX is male, female or unknown.")
     ] = None,
     language: Annotated[str, typer.Option(help="Own data: language as an ISO 639-1 code.")] = "",
+    fingerprints: Annotated[
+        bool, typer.Option("--fingerprints/--no-fingerprints", help="Add acoustic fingerprints to a table.")
+    ] = True,
 ) -> None:
     """Write the utterances of a corpus as a table, an audformat database or a Hugging Face audiofolder."""
     from typing import cast
@@ -175,6 +221,9 @@ def write_manifest(
             echo(f"serkit: label set {labels} leaves out {count} utterances of {left}", err=True)
     if not len(manifest):
         raise CorpusError(f"nothing to write: no utterance of {name} has a class in {labels}.")
+    if fingerprints and format is Form.table:
+        _check_replaceable(output)
+        manifest = _fingerprinted(manifest)
     _write(manifest, output, format)
     _print_left_out(manifest)
     _print_summary(manifest, output)
@@ -283,6 +332,18 @@ def _write(manifest: "Manifest", output: Path, form: Form) -> None:
     else:
         with shown_progress() as on_progress:
             audiofolder.write(manifest, output, on_file=begin_task("copying", len(manifest), on_progress))
+
+
+def _fingerprinted(manifest: "Manifest") -> "Manifest":
+    """Add fingerprints to a manifest, and tell how many files have none."""
+    from serkit.cli.progress_bar import shown_progress
+    from serkit.data.curation.overlap import with_fingerprints
+
+    with shown_progress() as on_progress:
+        manifest = with_fingerprints(manifest, on_progress=on_progress)
+    if lost := sum(not u.fingerprint for u in manifest):
+        echo(f"serkit: {lost} utterances have no fingerprint: their files are missing or cannot be decoded", err=True)
+    return manifest
 
 
 def _print_left_out(manifest: "Manifest") -> None:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serkit.cli.options import DataOption, JobsOption, RunOption, SetOption, data_of, is_main_process, tell_one_class
+from serkit.cli.options import (
+    DataOption,
+    FingerprintsOption,
+    JobsOption,
+    RunOption,
+    SetOption,
+    data_of,
+    is_main_process,
+    tell_one_class,
+)
 from serkit.cli.terminal import echo, echo_document
 
 if TYPE_CHECKING:
@@ -26,6 +35,7 @@ def evaluate(
     change: SetOption = None,
     corpora: Annotated[str | None, typer.Option(help="Corpora to test a model file on, separated by commas.")] = None,
     jobs: JobsOption = 1,
+    fingerprints: FingerprintsOption = True,
     ablate: Annotated[
         str | None,
         typer.Option(
@@ -55,7 +65,10 @@ def evaluate(
         names = tuple(dict.fromkeys(name.strip() for name in corpora.split(",")))
         place = data_of(data)
         with shown_progress(is_quiet=not is_main_process()) as on_progress:
-            evaluate_model(model.card, partial(model.predict, reject=False), names, place, out, on_progress=on_progress)
+            evaluate_model(
+                model.card, partial(model.predict, reject=False), names, place, out, fingerprints=fingerprints,
+                on_progress=on_progress,
+            )  # fmt: skip
         run = experiments.Run(out)
     else:
         from serkit.lab.recipes.files import load_recipe
@@ -69,24 +82,28 @@ def evaluate(
                 raise SettingsError(
                     f"--ablate {ablate!r}: expected one or more of {', '.join(AXES)}, separated by commas."
                 )
-            _show_ablation(_ablated(experiment, axes, data_of(data), out, jobs), out)
+            _show_ablation(_ablated(experiment, axes, data_of(data), out, jobs=jobs, fingerprints=fingerprints), out)
             return
         place = data_of(data)
         with shown_progress(is_quiet=not is_main_process()) as on_progress:
-            run = experiments.evaluate(experiment, data=place, out=out, jobs=jobs, on_progress=on_progress)
+            run = experiments.evaluate(
+                experiment, data=place, out=out, jobs=jobs, fingerprints=fingerprints, on_progress=on_progress
+            )
     if is_main_process():
         run.report()
         echo_document(as_markdown([dict(run.metrics)]))
         tell_one_class(run)
 
 
-def _ablated(recipe: "Recipe", axes: Sequence[str], data: "Data", out: Path, jobs: int) -> dict[str, Path]:
+def _ablated(
+    recipe: "Recipe", axes: Sequence[str], data: "Data", out: Path, *, jobs: int, fingerprints: bool
+) -> dict[str, Path]:
     """Run a recipe and its variants, and show their progress."""
     from serkit.cli.progress_bar import shown_progress
     from serkit.lab.training import run as running
 
     with shown_progress(is_quiet=not is_main_process()) as on_progress:
-        return running.ablate(recipe, axes, data, out, jobs=jobs, on_progress=on_progress)
+        return running.ablate(recipe, axes, data, out, jobs=jobs, fingerprints=fingerprints, on_progress=on_progress)
 
 
 def _show_ablation(runs: Mapping[str, Path], out: Path) -> None:

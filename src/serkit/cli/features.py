@@ -55,10 +55,11 @@ def extract(
 ) -> None:
     """Extract features into the cache that trainings read. If interrupted, run the same command to resume."""
     from serkit.cli.progress_bar import shown_progress
+    from serkit.data.cache_folder import cache_dir
     from serkit.data.corpora import read_corpora
     from serkit.lab.features import build_front
     from serkit.lab.features.opensmile_features import OpenSmile
-    from serkit.lab.training.store import cache_dir, open_store
+    from serkit.lab.training.store import open_store
     from serkit.progress import begin_task
 
     front = build_front([_named(name) for name in feature])

@@ -59,6 +59,13 @@ RunOption = Annotated[Path, typer.Option("--out", "-o", help="Run folder to writ
 JobsOption = Annotated[
     int, typer.Option(metavar="N", min=1, help="Number of processes that fit folds, seeds and members in parallel.")
 ]
+FingerprintsOption = Annotated[
+    bool,
+    typer.Option(
+        "--fingerprints/--no-fingerprints",
+        help="Compare recordings by acoustic fingerprints and keep these, or compare identical audio only.",
+    ),
+]
 _PIPE_WIDTH = 200  # characters; a pipe has no width, and lines should not wrap
 
 

@@ -2,6 +2,7 @@
 
 from serkit.cli.options import (
     DataOption,
+    FingerprintsOption,
     JobsOption,
     RecipeArgument,
     RunOption,
@@ -20,6 +21,7 @@ def train(
     data: DataOption = None,
     change: SetOption = None,
     jobs: JobsOption = 1,
+    fingerprints: FingerprintsOption = True,
 ) -> None:
     """Train a recipe's final model on all speakers except those kept for validation."""
     from serkit.cli.progress_bar import shown_progress
@@ -28,7 +30,9 @@ def train(
 
     experiment = load_recipe(recipe, change or ())
     with shown_progress(is_quiet=not is_main_process()) as on_progress:
-        run = experiments.train(experiment, data=data_of(data), out=out, jobs=jobs, on_progress=on_progress)
+        run = experiments.train(
+            experiment, data=data_of(data), out=out, jobs=jobs, fingerprints=fingerprints, on_progress=on_progress
+        )
     if is_main_process():
         from serkit.lab.measure.one_class import chance_of
         from serkit.lab.measure.run_folder import VALIDATED, read_predictions

@@ -19,14 +19,14 @@ from serkit.data.name_spelling import composed, names_spelled_alike
 from serkit.data.tables import read_rows, write_rows
 from serkit.errors import LabelError, ManifestError
 from serkit.labels import EMOTIONS, LabelSet, check_emotion
-from serkit.parsing import parse_json
+from serkit.parsing import is_base64, parse_json
 from serkit.types import Sex, Utterance
 
 _COLUMNS = tuple(f.name for f in fields(Utterance))
 _COLUMN_SET = frozenset(_COLUMNS)
 _REQUIRED = ("id", "path", "corpus", "speaker", "emotion")
 _TEXTS = tuple(name for name in _COLUMNS if name not in ("start", "end", "extra"))
-_RECURRING = frozenset(_TEXTS) - {"id", "path"}
+_RECURRING = frozenset(_TEXTS) - {"id", "path", "fingerprint"}
 _NAMES = frozenset(("id", "speaker", "sentence", "session"))
 _SEXES = get_args(Sex)
 _NOTHING: Mapping[str, str] = {}
@@ -175,7 +175,9 @@ class Manifest:
         path = Path(path)
         as_row = _to_json if path.suffix.lower() == ".jsonl" else _to_row
         rows = (as_row(u, way) for u, way in zip(self.utterances, self.relative_to(path.parent), strict=True))
-        write_rows(path, _COLUMNS, rows, numbers=("start", "end"))
+        has_fingerprints = any(u.fingerprint for u in self.utterances)
+        columns = [name for name in _COLUMNS if has_fingerprints or name != "fingerprint"]
+        write_rows(path, columns, rows, numbers=("start", "end"))
         return path
 
     @classmethod
@@ -268,6 +270,8 @@ class _RowParser:
                 check_emotion(values["emotion"])
             except LabelError as error:
                 raise LabelError(f"{self._name}, row {number}: {error}") from None
+        if "fingerprint" in values and not is_base64(values["fingerprint"]):
+            raise self._error(number, "fingerprint is not base64")
         if values.get("sex", "unknown") not in _SEXES:
             raise self._error(number, f"sex must be one of {', '.join(_SEXES)}, got {values['sex']!r}")
         return Utterance(

@@ -178,6 +178,7 @@ def evaluate(
     data: "Data | None" = None,
     out: str | os.PathLike[str],
     jobs: int = 1,
+    fingerprints: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Run:
     """Run a recipe through its protocol: fit every fold and seed, and score them on the test speakers.
@@ -192,6 +193,8 @@ def evaluate(
         out: The run folder. An unfinished run of the same recipe in it is resumed, and new seeds are added to it.
         jobs: Processes that fit folds, and members of ensembles, side by side, each with its share of the processor's
             cores; a fit with another number of threads may differ in its last digits.
+        fingerprints: Whether recordings are also compared by acoustic fingerprints, which then stay in the run folder.
+            False compares identical audio only and keeps nothing of the sound, for private data.
         on_progress: Function that is called with a :class:`serkit.progress.Progress` for each step.
 
     Returns:
@@ -209,7 +212,7 @@ def evaluate(
     """
     from serkit.lab.training.run import run_protocol
 
-    run_protocol(_recipe_of(recipe), _data_of(data), out, jobs=jobs, on_progress=on_progress)
+    run_protocol(_recipe_of(recipe), _data_of(data), out, jobs=jobs, fingerprints=fingerprints, on_progress=on_progress)
     return Run(out)
 
 
@@ -219,6 +222,7 @@ def train(
     data: "Data | None" = None,
     out: str | os.PathLike[str],
     jobs: int = 1,
+    fingerprints: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Run:
     """Fit a recipe's final model on all speakers but those for validation, for :func:`export`.
@@ -231,6 +235,7 @@ def train(
         data: Folders of the corpora, as for :func:`evaluate`.
         out: The run folder; an unfinished training of the same recipe in it is resumed.
         jobs: Processes that fit seeds, and members of ensembles, side by side.
+        fingerprints: Whether recordings are also compared by acoustic fingerprints, which the model file then carries.
         on_progress: Function that is called with a :class:`serkit.progress.Progress` for each step.
 
     Returns:
@@ -248,7 +253,7 @@ def train(
     """
     from serkit.lab.training.run import fit_final
 
-    fit_final(_recipe_of(recipe), _data_of(data), out, jobs=jobs, on_progress=on_progress)
+    fit_final(_recipe_of(recipe), _data_of(data), out, jobs=jobs, fingerprints=fingerprints, on_progress=on_progress)
     return Run(out)
 
 

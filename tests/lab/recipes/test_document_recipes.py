@@ -25,7 +25,7 @@ from serkit.lab.splits.protocols import check_classes, make_split
 from serkit.lab.training.prepare import check_recipe
 from serkit.lab.training.resolve import resolve_recipe
 from support.synthetic import SPEAKERS, TITLES, write_corpus
-from support.toy import digests, manifest, speaker
+from support.toy import manifest, sounds, speaker
 
 ROOT = Path(__file__).parents[3]
 REPORTS = ("hong-zhao", "fusionnet", "crema-cnn", "emodb-xlsr", "iemocap-coattention")
@@ -75,7 +75,7 @@ def split_of(name: str, utterances: Manifest | None = None) -> tuple[Manifest, S
     recipe = load_recipe(name)
     assert isinstance(recipe.labels, str)
     utterances = utterances or official(recipe.corpora, recipe.labels)
-    split = make_split(utterances, recipe.protocol, digests(utterances))
+    split = make_split(utterances, recipe.protocol, sounds(utterances))
     check_classes(split, utterances, label_set_of(recipe.labels, recipe.corpora), recipe.protocol)
     return utterances, split
 

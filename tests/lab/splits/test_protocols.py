@@ -14,13 +14,14 @@ from serkit.data.manifest import Manifest
 from serkit.errors import LeakageError, ProtocolError
 from serkit.lab.recipes.schema import Protocol
 from serkit.lab.splits.folds import Fold, Split, folds_as_json
-from serkit.lab.splits.leakage import check_ensemble, check_leakage, check_unseen, count_shared, recordings
+from serkit.lab.splits.leakage import check_ensemble, check_leakage, check_unseen, count_shared
 from serkit.lab.splits.protocols import check_classes, make_split
+from serkit.lab.splits.recordings import Sounds, recordings
 from serkit.lab.splits.validation import hold_out_validation
 from serkit.lab.training.store import open_store
 from serkit.labels import LabelSet
 from serkit.types import Sex, Utterance
-from support.toy import digests, manifest, speaker
+from support.toy import manifest, sounds, speaker
 
 RANDOM = Protocol(name="random", speaker_dependent=True, folds=4)
 LOSO = Protocol(name="leave_one_speaker_out")
@@ -35,7 +36,7 @@ DUO = manifest(speaker("tess/OAF", count=24), speaker("tess/YAF", count=24))
 
 
 def split_by(utterances: Manifest, protocol: Protocol) -> Split:
-    return make_split(utterances, protocol, digests(utterances))
+    return make_split(utterances, protocol, sounds(utterances))
 
 
 def speakers(utterances: Manifest, ids: tuple[str, ...] | list[str]) -> tuple[str, ...]:
@@ -98,7 +99,7 @@ def test_no_fold_of_any_manifest_shares_a_speaker_or_identical_audio(
     utterances: Manifest, protocol: Protocol, data: st.DataObject
 ) -> None:
     """Either there are folds, and they are clean, or it is refused."""
-    audio = digests(utterances, copies(data, utterances, 3))
+    audio = sounds(utterances, copies(data, utterances, 3))
     try:
         split = make_split(utterances, protocol, audio)
     except ProtocolError:
@@ -107,7 +108,7 @@ def test_no_fold_of_any_manifest_shares_a_speaker_or_identical_audio(
     for fold in split.folds:
         for one, other in ((fold.train, fold.validation), (fold.train + fold.validation, fold.test)):
             assert not set(one) & set(other)
-            assert not {audio[i] for i in one} & {audio[i] for i in other}
+            assert not {audio.digests[i] for i in one} & {audio.digests[i] for i in other}
         if protocol.name != "random":
             assert not {speaker_of[i] for i in fold.train + fold.validation} & {speaker_of[i] for i in fold.test}
         if split.validation == "speakers":
@@ -378,11 +379,11 @@ def test_a_tenth_of_the_training_side_of_random_folds_validates() -> None:
 @given(data=st.data(), seed=st.integers(0, 20))
 def test_random_folds_never_divide_identical_audio(data: st.DataObject, seed: int) -> None:
     """Speakers may be shared, recordings may not, even where the labels of the copies differ."""
-    audio = digests(MIXED, copies(data, MIXED, 30))
+    audio = sounds(MIXED, copies(data, MIXED, 30))
     split = make_split(MIXED, RANDOM.model_copy(update={"seed": seed}), audio)
     for fold in split.folds:
-        heard = [{audio[i] for i in ids} for ids in parts(fold)]
-        assert sum(len(recordings) for recordings in heard) == len(set(audio.values()))
+        heard = [{audio.digests[i] for i in ids} for ids in parts(fold)]
+        assert sum(len(recordings) for recordings in heard) == len(set(audio.digests.values()))
 
 
 # Planted leaks
@@ -398,7 +399,7 @@ CLEAN = Fold(
 
 
 def plant(fold: Fold, *, independent: bool = True, validation: str = "speakers", same: Mapping[str, str] = {}) -> None:
-    check_leakage(Split("planted", independent, validation, (CLEAN, replace(fold, fold=1))), ONE, digests(ONE, same))
+    check_leakage(Split("planted", independent, validation, (CLEAN, replace(fold, fold=1))), ONE, sounds(ONE, same))
 
 
 def test_a_clean_split_passes() -> None:
@@ -464,7 +465,7 @@ def test_copies_on_one_side_are_allowed() -> None:
 def test_folds_of_speakers_with_a_copied_clip_are_refused() -> None:
     same = {"ravdess/01-00": "ravdess/24-00"}
     with pytest.raises(LeakageError, match="1 identical recordings"):
-        make_split(ACTORS, Protocol(folds=6, order="consecutive"), digests(ACTORS, same))
+        make_split(ACTORS, Protocol(folds=6, order="consecutive"), sounds(ACTORS, same))
 
 
 def test_only_held_out_sentences_share_a_speaker_with_training() -> None:
@@ -500,7 +501,7 @@ def of(*parts: tuple[float, float | None], path: str = "a.wav", speaker: str = "
 
 def grouped(utterances: tuple[Utterance, ...], same: Mapping[str, str] = {}) -> list[int]:
     """Return how many utterances each recording has, in the order of its first one."""
-    audio = digests(Manifest(utterances), same)
+    audio = sounds(Manifest(utterances), same)
     return list(Counter(recordings(utterances, audio).values()).values())
 
 
@@ -547,7 +548,7 @@ def test_recordings_are_those_that_looking_at_all_pairs_finds(drawn: list[tuple[
                 starts, ends = (one.start, other.start), [u.end for u in (one, other) if u.end is not None]
                 if one.path == other.path and max(starts) < min(ends, default=99):
                     expected[one.id] = expected[other.id] = min(expected[one.id], expected[other.id])
-    assert recordings(found, digests(Manifest(tuple(found)))) == expected
+    assert recordings(found, sounds(Manifest(tuple(found)))) == expected
 
 
 @pytest.mark.parametrize("protocol", [RANDOM, Protocol(name="random", speaker_dependent=True, test_share=0.3)])
@@ -559,7 +560,7 @@ def test_random_folds_never_divide_overlapping_parts_of_a_file(protocol: Protoco
     for fold in split.folds:
         sides = [{path_of[i] for i in part} for part in parts(fold)]
         assert sum(map(len, sides)) == len(set.union(*sides)) == 5
-    assert count_shared(split, utterances, digests(utterances)).identical_recordings == 0
+    assert count_shared(split, utterances, sounds(utterances)).identical_recordings == 0
 
 
 def test_one_long_recording_is_too_little_for_random_folds() -> None:
@@ -599,8 +600,8 @@ def test_overlapping_parts_on_two_sides_are_refused_and_counted(
     fold = Fold(0, **{first: (one.id,), second: (other.id,), third: (far.id,)})
     split = Split("planted", independent, "speakers", (fold,))
     with pytest.raises(LeakageError, match=rf"^fold 0: 1 overlapping recordings are in both {sides}, .*; leave out"):
-        check_leakage(split, utterances, digests(utterances))
-    shared = count_shared(split, utterances, digests(utterances))
+        check_leakage(split, utterances, sounds(utterances))
+    shared = count_shared(split, utterances, sounds(utterances))
     assert shared.identical_recordings == (sides == "training and test")
 
 
@@ -621,7 +622,7 @@ def test_speakers_that_differ_by_case_or_spaces_alone_are_not_parted(protocol: P
 def test_speakers_that_differ_by_case_alone_may_stand_on_one_side() -> None:
     split_by(ANNA, Protocol(name="fixed_test_speakers", test_speakers=("own/Anna", "own/anna "), validation="none"))
     split = split_by(ANNA, RANDOM)
-    assert count_shared(split, ANNA, digests(ANNA)).shared_speakers == len(ANNA)
+    assert count_shared(split, ANNA, sounds(ANNA)).shared_speakers == len(ANNA)
 
 
 def test_a_model_is_not_scored_on_a_speaker_that_it_has_seen_in_another_coding() -> None:
@@ -669,7 +670,7 @@ def test_random_folds_never_divide_the_clip_that_ravdess_holds_twice(real_corpor
     audio = open_store(actor, 16_000).digests
     assert [name for name, n in Counter(audio.values()).items() if n > 1] == [audio[pair[0]]] == [audio[pair[1]]]
     for seed in range(20):
-        for fold in make_split(actor, RANDOM.model_copy(update={"seed": seed}), audio).folds:
+        for fold in make_split(actor, RANDOM.model_copy(update={"seed": seed}), Sounds(audio)).folds:
             assert [len(set(pair) & set(part)) for part in parts(fold)].count(2) == 1
 
 
@@ -741,7 +742,7 @@ def test_random_validation_shares_speakers_with_training_and_never_with_test() -
 
 @given(data=st.data(), share_of_all=st.floats(0.05, 0.6))
 def test_random_validation_keeps_identical_audio_together(data: st.DataObject, share_of_all: float) -> None:
-    audio = digests(ACTORS, copies(data, ACTORS.filter(lambda u: u.speaker < "ravdess/03"), 6))
+    audio = sounds(ACTORS, copies(data, ACTORS.filter(lambda u: u.speaker < "ravdess/03"), 6))
     protocol = Protocol(folds=6, order="consecutive", validation="random", validation_share=share_of_all)
     try:
         split = make_split(ACTORS, protocol, audio)
@@ -876,12 +877,13 @@ def test_a_class_that_training_corpora_lack_cannot_be_tested() -> None:
 
 def test_what_test_and_training_share_is_counted() -> None:
     split = split_by(ACTORS, Protocol(folds=6))
-    shared = count_shared(split, ACTORS, digests(ACTORS))
+    shared = count_shared(split, ACTORS, sounds(ACTORS))
     assert shared.as_json() == {
-        "test_utterances": 96, "shared_speakers": 0, "identical_recordings": 0, "shared_sentences": 96
+        "test_utterances": 96, "shared_speakers": 0, "identical_recordings": 0, "shared_sentences": 96,
+        "are_fingerprints_compared": False,
     }  # fmt: skip
-    leaky = count_shared(split_by(ACTORS, RANDOM), ACTORS, digests(ACTORS))
+    leaky = count_shared(split_by(ACTORS, RANDOM), ACTORS, sounds(ACTORS))
     assert leaky.shared_speakers == 96
     fold = Fold(0, ("ravdess/01-00",), (), ("ravdess/01-01", "ravdess/02-00"))
-    same = digests(ACTORS, {"ravdess/02-00": "ravdess/01-00"})
+    same = sounds(ACTORS, {"ravdess/02-00": "ravdess/01-00"})
     assert count_shared(Split("random", False, "random", (fold,)), ACTORS, same).identical_recordings == 1

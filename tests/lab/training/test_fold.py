@@ -27,7 +27,7 @@ from serkit.lab.training.run import fit_final, run_protocol
 from serkit.lab.training.workers import processes_for
 from serkit.runtime.recognizer import Recognizer
 from support.notes import Notes
-from support.toy import TINY, digests, manifest, speaker
+from support.toy import TINY, manifest, sounds, speaker
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")
 NETWORK = {"model": TINY, "train": {"epochs": 1, "batch_size": 8}, "features": {"name": "logmel", "bands": 16}}
@@ -68,7 +68,7 @@ def test_an_ensembles_seeds_take_the_draws_of_training_speakers_in_turn() -> Non
     tenth = Protocol(
         name="fixed_test_speakers", test_speakers=("toy/8",), train_speakers=4, validation_speakers=1, draws=3
     )
-    split = make_split(people, tenth, digests(people))
+    split = make_split(people, tenth, sounds(people))
     jobs = ensemble_jobs(resolve_recipe(ensemble(NETWORK, seeds=[0, 1, 2])), people, split, split.folds[0], 0)
     assert [job.fold.draw for job in jobs] == [0, 1, 2]
     assert len({job.fold.train for job in jobs}) == 3
@@ -253,7 +253,7 @@ def test_one_folds_members_are_work_for_several_processes() -> None:
     protocol = {"name": "fixed_test_speakers", "test_speakers": ["toy/8"]}
     recipe = ensemble(NETWORK, FOREST, seeds=[0, 1, 2])
     recipe = parse_recipe(recipe.as_mapping() | {"protocol": protocol})
-    split = make_split(people, recipe.protocol, digests(people))
+    split = make_split(people, recipe.protocol, sounds(people))
     assert [processes_for(resolve_recipe(recipe), people, split, asked) for asked in (1, 4, 20)] == [1, 4, 6]
 
 
@@ -263,9 +263,19 @@ def test_a_member_that_has_seen_a_test_speaker_is_refused(monkeypatch: pytest.Mo
     bad = Fold(0, tuple(ids[:8]), (), tuple(ids[6:]))
     split = Split("speaker_kfold", True, "speakers", (bad,))
     resolved = resolve_recipe(ensemble(NETWORK))
-    run = fitting.Experiment(resolved, people, split, None, (), {}, Path(), Manifest(()))  # type: ignore[arg-type]
+    run = fitting.Experiment(
+        resolved,
+        people,
+        split,
+        sounds(people),
+        None,
+        (),
+        {},
+        Path(),
+        Manifest(()),
+    )  # type: ignore[arg-type]
     with pytest.raises(LeakageError):
-        fitting._check_members(run, [MemberJob(0, 0, 0, bad)], digests(people))
+        fitting._check_members(run, [MemberJob(0, 0, 0, bad)])
 
 
 def test_a_member_without_validation_weighs_as_much_as_the_others() -> None:

@@ -28,6 +28,7 @@ from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.splits.leakage import check_leakage
 from serkit.lab.splits.protocols import make_split
+from serkit.lab.splits.recordings import Sounds
 from serkit.lab.training import prepare as preparation
 from serkit.lab.training import run as evaluation
 from serkit.lab.training.resolve import resolve_recipe
@@ -669,9 +670,9 @@ def test_a_model_is_not_scored_on_a_speaker_that_it_has_seen(emodb_dir: Path, tm
 
 def test_folds_of_a_finished_run_pass_the_leakage_guard_again(whole: Path, data: Data) -> None:
     manifest = read_corpora(["ravdess"], data)
-    digests = open_store(manifest, 16_000).digests
-    split = make_split(manifest, TWO_SEEDS.protocol, digests)
-    check_leakage(split, manifest, digests)
+    sounds = Sounds(open_store(manifest, 16_000).digests)
+    split = make_split(manifest, TWO_SEEDS.protocol, sounds)
+    check_leakage(split, manifest, sounds)
     folds = read_json(whole, "folds.json")
     written = [[fold[part]["utterances"] for part in ("train", "validation", "test")] for fold in folds]
     assert written == [[list(f.train), list(f.validation), list(f.test)] for f in split.folds]

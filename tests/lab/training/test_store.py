@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from serkit.data.cache_folder import cache_dir
 from serkit.data.corpora import read_corpora
 from serkit.data.manifest import Manifest
 from serkit.errors import AudioError, ManifestError, RunError
@@ -26,7 +27,7 @@ from serkit.lab.features import LogMel, LogMelConfig, build_feature, build_front
 from serkit.lab.recipes.schema import Augment
 from serkit.lab.training import store as data
 from serkit.lab.training.feature_batches import Batch, evaluation_batches, training_batches
-from serkit.lab.training.store import Pack, cache_dir, open_store, write_pack
+from serkit.lab.training.store import Pack, open_store, write_pack
 from serkit.types import FloatArray, Utterance
 from support.synthetic import SAMPLING_RATE, tone
 from support.toy import PLAIN

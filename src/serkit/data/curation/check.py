@@ -18,8 +18,11 @@ import numpy as np
 
 from serkit.audio.decode import read_file
 from serkit.data.corpora.corpus_definition import LFS_POINTER, OTHER_FORM, SECOND_FILE, Corpus
+from serkit.data.curation.overlap import described, duplicates_within, known_fingerprints
+from serkit.data.fingerprint_cache import stored_near_duplicates
 from serkit.data.manifest import Manifest
 from serkit.data.name_spelling import names_spelled_alike
+from serkit.data.near_duplicates import NearDuplicate
 from serkit.errors import AudioError, CorpusError, MissingExtraError
 from serkit.progress import OnProgress, begin_task
 from serkit.types import LeftOut, Utterance
@@ -35,7 +38,8 @@ class Finding:
 
     Attributes:
         kind: ``missing``, ``extra``, ``count``, ``second file``, ``left out``, ``undecodable``, ``identical audio``,
-            ``near-silent``, ``beyond the end``, ``doubtful speakers``, ``sampling rates`` or ``official``.
+            ``near-duplicates``, ``near-silent``, ``beyond the end``, ``doubtful speakers``, ``sampling rates`` or
+            ``official``.
         severity: ``problem``; ``known`` for an oddity of the official release; ``note`` for information.
         message: Description in one sentence.
         files: Paths below the root; utterance ids where there is no file; or names of speakers.
@@ -95,12 +99,21 @@ class _Sound:
     error: str = ""
 
 
-def check(corpus: Corpus, root: str | os.PathLike[str], *, on_progress: OnProgress | None = None) -> Report:
+def check(
+    corpus: Corpus,
+    root: str | os.PathLike[str],
+    *,
+    others: Sequence[Manifest] = (),
+    fingerprints: bool = True,
+    on_progress: OnProgress | None = None,
+) -> Report:
     """Compare a known corpus with its official release, and decode every file.
 
     Args:
         corpus: Corpus that the folder should hold.
         root: Folder to check.
+        others: Other corpora, which should share no recording with this one.
+        fingerprints: Whether to find near-duplicates by acoustic fingerprints.
         on_progress: Callback for the progress of decoding.
 
     Raises:
@@ -114,11 +127,19 @@ def check(corpus: Corpus, root: str | os.PathLike[str], *, on_progress: OnProgre
     found = [*_against_official(corpus, manifest), *_left_out(left_out), *_oddities(corpus, manifest)]
     sounds = _listen(manifest, on_progress)
     found += _in_sound(manifest, sounds, corpus.oddities)
+    if fingerprints:
+        found += _alike(manifest, sounds, corpus.oddities, others, on_progress)
     return _report(manifest, found, sounds, name=corpus.name, official=_official(corpus))
 
 
 def check_manifest(
-    name: str, manifest: Manifest, *, corpus: Corpus | None = None, on_progress: OnProgress | None = None
+    name: str,
+    manifest: Manifest,
+    *,
+    corpus: Corpus | None = None,
+    others: Sequence[Manifest] = (),
+    fingerprints: bool = True,
+    on_progress: OnProgress | None = None,
 ) -> Report:
     """Check the utterances of a manifest and decode every file; see :func:`check`.
 
@@ -126,6 +147,8 @@ def check_manifest(
         name: Name of the corpus, or of the user's own data.
         manifest: Utterances to check.
         corpus: Known corpus whose official release the manifest is compared with; None for the user's own data.
+        others: Other corpora, which should share no recording with this one.
+        fingerprints: Whether to find near-duplicates by acoustic fingerprints.
         on_progress: Callback for the progress of decoding.
     """
     found = [
@@ -134,11 +157,13 @@ def check_manifest(
     ]
     found += _doubtful_speakers(manifest)
     sounds = _listen(manifest, on_progress)
-    if corpus is None:
-        return _report(manifest, [*found, *_in_sound(manifest, sounds, {})], sounds, name=name, official={})
-    found += [*_against_official(corpus, manifest), *_oddities(corpus, manifest)]
-    found += _in_sound(manifest, sounds, corpus.oddities)
-    return _report(manifest, found, sounds, name=name, official=_official(corpus))
+    oddities: Mapping[str, str] = corpus.oddities if corpus else {}
+    if corpus:
+        found += [*_against_official(corpus, manifest), *_oddities(corpus, manifest)]
+    found += _in_sound(manifest, sounds, oddities)
+    if fingerprints:
+        found += _alike(manifest, sounds, oddities, others, on_progress)
+    return _report(manifest, found, sounds, name=name, official=_official(corpus) if corpus else {})
 
 
 def _official(corpus: Corpus) -> dict[str, Any]:
@@ -267,6 +292,34 @@ def _in_sound(manifest: Manifest, sounds: Mapping[str, _Sound], oddities: Mappin
         odd = tuple(path for path, sound in sounds.items() if sound.rate not in (0, usual))
         each = ", ".join(f"{rate} Hz ({count} files)" for rate, count in rates.most_common())
         yield Finding("sampling rates", "note", f"sampling rates differ: {each}", odd)
+
+
+def _alike(
+    manifest: Manifest,
+    sounds: Mapping[str, _Sound],
+    oddities: Mapping[str, str],
+    others: Sequence[Manifest],
+    on_progress: OnProgress | None,
+) -> Iterable[Finding]:
+    """Find recordings that occur twice under different samples, here or in another corpus."""
+    path_of = {u.id: u.path for u in manifest}
+    digests = {path: sound.digest for path, sound in sounds.items()}
+    codes, pairs = duplicates_within(manifest, digests, on_progress=on_progress)
+    known = [p for p in pairs if oddities.get(p.first) is not None and oddities.get(p.first) == oddities.get(p.second)]
+    kinds: tuple[tuple[Severity, list[NearDuplicate]], ...] = (
+        ("known", known), ("problem", [pair for pair in pairs if pair not in known])
+    )  # fmt: skip
+    for severity, some in kinds:
+        if some:
+            files = tuple(dict.fromkeys(path_of[name] for pair in some for name in (pair.first, pair.second)))
+            message = f"{len(some)} pairs of utterances are of one recording: {described(some)}"
+            yield Finding("near-duplicates", severity, message, files)
+    for other in others:
+        shared = stored_near_duplicates(codes, known_fingerprints(other, on_progress=on_progress))
+        if shared:
+            files = tuple(dict.fromkeys(path_of[pair.first] for pair in shared))
+            message = f"{len(files)} utterances are recordings of {', '.join(other.corpora)} too: {described(shared)}"
+            yield Finding("near-duplicates", "problem", message, files)
 
 
 def _is_beyond(end: float, sound: _Sound) -> bool:

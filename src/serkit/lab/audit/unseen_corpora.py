@@ -7,6 +7,8 @@ from typing import Any
 
 from serkit.card import Card
 from serkit.data.corpora import Data, corpus_of, read_corpora
+from serkit.data.fingerprint_cache import Codes, fingerprints_of
+from serkit.data.fingerprint_file import write_fingerprints
 from serkit.data.manifest import Manifest
 from serkit.errors import LeakageError, RunError
 from serkit.lab.measure.pooled_metrics import write_metrics
@@ -14,6 +16,7 @@ from serkit.lab.measure.run_folder import UNSEEN_CORPUS, Row, read_json, write_j
 from serkit.lab.recipes.files import dump_recipe
 from serkit.lab.recipes.schema import Recipe, parse_recipe, parts_of
 from serkit.lab.splits.leakage import check_unseen
+from serkit.lab.splits.seen_recordings import check_recordings_unseen
 from serkit.lab.training.environment import environment, log_what_is_missing
 from serkit.lab.training.workers import threads_each
 from serkit.labels import LABEL_SETS, LabelSet
@@ -29,6 +32,7 @@ def evaluate_model(
     data: Data,
     out: str | os.PathLike[str],
     *,
+    fingerprints: bool = True,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Score a finished model on corpora whose speakers it has never seen, and write a run folder.
@@ -40,13 +44,15 @@ def evaluate_model(
         corpora: Names of the test corpora.
         data: Folders of the corpora, see :func:`serkit.data.corpora.read_corpora`.
         out: Run folder; its name becomes the run's name.
+        fingerprints: Whether the recordings are compared with those on the card by acoustic fingerprints.
         on_progress: Callback for progress.
 
     Returns:
         Content of ``metrics.json``.
 
     Raises:
-        LeakageError: If the model was trained or validated on a test speaker, or its speakers are unknown.
+        LeakageError: If the model was trained or validated on a test speaker or a test recording, or its speakers are
+            unknown.
         RunError: If the folder holds another run, or an utterance is only a part of its file.
     """
     out = Path(out)
@@ -68,6 +74,7 @@ def evaluate_model(
     check_unseen(card.seen_speakers, manifest.speakers)
     if any(u.start or u.end is not None for u in manifest):
         raise RunError("a model file can only be scored on whole audio files, but some utterances are parts of a file.")
+    codes = _compared(card, manifest, on_progress) if fingerprints else None
     out.mkdir(parents=True, exist_ok=True)  # fails before scoring if the folder cannot be written
     rows = _score(card, predict, manifest, labels, on_progress)
     test = {"speakers": list(manifest.speakers), "utterances": [u.id for u in manifest]}
@@ -79,6 +86,8 @@ def evaluate_model(
     write_json(
         out, "env.json", environment(threads_each(1)) | {"manifest_digest": manifest.digest, "dropped": dict(dropped)}
     )
+    if codes is not None:
+        write_fingerprints(out, manifest, codes)
     write_predictions(out, rows, card.classes)
     facts = {
         "name": out.name,
@@ -88,12 +97,20 @@ def evaluate_model(
         "labels": card.label_set,
         "model": card.name,
         "complete": True,
+        "guard": {"are_fingerprints_compared": bool(codes is not None and card.fingerprints)},
     }
     if first := _pretraining(card, recipe):
         facts["pretraining"] = first
     metrics = write_metrics(out, rows, card.classes, [], facts)
     write_whole(out / "recipe.yaml", dump_recipe(recipe))  # written last: if it exists, the run is complete
     return metrics
+
+
+def _compared(card: Card, manifest: Manifest, on_progress: OnProgress | None) -> Codes:
+    """Return the fingerprints of the test utterances, none of which is on the model's card."""
+    codes = fingerprints_of(manifest, on_done=begin_task("fingerprints", len(manifest), on_progress))
+    check_recordings_unseen(card, codes, {u.id: u.speaker for u in manifest}, "the model")
+    return codes
 
 
 def _pretraining(card: Card, recipe: Recipe) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from serkit.card import NOT_FOR, Card, Evidence, Validation
 from serkit.data.corpora import Corpus, corpus_of
 from serkit.errors import RunError
 from serkit.lab.encoders.layer_meaning import encoders_of
+from serkit.lab.exporting.card_fingerprints import fingerprints_for_card
 from serkit.lab.graphs.model_assembly import count_weights
 from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
 from serkit.lab.measure.run_entry import measure_records, read_records, what_is_fitted
@@ -52,9 +53,9 @@ def describe(
     recipe, labels = resolved.recipe, resolved.labels
     # There are several folds of one number if training speakers are drawn repeatedly.
     folds = [one for one in read_folds(run) if one["fold"] == fit["fold"]]
-    for number, member in enumerate(resolved.members):
-        if member.pretrain:
-            folds += read_folds(run / first_folder(number))
+    firsts = [run / first_folder(number) for number, member in enumerate(resolved.members) if member.pretrain]
+    for first in firsts:
+        folds += read_folds(first)
     trained, validated = ({name for f in folds for name in f[part]["speakers"]} for part in ("train", "validation"))
     validation = _validation(folds, is_inner=bool(resolved.ensemble and resolved.ensemble.inner_folds))
     speakers = trained | validated
@@ -98,6 +99,7 @@ def describe(
         needs_equal_lengths=any(half.needs_equal_lengths for model in models for half in (model.front, model.body)),
         calibration=_calibration(run, fit, error_rate) if validation == "new speakers" else {},
         validation=validation,
+        fingerprints=fingerprints_for_card([run, *firsts], utterances),
     )
 
 

@@ -4,19 +4,17 @@ Speaker names that differ only by case, surrounding spaces or the encoding of ac
 whose name was typed in two ways is more common than two people with such names.
 """
 
-import math
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from serkit.data.manifest import Manifest
 from serkit.data.name_spelling import spelling_key
+from serkit.data.near_duplicates import NearDuplicate
 from serkit.errors import LeakageError
 from serkit.lab.splits.folds import Fold, Split
-from serkit.types import Utterance
+from serkit.lab.splits.recordings import Sounds, recordings
 
 _OVERLAPPING = "; leave out one of two overlapping utterances of a file, or keep both in one part"
-_ROUNDING_S = 1e-6  # start plus duration differs from the next start by rounding; one audio sample is longer
 
 
 @dataclass(frozen=True)
@@ -26,59 +24,34 @@ class Shared:
     Attributes:
         test_utterances: Number of test utterances in all folds and draws; one that is tested twice counts twice.
         shared_speakers: Number whose speaker is also in training or validation.
-        identical_recordings: Number whose audio, or part of it, is also in training or validation.
+        identical_recordings: Number whose recording, or part of it, is also in training or validation.
         shared_sentences: Number whose sentence is also in training or validation. This is not a leak, but the model
             may know the words.
+        are_fingerprints_compared: Whether recordings were also compared by acoustic fingerprints.
     """
 
     test_utterances: int
     shared_speakers: int
     identical_recordings: int
     shared_sentences: int
+    are_fingerprints_compared: bool = False
 
     def as_json(self) -> dict[str, int]:
         """Return the entry ``guard`` of ``metrics.json``."""
         return asdict(self)
 
 
-def recordings(utterances: Iterable[Utterance], digests: Mapping[str, str]) -> dict[str, str]:
-    """Group utterances by recording: those with identical audio, and overlapping parts of one file.
-
-    Groups are transitive: the parts of a file from 0 to 2 s, 1 to 3 s and 2 to 4 s are one recording. Parts that only
-    touch are two recordings.
-
-    Args:
-        utterances: Utterances in any order.
-        digests: Digest of the decoded audio, by utterance id.
-
-    Returns:
-        Name of the recording by utterance id; a recording is named by the first of its utterances' ids.
-    """
-    groups: dict[object, list[str]] = defaultdict(list)
-    files: dict[tuple[str, str], list[Utterance]] = defaultdict(list)
-    for u in utterances:
-        groups[digests[u.id]].append(u.id)
-        files[u.corpus, u.path].append(u)
-    for file, parts in files.items():
-        latest, run = -math.inf, -1  # end of the audio so far, and number of the current stretch
-        for u in sorted(parts, key=lambda u: u.start or 0.0):
-            run += (u.start or 0.0) >= latest - _ROUNDING_S
-            latest = max(latest, math.inf if u.end is None else u.end)
-            groups[file, run].append(u.id)
-    return _joined(groups.values())
-
-
-def count_shared(split: Split, manifest: Manifest, digests: Mapping[str, str]) -> Shared:
+def count_shared(split: Split, manifest: Manifest, sounds: Sounds) -> Shared:
     """Count the test utterances of a split that share speakers, recordings or sentences with their training side.
 
     Args:
         split: Folds to check.
         manifest: Utterances of the folds.
-        digests: Digest of the decoded audio, by utterance id.
+        sounds: What is known about the sound of the utterances.
     """
     known = {u.id: u for u in manifest}
     speaker_of = {u.id: spelling_key(u.speaker) for u in manifest}
-    recording_of = recordings(manifest, digests)
+    recording_of = recordings(manifest, sounds)
     tested = speakers = shared = sentences = 0
     for fold in split.folds:
         seen = [known[i] for i in (*fold.train, *fold.validation)]
@@ -89,10 +62,10 @@ def count_shared(split: Split, manifest: Manifest, digests: Mapping[str, str]) -
         speakers += sum(speaker_of[i] in seen_speakers for i in fold.test)
         shared += sum(recording_of[i] in seen_recordings for i in fold.test)
         sentences += sum((known[i].corpus, known[i].sentence) in seen_sentences for i in fold.test)
-    return Shared(tested, speakers, shared, sentences)
+    return Shared(tested, speakers, shared, sentences, sounds.near is not None)
 
 
-def check_leakage(split: Split, manifest: Manifest, digests: Mapping[str, str]) -> None:
+def check_leakage(split: Split, manifest: Manifest, sounds: Sounds) -> None:
     """Check that no fold shares utterances, speakers or audio between its parts.
 
     Speakers are checked for speaker-independent splits only.
@@ -101,7 +74,7 @@ def check_leakage(split: Split, manifest: Manifest, digests: Mapping[str, str]) 
         LeakageError: If a fold does; the message has the fold, the number of shared items and the first of them.
     """
     speaker_of = {u.id: u.speaker for u in manifest}
-    recording_of = recordings(manifest, digests)
+    recording_of = recordings(manifest, sounds)
     for fold in split.folds:
         seen = {*fold.train, *fold.validation}
         _refuse(fold, "utterances", seen & set(fold.test), "training and test")
@@ -115,12 +88,32 @@ def check_leakage(split: Split, manifest: Manifest, digests: Mapping[str, str]) 
             if split.validation == "speakers":
                 _refuse(fold, "speakers", speakers["train"] & speakers["validation"], "training and validation")
                 _refuse_alike(fold, speakers["train"], speakers["validation"], "training and validation")
-        for what, of, advice in (("identical", digests, ""), ("overlapping", recording_of, _OVERLAPPING)):
-            audio = {name: {of[i] for i in ids} for name, ids in parts.items()}
-            shared = (audio["train"] | audio["validation"]) & audio["test"]
-            _refuse(fold, f"{what} recordings", shared, "training and test", advice)
-            shared = audio["train"] & audio["validation"]
-            _refuse(fold, f"{what} recordings", shared, "training and validation", advice)
+        _check_recordings(fold, parts, sounds, recording_of)
+
+
+def _check_recordings(
+    fold: Fold, parts: Mapping[str, Collection[str]], sounds: Sounds, recording_of: Mapping[str, str]
+) -> None:
+    """Check that no recording is in two parts of a fold: identical audio first, then near-duplicates and overlaps."""
+    seen = {*parts["train"], *parts["validation"]}
+    for names, one, other in (
+        ("training and test", seen, parts["test"]),
+        ("training and validation", parts["train"], parts["validation"]),
+    ):
+        identical, overlapping = (
+            {of[i] for i in one} & {of[i] for i in other} for of in (sounds.digests, recording_of)
+        )
+        _refuse(fold, "identical recordings", identical, names)
+        if overlapping and (pair := sounds.pair_of(one, other)):
+            _refuse(fold, "near-duplicate recordings", overlapping, names, _described(pair))
+        _refuse(fold, "overlapping recordings", overlapping, names, _OVERLAPPING)
+
+
+def _described(pair: NearDuplicate) -> str:
+    return (
+        f": {pair.first!r} and {pair.second!r} share {pair.overlap:.1f} s of one recording (similarity "
+        f"{pair.similarity:.2f}); see 'serkit corpora check', and leave one of them out"
+    )
 
 
 def check_unseen(seen_speakers: Collection[str], test_speakers: Collection[str], what: str = "the model") -> None:
@@ -155,27 +148,6 @@ def check_ensemble(members: Mapping[str, Collection[str]], test_speakers: Collec
     """
     for name, seen in members.items():
         check_unseen(seen, test_speakers, what=f"ensemble member {name!r}")
-
-
-def _joined(groups: Iterable[list[str]]) -> dict[str, str]:
-    """Merge groups that share an id, directly or through others.
-
-    Returns:
-        The first id of the merged group, by id.
-    """
-    above: dict[str, str] = {}
-
-    def top(name: str) -> str:
-        while (higher := above.setdefault(name, name)) != name:
-            above[name] = above[higher]  # shortens the path for the next lookup
-            name = higher
-        return name
-
-    for first, *others in groups:
-        for other in (first, *others):
-            one, two = sorted((top(first), top(other)))
-            above[two] = one
-    return {name: top(name) for name in list(above)}
 
 
 def _refuse(fold: Fold, what: str, shared: Iterable[str], sides: str, advice: str = "") -> None:

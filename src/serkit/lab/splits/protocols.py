@@ -5,7 +5,7 @@ random split, or published folds that share speakers, need ``speaker_dependent: 
 rule on speakers only. Validation parts are held out of the training side, see :mod:`serkit.lab.splits.validation`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,40 +13,41 @@ from serkit.data.manifest import Manifest
 from serkit.errors import LeakageError, ProtocolError, nearest
 from serkit.lab.recipes.schema import Protocol
 from serkit.lab.splits.folds import Fold, Split
-from serkit.lab.splits.leakage import check_leakage, recordings
+from serkit.lab.splits.leakage import check_leakage
 from serkit.lab.splits.published_folds import published_folds
 from serkit.lab.splits.random_split import deal, draw_share
+from serkit.lab.splits.recordings import Sounds, recordings
 from serkit.lab.splits.speaker_groups import balanced_groups
 from serkit.lab.splits.validation import hold_out_validation
 from serkit.labels import LabelSet
 from serkit.types import Utterance
 
 
-def make_split(manifest: Manifest, protocol: Protocol, digests: Mapping[str, str]) -> Split:
+def make_split(manifest: Manifest, protocol: Protocol, sounds: Sounds) -> Split:
     """Divide utterances into the folds of a protocol, and check that nothing leaks.
 
     Args:
         manifest: Utterances to divide.
         protocol: Protocol of a recipe.
-        digests: Digest of the decoded audio, by utterance id.
+        sounds: What is known about the sound of the utterances.
 
     Raises:
         ProtocolError: If there are too few speakers, sessions or corpora, or not those that the protocol names.
         LeakageError: If a speaker, or identical or overlapping audio, would be on both sides.
     """
     if protocol.name == "random":
-        split = Split("random", False, "random", _random_folds(manifest, protocol, digests))
+        split = Split("random", False, "random", _random_folds(manifest, protocol, sounds))
     else:
         tests = _test_sides(manifest, protocol)
         folds = tuple(
-            _fold(manifest, protocol, digests, test=tests[k], number=k, draw=draw)
+            _fold(manifest, protocol, sounds, test=tests[k], number=k, draw=draw)
             for draw in range(protocol.draws)
             for k in range(len(tests))
         )
         is_independent = not (protocol.speaker_dependent and _share_speakers(folds, manifest))
         split = Split(protocol.name, is_independent, protocol.validation, folds)
     try:
-        check_leakage(split, manifest, digests)
+        check_leakage(split, manifest, sounds)
     except LeakageError as error:
         if protocol.name == "published_folds" and not protocol.speaker_dependent:
             raise LeakageError(
@@ -86,14 +87,14 @@ def _share_speakers(folds: Sequence[Fold], manifest: Manifest) -> bool:
 
 
 def _fold(
-    manifest: Manifest, protocol: Protocol, digests: Mapping[str, str], *, test: frozenset[str], number: int, draw: int
+    manifest: Manifest, protocol: Protocol, sounds: Sounds, *, test: frozenset[str], number: int, draw: int
 ) -> Fold:
     is_cross = protocol.name == "cross_corpus"
     side = manifest.filter(lambda u: u.id not in test and (not is_cross or u.corpus in protocol.train_corpora))
     if not len(side) or not test:
         what = "train on" if test else "test"
         raise ProtocolError(f"{protocol.name}: fold {number} leaves nothing to {what}.")
-    train, validation = hold_out_validation(side, protocol, fold=number, draw=draw, digests=digests)
+    train, validation = hold_out_validation(side, protocol, fold=number, draw=draw, sounds=sounds)
     return Fold(number, tuple(sorted(train)), tuple(sorted(validation)), tuple(sorted(test)), draw)
 
 
@@ -170,22 +171,22 @@ def _test_groups(manifest: Manifest, protocol: Protocol) -> list[list[str]]:
     return balanced_groups(manifest, protocol.folds, protocol.seed)
 
 
-def _random_folds(manifest: Manifest, protocol: Protocol, digests: Mapping[str, str]) -> tuple[Fold, ...]:
+def _random_folds(manifest: Manifest, protocol: Protocol, sounds: Sounds) -> tuple[Fold, ...]:
     """Deal utterances to folds, or draw one test part; then draw a validation part from each training side."""
     rng = np.random.default_rng(protocol.seed)
     if protocol.test_share is None:
-        part = deal(manifest, protocol.folds, digests, rng)
+        part = deal(manifest, protocol.folds, sounds, rng)
         tests = [{i for i, fold in part.items() if fold == k} for k in range(protocol.folds)]
     else:
-        tests = [draw_share(manifest, protocol.test_share, digests, rng)]
+        tests = [draw_share(manifest, protocol.test_share, sounds, rng)]
     folds = []
     for k, test in enumerate(tests):
         rest = [u for u in manifest if u.id not in test]
-        validation = draw_share(rest, protocol.validation_share, digests, rng)
+        validation = draw_share(rest, protocol.validation_share, sounds, rng)
         train = {u.id for u in rest} - validation
         folds.append(Fold(k, tuple(sorted(train)), tuple(sorted(validation)), tuple(sorted(test))))
     if not all(fold.train and fold.validation and fold.test for fold in folds):
-        count = len(set(recordings(manifest, digests).values()))
+        count = len(set(recordings(manifest, sounds).values()))
         why = f": identical and overlapping ones count as one, and leave {count}" if count < len(manifest) else ""
         raise ProtocolError(f"{len(manifest)} utterances are too few for {len(folds)} random folds{why}.")
     return tuple(folds)

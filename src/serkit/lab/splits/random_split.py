@@ -2,56 +2,52 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 
-from serkit.lab.splits.leakage import recordings
+from serkit.lab.splits.recordings import Sounds, recordings
 from serkit.types import Utterance
 
 
-def deal(
-    utterances: Iterable[Utterance], parts: int, digests: Mapping[str, str], rng: np.random.Generator
-) -> dict[str, int]:
+def deal(utterances: Iterable[Utterance], parts: int, sounds: Sounds, rng: np.random.Generator) -> dict[str, int]:
     """Deal utterances to parts of equal size.
 
     Args:
         utterances: Utterances in any order.
         parts: Number of parts.
-        digests: Digest of the decoded audio, by utterance id.
+        sounds: What is known about the sound of the utterances.
         rng: Generator that shuffles within each class.
 
     Returns:
         Number of the part, by utterance id.
     """
-    return {i: place % parts for place, ids in enumerate(_shuffled(utterances, digests, rng)) for i in ids}
+    return {i: place % parts for place, ids in enumerate(_shuffled(utterances, sounds, rng)) for i in ids}
 
 
-def draw_share(
-    utterances: Iterable[Utterance], share: float, digests: Mapping[str, str], rng: np.random.Generator
-) -> set[str]:
+def draw_share(utterances: Iterable[Utterance], share: float, sounds: Sounds, rng: np.random.Generator) -> set[str]:
     """Draw a share of the recordings, spread evenly over the classes.
 
     Args:
         utterances: Utterances in any order.
         share: Share of all recordings to draw, above 0 and below 1. The number of recordings is rounded up, as in
             scikit-learn's ``train_test_split``.
-        digests: Digest of the decoded audio, by utterance id.
+        sounds: What is known about the sound of the utterances.
         rng: Generator that shuffles within each class.
 
     Returns:
         Ids of the drawn utterances.
     """
-    shuffled = _shuffled(utterances, digests, rng)
+    shuffled = _shuffled(utterances, sounds, rng)
     wanted = math.ceil(share * len(shuffled) - 1e-9)
     places = {int(k / share + 1e-9) for k in range(wanted)}  # evenly spaced, so that each class gives its share
     return {i for place, ids in enumerate(shuffled) if place in places for i in ids}
 
 
-def _shuffled(utterances: Iterable[Utterance], digests: Mapping[str, str], rng: np.random.Generator) -> list[list[str]]:
+def _shuffled(utterances: Iterable[Utterance], sounds: Sounds, rng: np.random.Generator) -> list[list[str]]:
     """Return the utterance ids of each recording, ordered by class and shuffled within each class."""
     in_order = sorted(utterances, key=lambda u: u.id)
-    recording_of = recordings(in_order, digests)
+    recording_of = recordings(in_order, sounds)
     emotion_of = {u.id: u.emotion for u in in_order}
     ids_of: dict[str, list[str]] = defaultdict(list)
     for u in in_order:

@@ -1,7 +1,6 @@
 """Holds validation out of the training side of a fold, and limits its training speakers."""
 
 from collections import defaultdict
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from serkit.errors import ProtocolError
 from serkit.lab.recipes.schema import Protocol
 from serkit.lab.splits.folds import Fold
 from serkit.lab.splits.random_split import draw_share
+from serkit.lab.splits.recordings import Sounds
 from serkit.lab.splits.speaker_groups import balanced_groups
 
 _INSTEAD = "set validation: sentences, or validation: none with a fixed number of epochs."
@@ -21,7 +21,7 @@ def hold_out_validation(
     *,
     fold: int = 0,
     draw: int = 0,
-    digests: Mapping[str, str] | None = None,
+    sounds: Sounds | None = None,
 ) -> tuple[list[str], list[str]]:
     """Divide the training side of a fold into training and validation.
 
@@ -30,8 +30,8 @@ def hold_out_validation(
         protocol: Protocol with the kind and size of validation, and the seed.
         fold: Number of the fold, which seeds the draw too.
         draw: Number of the draw, for a protocol with several draws.
-        digests: Digest of the decoded audio by utterance id, for ``validation: random``; by default all recordings
-            count as different.
+        sounds: What is known about the sound of the utterances, for ``validation: random``; by default all
+            recordings count as different.
 
     Returns:
         Ids for training, and ids for validation (empty for ``validation: none``).
@@ -43,7 +43,7 @@ def hold_out_validation(
     if protocol.validation == "none":
         chosen: set[str] = set()
     elif protocol.validation == "random":
-        chosen = draw_share(manifest, protocol.validation_share, digests or {u.id: u.id for u in manifest}, rng)
+        chosen = draw_share(manifest, protocol.validation_share, sounds or Sounds({u.id: u.id for u in manifest}), rng)
         if len(chosen) >= len(manifest):
             raise ProtocolError(f"{len(manifest)} training utterances are too few to hold out a share for validation.")
     elif protocol.validation == "sentences":

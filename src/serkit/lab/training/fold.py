@@ -23,6 +23,7 @@ from serkit.lab.models import Body, build_body
 from serkit.lab.recipes.schema import Recipe
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.leakage import Shared, check_ensemble, check_leakage
+from serkit.lab.splits.recordings import Sounds
 from serkit.lab.training import distributed as processes
 from serkit.lab.training.ensemble_members import MemberJob, combine_validation, ensemble_jobs, member_weights
 from serkit.lab.training.loop import Examples, fit, fit_temperature, predict_logits
@@ -81,6 +82,7 @@ class Experiment:
         resolved: The recipe.
         manifest: All utterances.
         split: All folds.
+        sounds: What is known about the sound of all utterances.
         shared: Counts of what test sides share with training and validation sides.
         members: The models to fit, one for a single model.
         targets: Utterance id to class index.
@@ -92,6 +94,7 @@ class Experiment:
     resolved: ResolvedRecipe
     manifest: Manifest
     split: Split
+    sounds: Sounds
     shared: Shared
     members: tuple[Member, ...]
     targets: Mapping[str, int]
@@ -157,7 +160,7 @@ def jobs_of_fold(run: Experiment, fold: Fold, seed: int) -> list[MemberJob]:
 def fit_job(run: Experiment, fold: Fold, seed: int, number: int) -> Fit:
     """Fit one member of a fold's ensemble and leave it in its folder, where :func:`fit_fold` finds it."""
     job = jobs_of_fold(run, fold, seed)[number]
-    _check_members(run, [job], run.members[0].store.digests)
+    _check_members(run, [job])
     folder = run.folder / fit_folder(fold.fold, seed) / job.folder
     return _fit_or_load(run, run.members[job.member], job.fold, job.seed, folder)[0]
 
@@ -176,7 +179,7 @@ def _fit_ensemble(run: Experiment, fold: Fold, seed: int) -> tuple[Fit, FoldAnsw
     config = run.resolved.ensemble
     assert config
     jobs = jobs_of_fold(run, fold, seed)
-    _check_members(run, jobs, run.members[0].store.digests)
+    _check_members(run, jobs)
     fits, tested, validated = [], [], []
     for job in jobs:
         member = run.members[job.member]
@@ -285,10 +288,10 @@ def _augmented(run: Experiment, member: Member, fold: Fold) -> Callable[[int, in
     return rows
 
 
-def _check_members(run: Experiment, jobs: Sequence[MemberJob], digests: Mapping[str, str]) -> None:
+def _check_members(run: Experiment, jobs: Sequence[MemberJob]) -> None:
     """Prove that no member of an ensemble is trained or validated on a speaker that the ensemble is scored on."""
     for job in jobs:
-        check_leakage(replace(run.split, folds=(job.fold,)), run.manifest, digests)
+        check_leakage(replace(run.split, folds=(job.fold,)), run.manifest, run.sounds)
     if not run.split.is_speaker_independent:
         return
     speaker_of = {u.id: u.speaker for u in run.manifest}

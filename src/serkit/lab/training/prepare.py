@@ -9,7 +9,10 @@ from typing import Any
 import torch
 
 from serkit.data.corpora import Data, read_corpora
+from serkit.data.fingerprint_cache import Codes, fingerprints_of, stored_near_duplicates
+from serkit.data.fingerprint_file import write_fingerprints
 from serkit.data.manifest import Manifest, merge
+from serkit.data.near_duplicates import NearDuplicate
 from serkit.errors import RecipeError, RunError
 from serkit.lab.augment import build_chain
 from serkit.lab.encoders.layer_meaning import check_meaning, meaning_of_layers
@@ -22,6 +25,7 @@ from serkit.lab.recipes.schema import Augment, Recipe, Train
 from serkit.lab.splits.folds import Split, folds_as_json
 from serkit.lab.splits.leakage import count_shared
 from serkit.lab.splits.protocols import check_classes
+from serkit.lab.splits.recordings import Sounds
 from serkit.lab.splits.validation import rotate_validation
 from serkit.lab.training import distributed as processes
 from serkit.lab.training import trackers
@@ -37,7 +41,7 @@ from serkit.labels import LabelSet
 from serkit.progress import OnProgress, begin_task
 from serkit.writing import write_whole
 
-SplitBy = Callable[[Manifest, Any, Any], Split]  # from manifest, protocol and digests
+SplitBy = Callable[[Manifest, Any, Sounds], Split]  # from manifest, protocol and sounds
 
 _log = logging.getLogger(__name__)
 _FIT_BY = ("serkit", "torch", "threads")  # facts of ``env.json`` on which the last digits of a fit depend
@@ -101,6 +105,7 @@ def prepare(
     *,
     split_by: SplitBy,
     jobs: int = 1,
+    fingerprints: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Experiment:
     """Read the corpora, split them, decode audio, compute features, and claim the run folder.
@@ -111,6 +116,7 @@ def prepare(
         folder: The run folder.
         split_by: Function that makes the folds.
         jobs: Processes that may fit side by side, and share the processor's cores.
+        fingerprints: Whether recordings are also compared by acoustic fingerprints, which then stay in the run folder.
         on_progress: Callback for progress, which the main process alone calls.
 
     Raises:
@@ -134,21 +140,29 @@ def prepare(
         fronts = [(member, build_front(member.named_features)) for member in resolved.members]
         rates = dict.fromkeys(front.config.sampling_rate for _, front in fronts)
         stores = {rate: _open_store(manifest, rate, on_progress) for rate in rates}
-        heard = next(iter(stores.values())).digests
-        split = split_by(manifest, recipe.protocol, heard)
-        first_heard = _open_store(first, next(iter(stores)), on_progress).digests
-        check_heard_apart(heard, first_heard)
+        store = next(iter(stores.values()))
+        codes = _fingerprints(manifest, store, on_progress) if fingerprints else None
+        sounds = _sounds_of(store, codes)
+        split = split_by(manifest, recipe.protocol, sounds)
+        first_store = _open_store(first, next(iter(stores)), on_progress)
+        near: Sequence[NearDuplicate] = ()
+        if codes is not None and len(first):
+            near = stored_near_duplicates(codes, _fingerprints(first, first_store, on_progress))
+        check_heard_apart(sounds, _sounds_of(first_store, None), near)
         threads = threads_each(processes_for(resolved, manifest, split, jobs))
-        facts = environment(threads) | _digests(manifest, split, heard, first, first_heard)
+        facts = environment(threads) | _digests(manifest, split, sounds.digests, first, first_store.digests)
         facts |= {"dropped": dict(dropped), **meaning_of_layers(recipe.as_mapping())}
         if processes.is_main():
             _claim(folder, recipe, facts, folds_as_json(split, manifest))
+            if codes is not None:
+                write_fingerprints(folder, manifest, codes)
         members = _members(fronts, stores, len(manifest), folder, on_progress)
     return Experiment(
         resolved=resolved,
         manifest=manifest,
         split=split,
-        shared=count_shared(split, manifest, heard),
+        sounds=sounds,
+        shared=count_shared(split, manifest, sounds),
         members=members,
         targets={u.id: labels.index(u.emotion) for u in manifest},
         folder=folder,
@@ -159,7 +173,7 @@ def prepare(
 
 def _check_folds(resolved: ResolvedRecipe, manifest: Manifest, split_by: SplitBy) -> None:
     """Refuse a protocol that has too few speakers for its folds, before audio is read."""
-    recipe, names = resolved.recipe, {u.id: u.id for u in manifest}
+    recipe, names = resolved.recipe, Sounds({u.id: u.id for u in manifest})
     split = split_by(manifest, recipe.protocol, names)
     check_classes(split, manifest, resolved.labels, recipe.protocol)
     for fold in split.folds:
@@ -211,6 +225,15 @@ def _check_classes_differ(manifest: Manifest, labels: LabelSet, where: str = "")
 
 def _open_store(manifest: Manifest, sampling_rate: int, on_progress: OnProgress | None) -> Store:
     return open_store(manifest, sampling_rate, begin_task("decoding", len(manifest), on_progress))
+
+
+def _fingerprints(manifest: Manifest, store: Store, on_progress: OnProgress | None) -> dict[str, bytes]:
+    step = begin_task("fingerprints", len(manifest), on_progress)
+    return fingerprints_of(manifest, files=store.files, on_done=step)
+
+
+def _sounds_of(store: Store, codes: Codes | None) -> Sounds:
+    return Sounds(store.digests, store.files, None if codes is None else stored_near_duplicates(codes))
 
 
 def _features(

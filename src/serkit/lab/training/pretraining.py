@@ -1,6 +1,6 @@
 """The first training of ``pretrain``, on other corpora: the fits of a recipe begin with its weights."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -8,10 +8,12 @@ import torch
 from serkit.data.corpora import label_set_of
 from serkit.data.manifest import Manifest
 from serkit.data.name_spelling import spelling_key
+from serkit.data.near_duplicates import NearDuplicate
 from serkit.errors import LeakageError
 from serkit.lab.models import Body
 from serkit.lab.recipes.parts import Pretrain
 from serkit.lab.recipes.schema import Recipe, parse_recipe
+from serkit.lab.splits.recordings import Sounds
 from serkit.labels import LabelSet
 
 
@@ -60,18 +62,21 @@ def check_apart(manifest: Manifest, first: Manifest) -> None:
     _refuse("speakers", [name for name in first.speakers if spelling_key(name) in own])
 
 
-def check_heard_apart(digests: Mapping[str, str], first_digests: Mapping[str, str]) -> None:
+def check_heard_apart(sounds: Sounds, first: Sounds, near: Sequence[NearDuplicate]) -> None:
     """Prove that no recording of the first training is among the recipe's own, whatever their names are.
 
     Args:
-        digests: Utterance id to the digest of its decoded audio, for the recipe's utterances.
-        first_digests: The same for the utterances of its first training, at the same sampling rate.
+        sounds: What is known about the sound of the recipe's utterances.
+        first: The same for the utterances of its first training, at the same sampling rate.
+        near: Near-duplicates between the two, the recipe's own utterance first.
 
     Raises:
         LeakageError: If they share a recording.
     """
-    own = set(digests.values())
-    _refuse("recordings", sorted(name for name, digest in first_digests.items() if digest in own))
+    for own, others in ((sounds.digests, first.digests), (sounds.files, first.files)):
+        known = set(own.values())
+        _refuse("recordings", sorted(name for name, digest in others.items() if digest in known))
+    _refuse("recordings", sorted({pair.second for pair in near}))
 
 
 def _refuse(what: str, shared: Sequence[str]) -> None:

@@ -37,6 +37,7 @@ from serkit.lab.recipes.schema import Recipe
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.leakage import check_leakage
 from serkit.lab.splits.protocols import make_split
+from serkit.lab.splits.recordings import Sounds
 from serkit.lab.splits.validation import hold_out_validation
 from serkit.lab.training import distributed as processes
 from serkit.lab.training.ensemble_members import fit_seeds
@@ -56,6 +57,7 @@ def run_protocol(
     out: str | os.PathLike[str],
     *,
     jobs: int = 1,
+    fingerprints: bool = True,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Run a recipe through its protocol; :func:`serkit.lab.evaluate` is its public form.
@@ -66,6 +68,7 @@ def run_protocol(
         out: The run folder. An unfinished run of the same recipe in it is resumed, or gets the recipe's new seeds.
         jobs: Processes that fit folds, and members of ensembles, side by side, each with its share of the processor's
             cores; a fit with another number of threads may differ in its last digits.
+        fingerprints: Whether recordings are also compared by acoustic fingerprints; see :func:`prepare`.
         on_progress: Callback for progress.
 
     Returns:
@@ -76,7 +79,10 @@ def run_protocol(
         LeakageError: If the protocol's folds leak.
         RunError: If the folder holds a run of another recipe or on other data.
     """
-    return _run(resolve_recipe(recipe), data, Path(out), split_by=make_split, jobs=jobs, on_progress=on_progress)
+    resolved = resolve_recipe(recipe)
+    return _run(
+        resolved, data, Path(out), split_by=make_split, jobs=jobs, fingerprints=fingerprints, on_progress=on_progress
+    )
 
 
 def fit_final(
@@ -85,6 +91,7 @@ def fit_final(
     out: str | os.PathLike[str],
     *,
     jobs: int = 1,
+    fingerprints: bool = True,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Fit a recipe's final model on everyone but its validation speakers; :func:`serkit.lab.train` is its public form.
@@ -96,7 +103,9 @@ def fit_final(
     """
     resolved = resolve_recipe(recipe)
     check_exportable(resolved)
-    return _run(resolved, data, Path(out), split_by=_whole_split, jobs=jobs, on_progress=on_progress)
+    return _run(
+        resolved, data, Path(out), split_by=_whole_split, jobs=jobs, fingerprints=fingerprints, on_progress=on_progress
+    )
 
 
 def ablate(
@@ -106,6 +115,7 @@ def ablate(
     out: str | os.PathLike[str],
     *,
     jobs: int = 1,
+    fingerprints: bool = True,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Path]:
     """Run a recipe and its variants, each in a run folder below ``out``.
@@ -119,6 +129,7 @@ def ablate(
         data: Folders of the corpora, as for :func:`run_protocol`.
         out: Folder of all runs; an interrupted ablation is resumed.
         jobs: Number of processes, as for :func:`run_protocol`.
+        fingerprints: Whether to compare fingerprints, as for :func:`run_protocol`.
         on_progress: Callback for progress.
 
     Returns:
@@ -143,7 +154,10 @@ def ablate(
         _log.info("%s (%d of %d)", name, number, len(possible))
         folder = Path(out) / name
         try:
-            _run(resolved, data, folder, split_by=make_split, jobs=jobs, on_progress=on_progress)
+            _run(
+                resolved, data, folder, split_by=make_split, jobs=jobs, fingerprints=fingerprints,
+                on_progress=on_progress,
+            )  # fmt: skip
         except ProtocolError as error:  # too few speakers are left
             if name == BASE:
                 raise
@@ -154,10 +168,17 @@ def ablate(
 
 
 def _run(
-    resolved: ResolvedRecipe, data: Data, out: Path, *, split_by: SplitBy, jobs: int, on_progress: OnProgress | None
+    resolved: ResolvedRecipe,
+    data: Data,
+    out: Path,
+    *,
+    split_by: SplitBy,
+    jobs: int,
+    fingerprints: bool,
+    on_progress: OnProgress | None,
 ) -> dict[str, Any]:
     """Do the fits that a run lacks, and predict test and validation utterances with each."""
-    run = prepare(resolved, data, out, split_by=split_by, jobs=jobs, on_progress=on_progress)
+    run = prepare(resolved, data, out, split_by=split_by, jobs=jobs, fingerprints=fingerprints, on_progress=on_progress)
     record = _Record(run)
     places = [(fold, seed) for seed in run.recipe.seeds for fold in run.split.of_seed(seed)]
     todo = [(fold, seed) for fold, seed in places if (fold.fold, seed) not in record.done]
@@ -282,18 +303,18 @@ def _train_first(run: Experiment, data: Data, jobs: int, seeds: Sequence[int]) -
             _log.info("first training of %s, on %s", recipe.model.name, ", ".join(recipe.corpora))
             _run(
                 resolve_recipe(recipe), data, member.first, split_by=_whole_split, jobs=jobs,
-                on_progress=run.on_progress,
+                fingerprints=run.sounds.near is not None, on_progress=run.on_progress,
             )  # fmt: skip
 
 
-def _whole_split(manifest: Manifest, protocol: Any, digests: Any) -> Split:
+def _whole_split(manifest: Manifest, protocol: Any, sounds: Sounds) -> Split:
     """Return folds in which everyone trains but validation speakers and corpora for testing, and nobody is tested."""
     if protocol.test_corpora:
         manifest = manifest.filter(lambda u: u.corpus in protocol.train_corpora)
     folds = []
     for draw in range(protocol.draws):
-        train_ids, validation = hold_out_validation(manifest, protocol, draw=draw, digests=digests)
+        train_ids, validation = hold_out_validation(manifest, protocol, draw=draw, sounds=sounds)
         folds.append(Fold(0, tuple(sorted(train_ids)), tuple(sorted(validation)), (), draw))
     split = Split(ALL_SPEAKERS, True, protocol.validation, tuple(folds))
-    check_leakage(split, manifest, digests)
+    check_leakage(split, manifest, sounds)
     return split

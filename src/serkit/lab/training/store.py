@@ -6,27 +6,24 @@ content depends on, so a changed file or setting never gets an old row, and a se
 
 import hashlib
 import json
-import os
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache, partial
-from importlib.metadata import distributions
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
-import soxr
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from serkit.audio.decode import load_audio
 from serkit.audio.resampling import resample
+from serkit.data.cache_folder import cache_dir
+from serkit.data.content_digests import decoder_digest, file_digest, file_digests, short_digest
 from serkit.data.manifest import Manifest
 from serkit.errors import ManifestError, RunError
 from serkit.lab import features, signal
@@ -37,15 +34,7 @@ from serkit.parsing import parse_json
 from serkit.types import SEX_VALUES, FloatArray, Utterance
 from serkit.writing import whole_binary, whole_folder, write_whole
 
-_VERSIONS = [soundfile.__libsndfile_version__, soxr.__version__, *(d.version for d in distributions(name="av"))]
 _BLOCK = 256  # utterances in a pack of features
-_DECODERS = tuple(  # modules whose code decides about the samples
-    f"serkit.audio.{name}"
-    for name in (
-        "arrays", "containers", "damage", "decode", "joined_parts", "libsndfile", "media", "mixing", "mpeg_frames",
-        "ogg_pages", "resampling", "sectioned_file", "sources", "tags", "wav_header",
-    )
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,11 +52,24 @@ class Pack:
     values: NDArray[np.float32]
     spans: Mapping[str, tuple[int, int]]
     digests: Mapping[str, str]
+    _verified: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def row(self, name: str) -> FloatArray:
-        """Return one row, shape (length, width); it is read from disk when it is used."""
+        """Return one row, shape (length, width). Its digest is compared when it is read for the first time.
+
+        Raises:
+            RunError: If the row is not what was written.
+        """
         first, end = self.spans[name]
-        return self.values[first:end]
+        row = self.values[first:end]
+        if name not in self._verified:
+            if hashlib.sha256(row.data).hexdigest() != self.digests[name]:
+                raise RunError(
+                    f"the cache {str(self.folder)!r} is damaged (the row of {name} is not what was written): remove "
+                    "this folder, and run the same command again."
+                )
+            self._verified.add(name)
+        return row
 
     @classmethod
     def open(cls, folder: Path) -> "Pack":
@@ -102,28 +104,21 @@ class StoredRows(Mapping[str, FloatArray]):
 
     def __init__(self, packs: Sequence[Pack], names: Sequence[str]) -> None:
         self._packs = tuple(packs)
-        found = {name: pack.row(name) for pack in packs for name in pack.spans}
-        self._rows = {name: found[name] for name in names}
+        found = {name: pack for pack in packs for name in pack.spans}
+        self._pack_of = {name: found[name] for name in names}
 
     def __getitem__(self, name: str) -> FloatArray:
-        return self._rows[name]
+        return self._pack_of[name].row(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
+        return iter(self._pack_of)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._pack_of)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the folders of the packs in place of their rows."""
-        return StoredRows, (self._packs, tuple(self._rows))
-
-
-def cache_dir() -> Path:
-    """Return the folder for packs: ``SERKIT_CACHE``, else the user's cache folder."""
-    if "SERKIT_CACHE" in os.environ:
-        return Path(os.environ["SERKIT_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "serkit"
+        return StoredRows, (self._packs, tuple(self._pack_of))
 
 
 def write_pack(folder: Path, rows: Iterable[tuple[str, FloatArray]]) -> Pack:
@@ -148,10 +143,12 @@ class Store:
     Attributes:
         audio: Corpus to the pack of its decoded audio, rows (T, 1).
         sexes: Utterance id to the speaker's sex as a number, see :data:`serkit.types.SEX_VALUES`.
+        files: Utterance id to the SHA-256 of its file.
     """
 
     audio: Mapping[str, Pack]
     sexes: Mapping[str, float]
+    files: Mapping[str, str]
 
     @property
     def digests(self) -> dict[str, str]:
@@ -190,7 +187,7 @@ class Store:
             for start in range(0, len(own), _BLOCK):
                 block = own[start : start + _BLOCK]
                 content = [(name, pack.digests[name], sexes.get(name)) for name in block]
-                folder = cache_dir() / "features" / _digest(json.dumps([about, content]))
+                folder = cache_dir() / "features" / short_digest(json.dumps([about, content]))
                 if not folder.exists():
                     count = partial(_advance, progress, len(names))
                     write_pack(folder, _front_rows(pack, block, front, speed=speed, sexes=sexes, progress=count))
@@ -212,23 +209,21 @@ def open_store(manifest: Manifest, sampling_rate: int, progress: Callable[[int],
         AudioError: If a file cannot be read; the message names it.
     """
     audio = {}
+    files = file_digests(manifest)
     by_corpus: dict[str, list[Utterance]] = defaultdict(list)
     for utterance in manifest:
         by_corpus[utterance.corpus].append(utterance)
     before = 0
     for corpus, utterances in by_corpus.items():
-        files = {u.path: manifest.audio_path(u) for u in utterances}
-        with ThreadPoolExecutor() as pool:
-            hashes = dict(zip(files, pool.map(_file_digest, files.values()), strict=True))
-        content = sorted((u.id, hashes[u.path], u.start, u.end) for u in utterances)
-        key = _digest(json.dumps([*map(_code_of, _DECODERS), _VERSIONS, sampling_rate, content]))
+        content = sorted((u.id, files[u.id], u.start, u.end) for u in utterances)
+        key = short_digest(json.dumps([decoder_digest(), sampling_rate, content]))
         folder = cache_dir() / "audio" / key
         if not folder.exists():
             write_pack(folder, _decoded(manifest, utterances, sampling_rate, partial(_advance, progress, before)))
         audio[corpus] = Pack.open(folder)
         before += len(utterances)
         progress(before)
-    return Store(audio, {u.id: SEX_VALUES[u.sex] for u in manifest})
+    return Store(audio, {u.id: SEX_VALUES[u.sex] for u in manifest}, files)
 
 
 def augmented_rows(
@@ -289,22 +284,8 @@ def _front_rows(
 def _features_code() -> str:
     """Return a digest of the source code of all front ends and of the signal processing that they use."""
     folders = [Path(str(package.__file__)).parent for package in (features, signal)]
-    return _digest("".join(_file_digest(file) for folder in folders for file in sorted(folder.glob("*.py"))))
+    return short_digest("".join(file_digest(file) for folder in folders for file in sorted(folder.glob("*.py"))))
 
 
 def _advance(progress: Callable[[int], None], before: int, done: int) -> None:
     progress(before + done)
-
-
-def _code_of(module: str) -> str:
-    """Return a digest of a module's source code."""
-    return _file_digest(Path(str(sys.modules[module].__file__)))
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,143 @@
+"""Acoustic fingerprints of the utterances of a manifest, and their near-duplicates, computed once and stored on disk.
+
+A fingerprint depends on the decoded sound alone, not on the sampling rate of an experiment, so training, checks of
+corpora and tests of model files share what is stored. It is stored in blocks of utterances, each named by a digest of
+the files and of the code that decides about it: an interrupted computation resumes, and a changed file is heard again.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from serkit.audio.decode import load_audio
+from serkit.audio.fingerprint import fingerprint
+from serkit.data import near_duplicates as matching
+from serkit.data.cache_folder import cache_dir
+from serkit.data.content_digests import code_digest, decoder_digest, file_digests, short_digest
+from serkit.data.manifest import Manifest
+from serkit.data.near_duplicates import NearDuplicate
+from serkit.errors import AudioError, MissingExtraError
+from serkit.parsing import parse_json
+from serkit.types import Utterance
+from serkit.writing import write_whole
+
+_RATE = 8_000  # Hz; fingerprints need nothing above 4 kHz
+_BLOCK = 256  # utterances in a stored block
+_CODE = ("serkit.audio.fingerprint", "serkit.data.near_duplicates")
+Codes = Mapping[str, bytes]
+
+
+def fingerprints_of(
+    manifest: Manifest,
+    *,
+    files: Mapping[str, str] | None = None,
+    skip_undecodable: bool = False,
+    on_done: Callable[[int], None] = lambda done: None,
+) -> dict[str, bytes]:
+    """Return the acoustic fingerprint of each utterance: computed by the first call, read from disk by later ones.
+
+    Args:
+        manifest: Manifest with the roots of its corpora.
+        files: Utterance id to the SHA-256 of its file, where it is known already.
+        skip_undecodable: Whether an utterance whose file cannot be decoded is left out of the result.
+        on_done: Callback for the number of utterances done.
+
+    Returns:
+        Utterance id to fingerprint, see :func:`serkit.audio.fingerprint.fingerprint`.
+
+    Raises:
+        AudioError: If a file cannot be decoded, unless ``skip_undecodable`` is set.
+    """
+    digests = files if files is not None else file_digests(manifest)
+    in_order = sorted(manifest, key=lambda u: u.id)
+    found: dict[str, bytes | None] = {}
+    with ThreadPoolExecutor() as pool:
+        for first in range(0, len(in_order), _BLOCK):
+            block = in_order[first : first + _BLOCK]
+            path = _place("fingerprints", [(digests[u.id], u.start, u.end) for u in block])
+            codes = _stored(path, len(block))
+            if codes is None or (None in codes and not skip_undecodable):
+                codes = []
+                compute = partial(_code_of, manifest, skip_undecodable=skip_undecodable)
+                for done, code in enumerate(pool.map(compute, block), first + 1):
+                    codes.append(code)
+                    on_done(done)
+                write_whole(path, json.dumps([None if code is None else as_text(code) for code in codes]))
+            found |= {u.id: code for u, code in zip(block, codes, strict=True)}
+            on_done(len(found))
+    return {name: code for name, code in found.items() if code is not None}
+
+
+def as_text(code: bytes) -> str:
+    """Return a fingerprint as base64, for tables and cards."""
+    return base64.b64encode(code).decode()
+
+
+def from_text(text: str) -> bytes:
+    """Return the fingerprint of :func:`as_text`.
+
+    Raises:
+        ValueError: If the text is not base64.
+    """
+    return base64.b64decode(text, validate=True)
+
+
+def stored_near_duplicates(codes: Codes, others: Codes | None = None) -> tuple[NearDuplicate, ...]:
+    """Find near-duplicates within one collection of fingerprints, or between two; stored for the next call.
+
+    Args:
+        codes: Utterance id to fingerprint.
+        others: A second collection. If given, only pairs with one utterance in each are found.
+    """
+    path = _place("near-duplicates", [_listed(codes), None if others is None else _listed(others)])
+    try:
+        return tuple(NearDuplicate(*row) for row in parse_json(path.read_bytes()))
+    except (OSError, ValueError, TypeError):  # not there, or damaged
+        pass
+    found = matching.near_duplicates(codes) if others is None else matching.near_duplicates_between(codes, others)
+    write_whole(path, json.dumps([astuple(pair) for pair in found]))
+    return tuple(found)
+
+
+def _code_of(manifest: Manifest, u: Utterance, *, skip_undecodable: bool) -> bytes | None:
+    try:
+        samples = load_audio(manifest.audio_path(u), target_rate=_RATE)
+    except MissingExtraError:
+        raise
+    except AudioError:
+        if skip_undecodable:
+            return None
+        raise
+    end = len(samples) if u.end is None else round(u.end * _RATE)
+    return fingerprint(np.ascontiguousarray(samples[round(u.start * _RATE) : end]), _RATE)
+
+
+def _stored(path: Path, count: int) -> list[bytes | None] | None:
+    """Return the codes of a stored block; None if it is not there or damaged, and then is computed again."""
+    try:
+        codes = [None if text is None else from_text(text) for text in parse_json(path.read_bytes())]
+    except (OSError, ValueError, TypeError):
+        return None
+    return codes if len(codes) == count else None
+
+
+def _listed(codes: Codes) -> list[tuple[str, str]]:
+    return [(name, hashlib.sha256(code).hexdigest()) for name, code in sorted(codes.items())]
+
+
+def _place(kind: str, content: Sequence[object]) -> Path:
+    """Return the file of what is computed from this content by today's code."""
+    return cache_dir() / kind / f"{short_digest(json.dumps([_code_version(), content]))}.json"
+
+
+@cache
+def _code_version() -> str:
+    """Return a digest of the source code that decides about fingerprints and their matches."""
+    return f"{decoder_digest()} {code_digest(_CODE)}"
