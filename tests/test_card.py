@@ -78,7 +78,7 @@ def test_a_card_in_json_holds_its_formats_number_and_every_field() -> None:
     content = json.loads(write_card(CARD)[METADATA_KEY])
     assert content["format"] == FORMAT
     assert content.keys() == {"format", *asdict(CARD)}
-    computed = {"promise": CARD.promise, "limits": list(CARD.limits)}
+    computed = {"promise": CARD.promise, "limits": list(CARD.limits), "fingerprints": 0}
     assert content | computed == json.loads(CARD.to_json()) == json.loads(json.dumps(CARD.to_dict()))
 
 
@@ -142,6 +142,7 @@ WRONG: dict[str, list[Any]] = {
         {"conformal": {"0.9": 2}}, {"conformal": None}, {"error_rate": "25"}, {"speakers": 1.5}))],
     "quantization": [None, [], {"uar": "80"}, {"weights": 8}],
     "validation": ["somebody", None, []],
+    "fingerprints": [None, [], {"emodb/03": "AAAA"}, {"emodb/03": [1]}, {"emodb/03": ["no base64"]}, {"emodb/03": ["AAA"]}],
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from serkit.data.manifest import Manifest
 from serkit.lab.models.crnn import CrnnConfig
 from serkit.lab.recipes.schema import Recipe, parse_recipe
-from serkit.lab.splits.recordings import Sounds
+from serkit.lab.splits.recording_groups import Sounds
 from serkit.types import Sex, Utterance
 
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")

@@ -150,7 +150,7 @@ def _agreements(ours: _Words, theirs: _Words) -> Iterator[tuple[Indices, Indices
         counts = np.minimum(np.searchsorted(other_keys, keys, "right") - starts, _MOST_PER_WORD)
         ends = np.cumsum(counts)
         cuts = np.searchsorted(ends, np.arange(0, int(ends[-1]) if len(ends) else 0, _CHUNK), "left")
-        for begin, end in zip(cuts, [*cuts[1:], len(keys)], strict=True):
+        for begin, end in zip(cuts, [*cuts[1:], len(keys)], strict=False):
             number = counts[begin:end]
             inside = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
             here = np.repeat(places[begin:end], number)

@@ -16,7 +16,7 @@ from serkit.lab.recipes.schema import Protocol
 from serkit.lab.splits.folds import Fold, Split, folds_as_json
 from serkit.lab.splits.leakage import check_ensemble, check_leakage, check_unseen, count_shared
 from serkit.lab.splits.protocols import check_classes, make_split
-from serkit.lab.splits.recordings import Sounds, recordings
+from serkit.lab.splits.recording_groups import Sounds, recordings
 from serkit.lab.splits.validation import hold_out_validation
 from serkit.lab.training.store import open_store
 from serkit.labels import LabelSet

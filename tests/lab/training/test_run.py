@@ -28,7 +28,7 @@ from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.splits.leakage import check_leakage
 from serkit.lab.splits.protocols import make_split
-from serkit.lab.splits.recordings import Sounds
+from serkit.lab.splits.recording_groups import Sounds
 from serkit.lab.training import prepare as preparation
 from serkit.lab.training import run as evaluation
 from serkit.lab.training.resolve import resolve_recipe

@@ -12,7 +12,7 @@ from serkit.data.name_spelling import spelling_key
 from serkit.data.near_duplicates import NearDuplicate
 from serkit.errors import LeakageError
 from serkit.lab.splits.folds import Fold, Split
-from serkit.lab.splits.recordings import Sounds, recordings
+from serkit.lab.splits.recording_groups import Sounds, recordings
 
 _OVERLAPPING = "; leave out one of two overlapping utterances of a file, or keep both in one part"
 

@@ -16,7 +16,7 @@ from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.leakage import check_leakage
 from serkit.lab.splits.published_folds import published_folds
 from serkit.lab.splits.random_split import deal, draw_share
-from serkit.lab.splits.recordings import Sounds, recordings
+from serkit.lab.splits.recording_groups import Sounds, recordings
 from serkit.lab.splits.speaker_groups import balanced_groups
 from serkit.lab.splits.validation import hold_out_validation
 from serkit.labels import LabelSet

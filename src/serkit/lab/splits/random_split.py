@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from serkit.lab.splits.recordings import Sounds, recordings
+from serkit.lab.splits.recording_groups import Sounds, recordings
 from serkit.types import Utterance
 
 

@@ -9,7 +9,7 @@ from serkit.errors import ProtocolError
 from serkit.lab.recipes.schema import Protocol
 from serkit.lab.splits.folds import Fold
 from serkit.lab.splits.random_split import draw_share
-from serkit.lab.splits.recordings import Sounds
+from serkit.lab.splits.recording_groups import Sounds
 from serkit.lab.splits.speaker_groups import balanced_groups
 
 _INSTEAD = "set validation: sentences, or validation: none with a fixed number of epochs."

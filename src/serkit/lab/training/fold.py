@@ -23,7 +23,7 @@ from serkit.lab.models import Body, build_body
 from serkit.lab.recipes.schema import Recipe
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.leakage import Shared, check_ensemble, check_leakage
-from serkit.lab.splits.recordings import Sounds
+from serkit.lab.splits.recording_groups import Sounds
 from serkit.lab.training import distributed as processes
 from serkit.lab.training.ensemble_members import MemberJob, combine_validation, ensemble_jobs, member_weights
 from serkit.lab.training.loop import Examples, fit, fit_temperature, predict_logits

@@ -25,7 +25,7 @@ from serkit.lab.recipes.schema import Augment, Recipe, Train
 from serkit.lab.splits.folds import Split, folds_as_json
 from serkit.lab.splits.leakage import count_shared
 from serkit.lab.splits.protocols import check_classes
-from serkit.lab.splits.recordings import Sounds
+from serkit.lab.splits.recording_groups import Sounds
 from serkit.lab.splits.validation import rotate_validation
 from serkit.lab.training import distributed as processes
 from serkit.lab.training import trackers

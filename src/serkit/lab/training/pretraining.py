@@ -13,7 +13,7 @@ from serkit.errors import LeakageError
 from serkit.lab.models import Body
 from serkit.lab.recipes.parts import Pretrain
 from serkit.lab.recipes.schema import Recipe, parse_recipe
-from serkit.lab.splits.recordings import Sounds
+from serkit.lab.splits.recording_groups import Sounds
 from serkit.labels import LabelSet
 
 

@@ -37,7 +37,7 @@ from serkit.lab.recipes.schema import Recipe
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.leakage import check_leakage
 from serkit.lab.splits.protocols import make_split
-from serkit.lab.splits.recordings import Sounds
+from serkit.lab.splits.recording_groups import Sounds
 from serkit.lab.splits.validation import hold_out_validation
 from serkit.lab.training import distributed as processes
 from serkit.lab.training.ensemble_members import fit_seeds
