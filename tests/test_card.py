@@ -142,7 +142,8 @@ WRONG: dict[str, list[Any]] = {
         {"conformal": {"0.9": 2}}, {"conformal": None}, {"error_rate": "25"}, {"speakers": 1.5}))],
     "quantization": [None, [], {"uar": "80"}, {"weights": 8}],
     "validation": ["somebody", None, []],
-    "fingerprints": [None, [], {"emodb/03": "AAAA"}, {"emodb/03": [1]}, {"emodb/03": ["no base64"]}, {"emodb/03": ["AAA"]}],
+    "fingerprints": [None, [], {"emodb/03": "AAAA"}, {"emodb/03": [1]}, {"emodb/03": ["no base64"]},
+                     {"emodb/03": ["AAA"]}],
 }  # fmt: skip
 
 

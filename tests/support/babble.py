@@ -1,7 +1,8 @@
 """Speech-like sound that is different in every clip: syllables of moving pitch and formants, with pauses between.
 
-Unlike :mod:`support.synthetic`, whose clips are patterns for a classifier to learn, no two clips of babble are alike, as
-no two takes of a sentence are.
+Unlike :mod:`support.synthetic`, whose clips are patterns for a classifier to learn, no two clips of babble are alike,
+as no two takes of a sentence are.
+
 """
 
 import zlib

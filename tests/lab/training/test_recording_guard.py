@@ -12,16 +12,16 @@ import soxr
 
 from serkit.data.manifest import Manifest
 from serkit.errors import LeakageError
-from serkit.lab.recipes.schema import Recipe, parse_recipe
+from serkit.lab.recipes.schema import Recipe
 from serkit.lab.splits.protocols import make_split
 from serkit.lab.training.fold import Experiment
 from serkit.lab.training.prepare import prepare
 from serkit.lab.training.resolve import resolve_recipe
 from serkit.types import Utterance
 from support.babble import RATE, Samples, babble
+from support.babble_corpus import EMOTIONS, VOICES, babble_corpus, toy_recipe
 from support.toy import TINY
 
-EMOTIONS = ("anger", "sadness")
 Change = Callable[[Path, Samples], None]
 
 
@@ -51,26 +51,6 @@ CHANGES: Mapping[str, Change] = {
 }
 
 
-def corpus(folder: Path, name: str, speakers: Mapping[str, int], *, clips: int = 4) -> Manifest:
-    """Write a corpus of babble: speakers to their pitch; half of the clips have one emotion, half the other."""
-    folder.mkdir(parents=True, exist_ok=True)
-    utterances = []
-    for speaker, pitch in speakers.items():
-        for n in range(clips):
-            path = f"{speaker}-{n}.wav"
-            _write(folder / path, babble(f"{name}/{path}", pitch=pitch))
-            utterances.append(
-                Utterance(
-                    id=f"{name}/{speaker}-{n}", path=path, corpus=name, speaker=f"{name}/{speaker}",
-                    emotion=EMOTIONS[n % 2],
-                )
-            )  # fmt: skip
-    return Manifest(tuple(utterances), {name: folder})
-
-
-VOICES = {"ann": 210, "ben": 110, "cem": 130, "dee": 190}
-
-
 def with_copies(manifest: Manifest, of: str, under: str, change: Change) -> Manifest:
     """Return a manifest in which one speaker's clips are changed copies of another one's."""
     name = manifest.corpora[0]
@@ -87,23 +67,15 @@ def with_copies(manifest: Manifest, of: str, under: str, change: Change) -> Mani
     return replace(manifest, utterances=tuple(others))
 
 
-def recipe(**changes: object) -> Recipe:
-    content = {
-        "name": "toy-2fold-logistic", "corpora": ["toy"], "labels": list(EMOTIONS),
-        "protocol": {"folds": 2, "validation": "none"}, "model": "logistic", "features": ["prosody"], "augment": {},
-    }  # fmt: skip
-    return parse_recipe(content | changes)
-
-
 def prepared(tmp_path: Path, manifest: Manifest, one: Recipe | None = None, **options: bool) -> Experiment:
     table = manifest.write(tmp_path / "toy.csv")
     return prepare(
-        resolve_recipe(one or recipe()), {"toy": table}, tmp_path / "run", split_by=make_split, **options
+        resolve_recipe(one or toy_recipe()), {"toy": table}, tmp_path / "run", split_by=make_split, **options
     )
 
 
 def test_four_voices_without_a_copy_are_divided(tmp_path: Path) -> None:
-    run = prepared(tmp_path, corpus(tmp_path / "toy", "toy", VOICES))
+    run = prepared(tmp_path, babble_corpus(tmp_path / "toy", "toy", VOICES))
     assert run.shared.identical_recordings == 0
     assert run.shared.are_fingerprints_compared
     assert run.sounds.near == ()
@@ -111,16 +83,16 @@ def test_four_voices_without_a_copy_are_divided(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_changed_copies_under_another_speakers_name_are_refused(tmp_path: Path, change: Change) -> None:
-    manifest = with_copies(corpus(tmp_path / "toy", "toy", VOICES), "ann", "dee", change)
-    everyone = recipe(protocol={"name": "leave_one_speaker_out", "validation": "none"})
+    manifest = with_copies(babble_corpus(tmp_path / "toy", "toy", VOICES), "ann", "dee", change)
+    everyone = toy_recipe(protocol={"name": "leave_one_speaker_out", "validation": "none"})
     with pytest.raises(LeakageError, match=r"near-duplicate recordings are in both training and test.* share \d\.\d s"):
         prepared(tmp_path, manifest, everyone)
     assert not (tmp_path / "run").exists()
 
 
 def test_without_fingerprints_only_identical_audio_is_compared(tmp_path: Path) -> None:
-    everyone = recipe(protocol={"name": "leave_one_speaker_out", "validation": "none"})
-    manifest = with_copies(corpus(tmp_path / "toy", "toy", VOICES), "ann", "dee", CHANGES["gain"])
+    everyone = toy_recipe(protocol={"name": "leave_one_speaker_out", "validation": "none"})
+    manifest = with_copies(babble_corpus(tmp_path / "toy", "toy", VOICES), "ann", "dee", CHANGES["gain"])
     run = prepared(tmp_path, manifest, everyone, fingerprints=False)
     assert run.sounds.near is None
     assert not run.shared.are_fingerprints_compared
@@ -128,8 +100,8 @@ def test_without_fingerprints_only_identical_audio_is_compared(tmp_path: Path) -
 
 
 def test_a_random_split_keeps_a_copy_beside_its_original(tmp_path: Path) -> None:
-    manifest = with_copies(corpus(tmp_path / "toy", "toy", VOICES, clips=6), "ann", "dee", CHANGES["speed 1.01"])
-    run = prepared(tmp_path, manifest, recipe(protocol={"name": "random", "speaker_dependent": True, "folds": 3}))
+    manifest = with_copies(babble_corpus(tmp_path / "toy", "toy", VOICES, clips=6), "ann", "dee", CHANGES["speed 1.01"])
+    run = prepared(tmp_path, manifest, toy_recipe(protocol={"name": "random", "speaker_dependent": True, "folds": 3}))
     for fold in run.split.folds:
         for part in (fold.train, fold.validation, fold.test):
             names = {name.rpartition("/")[2] for name in part}
@@ -156,7 +128,7 @@ def windows_of(folder: Path, *, length: float = 2.0, hop: float = 1.0) -> Manife
 @pytest.mark.parametrize(("length", "hop"), [(2.0, 1.0), (3.0, 1.5)])
 def test_windows_that_were_cut_beforehand_count_as_one_recording(tmp_path: Path, length: float, hop: float) -> None:
     manifest = windows_of(tmp_path / "toy", length=length, hop=hop)
-    random = recipe(protocol={"name": "random", "speaker_dependent": True, "folds": 2})
+    random = toy_recipe(protocol={"name": "random", "speaker_dependent": True, "folds": 2})
     run = prepared(tmp_path, manifest, random)
     for fold in run.split.folds:
         sides = [{name[:5] for name in part} for part in (fold.train + fold.validation, fold.test)]
@@ -181,14 +153,14 @@ def test_parts_of_one_file_under_links_count_as_one_recording(
                     emotion=EMOTIONS[n % 2], start=float(k), end=k + 2.0,
                 )
             )  # fmt: skip
-    random = recipe(protocol={"name": "random", "speaker_dependent": True, "folds": 2})
+    random = toy_recipe(protocol={"name": "random", "speaker_dependent": True, "folds": 2})
     run = prepared(tmp_path, Manifest(tuple(utterances), {"toy": folder}), random, fingerprints=False)
     for fold in run.split.folds:
         assert not {name[:5] for name in fold.train} & {name[:5] for name in fold.test}
 
 
 def test_a_first_training_on_the_same_recordings_under_another_name_is_refused(tmp_path: Path) -> None:
-    manifest = corpus(tmp_path / "toy", "toy", VOICES)
+    manifest = babble_corpus(tmp_path / "toy", "toy", VOICES)
     other = tmp_path / "other"
     other.mkdir()
     copies = []
@@ -203,6 +175,6 @@ def test_a_first_training_on_the_same_recordings_under_another_name_is_refused(t
         "other": Manifest(tuple(copies), {"other": other}).write(tmp_path / "other.csv"),
     }
     first = {"corpora": ["other"], "labels": list(EMOTIONS), "epochs": 1}
-    one = recipe(model=TINY, features=["logmel"], pretrain=first)
+    one = toy_recipe(model=TINY, features=["logmel"], pretrain=first)
     with pytest.raises(LeakageError, match=r"^pretrain: 16 recordings of the first training are also the recipe's own"):
         prepare(resolve_recipe(one), tables, tmp_path / "run", split_by=make_split)

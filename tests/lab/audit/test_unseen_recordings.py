@@ -1,0 +1,95 @@
+"""A model file knows its training recordings by sound: under other names they are refused as an unseen corpus."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from serkit.audio.fingerprint import fingerprint
+from serkit.data.fingerprint_file import read_fingerprints
+from serkit.data.manifest import Manifest
+from serkit.errors import LeakageError
+from serkit.lab.audit.unseen_corpora import evaluate_model
+from serkit.lab.exporting.card_fingerprints import some_excerpts
+from serkit.lab.exporting.model_file import export
+from serkit.lab.training.run import fit_final
+from serkit.runtime.recognizer import Recognizer
+from support.babble import RATE, babble
+from support.babble_corpus import VOICES, babble_corpus, toy_recipe
+
+pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a corpus, the final model of a recipe on it, and its model file."""
+    folder = tmp_path_factory.mktemp("trained")
+    table = babble_corpus(folder / "toy", "toy", VOICES).write(folder / "toy.csv")
+    fit_final(toy_recipe(protocol={"validation": "none"}), {"toy": table}, folder / "run")
+    export(folder / "run", folder / "toy.onnx")
+    return folder
+
+
+def renamed(folder: Path, source: Path, *, speaker: str, gain: float = 0.25) -> Path:
+    """Write one training speaker's clips, softer, as a corpus of somebody else, and return its manifest."""
+    folder.mkdir()
+    utterances = []
+    for u in Manifest.read(source / "toy.csv"):
+        if u.speaker != speaker:
+            continue
+        samples, rate = soundfile.read(source / u.path)
+        soundfile.write(folder / Path(u.path).name, gain * samples, rate)
+        path = Path(u.path).name
+        utterances.append(replace(u, id=f"other/{path}", path=path, corpus="other", speaker="other/somebody"))
+    return Manifest(tuple(utterances), {"other": folder}).write(folder / "other.csv")
+
+
+def score(model: Path, table: Path, out: Path, *, fingerprints: bool = True) -> dict[str, object]:
+    recognizer = Recognizer.load(model)
+    return evaluate_model(
+        recognizer.card, lambda path: recognizer.predict(path, reject=False), ("other",), {"other": table}, out,
+        fingerprints=fingerprints,
+    )  # fmt: skip
+
+
+def test_the_card_has_excerpts_of_all_training_clips(trained: Path) -> None:
+    card = Recognizer.load(trained / "toy.onnx").card
+    assert {name: len(codes) for name, codes in card.fingerprints.items()} == {f"toy/{name}": 4 for name in VOICES}
+    assert max(len(code) for codes in card.fingerprints.values() for code in codes) <= 88  # base64 of 64 bytes
+    assert card.to_dict()["fingerprints"] == 16
+    assert read_fingerprints(trained / "run").keys() == card.fingerprints.keys()
+
+
+def test_a_training_speaker_under_another_name_is_no_unseen_corpus(trained: Path, tmp_path: Path) -> None:
+    table = renamed(tmp_path / "other", trained, speaker="toy/ann")
+    with pytest.raises(LeakageError, match=r"^the model was fitted on 4 of the test recordings.* of 'toy/ann'"):
+        score(trained / "toy.onnx", table, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_recordings_are_scored_and_their_fingerprints_kept(trained: Path, tmp_path: Path) -> None:
+    table = babble_corpus(tmp_path / "other", "other", {"eva": 200}).write(tmp_path / "other.csv")
+    found = score(trained / "toy.onnx", table, tmp_path / "run")
+    assert found["guard"] == {"are_fingerprints_compared": True}
+    assert read_fingerprints(tmp_path / "run").keys() == {"other/eva"}
+
+
+def test_a_model_file_without_fingerprints_says_that_recordings_were_not_compared(
+    trained: Path, tmp_path: Path
+) -> None:
+    fit_final(
+        toy_recipe(protocol={"validation": "none"}), {"toy": trained / "toy.csv"}, tmp_path / "run", fingerprints=False
+    )
+    export(tmp_path / "run", tmp_path / "bare.onnx")
+    assert Recognizer.load(tmp_path / "bare.onnx").card.fingerprints == {}
+    table = renamed(tmp_path / "other", trained, speaker="toy/ann")
+    found = score(tmp_path / "bare.onnx", table, tmp_path / "scored")
+    assert found["guard"] == {"are_fingerprints_compared": False}
+
+
+def test_a_card_takes_from_all_speakers_in_turn() -> None:
+    codes = {f"s{n}": {f"s{n}/{k}": fingerprint(babble(f"{n} {k}"), RATE) for k in range(4 - n)} for n in range(3)}
+    kept = some_excerpts(codes, most=6)
+    assert {name: len(some) for name, some in kept.items()} == {"s0": 2, "s1": 2, "s2": 2}
+    assert kept == some_excerpts({name: dict(reversed(codes[name].items())) for name in reversed(codes)}, most=6)
