@@ -17,6 +17,7 @@ from serkit.errors import MissingExtraError, RecipeError
 CONFIG = "config.json"
 PREPROCESSOR = ("preprocessor_config.json", "processor_config.json")  # the second is that of newer releases
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+CARD = "serkit_card.json"  # what serkit knows about weights that it trained
 _LARGEST_NUMBER = 10_000_000  # in a configuration; the largest in use are vocabularies of some 100,000
 _MOST_LAYERS = 1000
 
@@ -35,7 +36,7 @@ def find_folder(model: str, revision: str) -> Path:
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ImportError as error:
         raise MissingExtraError("encoders of transformers", "ssl") from error
-    wanted = [CONFIG, *PREPROCESSOR, "model*.safetensors*"]
+    wanted = [CONFIG, *PREPROCESSOR, "model*.safetensors*", CARD]
     try:
         return Path(snapshot_download(model, revision=revision or None, allow_patterns=wanted))
     except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
@@ -99,6 +100,16 @@ def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def weight_digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each weights file, by its name.
+
+    Raises:
+        RecipeError: If there are no safetensors, or one of the files is missing.
+    """
+    stats = {file: file.stat() for file in _weight_files(folder)}
+    return {file.name: _file_digest(file, at.st_size, at.st_mtime_ns) for file, at in stats.items()}
+
+
 @cache
 def digest_of(folder: Path) -> str:
     """Return the SHA-256 of the configuration and the weights."""
@@ -107,6 +118,13 @@ def digest_of(folder: Path) -> str:
         with file.open("rb") as content:
             digest.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()
+
+
+@cache
+def _file_digest(file: Path, size: int, changed: int) -> str:
+    """Return the SHA-256 of a file, which is read again if its size or its time of change differs."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def first_line(error: Exception) -> str:

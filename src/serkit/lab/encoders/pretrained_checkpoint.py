@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import nn
 
+from serkit.card import Card
 from serkit.errors import MissingExtraError, RecipeError
 from serkit.lab.encoders.checkpoint_files import (
     CONFIG,
@@ -24,8 +25,10 @@ from serkit.lab.encoders.checkpoint_files import (
     first_line,
     read_config,
     read_preprocessing,
+    weight_digests,
     weight_shapes,
 )
+from serkit.lab.encoders.folder_card import read_folder_card
 
 CONFORMER, DATA2VEC, SEW, WHISPER = "wav2vec2-conformer", "data2vec-audio", "sew", "whisper"
 FAMILIES = (
@@ -103,6 +106,21 @@ class PretrainedCheckpoint:
     def digest(self) -> str:
         """SHA-256 of the configuration and the weights."""
         return digest_of(self.folder)
+
+    @property
+    def weights_digest(self) -> str:
+        """SHA-256 of the weights file; of several files, that of their digests."""
+        digests = [*weight_digests(self.folder).values()]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+    @property
+    def card(self) -> Card | None:
+        """Card of a folder that serkit exported; None for others, of whose training nothing is known.
+
+        Raises:
+            RecipeError: If the card is damaged, or belongs to other weights than those in the folder.
+        """
+        return read_folder_card(self.folder)
 
 
 def open_checkpoint(model: str, revision: str = "") -> PretrainedCheckpoint:
