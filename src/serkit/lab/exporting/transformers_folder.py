@@ -256,7 +256,7 @@ def _card_of(checkpoint: PretrainedCheckpoint, model: Model, labels: tuple[str, 
         "weights_digest": checkpoint.digest,
         "needs_equal_lengths": model.body.needs_equal_lengths,
     }
-    named = {"label_set": "checkpoint", "label_note": f"the labels of {checkpoint.model}"}
+    named: dict[str, Any] = {"label_set": "checkpoint", "label_note": f"the labels of {checkpoint.model}"}
     not_measured: dict[str, Any] = {"validation_uar": None, "evidence": (), "validation": "nobody"}
     known = checkpoint.card
     if known and known.classes == labels:
