@@ -16,6 +16,7 @@ from serkit.lab.audit.unseen_corpora import evaluate_model
 from serkit.lab.encoders.checkpoint_files import CARD
 from serkit.lab.encoders.folder_card import write_folder_card
 from serkit.lab.encoders.pretrained_checkpoint import open_checkpoint
+from serkit.lab.encoders.waveform_encoder import frozen_encoder
 from serkit.lab.exporting import model_file
 from serkit.lab.exporting.model_file import export
 from serkit.lab.exporting.transformers_folder import convert, save_classifier
@@ -196,6 +197,19 @@ def test_a_run_is_neither_resumed_nor_exported_with_another_card(
                 use()
     (known / CARD).write_bytes(before)
     export(run, tmp_path / "x.onnx")
+
+
+def test_a_folder_that_is_written_again_is_read_again(tmp_path: Path) -> None:
+    """A process that fine-tunes twice into one folder would get the first network with the second card."""
+    import torch
+
+    sound = torch.linspace(-1, 1, 4000)[None].sin()
+    states = []
+    for seed, norm in ((0, "layer"), (1, "layer"), (1, "group")):
+        write_checkpoint(tmp_path / "again", "wav2vec2", norm=norm, seed=seed)
+        states.append(frozen_encoder(str(tmp_path / "again"))(sound, torch.tensor([4000]))[0][-1])
+    assert not torch.equal(states[0], states[1])
+    assert open_checkpoint(str(tmp_path / "again")).config.feat_extract_norm == "group"
 
 
 # Which speakers are compared

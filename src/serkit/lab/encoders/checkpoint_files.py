@@ -106,18 +106,26 @@ def weight_digests(folder: Path) -> dict[str, str]:
     Raises:
         RecipeError: If there are no safetensors, or one of the files is missing.
     """
-    stats = {file: file.stat() for file in _weight_files(folder)}
-    return {file.name: _file_digest(file, at.st_size, at.st_mtime_ns) for file, at in stats.items()}
+    return {file.name: _digest_now(file) for file in _weight_files(folder)}
 
 
-@cache
 def digest_of(folder: Path) -> str:
     """Return the SHA-256 of the configuration and the weights."""
     digest = hashlib.sha256()
     for file in sorted([*folder.glob("*.json"), *folder.glob("*.safetensors")]):
-        with file.open("rb") as content:
-            digest.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
+        digest.update(file.name.encode() + bytes.fromhex(_digest_now(file)))
     return digest.hexdigest()
+
+
+def state_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return name, size and time of change of a folder's JSON files; nothing where there is no folder."""
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    return tuple((file.name, at.st_size, at.st_mtime_ns) for file in files for at in [file.stat()])
+
+
+def _digest_now(file: Path) -> str:
+    at = file.stat()
+    return _file_digest(file, at.st_size, at.st_mtime_ns)
 
 
 @cache

@@ -25,6 +25,7 @@ from serkit.lab.encoders.checkpoint_files import (
     first_line,
     read_config,
     read_preprocessing,
+    state_of,
     weight_digests,
     weight_shapes,
 )
@@ -139,7 +140,7 @@ def open_checkpoint(model: str, revision: str = "") -> PretrainedCheckpoint:
         raise RecipeError(
             "ssl: no encoder is named; set model to a folder or a hub name such as facebook/wav2vec2-base."
         )
-    return _open(model, revision)
+    return _open(model, revision, state_of(Path(model)))
 
 
 def load_network(checkpoint: PretrainedCheckpoint, *, has_weights: bool = True) -> nn.Module:
@@ -220,7 +221,8 @@ def _random_network(auto: Any, checkpoint: PretrainedCheckpoint, config: Any) ->
 
 
 @cache
-def _open(model: str, revision: str) -> PretrainedCheckpoint:
+def _open(model: str, revision: str, state: object) -> PretrainedCheckpoint:
+    """Open a checkpoint; once for each state of a local folder, which may be written again."""
     read = transformers_class("AutoConfig").from_pretrained
     folder = find_folder(model, revision)
     family = read_config(folder).get("model_type")

@@ -183,7 +183,7 @@ def finished_fit(run: Path, recipe: Recipe, seed: int | None, fold: int | None) 
 
 def load_fit(
     resolved: ResolvedRecipe, run: Path, fit: dict[str, Any], *, error_rate: float = ERROR_RATE
-) -> tuple[list["Part"], Card]:
+) -> tuple[list["FittedPart"], Card]:
     """Load the model of a fit, or all members of an ensemble, and describe them.
 
     Args:
@@ -207,7 +207,7 @@ def load_fit(
 
 
 @dataclass(frozen=True)
-class Part:
+class FittedPart:
     """A fitted model, or a member of an ensemble, with its temperature, weight in the vote, and weights file."""
 
     model: Model
@@ -216,19 +216,19 @@ class Part:
     weights: Path
 
 
-def _parts_of(resolved: ResolvedRecipe, run: Path, fit: dict[str, Any]) -> list[Part]:
+def _parts_of(resolved: ResolvedRecipe, run: Path, fit: dict[str, Any]) -> list[FittedPart]:
     """Load the model of a fit, or all members of an ensemble."""
     folder = run / fit_folder(fit["fold"], fit["seed"])
     if resolved.ensemble is None:
         model = load_model(chosen_recipe(resolved.recipe, fit), folder)
-        return [Part(model, fit["temperature"], 1.0, folder / model.body.file)]
+        return [FittedPart(model, fit["temperature"], 1.0, folder / model.body.file)]
     fits = [Fit(**member) for member in fit["members"]]
     members = resolved.members
     parts = []
     for number, (said, weight) in enumerate(zip(fits, member_weights(fits), strict=True)):
         place = folder / member_folder(number)
         model = load_model(members[number * len(members) // len(fits)], place)
-        parts.append(Part(model, said.temperature, weight, place / model.body.file))
+        parts.append(FittedPart(model, said.temperature, weight, place / model.body.file))
     return parts
 
 
@@ -256,7 +256,7 @@ def write_checked(model: Model, temperature: float, path: Path, card: Card) -> f
     return _checked(difference)
 
 
-def _write_ensemble(parts: Sequence[Part], path: Path, card: Card, rule: Rule, temperature: float) -> float:
+def _write_ensemble(parts: Sequence[FittedPart], path: Path, card: Card, rule: Rule, temperature: float) -> float:
     """Write each member and check it against torch; then write one file of all members and check it against theirs."""
     worst, graphs, files = 0.0, [], []
     weights = [part.weight for part in parts]
