@@ -49,8 +49,8 @@ def export(
         from serkit.lab.exporting.transformers_folder import save_classifier
 
         if int8 or evidence:
-            raise typer.BadParameter("--transformers writes only weights; leave --int8 and --evidence out.")
-        save_classifier(run, output, seed=seed, fold=fold)
+            raise typer.BadParameter("--transformers writes no model file; leave --int8 and --evidence out.")
+        save_classifier(run, output, seed=seed, fold=fold, error_rate=error_rate / 100)
         tell_one_class(Run(run), fold=fold or 0, seed=seed)
         echo(f"{output}: pipeline('audio-classification', '{output}') loads it")
         return

@@ -178,7 +178,7 @@ def test_parity_is_measured_over_0_2_to_20_seconds_and_batches_of_1_and_8() -> N
 
 
 def test_an_exported_run_answers_as_its_torch_model_does(trained_run: Path, model_file: Path) -> None:
-    recipe = module._recipe_of(trained_run).recipe
+    recipe = module.recipe_of(trained_run).recipe
     model = module.load_model(recipe, trained_run / "fold_0" / "seed_0")
     temperature = Recognizer.load(model_file).card.temperature
     for clip in SPEECH:
@@ -201,7 +201,7 @@ def test_a_classical_run_becomes_one_file_with_its_features_inside(
     assert card.inputs == ("waveform", "lengths", "sex")
     assert card.weights_digest == hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
     assert card.parameters > 100
-    model = module.load_model(module._recipe_of(tmp_path / "run").recipe, folder)
+    model = module.load_model(module.recipe_of(tmp_path / "run").recipe, folder)
     for clip in SPEECH:
         with torch.inference_mode():
             output = model(torch.from_numpy(clip)[None], torch.tensor([len(clip)]), torch.tensor([0.5]))

@@ -17,6 +17,7 @@ from serkit.errors import MissingExtraError, RecipeError
 CONFIG = "config.json"
 PREPROCESSOR = ("preprocessor_config.json", "processor_config.json")  # the second is that of newer releases
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+CARD = "serkit_card.json"  # what serkit knows about weights that it trained
 _LARGEST_NUMBER = 10_000_000  # in a configuration; the largest in use are vocabularies of some 100,000
 _MOST_LAYERS = 1000
 
@@ -35,7 +36,7 @@ def find_folder(model: str, revision: str) -> Path:
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ImportError as error:
         raise MissingExtraError("encoders of transformers", "ssl") from error
-    wanted = [CONFIG, *PREPROCESSOR, "model*.safetensors*"]
+    wanted = [CONFIG, *PREPROCESSOR, "model*.safetensors*", CARD]
     try:
         return Path(snapshot_download(model, revision=revision or None, allow_patterns=wanted))
     except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
@@ -99,14 +100,39 @@ def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-@cache
+def weight_digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each weights file, by its name.
+
+    Raises:
+        RecipeError: If there are no safetensors, or one of the files is missing.
+    """
+    return {file.name: _digest_now(file) for file in _weight_files(folder)}
+
+
 def digest_of(folder: Path) -> str:
     """Return the SHA-256 of the configuration and the weights."""
     digest = hashlib.sha256()
     for file in sorted([*folder.glob("*.json"), *folder.glob("*.safetensors")]):
-        with file.open("rb") as content:
-            digest.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
+        digest.update(file.name.encode() + bytes.fromhex(_digest_now(file)))
     return digest.hexdigest()
+
+
+def state_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return name, size and time of change of a folder's JSON files; nothing where there is no folder."""
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    return tuple((file.name, at.st_size, at.st_mtime_ns) for file in files for at in [file.stat()])
+
+
+def _digest_now(file: Path) -> str:
+    at = file.stat()
+    return _file_digest(file, at.st_size, at.st_mtime_ns)
+
+
+@cache
+def _file_digest(file: Path, size: int, changed: int) -> str:
+    """Return the SHA-256 of a file, which is read again if its size or its time of change differs."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def first_line(error: Exception) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import nn
 
+from serkit.card import Card
 from serkit.errors import MissingExtraError, RecipeError
 from serkit.lab.encoders.checkpoint_files import (
     CONFIG,
@@ -24,8 +25,11 @@ from serkit.lab.encoders.checkpoint_files import (
     first_line,
     read_config,
     read_preprocessing,
+    state_of,
+    weight_digests,
     weight_shapes,
 )
+from serkit.lab.encoders.folder_card import read_folder_card
 
 CONFORMER, DATA2VEC, SEW, WHISPER = "wav2vec2-conformer", "data2vec-audio", "sew", "whisper"
 FAMILIES = (
@@ -104,6 +108,21 @@ class PretrainedCheckpoint:
         """SHA-256 of the configuration and the weights."""
         return digest_of(self.folder)
 
+    @property
+    def weights_digest(self) -> str:
+        """SHA-256 of the weights file; of several files, that of their digests."""
+        digests = [*weight_digests(self.folder).values()]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+    @property
+    def card(self) -> Card | None:
+        """Card of a folder that serkit exported; None for others, of whose training nothing is known.
+
+        Raises:
+            RecipeError: If the card is damaged, or belongs to other weights than those in the folder.
+        """
+        return read_folder_card(self.folder)
+
 
 def open_checkpoint(model: str, revision: str = "") -> PretrainedCheckpoint:
     """Find a checkpoint and read its configuration.
@@ -121,7 +140,7 @@ def open_checkpoint(model: str, revision: str = "") -> PretrainedCheckpoint:
         raise RecipeError(
             "ssl: no encoder is named; set model to a folder or a hub name such as facebook/wav2vec2-base."
         )
-    return _open(model, revision)
+    return _open(model, revision, state_of(Path(model)))
 
 
 def load_network(checkpoint: PretrainedCheckpoint, *, has_weights: bool = True) -> nn.Module:
@@ -202,7 +221,8 @@ def _random_network(auto: Any, checkpoint: PretrainedCheckpoint, config: Any) ->
 
 
 @cache
-def _open(model: str, revision: str) -> PretrainedCheckpoint:
+def _open(model: str, revision: str, state: object) -> PretrainedCheckpoint:
+    """Open a checkpoint; once for each state of a local folder, which may be written again."""
     read = transformers_class("AutoConfig").from_pretrained
     folder = find_folder(model, revision)
     family = read_config(folder).get("model_type")

@@ -221,9 +221,13 @@ def open_encoder(model: str, revision: str = "", *, has_weights: bool = True) ->
     return kind(checkpoint, load_network(checkpoint, has_weights=has_weights and not is_for_shapes))
 
 
-@cache
 def frozen_encoder(model: str, revision: str = "") -> Encoder:
-    """Return a frozen encoder in evaluation mode; each process reads it only once."""
+    """Return a frozen encoder in evaluation mode; each process reads it only once, unless its files change."""
+    return _frozen(model, revision, open_checkpoint(model, revision).digest)
+
+
+@cache
+def _frozen(model: str, revision: str, digest: str) -> Encoder:
     encoder = open_encoder(model, revision).eval()
     return encoder.requires_grad_(requires_grad=False)
 

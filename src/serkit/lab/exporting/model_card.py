@@ -1,15 +1,15 @@
 """The card of a trained run's model, and the results on it."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from serkit.card import NOT_FOR, Card, Evidence, Validation
 from serkit.data.corpora import Corpus, corpus_of
 from serkit.errors import RunError
-from serkit.lab.encoders.layer_meaning import encoders_of
 from serkit.lab.exporting.card_fingerprints import fingerprints_for_card
+from serkit.lab.exporting.inherited_facts import inherit
 from serkit.lab.graphs.model_assembly import count_weights
 from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
 from serkit.lab.measure.run_entry import measure_records, read_records, what_is_fitted
@@ -23,11 +23,12 @@ from serkit.lab.measure.run_folder import (
 )
 from serkit.lab.models import Model
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
-from serkit.lab.recipes.schema import parts_of
+from serkit.lab.recipes.schema import Recipe, parts_of
+from serkit.lab.training.encoder_history import encoder_cards
 from serkit.lab.training.resolve import ResolvedRecipe
+from serkit.lab.training.tuning import with_settings
 from serkit.version import __version__
 
-PUBLIC_DOMAIN = "CC0-1.0"
 MINIMUM_DURATION = 0.1  # seconds; anything shorter than a syllable carries no emotion
 
 
@@ -65,13 +66,9 @@ def describe(
         for name in dict.fromkeys([*parts_of(recipe.corpora), *sorted({u.split("/")[0] for u in utterances})])
     ]
     about = tuple(_about(corpus, speakers, utterances) for corpus in corpora)
-    licenses = dict.fromkeys(c.license for c in corpora)
-    if len(licenses) > 1:
-        licenses.pop(PUBLIC_DOMAIN, None)  # it adds no condition to the other licenses
-    encoders = list(dict.fromkeys(name for name, _ in encoders_of(recipe.as_mapping())))
     uses_sex = any(model.front.uses_sex for model in models)
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in weights]
-    return Card(
+    card = Card(
         name=recipe.name,
         serkit_version=__version__,
         classes=labels.classes,
@@ -91,9 +88,9 @@ def describe(
         validation_uar=fit["validation_uar"],
         evidence=(),
         weights_digest=digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest(),
-        license=" AND ".join([*licenses, *(f"that of {name}, not known here" for name in encoders)]),
-        is_commercial_use_allowed=all(c.commercial for c in corpora) and not encoders,
-        is_sharing_allowed=all(c.derivatives for c in corpora) and not encoders,
+        license=" AND ".join(c.license for c in corpora),
+        is_commercial_use_allowed=all(c.commercial for c in corpora),
+        is_sharing_allowed=all(c.derivatives for c in corpora),
         not_for=NOT_FOR,
         recipe=recipe.as_mapping(),
         needs_equal_lengths=any(half.needs_equal_lengths for model in models for half in (model.front, model.body)),
@@ -101,6 +98,17 @@ def describe(
         validation=validation,
         fingerprints=fingerprints_for_card([run, *firsts], utterances),
     )
+    return inherit(card, encoder_cards(chosen_recipe(recipe, fit)))
+
+
+def chosen_recipe(recipe: Recipe, fit: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that a fit was made by: with the settings that its search chose, if any, and no search.
+
+    Args:
+        recipe: Complete recipe of the run.
+        fit: Record of the fit in ``metrics.json``.
+    """
+    return with_settings(recipe, fit.get("settings", {})).model_copy(update={"tune": None})
 
 
 def _validation(folds: Sequence[dict[str, Any]], *, is_inner: bool) -> Validation:

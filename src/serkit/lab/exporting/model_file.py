@@ -18,7 +18,7 @@ from serkit.card import Card, write_card
 from serkit.data.corpora import Data, label_set_of, read_corpora
 from serkit.errors import ExportError, ModelFileError, RunError
 from serkit.lab.encoders.layer_meaning import check_meaning
-from serkit.lab.exporting.model_card import describe, evidence_of
+from serkit.lab.exporting.model_card import chosen_recipe, describe, evidence_of
 from serkit.lab.exporting.quantize import Cost, cost_of, quantize
 from serkit.lab.features import Front, build_front
 from serkit.lab.graphs.model_assembly import join, vote
@@ -31,11 +31,11 @@ from serkit.lab.models import Model, build_body
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe
+from serkit.lab.training.encoder_history import check_encoders_kept
 from serkit.lab.training.ensemble_members import member_folder, member_weights
 from serkit.lab.training.prepare import check_exportable
 from serkit.lab.training.resolve import ResolvedRecipe, resolve_recipe
 from serkit.lab.training.store import open_store
-from serkit.lab.training.tuning import with_settings
 from serkit.runtime.recognizer import Recognizer
 from serkit.writing import whole_file
 
@@ -116,19 +116,13 @@ def export(
             between 0 and 1.
     """
     run, output = Path(run), Path(output)
-    if not 0 < error_rate < 1:  # false for NaN too
-        raise ExportError(f"the error rate must be between 0 and 1, such as 0.25 for 25 %; it is {error_rate:g}.")
     if output.is_dir():
         raise ExportError(f"{str(output)!r} is a folder; name the file to write.")
-    resolved = _recipe_of(run)
+    resolved = recipe_of(run)
     recipe = resolved.recipe
-    seed = recipe.seeds[0] if seed is None else seed
-    fit = fit_of(run, seed, fold)
+    fit = finished_fit(run, recipe, seed, fold)
     check_exportable(resolved)
-    check_meaning(run, read_json(run, "env.json"), recipe.as_mapping())
-    parts = _parts_of(resolved, run, fit)
-    models, weights = [part.model for part in parts], [part.weights for part in parts]
-    card = describe(resolved, run, models, weights, fit=fit, error_rate=error_rate)
+    parts, card = load_fit(resolved, run, fit, error_rate=error_rate)
     measured = tuple(evidence_of(Path(path), what_is_fitted(run), card) for path in evidence)
     card = replace(card, evidence=measured)
     with whole_file(output) as temporary:
@@ -161,12 +155,19 @@ def _cost(recipe: Recipe, names: Iterable[str], data: Data | None, whole: Path, 
     return cost_of(found, before, np.array([labels.index(u.emotion) for u in manifest]), len(labels.classes))
 
 
-def fit_of(run: Path, seed: int, fold: int | None) -> dict[str, Any]:
+def finished_fit(run: Path, recipe: Recipe, seed: int | None, fold: int | None) -> dict[str, Any]:
     """Return the record in ``metrics.json`` of the fit to export.
 
+    Args:
+        run: Run folder.
+        recipe: Complete recipe of the run.
+        seed: Seed of the fit; the recipe's first if None.
+        fold: Fold of an evaluation; None for a run of ``serkit train``.
+
     Raises:
-        RunError: If the run has no finished model for this seed and fold.
+        RunError: If the run has no finished model for this seed and fold, or its encoders are other ones by now.
     """
+    seed = recipe.seeds[0] if seed is None else seed
     fits = {(fit["fold"], fit["seed"]): fit for fit in read_json(run, "metrics.json")["fits"]}
     folds = read_folds(run)
     is_evaluation = any(one["fold"] or one["test"]["utterances"] for one in folds)
@@ -174,11 +175,39 @@ def fit_of(run: Path, seed: int, fold: int | None) -> dict[str, Any]:
         of_fold = "" if fold is None else f" and fold {fold}"
         raise RunError(f"{str(run)!r} holds no finished model for seed {seed}{of_fold}: make one with 'serkit train'.")
     found: dict[str, Any] = fits[fold or 0, seed]
+    environment = read_json(run, "env.json")
+    check_meaning(run, environment, recipe.as_mapping())
+    check_encoders_kept(run, environment, chosen_recipe(recipe, found))
     return found
 
 
+def load_fit(
+    resolved: ResolvedRecipe, run: Path, fit: dict[str, Any], *, error_rate: float = ERROR_RATE
+) -> tuple[list["FittedPart"], Card]:
+    """Load the model of a fit, or all members of an ensemble, and describe them.
+
+    Args:
+        resolved: Resolved recipe of the run.
+        run: Run folder.
+        fit: Record of the fit in ``metrics.json``.
+        error_rate: Share of wrong answers, 0 to 1, that the card's threshold for ``uncertain`` allows.
+
+    Returns:
+        The models, and their common card without evidence.
+
+    Raises:
+        RunError: If weights are missing.
+        ExportError: If ``error_rate`` is not between 0 and 1.
+    """
+    if not 0 < error_rate < 1:  # false for NaN too
+        raise ExportError(f"the error rate must be between 0 and 1, such as 0.25 for 25 %; it is {error_rate:g}.")
+    parts = _parts_of(resolved, run, fit)
+    models, weights = [part.model for part in parts], [part.weights for part in parts]
+    return parts, describe(resolved, run, models, weights, fit=fit, error_rate=error_rate)
+
+
 @dataclass(frozen=True)
-class _Part:
+class FittedPart:
     """A fitted model, or a member of an ensemble, with its temperature, weight in the vote, and weights file."""
 
     model: Model
@@ -187,19 +216,19 @@ class _Part:
     weights: Path
 
 
-def _parts_of(resolved: ResolvedRecipe, run: Path, fit: dict[str, Any]) -> list[_Part]:
+def _parts_of(resolved: ResolvedRecipe, run: Path, fit: dict[str, Any]) -> list[FittedPart]:
     """Load the model of a fit, or all members of an ensemble."""
     folder = run / fit_folder(fit["fold"], fit["seed"])
     if resolved.ensemble is None:
-        model = load_model(with_settings(resolved.recipe, fit.get("settings", {})), folder)
-        return [_Part(model, fit["temperature"], 1.0, folder / model.body.file)]
+        model = load_model(chosen_recipe(resolved.recipe, fit), folder)
+        return [FittedPart(model, fit["temperature"], 1.0, folder / model.body.file)]
     fits = [Fit(**member) for member in fit["members"]]
     members = resolved.members
     parts = []
     for number, (said, weight) in enumerate(zip(fits, member_weights(fits), strict=True)):
         place = folder / member_folder(number)
         model = load_model(members[number * len(members) // len(fits)], place)
-        parts.append(_Part(model, said.temperature, weight, place / model.body.file))
+        parts.append(FittedPart(model, said.temperature, weight, place / model.body.file))
     return parts
 
 
@@ -227,7 +256,7 @@ def write_checked(model: Model, temperature: float, path: Path, card: Card) -> f
     return _checked(difference)
 
 
-def _write_ensemble(parts: Sequence[_Part], path: Path, card: Card, rule: Rule, temperature: float) -> float:
+def _write_ensemble(parts: Sequence[FittedPart], path: Path, card: Card, rule: Rule, temperature: float) -> float:
     """Write each member and check it against torch; then write one file of all members and check it against theirs."""
     worst, graphs, files = 0.0, [], []
     weights = [part.weight for part in parts]
@@ -335,7 +364,12 @@ def largest_difference(
     return worst
 
 
-def _recipe_of(run: Path) -> ResolvedRecipe:
+def recipe_of(run: Path) -> ResolvedRecipe:
+    """Return the recipe of a run folder.
+
+    Raises:
+        RunError: If the folder has none.
+    """
     if not (run / "recipe.yaml").is_file():
         raise RunError(f"{str(run)!r} is not a run folder: it has no recipe.yaml.")
     return resolve_recipe(load_recipe(run / "recipe.yaml"))

@@ -8,6 +8,7 @@ against transformers' own answers.
 import os
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,9 @@ import torch
 from torch import nn
 
 from serkit.card import NOT_FOR, Card
-from serkit.data.corpora import label_set_of
 from serkit.errors import ExportError, RecipeError
 from serkit.lab.encoders.checkpoint_files import read_config, weight_shapes
-from serkit.lab.encoders.layer_meaning import check_meaning
+from serkit.lab.encoders.folder_card import write_folder_card
 from serkit.lab.encoders.pretrained_checkpoint import (
     SEW,
     WHISPER,
@@ -30,16 +30,14 @@ from serkit.lab.encoders.pretrained_checkpoint import (
     transformers_class,
 )
 from serkit.lab.exporting.checkpoint_labels import labels_of
-from serkit.lab.exporting.model_card import MINIMUM_DURATION
-from serkit.lab.exporting.model_file import fit_of, load_model, write_checked
+from serkit.lab.exporting.model_card import MINIMUM_DURATION, chosen_recipe
+from serkit.lab.exporting.model_file import finished_fit, load_fit, recipe_of, write_checked
 from serkit.lab.exporting.transformers_parity import check_parity
 from serkit.lab.features import build_feature
-from serkit.lab.measure.run_folder import fit_folder, read_json
+from serkit.lab.measure.calibration import ERROR_RATE
 from serkit.lab.models import Model
 from serkit.lab.models.fine_tuned_encoder import FineTunedEncoder, FineTunedEncoderConfig
-from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe
-from serkit.lab.training.tuning import with_settings
 from serkit.runtime.recognizer import Recognizer
 from serkit.types import FloatArray
 from serkit.version import __version__
@@ -61,7 +59,8 @@ _AMBIGUOUS = (
 def convert(folder: str | os.PathLike[str], output: str | os.PathLike[str], revision: str = "") -> float:
     """Write a fine-tuned ``AutoModelForAudioClassification`` as a serkit model file, with its own labels.
 
-    Its card lists no training speakers, because they are unknown, so ``serkit evaluate`` refuses to score it.
+    If serkit exported the folder, the file's card says what the folder's card says about training. Otherwise it lists
+    no training speakers, because they are unknown, so ``serkit evaluate`` refuses to score it.
 
     Args:
         folder: Folder that ``save_pretrained`` wrote, or a name on the Hugging Face Hub.
@@ -146,17 +145,24 @@ def _check_head(checkpoint: PretrainedCheckpoint) -> int:
 
 
 def save_classifier(
-    run: str | os.PathLike[str], folder: str | os.PathLike[str], *, seed: int | None = None, fold: int | None = None
+    run: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    seed: int | None = None,
+    fold: int | None = None,
+    error_rate: float = ERROR_RATE,
 ) -> None:
-    """Write a run's fine-tuned encoder as an ``AutoModelForAudioClassification``.
+    """Write a run's fine-tuned encoder as an ``AutoModelForAudioClassification``, with its card.
 
-    The temperature is folded into the last layer.
+    The temperature is folded into the last layer. The card, ``serkit_card.json``, tells serkit who was trained on;
+    transformers leaves it aside.
 
     Args:
         run: Run folder of ``serkit train``, or of ``serkit evaluate`` with ``fold``.
         folder: Output folder; ``transformers.pipeline("audio-classification", folder)`` gives the same probabilities.
         seed: Seed of the exported fit; by default the recipe's first.
         fold: Fold of an evaluation.
+        error_rate: Share of wrong answers, 0 to 1, that the card's threshold for ``uncertain`` allows.
 
     Raises:
         RunError: If the run has no finished model for this seed and fold.
@@ -166,18 +172,15 @@ def save_classifier(
     run, folder = Path(run), Path(folder)
     if folder.is_file():
         raise ExportError(f"{str(folder)!r} is a file; name the folder to write.")
-    recipe = load_recipe(run / "recipe.yaml")
-    seed = recipe.seeds[0] if seed is None else seed
-    _check_has_counterpart(recipe)
-    fit = fit_of(run, seed, fold)
-    check_meaning(run, read_json(run, "env.json"), recipe.as_mapping())
-    recipe = with_settings(recipe, fit.get("settings", {}))
-    _check_has_counterpart(recipe)
-    model = load_model(recipe, run / fit_folder(fit["fold"], seed))
-    body = model.body
+    resolved = recipe_of(run)
+    _check_has_counterpart(resolved.recipe)
+    fit = finished_fit(run, resolved.recipe, seed, fold)
+    _check_has_counterpart(chosen_recipe(resolved.recipe, fit))
+    (part,), card = load_fit(resolved, run, fit, error_rate=error_rate)
+    model, body = part.model, part.model.body
     assert isinstance(body, FineTunedEncoder)
     checkpoint = body.encoder.checkpoint
-    theirs = _their_classifier(body, label_set_of(recipe.labels, recipe.corpora).classes, fit["temperature"])
+    theirs = _their_classifier(body, card.classes, part.temperature)
     extractor = transformers_class("Wav2Vec2FeatureExtractor")(
         sampling_rate=checkpoint.sampling_rate, do_normalize=checkpoint.is_normalized,
         return_attention_mask=checkpoint.is_padding_blind,
@@ -186,11 +189,12 @@ def save_classifier(
         with quiet_transformers():
             theirs.save_pretrained(temporary)
         extractor.save_pretrained(temporary)
+        write_folder_card(temporary, replace(card, temperature=1.0))
 
         def answer(clip: FloatArray) -> FloatArray:
             with torch.inference_mode():
                 logits = model(torch.from_numpy(clip)[None], torch.tensor([len(clip)])).logits[0]
-            found: FloatArray = (logits / fit["temperature"]).softmax(-1).numpy()
+            found: FloatArray = (logits / part.temperature).softmax(-1).numpy()
             return found
 
         check_parity(temporary, answer, checkpoint.sampling_rate)
@@ -239,31 +243,39 @@ def _check_has_counterpart(recipe: Recipe) -> None:
 
 
 def _card_of(checkpoint: PretrainedCheckpoint, model: Model, labels: tuple[str, ...]) -> Card:
+    """Return the card of a converted checkpoint: what its own card says of its training, or that it is unknown."""
+    network: dict[str, Any] = {
+        "serkit_version": __version__,
+        "classes": labels,
+        "sampling_rate": checkpoint.sampling_rate,
+        "inputs": ("waveform", "lengths"),
+        "minimum_duration": MINIMUM_DURATION,
+        "maximum_duration": model.body.maximum_duration,
+        "parameters": sum(weight.numel() for weight in model.body.parameters()),
+        "temperature": 1.0,
+        "weights_digest": checkpoint.digest,
+        "needs_equal_lengths": model.body.needs_equal_lengths,
+    }
+    named: dict[str, Any] = {"label_set": "checkpoint", "label_note": f"the labels of {checkpoint.model}"}
+    not_measured: dict[str, Any] = {"validation_uar": None, "evidence": (), "validation": "nobody"}
+    known = checkpoint.card
+    if known and known.classes == labels:
+        return replace(known, **network)
+    if known:  # somebody gave the outputs other names, of which nothing was measured
+        return replace(known, **network, **named, **not_measured, calibration={})
     return Card(
         name=Path(checkpoint.model).name,
-        serkit_version=__version__,
-        classes=labels,
-        label_set="checkpoint",
-        label_note=f"the labels of {checkpoint.model}",
-        sampling_rate=checkpoint.sampling_rate,
-        inputs=("waveform", "lengths"),
-        minimum_duration=MINIMUM_DURATION,
-        maximum_duration=model.body.maximum_duration,
-        parameters=sum(weight.numel() for weight in model.body.parameters()),
         corpora=(),
         languages=(),
         train_speakers=(),
         validation_speakers=(),
         split_digest="",
-        temperature=1.0,
-        validation_uar=None,
-        evidence=(),
-        weights_digest=checkpoint.digest,
         license="not known here: see the checkpoint's",
         is_commercial_use_allowed=False,
         is_sharing_allowed=False,
         not_for=NOT_FOR,
         recipe={},
-        needs_equal_lengths=model.body.needs_equal_lengths,
-        validation="nobody",
+        **network,
+        **named,
+        **not_measured,
     )

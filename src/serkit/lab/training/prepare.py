@@ -29,6 +29,7 @@ from serkit.lab.splits.recording_groups import Sounds
 from serkit.lab.splits.validation import rotate_validation
 from serkit.lab.training import distributed as processes
 from serkit.lab.training import trackers
+from serkit.lab.training.encoder_history import check_encoders_apart, check_encoders_kept, encoder_record
 from serkit.lab.training.ensemble_members import ensemble_jobs
 from serkit.lab.training.environment import environment, log_what_is_missing
 from serkit.lab.training.fold import Experiment, Member
@@ -144,6 +145,8 @@ def prepare(
         codes = _fingerprints(manifest, store, on_progress) if fingerprints else None
         sounds = _sounds_of(store, codes)
         split = split_by(manifest, recipe.protocol, sounds)
+        if codes is not None:
+            check_encoders_apart(resolved, split, manifest, codes)
         first_store = _open_store(first, next(iter(stores)), on_progress)
         near: Sequence[NearDuplicate] = ()
         if codes is not None and len(first):
@@ -151,7 +154,7 @@ def prepare(
         check_heard_apart(sounds, _sounds_of(first_store, None), near)
         threads = threads_each(processes_for(resolved, manifest, split, jobs))
         facts = environment(threads) | _digests(manifest, split, sounds.digests, first, first_store.digests)
-        facts |= {"dropped": dict(dropped), **meaning_of_layers(recipe.as_mapping())}
+        facts |= {"dropped": dict(dropped), **meaning_of_layers(recipe.as_mapping()), **encoder_record(recipe)}
         if processes.is_main():
             _claim(folder, recipe, facts, folds_as_json(split, manifest))
             if codes is not None:
@@ -172,10 +175,11 @@ def prepare(
 
 
 def _check_folds(resolved: ResolvedRecipe, manifest: Manifest, split_by: SplitBy) -> None:
-    """Refuse a protocol that has too few speakers for its folds, before audio is read."""
+    """Refuse a protocol with too few speakers for its folds, or an encoder that knows them, before audio is read."""
     recipe, names = resolved.recipe, Sounds({u.id: u.id for u in manifest})
     split = split_by(manifest, recipe.protocol, names)
     check_classes(split, manifest, resolved.labels, recipe.protocol)
+    check_encoders_apart(resolved, split, manifest)
     for fold in split.folds:
         if fold.draw == 0:
             ensemble_jobs(resolved, manifest, split, fold, 0)
@@ -274,6 +278,7 @@ def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any) -> N
             )
         known = read_json(folder, "env.json")
         check_meaning(folder, known, recipe.as_mapping())
+        check_encoders_kept(folder, known, recipe)
         came_later = ("audio_digest", "pretraining_digest")  # older runs lack them
         known = {name: facts[name] for name in came_later if name in facts} | known
         if any(known.get(name) != value for name, value in facts.items() if name.endswith("_digest")):
