@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from serkit.audio.decode import load_audio
-from serkit.audio.fingerprint import fingerprint
+from serkit.audio.fingerprint import fingerprint, unpack
 from serkit.data import near_duplicates as matching
 from serkit.data.cache_folder import cache_dir
 from serkit.data.content_digests import code_digest, decoder_digest, file_digests, short_digest
 from serkit.data.manifest import Manifest
 from serkit.data.near_duplicates import NearDuplicate
-from serkit.errors import AudioError, MissingExtraError
+from serkit.errors import AudioError, ManifestError, MissingExtraError
 from serkit.parsing import parse_json
 from serkit.types import Utterance
 from serkit.writing import write_whole
@@ -104,6 +104,36 @@ def stored_near_duplicates(codes: Codes, others: Codes | None = None) -> tuple[N
     found = matching.near_duplicates(codes) if others is None else matching.near_duplicates_between(codes, others)
     write_whole(path, json.dumps([astuple(pair) for pair in found]))
     return tuple(found)
+
+
+def check_carried(manifest: Manifest, codes: Codes) -> None:
+    """Check that the audio of utterances is what their manifest was made from, where it carries fingerprints.
+
+    Args:
+        manifest: Manifest, perhaps with fingerprints.
+        codes: Utterance id to the fingerprint of the audio as it is now.
+
+    Raises:
+        ManifestError: If an utterance sounds otherwise, or a fingerprint is damaged or of another version.
+    """
+    carried = {u.id: from_text(u.fingerprint) for u in manifest if u.fingerprint}
+    doubtful = [name for name, code in carried.items() if code != codes[name]]
+    try:
+        changed = [name for name in doubtful if not _is_same_sound(carried[name], codes[name])]
+    except ValueError as error:
+        raise ManifestError(
+            f"a fingerprint of the manifest cannot be compared ({error}); write the manifest again."
+        ) from error
+    if changed:
+        raise ManifestError(
+            f"the audio of {len(changed)} utterances is not what the manifest was made from, the first is "
+            f"{changed[0]!r}: put the files back, or write the manifest again."
+        )
+
+
+def _is_same_sound(one: bytes, other: bytes) -> bool:
+    pair = matching.near_duplicates_between({"": one}, {"": other})
+    return bool(pair) or not (unpack(one).any() or unpack(other).any())
 
 
 def _code_of(manifest: Manifest, u: Utterance, *, skip_undecodable: bool) -> bytes | None:

@@ -10,8 +10,9 @@ import pytest
 import soundfile
 import soxr
 
+from serkit.data.curation.overlap import with_fingerprints
 from serkit.data.manifest import Manifest
-from serkit.errors import LeakageError
+from serkit.errors import LeakageError, ManifestError
 from serkit.lab.recipes.schema import Recipe
 from serkit.lab.splits.protocols import make_split
 from serkit.lab.training.fold import Experiment
@@ -88,6 +89,17 @@ def test_changed_copies_under_another_speakers_name_are_refused(tmp_path: Path, 
     with pytest.raises(LeakageError, match=r"near-duplicate recordings are in both training and test.* share \d\.\d s"):
         prepared(tmp_path, manifest, everyone)
     assert not (tmp_path / "run").exists()
+
+
+def test_audio_that_is_not_what_the_manifest_was_made_from_is_refused(tmp_path: Path) -> None:
+    """Another format is the same sound; another recording is not."""
+    manifest = with_fingerprints(babble_corpus(tmp_path / "toy", "toy", VOICES))
+    path = tmp_path / "toy" / "ben-0.wav"
+    _write(path, soundfile.read(path, dtype="float32")[0] / 2)
+    prepared(tmp_path, manifest)
+    _write(path, babble("another recording"))
+    with pytest.raises(ManifestError, match=r"the audio of 1 utterances is not what .* the first is 'toy/ben-0'"):
+        prepared(tmp_path, manifest)
 
 
 def test_without_fingerprints_only_identical_audio_is_compared(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from serkit.data.corpora import Data, read_corpora
-from serkit.data.fingerprint_cache import Codes, fingerprints_of, stored_near_duplicates
+from serkit.data.fingerprint_cache import Codes, check_carried, fingerprints_of, stored_near_duplicates
 from serkit.data.fingerprint_file import write_fingerprints
 from serkit.data.manifest import Manifest, merge
 from serkit.data.near_duplicates import NearDuplicate
@@ -233,7 +233,9 @@ def _open_store(manifest: Manifest, sampling_rate: int, on_progress: OnProgress 
 
 def _fingerprints(manifest: Manifest, store: Store, on_progress: OnProgress | None) -> dict[str, bytes]:
     step = begin_task("fingerprints", len(manifest), on_progress)
-    return fingerprints_of(manifest, files=store.files, on_done=step)
+    codes = fingerprints_of(manifest, files=store.files, on_done=step)
+    check_carried(manifest, codes)
+    return codes
 
 
 def _sounds_of(store: Store, codes: Codes | None) -> Sounds:
