@@ -414,10 +414,17 @@ def test_a_problem_is_reported_with_its_utterance(tmp_path: Path, change: dict[s
     assert found.startswith(problem)
 
 
-def test_speakers_whose_names_are_all_but_the_same_are_a_problem() -> None:
-    names = ("toy/Anna", "toy/anna ", "toy/Ben")
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("anna ", "'toy/Anna', 'toy/anna '"), ("An_na", "'toy/An_na', 'toy/Anna'"),
+        ("An\u200bna", r"'toy/Anna', 'toy/An\u200bna'"), ("\u0410nna", r"'toy/Anna', 'toy/\u0410nna' (Cyrillic)"),
+    ],
+)  # fmt: skip
+def test_speakers_whose_names_are_all_but_the_same_are_a_problem(name: str, shown: str) -> None:
+    names = ("toy/Anna", f"toy/{name}", "toy/Ben")
     (found,) = Manifest(tuple(utterance(n, speaker=name) for n, name in enumerate(names))).problems()
-    assert found == "'toy/Anna', 'toy/anna ': one speaker or several?"
+    assert found == f"{shown}: one speaker or several?"
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

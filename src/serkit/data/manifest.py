@@ -21,6 +21,7 @@ from serkit.errors import LabelError, ManifestError
 from serkit.labels import EMOTIONS, LabelSet, check_emotion
 from serkit.parsing import parse_json
 from serkit.types import Sex, Utterance
+from serkit.visible_text import side_by_side
 
 _COLUMNS = tuple(f.name for f in fields(Utterance))
 _COLUMN_SET = frozenset(_COLUMNS)
@@ -153,7 +154,7 @@ class Manifest:
             if u.corpus in self.roots and not self.audio_path(u).is_file():
                 found.append(f"{u.id}: no file {u.path}")
         found += [
-            f"{', '.join(map(repr, group))}: one speaker or several?" for group in names_spelled_alike(self.speakers)
+            f"{', '.join(side_by_side(group))}: one speaker or several?" for group in names_spelled_alike(self.speakers)
         ]
         return found
 
