@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from serkit.data.name_spelling import composed, names_spelled_alike
+from serkit.data.speaker_column import UNKNOWN, SpeakerColumn
 from serkit.data.tables import read_rows, write_rows
 from serkit.errors import LabelError, ManifestError
 from serkit.labels import EMOTIONS, LabelSet, check_emotion
@@ -180,7 +181,13 @@ class Manifest:
         return path
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], *, roots: Mapping[str, Path] | None = None) -> "Manifest":
+    def read(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        roots: Mapping[str, Path] | None = None,
+        is_known_corpus: bool = False,
+    ) -> "Manifest":
         """Read a table that :meth:`write` wrote.
 
         Ids and the names of speakers, sentences and sessions are converted to Unicode's NFC.
@@ -188,6 +195,8 @@ class Manifest:
         Args:
             path: A ``.csv``, ``.jsonl`` or ``.parquet`` file.
             roots: Corpus name to the folder that its paths are relative to; the table's own folder by default.
+            is_known_corpus: Whether the table is of a corpus that serkit knows. In other tables it is an error if some
+                rows name a speaker and others do not; where all say ``nan`` or the like, the speaker is ``unknown``.
 
         Raises:
             ManifestError: If the file is missing, damaged or of another kind, or a row is wrong; the message names
@@ -196,8 +205,9 @@ class Manifest:
             MissingExtraError: If the file is Parquet and pyarrow is not installed.
         """
         path = Path(path)
-        build = _RowParser(path.name)
+        build = _RowParser(path.name, None if is_known_corpus else SpeakerColumn())
         utterances = tuple(build(row, n) for n, row in enumerate(read_rows(path), 1))
+        build.check_speakers()
         return cls(utterances, roots or dict.fromkeys({u.corpus for u in utterances}, path.parent))
 
 
@@ -246,8 +256,10 @@ def _to_row(utterance: Utterance, path: str) -> dict[str, object]:
 class _RowParser:
     """Builds utterances from the rows of one table; recurring texts share memory."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, speakers: SpeakerColumn | None) -> None:
         self._name = name
+        self._speakers = speakers
+        self._first_without_speaker = 0  # its row
         self._extras: dict[str, Mapping[str, str]] = {}
 
     def __call__(self, row: dict[str, Any], number: int) -> Utterance:
@@ -255,7 +267,9 @@ class _RowParser:
             unknown = next(name for name in row if name not in _COLUMN_SET)
             raise self._error(number, f"unknown column {unknown!r}; the columns are {', '.join(_COLUMNS)}")
         if missing := [name for name in _REQUIRED if not row.get(name)]:
-            raise self._error(number, f"no value for {', '.join(missing)}")
+            if missing != ["speaker"] or self._speakers is None:
+                raise self._error(number, f"no value for {', '.join(missing)}")
+            self._first_without_speaker = self._first_without_speaker or number
         values = {name: row[name] for name in _TEXTS if row.get(name)}
         for name, value in values.items():
             if not isinstance(value, str):
@@ -264,6 +278,10 @@ class _RowParser:
                 values[name] = composed(value)
             if name in _RECURRING:
                 values[name] = sys.intern(values[name])
+        if self._speakers is not None:
+            where = f"{self._name}, row {number}"
+            if self._speakers.add(values.get("speaker", ""), corpus=values["corpus"], where=where) == UNKNOWN:
+                values["speaker"] = f"{values['corpus']}/{UNKNOWN}"
         if values["emotion"] not in EMOTIONS:
             try:
                 check_emotion(values["emotion"])
@@ -277,6 +295,13 @@ class _RowParser:
             end=self._seconds(row.get("end"), number),
             extra=self._extra(row.get("extra"), number),
         )
+
+    def check_speakers(self) -> None:
+        """Refuse speakers that are named in some rows only, or in none."""
+        if self._speakers is not None:
+            self._speakers.check()
+        if self._first_without_speaker:
+            raise self._error(self._first_without_speaker, "no value for speaker")
 
     def _seconds(self, value: object, number: int) -> float | None:
         if value in (None, ""):

@@ -61,6 +61,7 @@ def names_spelled_alike(names: Iterable[str]) -> list[tuple[str, ...]]:
     return sorted(tuple(sorted(group)) for group in groups.values() if len(group) > 1)
 
 
+@lru_cache(maxsize=50_000)
 def says_nothing(name: str) -> bool:
     """Whether a name stands for a missing one: empty, a word such as ``nan`` or ``n/a``, or a sign such as ``?``.
 

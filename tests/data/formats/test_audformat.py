@@ -18,6 +18,7 @@ from serkit.data.corpora.own_data import read_own
 from serkit.data.formats import audformat as databases
 from serkit.data.formats.row_to_utterance import OwnData
 from serkit.data.manifest import Manifest
+from serkit.data.speaker_column import SpeakerColumn
 from serkit.errors import CorpusError, LabelError, ManifestError, MissingExtraError
 from serkit.types import Utterance
 
@@ -355,9 +356,9 @@ def test_without_audformat_the_command_is_named(tmp_path: Path, monkeypatch: pyt
 def test_a_header_that_would_crash_python_is_one_sentence(tmp_path: Path, content: bytes, why: str) -> None:
     (tmp_path / "db.yaml").write_bytes(content)
     with pytest.raises(ManifestError, match=f"as an audformat database: .*{why}"):
-        list(databases.read(tmp_path, OwnData(name="own")))
+        list(databases.read(tmp_path, OwnData(name="own"), SpeakerColumn()))
 
 
 def test_a_pattern_for_emotions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="an audformat database names its emotions in a scheme"):
-        list(databases.read(tmp_path, OwnData(name="own", emotion="_(.)_")))
+        list(databases.read(tmp_path, OwnData(name="own", emotion="_(.)_"), SpeakerColumn()))

@@ -247,8 +247,9 @@ def test_an_own_label_outdoes_a_usual_one(tmp_path: Path) -> None:
 
 
 def test_utterances_without_a_speaker_are_one_speaker(tmp_path: Path) -> None:
-    rows = [{"file": f"{n}.wav", "emotion": "sad", "speaker": speaker} for n, speaker in enumerate(("a", "", None))]
-    assert read_own(table(tmp_path, rows), OWN).speakers == ("own/a", "own/unknown")
+    for words in (("", None), ("nan", "NaN"), ("", "n/a", "unknown", None, "?")):
+        rows = [{"file": f"{n}.wav", "emotion": "sad", "speaker": word} for n, word in enumerate(words)]
+        assert read_own(table(tmp_path, rows), OWN).speakers == ("own/unknown",)
 
 
 def test_a_pattern_finds_the_speaker_in_the_path(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def read_corpus(name: str, source: Path, *, own: "OwnData | None" = None, kind: 
             ) from None
     corpus = get_corpus(name)
     if source.is_file() and source.suffix.lower() in SUFFIXES:
-        return _only(name, corpus.parts or (name,), Manifest.read(source), source)
+        return _only(name, corpus.parts or (name,), Manifest.read(source, is_known_corpus=True), source)
     try:
         return corpus.manifest(source)
     except CorpusError as error:
