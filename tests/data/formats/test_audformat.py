@@ -107,7 +107,7 @@ nanoseconds = st.integers(0, 10**13)
             id=word.filter(bool).map("own/{}".format),
             path=st.sampled_from(("a.wav", "b/c.flac")),
             corpus=st.just("own"),
-            speaker=st.sampled_from(("own/1", "own/2", "own/unknown")),
+            speaker=st.sampled_from(("own/1", "own/2")),
             emotion=st.sampled_from(("anger", "other", "calm")),
             sex=st.sampled_from(("male", "female", "unknown")),
             start=nanoseconds.map(lambda n: n / 1e9),
@@ -183,9 +183,9 @@ def test_gender_is_found_with_the_speaker(tmp_path: Path, is_misc: bool) -> None
     else:
         database.schemes["speaker"] = audformat.Scheme(labels={"1": {"gender": "female", "age": 31}, "2": {"age": 20}})
     index = audformat.filewise_index(["a.wav", "b.wav", "c.wav"])
-    add_table(database, "files", index, {"emotion": ["anger"] * 3, "speaker": ["1", "2", None]})
+    add_table(database, "files", index, {"emotion": ["anger"] * 3, "speaker": ["1", "2", "2"]})
     found = read_own(save(database, tmp_path, "a.wav", "b.wav", "c.wav"), OWN)
-    assert [u.speaker for u in found] == ["own/1", "own/2", "own/unknown"]
+    assert [u.speaker for u in found] == ["own/1", "own/2", "own/2"]
     assert [u.sex for u in found] == ["female", "unknown", "unknown"]
 
 
