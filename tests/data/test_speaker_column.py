@@ -113,6 +113,11 @@ def test_an_audformat_database_with_a_half_empty_scheme_is_an_error(tmp_path: Pa
         read_own(tmp_path, OWN)
 
 
+def test_in_an_experiment_the_error_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"so that all rows count as one speaker\.$"):
+        read_corpus("own", table(tmp_path, ["Anna", "nan"]))
+
+
 # Manifests
 
 

@@ -137,7 +137,7 @@ def read_corpus(name: str, source: Path, *, own: "OwnData | None" = None, kind: 
             hint = nearest(name, _NAMES, cutoff=0.75)
             raise CorpusError(f"{error} There is no corpus {name!r}{hint}" if hint else str(error)) from None
         except (LabelError, ManifestError) as error:
-            if own:
+            if own or " --" not in str(error):
                 raise
             raise type(error)(
                 f"{error} (Such options belong to 'serkit corpora manifest'; pass the table that it writes.)"
