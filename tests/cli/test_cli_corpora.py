@@ -175,14 +175,17 @@ def test_what_goes_out_comes_back(call: Call, emodb_dir: Path, tmp_path: Path, f
 
 
 def test_a_manifest_of_another_corpus_is_not_taken_for_this_one(
-    call: Call, own_dir: Path, emodb_dir: Path, tmp_path: Path
+    call: Call, own_dir: Path, ravdess_dir: Path, emodb_dir: Path, tmp_path: Path
 ) -> None:
     table = tmp_path / "mine.csv"
     call("corpora", "manifest", "mine", own_dir, "-o", table, "--label", "wut=anger")
     assert_one_sentence(call("corpora", "check", "emodb", table), "is a manifest of mine, not of emodb")
     assert_one_sentence(call("corpora", "check", "other", table), "is a manifest of mine, not of other")
+    call("corpora", "manifest", "ravdess", ravdess_dir, "-o", tmp_path / "ravdess.csv")
+    assert call("corpora", "check", "ravdess", tmp_path / "ravdess.csv").code == 1  # 96 of 1440
     call("corpora", "manifest", "emodb", emodb_dir, "-o", tmp_path / "emodb.csv")
-    assert call("corpora", "check", "emodb", tmp_path / "emodb.csv").code == 1  # 56 of 535
+    refused = call("corpora", "check", "emodb", tmp_path / "emodb.csv")  # its takes are synthetic
+    assert_one_sentence(refused, "emodb.csv' is not EmoDB: ", "such as --data my-emodb=")
 
 
 def test_a_moved_manifest_says_that_it_was_moved(call: Call, own_dir: Path, tmp_path: Path) -> None:

@@ -87,9 +87,7 @@ def voice(emotion: str, speaker: str, *, name: str = "", seconds: float | None =
     return (sound * clip.uniform(0.2, 0.4)).astype(np.float32)
 
 
-def _words(
-    clip: np.random.Generator, harmonics: int, length: int, levels: NDArray[np.float64]
-) -> NDArray[np.float32]:
+def _words(clip: np.random.Generator, harmonics: int, length: int, levels: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the level of each harmonic over time, shape (harmonics, T): no two clips say the same.
 
     Harmonics rise and fall around their levels, in bands of four and steps of 60 ms, so that two clips with one pattern

@@ -353,7 +353,7 @@ def _print_left_out(manifest: "Manifest") -> None:
 
 def _print_summary(manifest: "Manifest", output: Path) -> None:
     from serkit.data.corpora import corpus_of
-    from serkit.data.formats.row_to_utterance import UNKNOWN
+    from serkit.data.speaker_column import UNKNOWN
 
     unknown = sum(u.speaker.endswith(f"/{UNKNOWN}") for u in manifest)
     if unknown:

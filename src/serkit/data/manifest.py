@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from serkit.data.name_spelling import composed, names_spelled_alike
+from serkit.data.speaker_column import UNKNOWN, SpeakerColumn
 from serkit.data.tables import read_rows, write_rows
 from serkit.errors import LabelError, ManifestError
 from serkit.labels import EMOTIONS, LabelSet, check_emotion
 from serkit.parsing import is_base64, parse_json
 from serkit.types import Sex, Utterance
+from serkit.visible_text import side_by_side
 
 _COLUMNS = tuple(f.name for f in fields(Utterance))
 _COLUMN_SET = frozenset(_COLUMNS)
@@ -153,7 +155,7 @@ class Manifest:
             if u.corpus in self.roots and not self.audio_path(u).is_file():
                 found.append(f"{u.id}: no file {u.path}")
         found += [
-            f"{', '.join(map(repr, group))}: one speaker or several?" for group in names_spelled_alike(self.speakers)
+            f"{', '.join(side_by_side(group))}: one speaker or several?" for group in names_spelled_alike(self.speakers)
         ]
         return found
 
@@ -181,7 +183,13 @@ class Manifest:
         return path
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], *, roots: Mapping[str, Path] | None = None) -> "Manifest":
+    def read(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        roots: Mapping[str, Path] | None = None,
+        is_known_corpus: bool = False,
+    ) -> "Manifest":
         """Read a table that :meth:`write` wrote.
 
         Ids and the names of speakers, sentences and sessions are converted to Unicode's NFC.
@@ -189,6 +197,8 @@ class Manifest:
         Args:
             path: A ``.csv``, ``.jsonl`` or ``.parquet`` file.
             roots: Corpus name to the folder that its paths are relative to; the table's own folder by default.
+            is_known_corpus: Whether the table is of a corpus that serkit knows. In other tables it is an error if some
+                rows name a speaker and others do not; where all say ``nan`` or the like, the speaker is ``unknown``.
 
         Raises:
             ManifestError: If the file is missing, damaged or of another kind, or a row is wrong; the message names
@@ -197,8 +207,9 @@ class Manifest:
             MissingExtraError: If the file is Parquet and pyarrow is not installed.
         """
         path = Path(path)
-        build = _RowParser(path.name)
+        build = _RowParser(path.name, None if is_known_corpus else SpeakerColumn())
         utterances = tuple(build(row, n) for n, row in enumerate(read_rows(path), 1))
+        build.check_speakers()
         return cls(utterances, roots or dict.fromkeys({u.corpus for u in utterances}, path.parent))
 
 
@@ -247,8 +258,10 @@ def _to_row(utterance: Utterance, path: str) -> dict[str, object]:
 class _RowParser:
     """Builds utterances from the rows of one table; recurring texts share memory."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, speakers: SpeakerColumn | None) -> None:
         self._name = name
+        self._speakers = speakers
+        self._first_without_speaker = 0  # its row
         self._extras: dict[str, Mapping[str, str]] = {}
 
     def __call__(self, row: dict[str, Any], number: int) -> Utterance:
@@ -256,7 +269,9 @@ class _RowParser:
             unknown = next(name for name in row if name not in _COLUMN_SET)
             raise self._error(number, f"unknown column {unknown!r}; the columns are {', '.join(_COLUMNS)}")
         if missing := [name for name in _REQUIRED if not row.get(name)]:
-            raise self._error(number, f"no value for {', '.join(missing)}")
+            if missing != ["speaker"] or self._speakers is None:
+                raise self._error(number, f"no value for {', '.join(missing)}")
+            self._first_without_speaker = self._first_without_speaker or number
         values = {name: row[name] for name in _TEXTS if row.get(name)}
         for name, value in values.items():
             if not isinstance(value, str):
@@ -265,21 +280,35 @@ class _RowParser:
                 values[name] = composed(value)
             if name in _RECURRING:
                 values[name] = sys.intern(values[name])
+        if self._speakers is not None:
+            where = f"{self._name}, row {number}"
+            if self._speakers.add(values.get("speaker", ""), corpus=values["corpus"], where=where) == UNKNOWN:
+                values["speaker"] = f"{values['corpus']}/{UNKNOWN}"
         if values["emotion"] not in EMOTIONS:
             try:
                 check_emotion(values["emotion"])
             except LabelError as error:
                 raise LabelError(f"{self._name}, row {number}: {error}") from None
-        if "fingerprint" in values and not is_base64(values["fingerprint"]):
-            raise self._error(number, "fingerprint is not base64")
-        if values.get("sex", "unknown") not in _SEXES:
-            raise self._error(number, f"sex must be one of {', '.join(_SEXES)}, got {values['sex']!r}")
+        self._check_choices(values, number)
         return Utterance(
             **values,
             start=self._seconds(row.get("start"), number) or 0.0,
             end=self._seconds(row.get("end"), number),
             extra=self._extra(row.get("extra"), number),
         )
+
+    def _check_choices(self, values: Mapping[str, str], number: int) -> None:
+        if values.get("sex", "unknown") not in _SEXES:
+            raise self._error(number, f"sex must be one of {', '.join(_SEXES)}, got {values['sex']!r}")
+        if "fingerprint" in values and not is_base64(values["fingerprint"]):
+            raise self._error(number, "fingerprint is not base64")
+
+    def check_speakers(self) -> None:
+        """Refuse speakers that are named in some rows only, or in none."""
+        if self._speakers is not None:
+            self._speakers.check()
+        if self._first_without_speaker:
+            raise self._error(self._first_without_speaker, "no value for speaker")
 
     def _seconds(self, value: object, number: int) -> float | None:
         if value in (None, ""):

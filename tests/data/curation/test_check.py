@@ -302,9 +302,7 @@ def test_speakers_whose_names_are_all_but_the_same_are_a_problem(tmp_path: Path)
         for n, name in enumerate(names)
     )
     found = problems(check_manifest("own", Manifest(utterances, {"own": tmp_path})))["doubtful speakers"]
-    assert found.message.startswith(
-        "2 speaker names differ only by case or surrounding spaces ('own/Anna' and 'own/anna'):"
-    )
+    assert found.message.startswith("2 speaker names are spelled alike ('own/Anna' and 'own/anna'):")
     assert found.files == ("own/Anna", "own/anna")
 
 

@@ -18,6 +18,7 @@ from serkit.data.corpora.own_data import read_own
 from serkit.data.formats import audformat as databases
 from serkit.data.formats.row_to_utterance import OwnData
 from serkit.data.manifest import Manifest
+from serkit.data.speaker_column import SpeakerColumn
 from serkit.errors import CorpusError, LabelError, ManifestError, MissingExtraError
 from serkit.types import Utterance
 
@@ -106,7 +107,7 @@ nanoseconds = st.integers(0, 10**13)
             id=word.filter(bool).map("own/{}".format),
             path=st.sampled_from(("a.wav", "b/c.flac")),
             corpus=st.just("own"),
-            speaker=st.sampled_from(("own/1", "own/2", "own/unknown")),
+            speaker=st.sampled_from(("own/1", "own/2")),
             emotion=st.sampled_from(("anger", "other", "calm")),
             sex=st.sampled_from(("male", "female", "unknown")),
             start=nanoseconds.map(lambda n: n / 1e9),
@@ -182,9 +183,9 @@ def test_gender_is_found_with_the_speaker(tmp_path: Path, is_misc: bool) -> None
     else:
         database.schemes["speaker"] = audformat.Scheme(labels={"1": {"gender": "female", "age": 31}, "2": {"age": 20}})
     index = audformat.filewise_index(["a.wav", "b.wav", "c.wav"])
-    add_table(database, "files", index, {"emotion": ["anger"] * 3, "speaker": ["1", "2", None]})
+    add_table(database, "files", index, {"emotion": ["anger"] * 3, "speaker": ["1", "2", "2"]})
     found = read_own(save(database, tmp_path, "a.wav", "b.wav", "c.wav"), OWN)
-    assert [u.speaker for u in found] == ["own/1", "own/2", "own/unknown"]
+    assert [u.speaker for u in found] == ["own/1", "own/2", "own/2"]
     assert [u.sex for u in found] == ["female", "unknown", "unknown"]
 
 
@@ -355,9 +356,9 @@ def test_without_audformat_the_command_is_named(tmp_path: Path, monkeypatch: pyt
 def test_a_header_that_would_crash_python_is_one_sentence(tmp_path: Path, content: bytes, why: str) -> None:
     (tmp_path / "db.yaml").write_bytes(content)
     with pytest.raises(ManifestError, match=f"as an audformat database: .*{why}"):
-        list(databases.read(tmp_path, OwnData(name="own")))
+        list(databases.read(tmp_path, OwnData(name="own"), SpeakerColumn()))
 
 
 def test_a_pattern_for_emotions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="an audformat database names its emotions in a scheme"):
-        list(databases.read(tmp_path, OwnData(name="own", emotion="_(.)_")))
+        list(databases.read(tmp_path, OwnData(name="own", emotion="_(.)_"), SpeakerColumn()))

@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +15,7 @@ from serkit.data.manifest import Manifest
 from serkit.errors import LeakageError, ProtocolError
 from serkit.lab.recipes.schema import Protocol
 from serkit.lab.splits.folds import Fold, Split, folds_as_json
-from serkit.lab.splits.leakage import check_ensemble, check_leakage, check_unseen, count_shared
+from serkit.lab.splits.leakage import check_ensemble, check_leakage, check_names, check_unseen, count_shared
 from serkit.lab.splits.protocols import check_classes, make_split
 from serkit.lab.splits.recording_groups import Sounds, recordings
 from serkit.lab.splits.validation import hold_out_validation
@@ -614,9 +615,36 @@ ANNA = manifest(speaker("own/Anna"), speaker("own/anna "), speaker("own/Ben"), s
 @pytest.mark.parametrize("protocol", [LOSO, Protocol(folds=4), LOSO.model_copy(update={"validation": "none"})])
 def test_speakers_that_differ_by_case_or_spaces_alone_are_not_parted(protocol: Protocol) -> None:
     with pytest.raises(
-        LeakageError, match=r"'own/(Anna|anna )' in one and 'own/(Anna|anna )' in the other of .*: give one person one"
+        LeakageError,
+        match=r"'own/(Anna|anna )' in one and 'own/(Anna|anna )' in the other of .* one name to a reader: give one per",
     ):
         split_by(ANNA, protocol)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("An-na", "An-na"), ("An_na", "An_na"), ("An.na", "An.na"), ("An na", "An na"), ("An\u200bna", r"An\u200bna"),
+        ("An\u00a0na", r"An\u00a0na"), ("\uff21nna", r"\uff21nna"), ("\u0410nna", r"\u0410nna' (Cyrillic"),
+        ("An\u00adna", r"An\u00adna"),
+    ],
+)  # fmt: skip
+def test_speakers_whose_names_read_as_one_are_not_parted_and_shown_apart(name: str, shown: str) -> None:
+    utterances = manifest(*(speaker(f"own/{one}") for one in ("Anna", name, "Ben", "Cleo")))
+    with pytest.raises(LeakageError, match=re.escape(f"own/{shown}")) as caught:
+        split_by(utterances, LOSO)
+    assert "'own/Anna'" in str(caught.value)
+    split = Split("planted", True, "none", (Fold(0, ("own/Anna-00",), (), (f"own/{name}-00",)),))
+    assert count_shared(split, utterances, sounds(utterances)).shared_speakers == 1
+
+
+def test_names_that_are_one_to_a_reader_are_refused_whatever_the_protocol() -> None:
+    check_names(["own/Anna", "own/Ben", "own/1-1", "own/11"])
+    with pytest.raises(
+        LeakageError,
+        match=r"^the speakers 'own/01' and 'own/1' are one name .*, and 2 other names are alike too: ",
+    ):
+        check_names(["own/An_na", "own/Anna", "own/1", "own/01"])
 
 
 def test_speakers_that_differ_by_case_alone_may_stand_on_one_side() -> None:
@@ -628,6 +656,8 @@ def test_speakers_that_differ_by_case_alone_may_stand_on_one_side() -> None:
 def test_a_model_is_not_scored_on_a_speaker_that_it_has_seen_in_another_coding() -> None:
     with pytest.raises(LeakageError, match="was fitted on 1 of the test speakers"):
         check_unseen(["own/Jose\u0301"], ["own/Jos\u00e9"])
+    with pytest.raises(LeakageError, match=r"test speakers \('own/\\u0410nna' \(Cyrillic\), seen as 'own/Anna'\):"):
+        check_unseen(["own/Anna"], ["own/\u0410nna", "own/Ben"])
 
 
 # What a model has seen

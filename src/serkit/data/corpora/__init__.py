@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serkit.data.corpora.corpus_definition import OTHER_FORM, Corpus
+from serkit.data.corpora.known_name import check_known_name
+from serkit.data.corpora.shared_files import check_no_shared_files
 from serkit.data.manifest import Manifest, merge
 from serkit.data.tables import SUFFIXES
 from serkit.errors import CorpusError, LabelError, ManifestError, UnknownNameError, nearest, unknown_name
@@ -122,6 +124,7 @@ def read_corpus(name: str, source: Path, *, own: "OwnData | None" = None, kind: 
 
     Raises:
         CorpusError: If the source does not hold the corpus; the message names another corpus that it holds.
+        ManifestError: If a manifest under a known corpus's name is not a part of its official release.
         LabelError: If a label is unknown.
     """
     if name not in _NAMES:
@@ -134,14 +137,16 @@ def read_corpus(name: str, source: Path, *, own: "OwnData | None" = None, kind: 
             hint = nearest(name, _NAMES, cutoff=0.75)
             raise CorpusError(f"{error} There is no corpus {name!r}{hint}" if hint else str(error)) from None
         except (LabelError, ManifestError) as error:
-            if own:
+            if own or " --" not in str(error):
                 raise
             raise type(error)(
                 f"{error} (Such options belong to 'serkit corpora manifest'; pass the table that it writes.)"
             ) from None
     corpus = get_corpus(name)
     if source.is_file() and source.suffix.lower() in SUFFIXES:
-        return _only(name, corpus.parts or (name,), Manifest.read(source), source)
+        manifest = _only(name, corpus.parts or (name,), Manifest.read(source, is_known_corpus=True), source)
+        check_known_name(corpus, manifest, source)
+        return manifest
     try:
         return corpus.manifest(source)
     except CorpusError as error:
@@ -182,10 +187,13 @@ def read_corpora(names: Iterable[str], data: Data) -> Manifest:
     Raises:
         CorpusError: If one is missing. All are found before the first is read.
         UnknownNameError: If no corpus has one of the names, and ``data`` does not give it.
-        ManifestError: If two corpora hold the same utterances.
+        ManifestError: If two corpora hold the same utterances or the same files.
     """
     folders = {name: find_corpus(name, data) for name in names}
-    return merge(read_corpus(name, folder) for name, folder in folders.items())
+    manifests = {name: read_corpus(name, folder) for name, folder in folders.items()}
+    merged = merge(manifests.values())
+    check_no_shared_files(manifests)
+    return merged
 
 
 def label_set_of(labels: str | Sequence[str], corpora: Iterable[str]) -> LabelSet:

@@ -61,6 +61,13 @@ def _parse(path: PurePosixPath) -> Utterance | str | None:
     )
 
 
+def _from_id(name: str) -> Utterance | None:
+    part, _, rest = name.partition("_")
+    label, _, number = rest.partition("_")
+    found = _parse(PurePosixPath(part, label, f"{number}.avi")) if label in _LABELS else None
+    return found if isinstance(found, Utterance) else None
+
+
 def _read(root: Path) -> Reading:
     return read_names(root, _parse, AUDIO_SUFFIXES + VIDEO_SUFFIXES)
 
@@ -81,5 +88,6 @@ CORPUS = Corpus(
     citation="Dhall et al., Collecting Large, Richly Annotated Facial-Expression Databases from Movies, 2012",
     url="https://cs.anu.edu.au/few/AFEW.html",
     read=_read,
+    from_id=_from_id,
     folders=("AFEW4.0", "AFEW_4.0"),
 )  # fmt: skip

@@ -74,6 +74,8 @@ class Corpus:
         url: Page where the corpus can be downloaded or requested.
         read: Function from the corpus root to its utterances and to what was left out, in any order.
         official: Function that returns the utterances of the official release without paths, where its list is known.
+        from_id: Function from an utterance's id without the corpus to the utterance that it tells of, where there is no
+            such list; its emotion may be empty. The function returns None for an id of another form.
         oddities: Utterance id or speaker to what is unusual about it in the official release.
         voices_of: Corpus with the same speakers, whose speaker names this one uses; empty for none.
         parts: Corpora that this one is made of; its utterances have their ids.
@@ -95,6 +97,7 @@ class Corpus:
     url: str
     read: Callable[[Path], Reading]
     official: Callable[[], list[Utterance]] | None = None
+    from_id: Callable[[str], Utterance | None] | None = None
     oddities: Mapping[str, str] = field(default_factory=dict)
     voices_of: str = ""
     parts: tuple[str, ...] = ()

@@ -54,6 +54,11 @@ def _parse(path: PurePosixPath) -> Utterance | str | None:
     )
 
 
+def _from_id(name: str) -> Utterance | None:
+    found = _parse(PurePosixPath(f"{name}.avi"))
+    return found if isinstance(found, Utterance) else None
+
+
 def _read(root: Path) -> Reading:
     return read_names(root, _parse, AUDIO_SUFFIXES + VIDEO_SUFFIXES)
 
@@ -72,5 +77,6 @@ CORPUS = Corpus(
     citation="Martin et al., The eNTERFACE'05 Audio-Visual Emotion Database, ICDE Workshops 2006",
     url="https://enterface.net/enterface05/emotion.html",
     read=_read,
+    from_id=_from_id,
     folders=("enterface05", "enterface database", "enterface_database", "project2_database"),
 )

@@ -11,6 +11,7 @@ serkit computes both from the sound.
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from serkit.data.audio_files import files_below, sound_files
@@ -76,6 +77,12 @@ def _utterance(turn: str, label: str, dimensions: dict[str, str]) -> Utterance |
     )
 
 
+def _from_id(turn: str) -> Utterance | None:
+    """Return all but the emotion, which only the texts of the corpus tell."""
+    found = _utterance(turn, "oth", {})
+    return found and replace(found, emotion="")
+
+
 def _read(root: Path) -> Reading:
     labels = {turn.lower(): (turn, *found) for turn, found in _labels(root).items()}
     files = {path: path.stem.lower() for path in sound_files(root)}
@@ -117,5 +124,6 @@ CORPUS = Corpus(
     citation="Busso et al., IEMOCAP: Interactive Emotional Dyadic Motion Capture Database, LREC 2008",
     url="https://sail.usc.edu/iemocap/",
     read=_read,
+    from_id=_from_id,
     folders=("IEMOCAP_full_release",),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from serkit.data.corpora.corpus_definition import Corpus
 from serkit.data.formats import audformat, audiofolder, class_folders, utterance_table
 from serkit.data.formats.row_to_utterance import OwnData, Reading
 from serkit.data.manifest import Manifest
+from serkit.data.speaker_column import SpeakerColumn
 from serkit.data.tables import SUFFIXES
 from serkit.errors import CorpusError
 from serkit.types import Utterance
@@ -34,7 +35,7 @@ def read_own(source: str | os.PathLike[str], own: OwnData, *, kind: Kind | None 
 
     Raises:
         CorpusError: If the source is missing, of no known kind, or holds no utterance.
-        ManifestError: If a table lacks a column, or a value is impossible.
+        ManifestError: If a table lacks a column, a value is impossible, or some rows have a speaker and others do not.
         LabelError: If a label is unknown.
         MissingExtraError: If its kind needs a package that is not installed.
     """
@@ -51,13 +52,15 @@ def read_own(source: str | os.PathLike[str], own: OwnData, *, kind: Kind | None 
     if kind != "table" and not source.is_dir():
         raise CorpusError(f"{str(source)!r} is a file; data of kind {kind} must be a folder.")
     root = source if source.is_dir() else source.parent
-    readers: Mapping[Kind, Callable[[Path, OwnData], Reading]] = {
+    readers: Mapping[Kind, Callable[[Path, OwnData, SpeakerColumn], Reading]] = {
         "table": utterance_table.read,
         "audiofolder": audiofolder.read,
         "audformat": audformat.read,
         "folders": class_folders.read,
     }
-    found = list(readers[kind](source, own))
+    speakers = SpeakerColumn()
+    found = list(readers[kind](source, own, speakers))
+    speakers.check()
     utterances = sorted((item for item in found if isinstance(item, Utterance)), key=lambda u: u.id)
     left_out = Counter(f"{own.name}: {item.reason}" for item in found if not isinstance(item, Utterance))
     if not utterances:

@@ -26,6 +26,7 @@ from serkit.data.near_duplicates import NearDuplicate
 from serkit.errors import AudioError, CorpusError, MissingExtraError
 from serkit.progress import OnProgress, begin_task
 from serkit.types import LeftOut, Utterance
+from serkit.visible_text import side_by_side
 
 NEAR_SILENT_DB = -60.0  # peak relative to full scale; the quietest clip of RAVDESS peaks at -47
 _TOLERATED_S = 0.05  # times in tables are rounded
@@ -249,10 +250,10 @@ def _oddities(corpus: Corpus, utterances: Manifest) -> Iterable[Finding]:
 def _doubtful_speakers(manifest: Manifest) -> Iterable[Finding]:
     """Find speaker names that may be spellings of one name."""
     if groups := names_spelled_alike(manifest.speakers):
-        each = "; ".join(" and ".join(map(repr, group)) for group in groups[:3])
+        each = "; ".join(" and ".join(side_by_side(group)) for group in groups[:3])
         message = (
-            f"{sum(map(len, groups))} speaker names differ only by case or surrounding spaces "
-            f"({each}{'; ...' if groups[3:] else ''}): give one person one name, or two people names that differ more"
+            f"{sum(map(len, groups))} speaker names are spelled alike ({each}{'; ...' if groups[3:] else ''}): "
+            "give one person one name, or two people names that differ more"
         )
         yield Finding("doubtful speakers", "problem", message, tuple(name for group in groups for name in group))
 

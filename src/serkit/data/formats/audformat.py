@@ -6,6 +6,7 @@ from typing import Any
 
 from serkit.data.formats.row_to_utterance import OwnData, Reading, UtteranceBuilder, check_columns
 from serkit.data.manifest import Manifest
+from serkit.data.speaker_column import SpeakerColumn
 from serkit.errors import ManifestError, MissingExtraError
 from serkit.labels import EMOTIONS
 from serkit.types import LeftOut, Utterance
@@ -18,13 +19,14 @@ _EXTRA = ("transcription", "corpus")
 _PLAIN = ("id", "corpus", "sex", "language", "sentence", "session", "intensity", "split")
 
 
-def read(root: Path, own: OwnData) -> Reading:
+def read(root: Path, own: OwnData, speakers: SpeakerColumn) -> Reading:
     """Read a database.
 
     Args:
         root: Folder of the database's ``db.yaml``.
         own: Mapping of schemes that have no usual name, such as ``columns={"emotion": SCHEME}``. The speaker and the
             sex are also looked up in the tables of a scheme's labels.
+        speakers: Speakers of the data, to which those of the utterances are added.
 
     Yields:
         An utterance for each segment or file with a label, or the reason why it was left out. Its split is that of
@@ -43,7 +45,7 @@ def read(root: Path, own: OwnData) -> Reading:
     found = check_columns(own, ("emotion",), schemes, root.name)
     emotion = found.pop("emotion")
     others = [name for field, name in found.items() if field not in _PLACE]
-    build = UtteranceBuilder(own).build
+    build = UtteranceBuilder(own, speakers).build
     for (file, start, end), row in _rows(database, emotion, [*others, *(name for name in _EXTRA if name in schemes)]):
         path = PurePosixPath(Path(file).as_posix())
         if not (root / path).is_file():

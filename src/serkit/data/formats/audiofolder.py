@@ -19,6 +19,7 @@ from serkit.data.audio_files import SOUND_SUFFIXES, sound_files
 from serkit.data.formats import utterance_table
 from serkit.data.formats.row_to_utterance import SPLITS, OwnData, Reading
 from serkit.data.manifest import Manifest
+from serkit.data.speaker_column import SpeakerColumn
 from serkit.data.tables import write_rows
 from serkit.errors import AudioError, AudioNotFoundError, ManifestError, NoSamplesError
 from serkit.types import FloatArray, LeftOut, Utterance
@@ -38,12 +39,13 @@ def tables(root: Path) -> list[Path]:
     return [file for folder in folders for name in _TABLES if (file := folder / name).is_file()]
 
 
-def read(root: Path, own: OwnData) -> Reading:
+def read(root: Path, own: OwnData, speakers: SpeakerColumn) -> Reading:
     """Read an ``audiofolder``.
 
     Args:
         root: Folder to read. A table in its ``train``, ``validation`` or ``test`` holds that split.
         own: Mapping of columns that have other names than ``label`` or ``emotion``, ``speaker``, ``sex`` and so on.
+        speakers: Speakers of the data, to which those of the utterances are added.
 
     Yields:
         An utterance for each row, or the reason why it was left out; and a reason for each sound file without a row.
@@ -59,7 +61,7 @@ def read(root: Path, own: OwnData) -> Reading:
     named = set()
     for file in found:
         split = "" if file.parent == root else SPLITS.get(file.parent.name.lower(), "")
-        for item in utterance_table.read(file, own, root=root, split=split):
+        for item in utterance_table.read(file, own, speakers, root=root, split=split):
             named.add(item.path)
             yield item
     for path in sound_files(root, SOUND_SUFFIXES):

@@ -8,12 +8,13 @@ from pathlib import Path, PurePosixPath
 
 from serkit.data.audio_files import SOUND_SUFFIXES, sound_files
 from serkit.data.formats.row_to_utterance import SPLITS, OwnData, Reading, UtteranceBuilder, in_lower_case
+from serkit.data.speaker_column import SpeakerColumn
 from serkit.errors import CorpusError, LabelError
 from serkit.labels import EMOTIONS
 from serkit.types import LeftOut
 
 
-def read(root: Path, own: OwnData) -> Reading:
+def read(root: Path, own: OwnData, speakers: SpeakerColumn) -> Reading:
     """Read sound files whose paths tell the emotion.
 
     The emotion is what the data's pattern ``emotion`` finds in the path; without a pattern it is the name of the
@@ -22,6 +23,7 @@ def read(root: Path, own: OwnData) -> Reading:
     Args:
         root: Folder to read.
         own: Labels of the data, and the patterns that find speaker and emotion in a path.
+        speakers: Speakers of the data, to which those of the utterances are added.
 
     Yields:
         An utterance for each sound file, or the reason why it was left out.
@@ -32,9 +34,9 @@ def read(root: Path, own: OwnData) -> Reading:
             known labels.
     """
     if own.takes_emotion_from_path:
-        yield from _read_names(root, own)
+        yield from _read_names(root, own, speakers)
         return
-    build = UtteranceBuilder(own).build
+    build = UtteranceBuilder(own, speakers).build
     known = {*own.emotions, *(in_lower_case(label) for label in own.leave_out)}
     for path in sound_files(root, SOUND_SUFFIXES):
         if len(path.parts) == 1:
@@ -50,7 +52,7 @@ def read(root: Path, own: OwnData) -> Reading:
         yield build({"emotion": names[0], "split": _split_of(path)}, path=path, where=path.as_posix())
 
 
-def _read_names(root: Path, own: OwnData) -> Reading:
+def _read_names(root: Path, own: OwnData, speakers: SpeakerColumn) -> Reading:
     """Read sound files whose paths hold the label where the data's pattern finds it."""
     files = list(sound_files(root, SOUND_SUFFIXES))
     missed = [path for path in files if not own.label_in(path)]
@@ -59,7 +61,7 @@ def _read_names(root: Path, own: OwnData) -> Reading:
             f"the pattern {own.emotion!r} finds no emotion in any of the {len(files)} paths, the first is "
             f"{files[0].as_posix()!r}; its first group must be the label."
         )
-    build, left_out = UtteranceBuilder(own).build, set(missed)
+    build, left_out = UtteranceBuilder(own, speakers).build, set(missed)
     for path in files:
         if path in left_out:
             first = missed[0].as_posix()

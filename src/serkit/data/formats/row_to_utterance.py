@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 from serkit.data.name_spelling import composed
+from serkit.data.speaker_column import SpeakerColumn
 from serkit.errors import LabelError, ManifestError, nearest
 from serkit.labels import EMOTIONS, EmotionMap
 from serkit.types import LeftOut, Sex, Utterance
@@ -54,7 +55,6 @@ SPLITS = {  # folder name to split
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
-UNKNOWN = "unknown"  # speaker of all utterances without one; as one speaker, they stay on one side of every split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,10 +124,12 @@ class UtteranceBuilder:
 
     Args:
         own: Mapping of the data's columns, labels and words.
+        speakers: Speakers of the data, to which those of built utterances are added.
     """
 
-    def __init__(self, own: OwnData) -> None:
+    def __init__(self, own: OwnData, speakers: SpeakerColumn) -> None:
         self._own = own
+        self._speakers = speakers
         self._emotions = own.emotions
         self._leave_out = {in_lower_case(label) for label in own.leave_out}
         self._sexes = _SEXES | {in_lower_case(word): sex for word, sex in own.sexes.items()}
@@ -161,11 +163,12 @@ class UtteranceBuilder:
         start, end = _times(found, where)
         given = found.get("id") if columns.get("id") != columns.get("path") else None
         used = {column for name, column in columns.items() if name != "duration"} | {"label"}
+        speaker = self._speakers.add(self._speaker_of(found, path), corpus=self._own.name, where=where)
         utterance = Utterance(
             id=self._named(given) if given else self._id(path, start, end),
             path=path.as_posix(),
             corpus=self._own.name,
-            speaker=self._named(self._speaker_of(found, path)),
+            speaker=self._named(speaker),
             emotion=self._emotion(label, where),
             sex=self._sex(found.get("sex", ""), where),
             language=found.get("language") or self._own.language,
@@ -208,7 +211,7 @@ class UtteranceBuilder:
     def _speaker_of(self, found: Mapping[str, str], path: PurePosixPath) -> str:
         given = found.get("speaker") if self._speaker is None or "speaker" in self._own.columns else None
         if given or self._speaker is None:
-            return given or UNKNOWN
+            return given or ""
         speaker = _found(self._speaker, path)
         if not speaker:
             raise ManifestError(f"the pattern {self._own.speaker!r} finds no speaker in {path.as_posix()!r}.")

@@ -5,17 +5,19 @@ from pathlib import Path
 
 from serkit.data.formats.row_to_utterance import OwnData, Reading, UtteranceBuilder, check_columns, relative
 from serkit.data.manifest import is_manifest_row
+from serkit.data.speaker_column import SpeakerColumn
 from serkit.data.tables import read_rows
 from serkit.errors import ManifestError
 from serkit.types import LeftOut
 
 
-def read(file: Path, own: OwnData, *, root: Path | None = None, split: str = "") -> Reading:
+def read(file: Path, own: OwnData, speakers: SpeakerColumn, *, root: Path | None = None, split: str = "") -> Reading:
     """Read a table.
 
     Args:
         file: Table to read. Its paths are absolute or relative to its own folder.
         own: Mapping of its columns and labels. Columns with usual names are found without it.
+        speakers: Speakers of the data, to which those of the utterances are added.
         root: Folder that the utterances' paths are made relative to; the table's folder by default.
         split: Split of all rows, where no column holds it.
 
@@ -27,7 +29,7 @@ def read(file: Path, own: OwnData, *, root: Path | None = None, split: str = "")
         LabelError: If a label is unknown.
     """
     root = root or file.parent
-    build = UtteranceBuilder(own).build
+    build = UtteranceBuilder(own, speakers).build
     column = ""
     for number, row in enumerate(read_rows(file), 1):
         where = f"{file.name}, row {number}"

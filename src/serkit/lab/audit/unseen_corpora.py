@@ -15,7 +15,7 @@ from serkit.lab.measure.pooled_metrics import write_metrics
 from serkit.lab.measure.run_folder import UNSEEN_CORPUS, Row, read_json, write_json, write_predictions
 from serkit.lab.recipes.files import dump_recipe
 from serkit.lab.recipes.schema import Recipe, parse_recipe, parts_of
-from serkit.lab.splits.leakage import check_unseen
+from serkit.lab.splits.leakage import check_names, check_unseen
 from serkit.lab.splits.seen_recordings import check_recordings_unseen
 from serkit.lab.training.environment import environment, log_what_is_missing
 from serkit.lab.training.workers import threads_each
@@ -71,6 +71,7 @@ def evaluate_model(
     everything = read_corpora(corpora, data)
     manifest, dropped = everything.select(labels)
     log_what_is_missing(everything, labels, dropped)
+    check_names(manifest.speakers)
     check_unseen(card.seen_speakers, manifest.speakers)
     if any(u.start or u.end is not None for u in manifest):
         raise RunError("a model file can only be scored on whole audio files, but some utterances are parts of a file.")

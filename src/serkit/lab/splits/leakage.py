@@ -1,6 +1,6 @@
 """Checks for leaks: refuses splits, model files and ensembles whose test speakers or recordings were trained on.
 
-Speaker names that differ only by case, surrounding spaces or the encoding of accents count as one speaker: one person
+Speaker names that are spelled alike (:func:`serkit.data.name_spelling.spelling_key`) count as one speaker: one person
 whose name was typed in two ways is more common than two people with such names.
 """
 
@@ -8,12 +8,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from serkit.data.manifest import Manifest
-from serkit.data.name_spelling import spelling_key
+from serkit.data.name_spelling import names_spelled_alike, spelling_key
 from serkit.data.near_duplicates import NearDuplicate
 from serkit.errors import LeakageError
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.recording_groups import Sounds, recordings
+from serkit.visible_text import side_by_side
 
+_ONE_NAME = "give one person one name, or two people names that differ more"
 _OVERLAPPING = "; leave out one of two overlapping utterances of a file, or keep both in one part"
 
 
@@ -116,6 +118,19 @@ def _described(pair: NearDuplicate) -> str:
     )
 
 
+def check_names(speakers: Iterable[str]) -> None:
+    """Check that no two speakers of an experiment have names that are one name to a reader, whatever the split is.
+
+    Raises:
+        LeakageError: If two are; the message shows both and what tells them apart.
+    """
+    if groups := names_spelled_alike(speakers):
+        more = f", and {sum(map(len, groups[1:]))} other names are alike too" if groups[1:] else ""
+        raise LeakageError(
+            f"the speakers {' and '.join(side_by_side(groups[0]))} are one name to a reader{more}: {_ONE_NAME}."
+        )
+
+
 def check_unseen(seen_speakers: Collection[str], test_speakers: Collection[str], what: str = "the model") -> None:
     """Check that a model, or a member of an ensemble, is not tested on speakers that it was fitted on.
 
@@ -127,11 +142,12 @@ def check_unseen(seen_speakers: Collection[str], test_speakers: Collection[str],
     Raises:
         LeakageError: If a test speaker was seen.
     """
-    seen = {spelling_key(name) for name in seen_speakers}
+    names, seen = frozenset(seen_speakers), {spelling_key(name): name for name in sorted(seen_speakers)}
     shared = sorted({name for name in test_speakers if spelling_key(name) in seen})
     if shared:
+        first = (name if name in names else _both(seen[spelling_key(name)], name) for name in shared[:3])
         raise LeakageError(
-            f"{what} was fitted on {len(shared)} of the test speakers ({', '.join(shared[:3])}"
+            f"{what} was fitted on {len(shared)} of the test speakers ({', '.join(first)}"
             f"{', ...' if len(shared) > 3 else ''}): test it on other speakers."
         )
 
@@ -163,7 +179,14 @@ def _refuse_alike(fold: Fold, seen: Iterable[str], other: Iterable[str], sides: 
     spelling = {spelling_key(name): name for name in sorted(seen)}
     for name in sorted(other):
         if found := spelling.get(spelling_key(name)):
+            one, two = side_by_side((found, name))
             raise LeakageError(
-                f"fold {fold.fold}: the speakers {found!r} in one and {name!r} in the other of {sides} differ by case "
-                "or spaces only: give one person one name, or two people names that differ more."
+                f"fold {fold.fold}: the speakers {one} in one and {two} in the other of {sides} are one name to a "
+                f"reader: {_ONE_NAME}."
             )
+
+
+def _both(seen: str, name: str) -> str:
+    """Return a test speaker beside the differently spelled name that was seen."""
+    one, two = side_by_side((seen, name))
+    return f"{two}, seen as {one}"

@@ -23,7 +23,7 @@ from serkit.lab.recipes.files import dump_recipe, load_recipe
 from serkit.lab.recipes.registry import find_model
 from serkit.lab.recipes.schema import Augment, Recipe, Train
 from serkit.lab.splits.folds import Split, folds_as_json
-from serkit.lab.splits.leakage import count_shared
+from serkit.lab.splits.leakage import check_names, count_shared
 from serkit.lab.splits.protocols import check_classes
 from serkit.lab.splits.recording_groups import Sounds
 from serkit.lab.splits.validation import rotate_validation
@@ -131,6 +131,7 @@ def prepare(
     everything = read_corpora(recipe.corpora, data)
     manifest, dropped = everything.select(labels)
     _check_classes_differ(manifest, labels)
+    check_names(manifest.speakers)
     first = _read_first(resolved, data)
     check_apart(manifest, first)
     _check_folds(resolved, manifest, split_by)

@@ -15,6 +15,7 @@ from serkit.lab.recipes.parts import Pretrain
 from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.splits.recording_groups import Sounds
 from serkit.labels import LabelSet
+from serkit.visible_text import side_by_side
 
 
 def first_recipe(recipe: Recipe, seeds: Sequence[int]) -> Recipe:
@@ -58,8 +59,10 @@ def check_apart(manifest: Manifest, first: Manifest) -> None:
     Raises:
         LeakageError: If they share a speaker; spellings that differ in form only count as one.
     """
-    own = {spelling_key(name) for name in manifest.speakers}
-    _refuse("speakers", [name for name in first.speakers if spelling_key(name) in own])
+    own = {spelling_key(name): name for name in manifest.speakers}
+    shared = [name for name in first.speakers if spelling_key(name) in own]
+    pairs = [tuple(dict.fromkeys((name, own[spelling_key(name)]))) for name in shared[:1]]
+    _refuse("speakers", shared, *(" as ".join(side_by_side(pair)) for pair in pairs))
 
 
 def check_heard_apart(sounds: Sounds, first: Sounds, near: Sequence[NearDuplicate]) -> None:
@@ -79,11 +82,11 @@ def check_heard_apart(sounds: Sounds, first: Sounds, near: Sequence[NearDuplicat
     _refuse("recordings", sorted({pair.second for pair in near}))
 
 
-def _refuse(what: str, shared: Sequence[str]) -> None:
+def _refuse(what: str, shared: Sequence[str], first: str = "") -> None:
     if shared:
         raise LeakageError(
             f"pretrain: {len(shared)} {what} of the first training are also the recipe's own, the first is "
-            f"{shared[0]!r}: the first training must not contain what is tested or validated on."
+            f"{first or repr(shared[0])}: the first training must not contain what is tested or validated on."
         )
 
 
