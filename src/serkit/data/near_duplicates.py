@@ -1,10 +1,12 @@
-"""Near-duplicates: recordings whose acoustic fingerprints agree, wherever they overlap in time.
+"""Near-duplicates: recordings whose acoustic fingerprints agree wherever they overlap in time.
 
-Candidates come from an index: words of two codes that share many bits give an offset at which the codes may fit. At
-each offset, and at speeds of 0.98 to 1.02, the share of bits that differ is measured over all words that both have.
-How small it must be depends on their number.
+Candidates come from an index: two words of each code that share 24 bits give an offset at which the codes may fit. At
+each offset, and at speeds of 0.98 to 1.02, the bits that differ are counted over all words that both codes have. Bits
+that do not change from word to word count more, since others also differ if one recording begins between two words of
+the other. How few bits may differ depends on how many there are, and it matters whether they are spread evenly: two
+takes of a sentence agree in places, a copy agrees everywhere.
 
-Source: J. Haitsma and T. Kalker, "A Highly Robust Audio Fingerprinting System", ISMIR 2002 (the bit error rate);
+Source: J. Haitsma and T. Kalker, "A Highly Robust Audio Fingerprinting System", ISMIR 2002 (bits that differ);
 A. Wang, "An Industrial-Strength Audio Search Algorithm", ISMIR 2003 (offsets from an index).
 """
 
@@ -14,21 +16,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.audio.fingerprint import SECONDS_PER_WORD, WordArray, unpack
+from serkit.audio.fingerprint import SECONDS_OF_PATCH, SECONDS_PER_WORD, WordArray, unpack
 
 Indices = NDArray[np.int64]
 
-_MARGIN = 128  # words on either side of an agreement that are compared: 4 s
-_MIN_WORDS = 12
-_AGREEMENT = 0.24  # most that the share of bits that differ, plus _DOUBT / sqrt(words), may be
-_DOUBT = 0.55
-_LENGTH_OF_RUN = 8  # words at which a candidate is first looked at
-_RUN_ERRORS = 0.30
+_FARTHEST = 256  # words on either side of an agreement that are compared: 8 s
+_MIN_WORDS = 8  # 0.53 s of sound
+_MIN_STABLE_BITS = 24
+_WORST = 0.235  # distance at which two recordings are not the same
+_UNEVEN = 0.2
+_DOUBT = 0.3
+_STRAIGHT = 0.55  # distance without a change of speed from which on none is tried
 _SLOPES = (0.0, -0.01, 0.01, -0.02, 0.02)
+_RUN = np.arange(-3, 5)  # words at which an agreement is first looked at
+_RUN_DIFFERENCES = 0.25  # share of bits that may differ there
 _MOST_PER_WORD = 64  # agreements of one word in one table, so that a sound in every clip costs little
-_CHUNK = 1 << 20
-_POPULATION = np.array([value.bit_count() for value in range(1 << 16)], np.uint8)
-# bits of a word, and of the one two later, that make the key of a table
+_CHUNK = 1 << 20  # agreements held at once
+_CELLS = 1 << 19  # words compared at once
+_BITS = np.array([value.bit_count() for value in range(1 << 16)], np.uint8)
+# bits of a word, and bits of the one two later, that make the key of a table
 _TABLES = tuple(
     (int(sum(1 << int(bit) for bit in bits[:12])), int(sum(1 << int(bit) for bit in bits[4:])))
     for bits in (np.random.default_rng(seed).permutation(16) for seed in range(10))
@@ -58,20 +64,22 @@ class _Words:
 
     names: tuple[str, ...]
     words: WordArray  # (N,)
+    stable: WordArray  # (N,): bits that are the same in the words before and after
     owners: NDArray[np.int32]  # (N,): the code of each word
     starts: Indices  # (codes,): the place of each code's first word
+    ends: Indices  # (codes,): the place after its last word
 
     @classmethod
     def of(cls, codes: Mapping[str, bytes]) -> "_Words":
+        """Unpack codes."""
         names = tuple(sorted(codes))
         gap = np.zeros(1, np.uint16)
-        parts: list[WordArray] = [gap]
-        for name in names:
-            parts += [unpack(codes[name]), gap]
-        lengths = np.array([len(part) + 1 for part in parts[1::2]], np.int64)
-        owners = np.repeat(np.arange(len(names)), lengths)
-        starts = 1 + np.cumsum(lengths) - lengths
-        return cls(names, np.concatenate(parts), np.concatenate([[-1], owners]).astype(np.int32), starts)
+        parts = [unpack(codes[name]) for name in names]
+        lengths = np.array([len(part) for part in parts], np.int64)
+        ends = np.cumsum(lengths + 1)
+        words = np.concatenate([gap, *(piece for part in parts for piece in (part, gap))])
+        owners = np.concatenate([[-1], np.repeat(np.arange(len(names)), lengths + 1)]).astype(np.int32)
+        return cls(names, words, _stable_bits(words), owners, ends - lengths, ends)
 
 
 def near_duplicates(codes: Mapping[str, bytes]) -> list[NearDuplicate]:
@@ -107,35 +115,42 @@ def near_duplicates_between(codes: Mapping[str, bytes], others: Mapping[str, byt
 
 
 def _matches(ours: _Words, theirs: _Words) -> list[NearDuplicate]:
-    found: dict[tuple[int, int], tuple[float, float, int]] = {}
+    best: dict[tuple[int, int], tuple[float, float, int]] = {}
     seen = np.empty(0, np.int64)
     for here, there in _agreements(ours, theirs):
-        near = _agree_nearby(ours.words, theirs.words, here, there)
-        places = _candidates(ours, theirs, here[near], there[near])
-        keys, first = np.unique(places, return_index=True)
+        near = np.flatnonzero(_agree_nearby(ours.words, theirs.words, here, there))
+        keys, first = np.unique(_candidates(ours, theirs, here[near], there[near]), return_index=True)
         new = ~np.isin(keys, seen, assume_unique=True)
         seen = np.union1d(seen, keys[new])
-        chosen = np.flatnonzero(near)[first[new]]
-        for a, b, rate, count in _accepted(ours, theirs, here[chosen], there[chosen]):
-            grade = rate + _DOUBT / np.sqrt(count)
-            if (a, b) not in found or grade < found[a, b][0]:
-                found[a, b] = grade, rate, count
+        chosen = near[first[new]]
+        for pair, measured in _compare(ours, theirs, here[chosen], there[chosen]):
+            if pair not in best or measured < best[pair]:
+                best[pair] = measured
     pairs = [
-        NearDuplicate(ours.names[a], theirs.names[b], _similarity(rate), round(count * SECONDS_PER_WORD, 3))
-        for (a, b), (_, rate, count) in found.items()
+        NearDuplicate(ours.names[a], theirs.names[b], round(max(0.0, 1 - 2 * rate), 4), _duration(count))
+        for (a, b), (_, rate, count) in best.items()
     ]
     return sorted(pairs, key=lambda pair: (pair.first, pair.second))
 
 
-def _similarity(rate: float) -> float:
-    """Return the similarity for a share of bits that differ."""
-    return round(max(0.0, 1 - 2 * rate), 4)
+def _duration(count: int) -> float:
+    """Return the duration of the sound that words describe, in seconds."""
+    return round((count - 1) * SECONDS_PER_WORD + SECONDS_OF_PATCH, 3)
+
+
+def _stable_bits(words: WordArray) -> WordArray:
+    """Return the bits of each word that are the same before and after; silence does not count."""
+    before, after = np.roll(words, 1), np.roll(words, -1)
+    changes = (words ^ np.where(before == 0, words, before)) | (words ^ np.where(after == 0, words, after))
+    stable: WordArray = np.where(words == 0, 0, ~changes).astype(np.uint16)
+    return stable
 
 
 def _candidates(ours: _Words, theirs: _Words, here: Indices, there: Indices) -> Indices:
-    """Return a number for each pair of codes and offset between them, within 8 hours."""
-    offsets = (there - theirs.starts[theirs.owners[there]]) - (here - ours.starts[ours.owners[here]])
-    return (ours.owners[here].astype(np.int64) << 42) + (theirs.owners[there].astype(np.int64) << 21) + offsets
+    """Return a number for each pair of codes and offset between them, if offsets are within 9 hours."""
+    a, b = ours.owners[here].astype(np.int64), theirs.owners[there].astype(np.int64)
+    offsets: Indices = (there - theirs.starts[b]) - (here - ours.starts[a])
+    return (a << 42) + (b << 21) + offsets + (1 << 20)
 
 
 def _agreements(ours: _Words, theirs: _Words) -> Iterator[tuple[Indices, Indices]]:
@@ -148,9 +163,9 @@ def _agreements(ours: _Words, theirs: _Words) -> Iterator[tuple[Indices, Indices
             other_keys, other_places = _sorted_keys(theirs.words, low, high)
             starts = np.searchsorted(other_keys, keys, "left")
         counts = np.minimum(np.searchsorted(other_keys, keys, "right") - starts, _MOST_PER_WORD)
-        ends = np.cumsum(counts)
-        cuts = np.searchsorted(ends, np.arange(0, int(ends[-1]) if len(ends) else 0, _CHUNK), "left")
-        for begin, end in zip(cuts, [*cuts[1:], len(keys)], strict=True):
+        sums = np.cumsum(counts)
+        cuts = np.searchsorted(sums, np.arange(0, int(sums[-1]) if len(sums) else 0, _CHUNK), "left")
+        for begin, end in zip(cuts, [*cuts[1:], len(keys)], strict=False):
             number = counts[begin:end]
             inside = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
             here = np.repeat(places[begin:end], number)
@@ -163,8 +178,8 @@ def _agreements(ours: _Words, theirs: _Words) -> Iterator[tuple[Indices, Indices
 
 
 def _sorted_keys(words: WordArray, low: int, high: int) -> tuple[NDArray[np.uint32], Indices]:
-    """Return the keys of words that no silence follows, in order, and the places of the words."""
-    places = np.flatnonzero((words[:-2] != 0) & (words[2:] != 0) & (words[1:-1] != 0))
+    """Return the keys of words with sound until two words later, in order, and the places of the words."""
+    places = np.flatnonzero((words[:-2] != 0) & (words[1:-1] != 0) & (words[2:] != 0))
     keys = ((words[places] & low).astype(np.uint64) << np.uint64(16)) | (words[places + 2] & high)
     both = np.sort((keys << np.uint64(32)) | places.astype(np.uint64))
     return (both >> np.uint64(32)).astype(np.uint32), (both & np.uint64(0xFFFFFFFF)).astype(np.int64)
@@ -172,31 +187,65 @@ def _sorted_keys(words: WordArray, low: int, high: int) -> tuple[NDArray[np.uint
 
 def _agree_nearby(ours: WordArray, theirs: WordArray, here: Indices, there: Indices) -> NDArray[np.bool_]:
     """Return which agreements hold for the words around them, too."""
-    errors = np.zeros(len(here), np.int32)
+    differ = np.zeros(len(here), np.int32)
     valid = np.zeros(len(here), np.int32)
-    for step in range(-_LENGTH_OF_RUN // 2 + 1, _LENGTH_OF_RUN // 2 + 1):
+    for step in _RUN:
         a, b = ours.take(here + step, mode="clip"), theirs.take(there + step, mode="clip")
         both = (a != 0) & (b != 0)
-        errors += _POPULATION[a ^ b] * both
+        differ += _BITS[a ^ b] * both
         valid += both
-    return errors <= _RUN_ERRORS * 16 * valid
+    return differ <= _RUN_DIFFERENCES * 16 * valid
 
 
-def _accepted(ours: _Words, theirs: _Words, here: Indices, there: Indices) -> Iterator[tuple[int, int, float, int]]:
-    """Yield the two codes, the share of bits that differ, and the number of words of each candidate that passes."""
-    steps = np.arange(-_MARGIN, _MARGIN + 1)
-    for begin in range(0, len(here), 4096):
-        a_places, b_places = here[begin : begin + 4096], there[begin : begin + 4096]
-        a_owners, b_owners = ours.owners[a_places], theirs.owners[b_places]
-        at = np.clip(a_places[:, None] + steps, 0, len(ours.words) - 1)
-        a = np.where(ours.owners[at] == a_owners[:, None], ours.words[at], 0)
+def _compare(
+    ours: _Words, theirs: _Words, here: Indices, there: Indices
+) -> Iterator[tuple[tuple[int, int], tuple[float, float, int]]]:
+    """Yield pairs of codes that fit, each with distance, share of bits that differ, and number of words."""
+    a, b = ours.owners[here], theirs.owners[there]
+    before = np.minimum(np.minimum(here - ours.starts[a], there - theirs.starts[b]) + 2, _FARTHEST)
+    after = np.minimum(np.minimum(ours.ends[a] - here, theirs.ends[b] - there) + 2, _FARTHEST)
+    order = np.lexsort((before, before + after))  # neighbors need tables of nearly the same size
+    done = 0
+    while done < len(order):
+        size = max(1, _CELLS // int(before[order[done]] + after[order[done]] + 1))
+        some = order[done : done + size]
+        done += size
+        steps = np.arange(-before[some].max(), after[some].max() + 1)
         for slope in _SLOPES:
-            at = b_places[:, None] + np.rint(steps * (1 + slope)).astype(np.int64)
-            at = np.clip(at, 0, len(theirs.words) - 1)
-            b = np.where(theirs.owners[at] == b_owners[:, None], theirs.words[at], 0)
-            both = (a != 0) & (b != 0)
-            counts = both.sum(axis=1)
-            rates = (_POPULATION[a ^ b] * both).sum(axis=1) / np.maximum(16 * counts, 1)
-            passed = (counts >= _MIN_WORDS) & (rates + _DOUBT / np.sqrt(np.maximum(counts, 1)) < _AGREEMENT)
-            for one in np.flatnonzero(passed):
-                yield int(a_owners[one]), int(b_owners[one]), float(rates[one]), int(counts[one])
+            distances, rates, counts = _distances(ours, theirs, (here[some], there[some]), steps, slope)
+            for one in np.flatnonzero(distances < _WORST):
+                pair = int(a[some[one]]), int(b[some[one]])
+                yield pair, (float(distances[one]), float(rates[one]), int(counts[one]))
+            if slope == 0:
+                some = some[distances < _STRAIGHT]
+            if not len(some):
+                break
+
+
+def _distances(
+    ours: _Words, theirs: _Words, places: tuple[Indices, Indices], steps: Indices, slope: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Indices]:
+    """Compare codes at places (C,) and steps around them (S,).
+
+    Returns:
+        Distance, share of bits that differ, and number of words compared, each of shape (C,). The distance is infinite
+        where there are too few words.
+    """
+    here, there = places
+    at = np.clip(here[:, None] + steps, 0, len(ours.words) - 1)
+    other = np.clip(there[:, None] + np.rint(steps * (1 + slope)).astype(np.int64), 0, len(theirs.words) - 1)
+    a, b = ours.words[at], theirs.words[other]
+    both = (a != 0) & (b != 0)
+    both &= (ours.owners[at] == ours.owners[here][:, None]) & (theirs.owners[other] == theirs.owners[there][:, None])
+    stable = np.where(both, ours.stable[at] & theirs.stable[other], 0)
+    differing = np.where(both, a ^ b, 0)
+    counts = both.sum(axis=1)
+    stable_bits = _BITS[stable].sum(axis=1, dtype=np.int64)
+    firm, loose = _BITS[differing & stable], _BITS[differing]
+    words, bits = np.maximum(counts, 1), np.maximum(stable_bits, 1)
+    rates = loose.sum(axis=1, dtype=np.int64) / (16 * words)
+    squares = np.square((loose + 2 * firm).astype(np.int32)).sum(axis=1)
+    distances = firm.sum(axis=1, dtype=np.int64) / bits + rates / 2
+    distances += _UNEVEN * np.sqrt(squares / words) / 16 + _DOUBT / np.sqrt(bits / 8)
+    distances[(counts < _MIN_WORDS) | (stable_bits < _MIN_STABLE_BITS)] = np.inf
+    return distances, rates, counts
