@@ -78,27 +78,26 @@ def voice(emotion: str, speaker: str, *, name: str = "", seconds: float | None =
     formant = 400 * 1.24**rank * shift
     harmonics = np.arange(1, 46)
     levels = np.exp(-(((harmonics * pitch - formant) / (0.15 * formant)) ** 2)) + 0.01
-    phase = 2 * np.pi * np.cumsum(pitch * glide) / SAMPLING_RATE
+    tune = np.exp2(_wandering(clip, 1, len(t), 0.12)[0])
+    phase = 2 * np.pi * np.cumsum(pitch * glide * tune) / SAMPLING_RATE
     waves = np.sin(np.outer(harmonics, phase).astype(np.float32))
-    sound = np.einsum("ht,ht->t", _words(clip, len(harmonics), len(t), levels), waves)
+    words = np.repeat(_wandering(clip, 12, len(t), 1.5), 4, axis=0)[: len(harmonics)]  # in bands of four harmonics
+    sound = np.einsum("ht,ht->t", levels[:, None].astype(np.float32) * np.exp(words), waves)
     tremolo = 1 + 0.8 * np.sin(2 * np.pi * ((2 + 1.5 * (rank * 7 % len(EMOTIONS))) * t + habit.uniform()))
     sound *= tremolo / np.abs(sound).max()
     sound += 0.01 * clip.standard_normal(len(t))
     return (sound * clip.uniform(0.2, 0.4)).astype(np.float32)
 
 
-def _words(clip: np.random.Generator, harmonics: int, length: int, levels: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the level of each harmonic over time, shape (harmonics, T): no two clips say the same.
+def _wandering(clip: np.random.Generator, rows: int, length: int, reach: float) -> NDArray[np.float32]:
+    """Return curves through random points every 60 ms, shape (rows, T).
 
-    Harmonics rise and fall around their levels, in bands of four and steps of 60 ms, so that two clips with one pattern
-    are not taken for one recording.
+    No two clips say the same, so that two clips with one pattern are not taken for one recording.
     """
     steps = length // (60 * SAMPLING_RATE // 1000) + 2
-    moves = np.repeat(clip.uniform(-2.5, 2.5, (-(-harmonics // 4), steps)), 4, axis=0)[:harmonics]
+    points = clip.uniform(-reach, reach, (rows, steps))
     at = np.linspace(0, steps - 1, length)
-    changes = np.stack([np.interp(at, np.arange(steps), row) for row in moves])
-    found: NDArray[np.float32] = (levels[:, None] * np.exp(changes)).astype(np.float32)
-    return found
+    return np.stack([np.interp(at, np.arange(steps), row) for row in points]).astype(np.float32)
 
 
 def write_corpus(
