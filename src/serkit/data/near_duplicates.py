@@ -12,6 +12,7 @@ A. Wang, "An Industrial-Strength Audio Search Algorithm", ISMIR 2003 (offsets fr
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,9 @@ Indices = NDArray[np.int64]
 _FARTHEST = 256  # words on either side of an agreement that are compared: 8 s
 _MIN_WORDS = 8  # 0.53 s of sound
 _MIN_STABLE_BITS = 24
-_WORST = 0.235  # distance at which two recordings are not the same
+LIMIT = 0.27  # distance from which on two recordings are not the same
 _UNEVEN = 0.2
-_DOUBT = 0.3
+_DOUBT = 0.6
 _STRAIGHT = 0.55  # distance without a change of speed from which on none is tried
 _SLOPES = (0.0, -0.01, 0.01, -0.02, 0.02)
 _RUN = np.arange(-3, 5)  # words at which an agreement is first looked at
@@ -56,6 +57,14 @@ class NearDuplicate:
     second: str
     similarity: float
     overlap: float
+
+
+class Closeness(NamedTuple):
+    """How well two codes fit at their best offset and speed."""
+
+    distance: float
+    differing: float  # share of all bits
+    words: int  # that both codes have
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +103,7 @@ def near_duplicates(codes: Mapping[str, bytes]) -> list[NearDuplicate]:
     Raises:
         ValueError: If a code is damaged.
     """
-    words = _Words.of(codes)
-    return _matches(words, words)
+    return _listed(distances(codes))
 
 
 def near_duplicates_between(codes: Mapping[str, bytes], others: Mapping[str, bytes]) -> list[NearDuplicate]:
@@ -111,11 +119,28 @@ def near_duplicates_between(codes: Mapping[str, bytes], others: Mapping[str, byt
     Raises:
         ValueError: If a code is damaged.
     """
-    return _matches(_Words.of(codes), _Words.of(others))
+    return _listed(distances(codes, others))
 
 
-def _matches(ours: _Words, theirs: _Words) -> list[NearDuplicate]:
-    best: dict[tuple[int, int], tuple[float, float, int]] = {}
+def distances(
+    codes: Mapping[str, bytes], others: Mapping[str, bytes] | None = None, *, below: float = LIMIT
+) -> dict[tuple[str, str], Closeness]:
+    """Measure how far the codes are apart that have candidates for an offset.
+
+    Args:
+        codes: Fingerprint of each recording by its name.
+        others: Fingerprint of each recording of a second collection; None to compare the first with itself.
+        below: Distance from which on pairs are left out.
+
+    Returns:
+        Distance and what it was measured on, by the two names.
+
+    Raises:
+        ValueError: If a code is damaged.
+    """
+    ours = _Words.of(codes)
+    theirs = ours if others is None else _Words.of(others)
+    best: dict[tuple[int, int], Closeness] = {}
     seen = np.empty(0, np.int64)
     for here, there in _agreements(ours, theirs):
         near = np.flatnonzero(_agree_nearby(ours.words, theirs.words, here, there))
@@ -123,14 +148,17 @@ def _matches(ours: _Words, theirs: _Words) -> list[NearDuplicate]:
         new = ~np.isin(keys, seen, assume_unique=True)
         seen = np.union1d(seen, keys[new])
         chosen = near[first[new]]
-        for pair, measured in _compare(ours, theirs, here[chosen], there[chosen]):
+        for pair, measured in _compare(ours, theirs, here[chosen], there[chosen], below):
             if pair not in best or measured < best[pair]:
                 best[pair] = measured
-    pairs = [
-        NearDuplicate(ours.names[a], theirs.names[b], round(max(0.0, 1 - 2 * rate), 4), _duration(count))
-        for (a, b), (_, rate, count) in best.items()
+    return {(ours.names[a], theirs.names[b]): best[a, b] for a, b in sorted(best)}
+
+
+def _listed(found: Mapping[tuple[str, str], Closeness]) -> list[NearDuplicate]:
+    return [
+        NearDuplicate(first, second, round(max(0.0, 1 - 2 * close.differing), 4), _duration(close.words))
+        for (first, second), close in found.items()
     ]
-    return sorted(pairs, key=lambda pair: (pair.first, pair.second))
 
 
 def _duration(count: int) -> float:
@@ -198,9 +226,9 @@ def _agree_nearby(ours: WordArray, theirs: WordArray, here: Indices, there: Indi
 
 
 def _compare(
-    ours: _Words, theirs: _Words, here: Indices, there: Indices
-) -> Iterator[tuple[tuple[int, int], tuple[float, float, int]]]:
-    """Yield pairs of codes that fit, each with distance, share of bits that differ, and number of words."""
+    ours: _Words, theirs: _Words, here: Indices, there: Indices, below: float
+) -> Iterator[tuple[tuple[int, int], Closeness]]:
+    """Yield pairs of codes closer than a distance."""
     a, b = ours.owners[here], theirs.owners[there]
     before = np.minimum(np.minimum(here - ours.starts[a], there - theirs.starts[b]) + 2, _FARTHEST)
     after = np.minimum(np.minimum(ours.ends[a] - here, theirs.ends[b] - there) + 2, _FARTHEST)
@@ -212,17 +240,17 @@ def _compare(
         done += size
         steps = np.arange(-before[some].max(), after[some].max() + 1)
         for slope in _SLOPES:
-            distances, rates, counts = _distances(ours, theirs, (here[some], there[some]), steps, slope)
-            for one in np.flatnonzero(distances < _WORST):
+            apart, rates, counts = _measure(ours, theirs, (here[some], there[some]), steps, slope)
+            for one in np.flatnonzero(apart < below):
                 pair = int(a[some[one]]), int(b[some[one]])
-                yield pair, (float(distances[one]), float(rates[one]), int(counts[one]))
+                yield pair, Closeness(float(apart[one]), float(rates[one]), int(counts[one]))
             if slope == 0:
-                some = some[distances < _STRAIGHT]
+                some = some[apart < _STRAIGHT]
             if not len(some):
                 break
 
 
-def _distances(
+def _measure(
     ours: _Words, theirs: _Words, places: tuple[Indices, Indices], steps: Indices, slope: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], Indices]:
     """Compare codes at places (C,) and steps around them (S,).
@@ -245,7 +273,7 @@ def _distances(
     words, bits = np.maximum(counts, 1), np.maximum(stable_bits, 1)
     rates = loose.sum(axis=1, dtype=np.int64) / (16 * words)
     squares = np.square((loose + 2 * firm).astype(np.int32)).sum(axis=1)
-    distances = firm.sum(axis=1, dtype=np.int64) / bits + rates / 2
-    distances += _UNEVEN * np.sqrt(squares / words) / 16 + _DOUBT / np.sqrt(bits / 8)
-    distances[(counts < _MIN_WORDS) | (stable_bits < _MIN_STABLE_BITS)] = np.inf
-    return distances, rates, counts
+    apart = firm.sum(axis=1, dtype=np.int64) / bits + rates / 2
+    apart += _UNEVEN * np.sqrt(squares / words) / 16 + _DOUBT / np.sqrt(bits / 8)
+    apart[(counts < _MIN_WORDS) | (stable_bits < _MIN_STABLE_BITS)] = np.inf
+    return apart, rates, counts
