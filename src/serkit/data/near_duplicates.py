@@ -10,7 +10,7 @@ Source: J. Haitsma and T. Kalker, "A Highly Robust Audio Fingerprinting System",
 A. Wang, "An Industrial-Strength Audio Search Algorithm", ISMIR 2003 (offsets from an index).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,13 +24,13 @@ Indices = NDArray[np.int64]
 _FARTHEST = 256  # words on either side of an agreement that are compared: 8 s
 _MIN_WORDS = 8  # 0.53 s of sound
 _MIN_STABLE_BITS = 24
-LIMIT = 0.27  # distance from which on two recordings are not the same
+LIMIT = 0.172  # distance from which on two recordings are not the same
 _UNEVEN = 0.2
-_DOUBT = 0.6
-_STRAIGHT = 0.55  # distance without a change of speed from which on none is tried
+_DOUBT, _ENOUGH = 1.8, 30  # fewer words than enough must agree better
+_STRAIGHT = 0.5  # distance without a change of speed from which on none is tried
 _SLOPES = (0.0, -0.01, 0.01, -0.02, 0.02)
-_RUN = np.arange(-3, 5)  # words at which an agreement is first looked at
-_RUN_DIFFERENCES = 0.25  # share of bits that may differ there
+_RUNS = ((0.33, (-2, 1, 4)), (0.22, range(-5, 8)))  # words around an agreement, and the share of bits that may differ
+_FIRM_DIFFERENCES = 0.08  # share of stable bits that may differ there
 _MOST_PER_WORD = 64  # agreements of one word in one table, so that a sound in every clip costs little
 _CHUNK = 1 << 20  # agreements held at once
 _CELLS = 1 << 19  # words compared at once
@@ -141,16 +141,9 @@ def distances(
     ours = _Words.of(codes)
     theirs = ours if others is None else _Words.of(others)
     best: dict[tuple[int, int], Closeness] = {}
-    seen = np.empty(0, np.int64)
-    for here, there in _agreements(ours, theirs):
-        near = np.flatnonzero(_agree_nearby(ours.words, theirs.words, here, there))
-        keys, first = np.unique(_candidates(ours, theirs, here[near], there[near]), return_index=True)
-        new = ~np.isin(keys, seen, assume_unique=True)
-        seen = np.union1d(seen, keys[new])
-        chosen = near[first[new]]
-        for pair, measured in _compare(ours, theirs, here[chosen], there[chosen], below):
-            if pair not in best or measured < best[pair]:
-                best[pair] = measured
+    for pair, measured in _compare(ours, theirs, *_candidates(ours, theirs), below):
+        if pair not in best or measured < best[pair]:
+            best[pair] = measured
     return {(ours.names[a], theirs.names[b]): best[a, b] for a, b in sorted(best)}
 
 
@@ -174,7 +167,23 @@ def _stable_bits(words: WordArray) -> WordArray:
     return stable
 
 
-def _candidates(ours: _Words, theirs: _Words, here: Indices, there: Indices) -> Indices:
+def _candidates(ours: _Words, theirs: _Words) -> tuple[Indices, Indices]:
+    """Return places at which two codes may fit, one for each offset between them."""
+    numbers, places = [np.empty(0, np.int64)], [np.empty((2, 0), np.int64)]
+    for some in _agreements(ours, theirs):
+        here, there = some
+        for most, run in _RUNS:
+            near = _agree_nearby(ours, theirs, (here, there), run, most)
+            here, there = here[near], there[near]
+        number, first = np.unique(_offset_numbers(ours, theirs, here, there), return_index=True)
+        numbers.append(number)
+        places.append(np.stack([here[first], there[first]]))
+    _, first = np.unique(np.concatenate(numbers), return_index=True)
+    here, there = np.concatenate(places, axis=1)[:, first]
+    return here, there
+
+
+def _offset_numbers(ours: _Words, theirs: _Words, here: Indices, there: Indices) -> Indices:
     """Return a number for each pair of codes and offset between them, if offsets are within 9 hours."""
     a, b = ours.owners[here].astype(np.int64), theirs.owners[there].astype(np.int64)
     offsets: Indices = (there - theirs.starts[b]) - (here - ours.starts[a])
@@ -213,16 +222,23 @@ def _sorted_keys(words: WordArray, low: int, high: int) -> tuple[NDArray[np.uint
     return (both >> np.uint64(32)).astype(np.uint32), (both & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
-def _agree_nearby(ours: WordArray, theirs: WordArray, here: Indices, there: Indices) -> NDArray[np.bool_]:
+def _agree_nearby(
+    ours: _Words, theirs: _Words, places: tuple[Indices, Indices], run: Sequence[int], most: float
+) -> NDArray[np.bool_]:
     """Return which agreements hold for the words around them, too."""
-    differ = np.zeros(len(here), np.int32)
-    valid = np.zeros(len(here), np.int32)
-    for step in _RUN:
-        a, b = ours.take(here + step, mode="clip"), theirs.take(there + step, mode="clip")
+    here, there = places
+    bits, differing, stable, firm = (np.zeros(len(here), np.int32) for _ in range(4))
+    for step in run:
+        at, other = here + step, there + step
+        a, b = ours.words.take(at, mode="clip"), theirs.words.take(other, mode="clip")
         both = (a != 0) & (b != 0)
-        differ += _BITS[a ^ b] * both
-        valid += both
-    return differ <= _RUN_DIFFERENCES * 16 * valid
+        differ = np.where(both, a ^ b, 0)
+        firmly = ours.stable.take(at, mode="clip") & theirs.stable.take(other, mode="clip")
+        bits += both
+        differing += _BITS[differ]
+        stable += _BITS[firmly]
+        firm += _BITS[differ & firmly]
+    return (differing <= most * 16 * bits) & (firm <= _FIRM_DIFFERENCES * stable + 1)
 
 
 def _compare(
@@ -274,6 +290,6 @@ def _measure(
     rates = loose.sum(axis=1, dtype=np.int64) / (16 * words)
     squares = np.square((loose + 2 * firm).astype(np.int32)).sum(axis=1)
     apart = firm.sum(axis=1, dtype=np.int64) / bits + rates / 2
-    apart += _UNEVEN * np.sqrt(squares / words) / 16 + _DOUBT / np.sqrt(bits / 8)
+    apart += _UNEVEN * np.sqrt(squares / words) / 16 + _DOUBT * np.maximum(0, 1 / words - 1 / _ENOUGH)
     apart[(counts < _MIN_WORDS) | (stable_bits < _MIN_STABLE_BITS)] = np.inf
     return apart, rates, counts
