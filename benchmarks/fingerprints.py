@@ -122,7 +122,8 @@ def pairs_of_takes(chosen: Iterable[Take]) -> tuple[int, int]:
     """Count pairs of one speaker, and those of one sentence by one speaker."""
     speakers = Counter(take.speaker for take in chosen)
     sentences = Counter((take.speaker, take.sentence) for take in chosen)
-    return tuple(sum(n * (n - 1) // 2 for n in some.values()) for some in (speakers, sentences))  # type: ignore
+    by_speaker, by_sentence = (sum(n * (n - 1) // 2 for n in some.values()) for some in (speakers, sentences))
+    return by_speaker, by_sentence
 
 
 def false_pairs(chosen: Sequence[Take], codes: Mapping[str, Codes]) -> int:
