@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from serkit.audio.resampling import resample
+from serkit.audio.resampling import check_rate, resample
 from serkit.types import FloatArray
 
 WordArray = NDArray[np.uint16]
@@ -56,7 +56,8 @@ def fingerprint(samples: FloatArray, sampling_rate: int) -> bytes:
     Raises:
         SamplingRateError: If the sampling rate is out of range.
     """
-    narrow = resample(np.asarray(samples, np.float32), sampling_rate, _RATE) if len(samples) else samples
+    rate = check_rate(sampling_rate, "the sound to fingerprint")
+    narrow = resample(np.asarray(samples, np.float32), rate, _RATE) if len(samples) else samples
     return pack(_words(narrow.astype(np.float64)))
 
 

@@ -10,8 +10,9 @@ Source: J. Haitsma and T. Kalker, "A Highly Robust Audio Fingerprinting System",
 A. Wang, "An Industrial-Strength Audio Search Algorithm", ISMIR 2003 (offsets from an index).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +24,13 @@ Indices = NDArray[np.int64]
 _FARTHEST = 256  # words on either side of an agreement that are compared: 8 s
 _MIN_WORDS = 8  # 0.53 s of sound
 _MIN_STABLE_BITS = 24
-_WORST = 0.235  # distance at which two recordings are not the same
+LIMIT = 0.172  # distance from which on two recordings are not the same
 _UNEVEN = 0.2
-_DOUBT = 0.3
-_STRAIGHT = 0.55  # distance without a change of speed from which on none is tried
+_DOUBT, _ENOUGH = 1.8, 30  # fewer words than enough must agree better
+_STRAIGHT = 0.5  # distance without a change of speed from which on none is tried
 _SLOPES = (0.0, -0.01, 0.01, -0.02, 0.02)
-_RUN = np.arange(-3, 5)  # words at which an agreement is first looked at
-_RUN_DIFFERENCES = 0.25  # share of bits that may differ there
+_RUNS = ((0.38, (-2, 1, 4)), (0.26, range(-5, 8)))  # words around an agreement, and the share of bits that may differ
+_FIRM_DIFFERENCES = 0.12  # share of stable bits that may differ there
 _MOST_PER_WORD = 64  # agreements of one word in one table, so that a sound in every clip costs little
 _CHUNK = 1 << 20  # agreements held at once
 _CELLS = 1 << 19  # words compared at once
@@ -56,6 +57,14 @@ class NearDuplicate:
     second: str
     similarity: float
     overlap: float
+
+
+class Closeness(NamedTuple):
+    """How well two codes fit at their best offset and speed."""
+
+    distance: float
+    differing: float  # share of all bits
+    words: int  # that both codes have
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +103,7 @@ def near_duplicates(codes: Mapping[str, bytes]) -> list[NearDuplicate]:
     Raises:
         ValueError: If a code is damaged.
     """
-    words = _Words.of(codes)
-    return _matches(words, words)
+    return _listed(distances(codes))
 
 
 def near_duplicates_between(codes: Mapping[str, bytes], others: Mapping[str, bytes]) -> list[NearDuplicate]:
@@ -111,26 +119,39 @@ def near_duplicates_between(codes: Mapping[str, bytes], others: Mapping[str, byt
     Raises:
         ValueError: If a code is damaged.
     """
-    return _matches(_Words.of(codes), _Words.of(others))
+    return _listed(distances(codes, others))
 
 
-def _matches(ours: _Words, theirs: _Words) -> list[NearDuplicate]:
-    best: dict[tuple[int, int], tuple[float, float, int]] = {}
-    seen = np.empty(0, np.int64)
-    for here, there in _agreements(ours, theirs):
-        near = np.flatnonzero(_agree_nearby(ours.words, theirs.words, here, there))
-        keys, first = np.unique(_candidates(ours, theirs, here[near], there[near]), return_index=True)
-        new = ~np.isin(keys, seen, assume_unique=True)
-        seen = np.union1d(seen, keys[new])
-        chosen = near[first[new]]
-        for pair, measured in _compare(ours, theirs, here[chosen], there[chosen]):
-            if pair not in best or measured < best[pair]:
-                best[pair] = measured
-    pairs = [
-        NearDuplicate(ours.names[a], theirs.names[b], round(max(0.0, 1 - 2 * rate), 4), _duration(count))
-        for (a, b), (_, rate, count) in best.items()
+def distances(
+    codes: Mapping[str, bytes], others: Mapping[str, bytes] | None = None, *, below: float = LIMIT
+) -> dict[tuple[str, str], Closeness]:
+    """Measure how far the codes are apart that have candidates for an offset.
+
+    Args:
+        codes: Fingerprint of each recording by its name.
+        others: Fingerprint of each recording of a second collection; None to compare the first with itself.
+        below: Distance from which on pairs are left out.
+
+    Returns:
+        Distance and what it was measured on, by the two names.
+
+    Raises:
+        ValueError: If a code is damaged.
+    """
+    ours = _Words.of(codes)
+    theirs = ours if others is None else _Words.of(others)
+    best: dict[tuple[int, int], Closeness] = {}
+    for pair, measured in _compare(ours, theirs, *_candidates(ours, theirs), below):
+        if pair not in best or measured < best[pair]:
+            best[pair] = measured
+    return {(ours.names[a], theirs.names[b]): best[a, b] for a, b in sorted(best)}
+
+
+def _listed(found: Mapping[tuple[str, str], Closeness]) -> list[NearDuplicate]:
+    return [
+        NearDuplicate(first, second, round(max(0.0, 1 - 2 * close.differing), 4), _duration(close.words))
+        for (first, second), close in found.items()
     ]
-    return sorted(pairs, key=lambda pair: (pair.first, pair.second))
 
 
 def _duration(count: int) -> float:
@@ -146,7 +167,23 @@ def _stable_bits(words: WordArray) -> WordArray:
     return stable
 
 
-def _candidates(ours: _Words, theirs: _Words, here: Indices, there: Indices) -> Indices:
+def _candidates(ours: _Words, theirs: _Words) -> tuple[Indices, Indices]:
+    """Return places at which two codes may fit, one for each offset between them."""
+    numbers, places = [np.empty(0, np.int64)], [np.empty((2, 0), np.int64)]
+    for some in _agreements(ours, theirs):
+        here, there = some
+        for most, run in _RUNS:
+            near = _agree_nearby(ours, theirs, (here, there), run, most)
+            here, there = here[near], there[near]
+        number, first = np.unique(_offset_numbers(ours, theirs, here, there), return_index=True)
+        numbers.append(number)
+        places.append(np.stack([here[first], there[first]]))
+    _, first = np.unique(np.concatenate(numbers), return_index=True)
+    here, there = np.concatenate(places, axis=1)[:, first]
+    return here, there
+
+
+def _offset_numbers(ours: _Words, theirs: _Words, here: Indices, there: Indices) -> Indices:
     """Return a number for each pair of codes and offset between them, if offsets are within 9 hours."""
     a, b = ours.owners[here].astype(np.int64), theirs.owners[there].astype(np.int64)
     offsets: Indices = (there - theirs.starts[b]) - (here - ours.starts[a])
@@ -185,22 +222,29 @@ def _sorted_keys(words: WordArray, low: int, high: int) -> tuple[NDArray[np.uint
     return (both >> np.uint64(32)).astype(np.uint32), (both & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
-def _agree_nearby(ours: WordArray, theirs: WordArray, here: Indices, there: Indices) -> NDArray[np.bool_]:
+def _agree_nearby(
+    ours: _Words, theirs: _Words, places: tuple[Indices, Indices], run: Sequence[int], most: float
+) -> NDArray[np.bool_]:
     """Return which agreements hold for the words around them, too."""
-    differ = np.zeros(len(here), np.int32)
-    valid = np.zeros(len(here), np.int32)
-    for step in _RUN:
-        a, b = ours.take(here + step, mode="clip"), theirs.take(there + step, mode="clip")
+    here, there = places
+    bits, differing, stable, firm = (np.zeros(len(here), np.int32) for _ in range(4))
+    for step in run:
+        at, other = here + step, there + step
+        a, b = ours.words.take(at, mode="clip"), theirs.words.take(other, mode="clip")
         both = (a != 0) & (b != 0)
-        differ += _BITS[a ^ b] * both
-        valid += both
-    return differ <= _RUN_DIFFERENCES * 16 * valid
+        differ = np.where(both, a ^ b, 0)
+        firmly = ours.stable.take(at, mode="clip") & theirs.stable.take(other, mode="clip")
+        bits += both
+        differing += _BITS[differ]
+        stable += _BITS[firmly]
+        firm += _BITS[differ & firmly]
+    return (differing <= most * 16 * bits) & (firm <= _FIRM_DIFFERENCES * stable + 1)
 
 
 def _compare(
-    ours: _Words, theirs: _Words, here: Indices, there: Indices
-) -> Iterator[tuple[tuple[int, int], tuple[float, float, int]]]:
-    """Yield pairs of codes that fit, each with distance, share of bits that differ, and number of words."""
+    ours: _Words, theirs: _Words, here: Indices, there: Indices, below: float
+) -> Iterator[tuple[tuple[int, int], Closeness]]:
+    """Yield pairs of codes closer than a distance."""
     a, b = ours.owners[here], theirs.owners[there]
     before = np.minimum(np.minimum(here - ours.starts[a], there - theirs.starts[b]) + 2, _FARTHEST)
     after = np.minimum(np.minimum(ours.ends[a] - here, theirs.ends[b] - there) + 2, _FARTHEST)
@@ -212,17 +256,17 @@ def _compare(
         done += size
         steps = np.arange(-before[some].max(), after[some].max() + 1)
         for slope in _SLOPES:
-            distances, rates, counts = _distances(ours, theirs, (here[some], there[some]), steps, slope)
-            for one in np.flatnonzero(distances < _WORST):
+            apart, rates, counts = _measure(ours, theirs, (here[some], there[some]), steps, slope)
+            for one in np.flatnonzero(apart < below):
                 pair = int(a[some[one]]), int(b[some[one]])
-                yield pair, (float(distances[one]), float(rates[one]), int(counts[one]))
+                yield pair, Closeness(float(apart[one]), float(rates[one]), int(counts[one]))
             if slope == 0:
-                some = some[distances < _STRAIGHT]
+                some = some[apart < _STRAIGHT]
             if not len(some):
                 break
 
 
-def _distances(
+def _measure(
     ours: _Words, theirs: _Words, places: tuple[Indices, Indices], steps: Indices, slope: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], Indices]:
     """Compare codes at places (C,) and steps around them (S,).
@@ -245,7 +289,7 @@ def _distances(
     words, bits = np.maximum(counts, 1), np.maximum(stable_bits, 1)
     rates = loose.sum(axis=1, dtype=np.int64) / (16 * words)
     squares = np.square((loose + 2 * firm).astype(np.int32)).sum(axis=1)
-    distances = firm.sum(axis=1, dtype=np.int64) / bits + rates / 2
-    distances += _UNEVEN * np.sqrt(squares / words) / 16 + _DOUBT / np.sqrt(bits / 8)
-    distances[(counts < _MIN_WORDS) | (stable_bits < _MIN_STABLE_BITS)] = np.inf
-    return distances, rates, counts
+    apart = firm.sum(axis=1, dtype=np.int64) / bits + rates / 2
+    apart += _UNEVEN * np.sqrt(squares / words) / 16 + _DOUBT * np.maximum(0, 1 / words - 1 / _ENOUGH)
+    apart[(counts < _MIN_WORDS) | (stable_bits < _MIN_STABLE_BITS)] = np.inf
+    return apart, rates, counts
