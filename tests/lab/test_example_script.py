@@ -18,7 +18,8 @@ def test_the_example_compares_two_models(emodb_dir: Path, tmp_path: Path) -> Non
         run = Run(tmp_path / model)
         low, high = run.interval
         assert line.split() == [model, str(run.validation_uar), str(run.uar), f"[{low},", f"{high}]"]
-        assert (run.folder / "report.html").is_file() == any("report.html" in line for line in lines)
+        report = run.folder / "report.html"
+        assert report.is_file() == any(line.endswith(f"see {report}") for line in lines)
     assert "emodb has 56 utterances here, and 535 officially" in done.stderr
 
 

@@ -58,7 +58,9 @@ def tone(
     return (peak * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
-def voice(emotion: str, speaker: str, *, name: str = "", seconds: float | None = None) -> NDArray[np.float32]:
+def voice(
+    emotion: str, speaker: str, *, name: str = "", seconds: float | None = None, is_steady: bool = True
+) -> NDArray[np.float32]:
     """Return a harmonic sound with the emotion's pattern, shape (T,), at 16 kHz.
 
     Args:
@@ -66,6 +68,8 @@ def voice(emotion: str, speaker: str, *, name: str = "", seconds: float | None =
         speaker: Shifts pitch and formant by up to 4 %, the tremolo's phase freely.
         name: Seeds the clip's own variation: length, level, noise.
         seconds: Fixed length; else 0.4 to 0.8.
+        is_steady: Whether pitch and timbre keep to the pattern. Otherwise they wander around it, so that two clips with
+            one pattern are not taken for one recording.
     """
     rank = EMOTIONS.index(emotion)
     habit = _random(speaker)
@@ -78,11 +82,12 @@ def voice(emotion: str, speaker: str, *, name: str = "", seconds: float | None =
     formant = 400 * 1.24**rank * shift
     harmonics = np.arange(1, 46)
     levels = np.exp(-(((harmonics * pitch - formant) / (0.15 * formant)) ** 2)) + 0.01
-    tune = np.exp2(_wandering(clip, 1, len(t), 0.12)[0])
-    phase = 2 * np.pi * np.cumsum(pitch * glide * tune) / SAMPLING_RATE
-    waves = np.sin(np.outer(harmonics, phase).astype(np.float32))
-    words = np.repeat(_wandering(clip, 12, len(t), 1.5), 4, axis=0)[: len(harmonics)]  # in bands of four harmonics
-    sound = np.einsum("ht,ht->t", levels[:, None].astype(np.float32) * np.exp(words), waves)
+    if not is_steady:
+        glide = glide * np.exp2(_wandering(clip, 1, len(t), 0.12)[0])
+    waves = np.sin(np.outer(harmonics, 2 * np.pi * np.cumsum(pitch * glide) / SAMPLING_RATE).astype(np.float32))
+    if not is_steady:
+        waves *= np.exp(np.repeat(_wandering(clip, 12, len(t), 1.5), 4, axis=0)[: len(harmonics)])
+    sound = levels.astype(np.float32) @ waves
     tremolo = 1 + 0.8 * np.sin(2 * np.pi * ((2 + 1.5 * (rank * 7 % len(EMOTIONS))) * t + habit.uniform()))
     sound *= tremolo / np.abs(sound).max()
     sound += 0.01 * clip.standard_normal(len(t))
@@ -90,10 +95,7 @@ def voice(emotion: str, speaker: str, *, name: str = "", seconds: float | None =
 
 
 def _wandering(clip: np.random.Generator, rows: int, length: int, reach: float) -> NDArray[np.float32]:
-    """Return curves through random points every 60 ms, shape (rows, T).
-
-    No two clips say the same, so that two clips with one pattern are not taken for one recording.
-    """
+    """Return curves through random points every 60 ms, shape (rows, T)."""
     steps = length // (60 * SAMPLING_RATE // 1000) + 2
     points = clip.uniform(-reach, reach, (rows, steps))
     at = np.linspace(0, steps - 1, length)
@@ -120,7 +122,9 @@ def write_corpus(
     for clip in clips:
         path = root / f"{clip.path}{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, voice(clip.emotion, clip.speaker, name=clip.name), SAMPLING_RATE, subtype="PCM_16")
+        soundfile.write(
+            path, voice(clip.emotion, clip.speaker, name=clip.name, is_steady=False), SAMPLING_RATE, subtype="PCM_16"
+        )
     if name == "emodb":
         (root / "erkennung.txt").write_bytes(listeners_table(clips).encode("latin-1"))
     if name == "nemo":

@@ -15,8 +15,8 @@ from serkit.lab.exporting.card_fingerprints import some_excerpts
 from serkit.lab.exporting.model_file import export
 from serkit.lab.training.run import fit_final
 from serkit.runtime.recognizer import Recognizer
-from support.babble import RATE, babble
-from support.babble_corpus import VOICES, babble_corpus, toy_recipe
+from support.talking import RATE
+from support.talking_corpus import VOICES, said, talking_corpus, toy_recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a corpus, the final model of a recipe on it, and its model file."""
     folder = tmp_path_factory.mktemp("trained")
-    table = babble_corpus(folder / "toy", "toy", VOICES).write(folder / "toy.csv")
+    table = talking_corpus(folder / "toy", "toy", VOICES).write(folder / "toy.csv")
     fit_final(toy_recipe(protocol={"validation": "none"}), {"toy": table}, folder / "run")
     export(folder / "run", folder / "toy.onnx")
     return folder
@@ -69,7 +69,7 @@ def test_a_training_speaker_under_another_name_is_no_unseen_corpus(trained: Path
 
 
 def test_other_recordings_are_scored_and_their_fingerprints_kept(trained: Path, tmp_path: Path) -> None:
-    table = babble_corpus(tmp_path / "other", "other", {"eva": 200}).write(tmp_path / "other.csv")
+    table = talking_corpus(tmp_path / "other", "other", {"eva": 200}).write(tmp_path / "other.csv")
     found = score(trained / "toy.onnx", table, tmp_path / "run")
     assert found["guard"] == {"are_fingerprints_compared": True}
     assert read_fingerprints(tmp_path / "run").keys() == {"other/eva"}
@@ -89,7 +89,7 @@ def test_a_model_file_without_fingerprints_says_that_recordings_were_not_compare
 
 
 def test_a_card_takes_from_all_speakers_in_turn() -> None:
-    codes = {f"s{n}": {f"s{n}/{k}": fingerprint(babble(f"{n} {k}"), RATE) for k in range(4 - n)} for n in range(3)}
+    codes = {f"s{n}": {f"s{n}/{k}": fingerprint(said(f"{n} {k}"), RATE) for k in range(4 - n)} for n in range(3)}
     kept = some_excerpts(codes, most=6)
     assert {name: len(some) for name, some in kept.items()} == {"s0": 2, "s1": 2, "s2": 2}
     assert kept == some_excerpts({name: dict(reversed(codes[name].items())) for name in reversed(codes)}, most=6)

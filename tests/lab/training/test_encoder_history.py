@@ -32,6 +32,7 @@ from serkit.runtime.recognizer import Recognizer
 from support.lying_models import CARD as ANY_CARD
 from support.synthetic import write_corpus
 from support.tiny_encoders import write_checkpoint
+from support.toy import sounds
 
 transformers = pytest.importorskip("transformers", reason="needs serkit[ssl]")
 pytestmark = [
@@ -102,7 +103,7 @@ def check(recipe: Recipe, data: Path) -> None:
     """Check the encoders of a recipe on a corpus, without its audio."""
     resolved = resolve_recipe(recipe)
     manifest = read_corpora(recipe.corpora, {recipe.corpora[0]: data})
-    check_encoders_apart(resolved, make_split(manifest, recipe.protocol, {u.id: u.id for u in manifest}), manifest)
+    check_encoders_apart(resolved, make_split(manifest, recipe.protocol, sounds(manifest)), manifest)
 
 
 # From one recipe to the next
@@ -245,7 +246,7 @@ def test_names_that_differ_in_form_only_are_one_speaker(known: Path, emodb_dir: 
 def trained_on(speaker: str, recipe: Recipe, data: Path) -> tuple[Split, Manifest]:
     """Return a fold that a speaker is on the training side of."""
     manifest = read_corpora(recipe.corpora, {recipe.corpora[0]: data})
-    split = make_split(manifest, recipe.protocol, {u.id: u.id for u in manifest})
+    split = make_split(manifest, recipe.protocol, sounds(manifest))
     fold = next(f for f in split.folds if any(name.startswith(speaker) for name in f.train))
     return replace(split, folds=(fold,)), manifest
 

@@ -18,19 +18,19 @@ from serkit.lab.splits.protocols import make_split
 from serkit.lab.training.fold import Experiment
 from serkit.lab.training.prepare import prepare
 from serkit.lab.training.resolve import resolve_recipe
-from serkit.types import Utterance
-from support.babble import RATE, Samples, babble
-from support.babble_corpus import EMOTIONS, VOICES, babble_corpus, toy_recipe
+from serkit.types import FloatArray, Utterance
+from support.talking import RATE
+from support.talking_corpus import EMOTIONS, VOICES, said, talking_corpus, toy_recipe
 from support.toy import TINY
 
-Change = Callable[[Path, Samples], None]
+Change = Callable[[Path, FloatArray], None]
 
 
-def _write(path: Path, samples: Samples, rate: int = RATE, **form: str | float) -> None:
+def _write(path: Path, samples: FloatArray, rate: int = RATE, **form: str | float) -> None:
     soundfile.write(path, samples, rate, **form)
 
 
-def _one_bit(path: Path, samples: Samples) -> None:
+def _one_bit(path: Path, samples: FloatArray) -> None:
     changed = np.round(samples * 32_767).astype(np.int16)
     changed[len(changed) // 2] ^= 1
     soundfile.write(path, changed, RATE)
@@ -76,7 +76,7 @@ def prepared(tmp_path: Path, manifest: Manifest, one: Recipe | None = None, **op
 
 
 def test_four_voices_without_a_copy_are_divided(tmp_path: Path) -> None:
-    run = prepared(tmp_path, babble_corpus(tmp_path / "toy", "toy", VOICES))
+    run = prepared(tmp_path, talking_corpus(tmp_path / "toy", "toy", VOICES))
     assert run.shared.identical_recordings == 0
     assert run.shared.are_fingerprints_compared
     assert run.sounds.near == ()
@@ -84,7 +84,7 @@ def test_four_voices_without_a_copy_are_divided(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_changed_copies_under_another_speakers_name_are_refused(tmp_path: Path, change: Change) -> None:
-    manifest = with_copies(babble_corpus(tmp_path / "toy", "toy", VOICES), "ann", "dee", change)
+    manifest = with_copies(talking_corpus(tmp_path / "toy", "toy", VOICES), "ann", "dee", change)
     everyone = toy_recipe(protocol={"name": "leave_one_speaker_out", "validation": "none"})
     with pytest.raises(LeakageError, match=r"near-duplicate recordings are in both training and test.* share \d\.\d s"):
         prepared(tmp_path, manifest, everyone)
@@ -93,18 +93,18 @@ def test_changed_copies_under_another_speakers_name_are_refused(tmp_path: Path, 
 
 def test_audio_that_is_not_what_the_manifest_was_made_from_is_refused(tmp_path: Path) -> None:
     """Another format is the same sound; another recording is not."""
-    manifest = with_fingerprints(babble_corpus(tmp_path / "toy", "toy", VOICES))
+    manifest = with_fingerprints(talking_corpus(tmp_path / "toy", "toy", VOICES))
     path = tmp_path / "toy" / "ben-0.wav"
     _write(path, soundfile.read(path, dtype="float32")[0] / 2)
     prepared(tmp_path, manifest)
-    _write(path, babble("another recording"))
+    _write(path, said("another recording"))
     with pytest.raises(ManifestError, match=r"the audio of 1 utterances is not what .* the first is 'toy/ben-0'"):
         prepared(tmp_path, manifest)
 
 
 def test_without_fingerprints_only_identical_audio_is_compared(tmp_path: Path) -> None:
     everyone = toy_recipe(protocol={"name": "leave_one_speaker_out", "validation": "none"})
-    manifest = with_copies(babble_corpus(tmp_path / "toy", "toy", VOICES), "ann", "dee", CHANGES["gain"])
+    manifest = with_copies(talking_corpus(tmp_path / "toy", "toy", VOICES), "ann", "dee", CHANGES["gain"])
     run = prepared(tmp_path, manifest, everyone, fingerprints=False)
     assert run.sounds.near is None
     assert not run.shared.are_fingerprints_compared
@@ -112,7 +112,9 @@ def test_without_fingerprints_only_identical_audio_is_compared(tmp_path: Path) -
 
 
 def test_a_random_split_keeps_a_copy_beside_its_original(tmp_path: Path) -> None:
-    manifest = with_copies(babble_corpus(tmp_path / "toy", "toy", VOICES, clips=6), "ann", "dee", CHANGES["speed 1.01"])
+    manifest = with_copies(
+        talking_corpus(tmp_path / "toy", "toy", VOICES, clips=6), "ann", "dee", CHANGES["speed 1.01"]
+    )
     run = prepared(tmp_path, manifest, toy_recipe(protocol={"name": "random", "speaker_dependent": True, "folds": 3}))
     for fold in run.split.folds:
         for part in (fold.train, fold.validation, fold.test):
@@ -125,7 +127,7 @@ def windows_of(folder: Path, *, length: float = 2.0, hop: float = 1.0) -> Manife
     folder.mkdir()
     utterances = []
     for n in range(4):
-        whole = babble(f"whole {n}", seconds=8.0, pitch=100 + 20 * n)
+        whole = said(f"whole {n}", seconds=8.0, pitch=100 + 20 * n)
         for k in range(int((8 - length) / hop) + 1):
             start = round(k * hop * RATE)
             _write(folder / f"{n}-{k}.wav", whole[start : start + round(length * RATE)])
@@ -156,7 +158,7 @@ def test_parts_of_one_file_under_links_count_as_one_recording(
     folder.mkdir()
     utterances = []
     for n in range(4):
-        _write(folder / f"{n}.wav", babble(f"whole {n}", seconds=4.0))
+        _write(folder / f"{n}.wav", said(f"whole {n}", seconds=4.0))
         for k in range(3):
             link(folder / f"{n}.wav", folder / f"{n}-{k}.wav")
             utterances.append(
@@ -172,7 +174,7 @@ def test_parts_of_one_file_under_links_count_as_one_recording(
 
 
 def test_a_first_training_on_the_same_recordings_under_another_name_is_refused(tmp_path: Path) -> None:
-    manifest = babble_corpus(tmp_path / "toy", "toy", VOICES)
+    manifest = talking_corpus(tmp_path / "toy", "toy", VOICES)
     other = tmp_path / "other"
     other.mkdir()
     copies = []

@@ -39,11 +39,19 @@ from serkit.progress import Progress
 from serkit.types import Prediction
 from support.notes import Notes
 from support.synthetic import write_corpus
-from support.toy import tiny_recipe, tiny_settings
+from support.toy import sounds, tiny_recipe, tiny_settings
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_bootstrap")
 Data = Mapping[str, Path]
-FILES = ("recipe.yaml", "env.json", "folds.json", "predictions.csv", "validation.csv", "metrics.json")
+FILES = (
+    "recipe.yaml",
+    "env.json",
+    "folds.json",
+    "predictions.csv",
+    "validation.csv",
+    "metrics.json",
+    "fingerprints.json",
+)
 TWO_SEEDS = tiny_recipe(seeds=[0, 3], train={"epochs": 2})
 
 
@@ -154,7 +162,7 @@ def test_the_environment_is_written(whole: Path, data: Data) -> None:
     assert environment["torch"] == torch.__version__
     assert environment["threads"] == 1
     assert environment["manifest_digest"] == manifest.digest
-    split = make_split(manifest, TWO_SEEDS.protocol, {u.id: u.id for u in manifest})
+    split = make_split(manifest, TWO_SEEDS.protocol, sounds(manifest))
     assert environment["split_digest"] == split.digest
     assert environment["dropped"] == {}
 
