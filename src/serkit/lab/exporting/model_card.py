@@ -1,7 +1,7 @@
 """The card of a trained run's model, and the results on it."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from serkit.errors import RunError
 from serkit.lab.encoders.layer_meaning import encoders_of
 from serkit.lab.graphs.model_assembly import count_weights
 from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
-from serkit.lab.measure.run_entry import measure_records, read_records, what_is_fitted
+from serkit.lab.measure.run_entry import measure_records, what_is_fitted
 from serkit.lab.measure.run_folder import (
     UNSEEN_CORPUS,
     VALIDATED,
@@ -20,6 +20,7 @@ from serkit.lab.measure.run_folder import (
     read_json,
     read_predictions,
 )
+from serkit.lab.measure.run_records import check_run, read_records
 from serkit.lab.models import Model
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.schema import parts_of
@@ -49,6 +50,7 @@ def describe(
         fit: Record of the fit in ``metrics.json``.
         error_rate: Share of wrong answers, 0 to 1, that the threshold for ``uncertain`` allows on validation.
     """
+    check_run(run)
     recipe, labels = resolved.recipe, resolved.labels
     # There are several folds of one number if training speakers are drawn repeatedly.
     folds = [one for one in read_folds(run) if one["fold"] == fit["fold"]]
@@ -131,16 +133,16 @@ def _about(corpus: Corpus, speakers: Collection[str], utterances: Collection[str
     }
 
 
-def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:
+def evidence_of(run: Path, trained: Path, card: Card) -> Evidence:
     """Return the recomputed results of an evaluation as evidence for a model's card.
 
     Args:
-        run: Folder of an evaluation of the same recipe, or of the model itself on an unseen corpus.
-        fitted: Recipe text of the model, see :func:`serkit.lab.measure.run_entry.what_is_fitted`.
+        run: Folder of an evaluation of the same recipe on the same data, or of the model itself on an unseen corpus.
+        trained: Run folder of the model.
         card: Card of the model.
 
     Raises:
-        RunError: If the run is not finished, or evaluated another model.
+        RunError: If the run is not finished, evaluated another model or other data, or does not agree with its seal.
     """
     records = read_records(run)
     metrics = measure_records(records)
@@ -149,9 +151,11 @@ def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:
     if metrics["protocol"] == UNSEEN_CORPUS:
         is_ours = records.facts.get("model_weights_digest") == card.weights_digest
     else:
-        is_ours = what_is_fitted(run) == fitted
+        is_ours = what_is_fitted(run) == what_is_fitted(trained)
     if not is_ours:
         raise RunError(f"{str(run)!r} evaluated another model, so its results cannot go on this card.")
+    if metrics["protocol"] != UNSEEN_CORPUS:
+        _check_same_data(run, records.environment, read_json(trained, "env.json"))
     names = ("protocol", "speakers", "utterances", "uar", "uar_low", "uar_high", "interval_over", "wa", "macro_f1")
     return Evidence(
         run=metrics["name"],
@@ -161,6 +165,16 @@ def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:
         per_corpus=tuple({"corpus": name, **row} for name, row in metrics["per_corpus"].items()),
         **{name: metrics[name] for name in names},
     )
+
+
+def _check_same_data(run: Path, evaluated: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
+    """Refuse an evaluation on other utterances, labels or audio than the model was trained on."""
+    for name, what in (("manifest_digest", "utterances, speakers or labels"), ("audio_digest", "audio")):
+        if name in evaluated and name in trained and evaluated[name] != trained[name]:
+            raise RunError(
+                f"{str(run)!r} evaluated the recipe on other {what} than the model was trained on (their {name} "
+                "differs), so its results cannot go on this card: evaluate and train on the same data."
+            )
 
 
 def _calibration(run: Path, fit: dict[str, Any], error_rate: float) -> dict[str, Any]:

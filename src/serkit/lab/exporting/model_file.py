@@ -24,7 +24,6 @@ from serkit.lab.features import Front, build_front
 from serkit.lab.graphs.model_assembly import join, vote
 from serkit.lab.graphs.onnx_graph import OPSET
 from serkit.lab.measure.calibration import ERROR_RATE
-from serkit.lab.measure.run_entry import what_is_fitted
 from serkit.lab.measure.run_folder import Fit, fit_folder, read_folds, read_json
 from serkit.lab.measure.voting import FLOOR, Rule, combine
 from serkit.lab.models import Model, build_body
@@ -129,7 +128,7 @@ def export(
     parts = _parts_of(resolved, run, fit)
     models, weights = [part.model for part in parts], [part.weights for part in parts]
     card = describe(resolved, run, models, weights, fit=fit, error_rate=error_rate)
-    measured = tuple(evidence_of(Path(path), what_is_fitted(run), card) for path in evidence)
+    measured = tuple(evidence_of(Path(path), run, card) for path in evidence)
     card = replace(card, evidence=measured)
     with whole_file(output) as temporary:
         difference = write_checked(parts[0].model, parts[0].temperature, temporary, card)

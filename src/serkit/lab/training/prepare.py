@@ -14,7 +14,9 @@ from serkit.errors import RecipeError, RunError
 from serkit.lab.augment import build_chain
 from serkit.lab.encoders.layer_meaning import check_meaning, meaning_of_layers
 from serkit.lab.features import Front, build_front
-from serkit.lab.measure.run_folder import first_folder, read_json, write_json
+from serkit.lab.measure.run_checks import TESTED_LABELS, VALIDATED_LABELS, labels_digest
+from serkit.lab.measure.run_folder import first_folder, json_text, read_json
+from serkit.lab.measure.seal import check_before_resuming, write_sealed
 from serkit.lab.models import build_body
 from serkit.lab.recipes.files import dump_recipe, load_recipe
 from serkit.lab.recipes.registry import find_model
@@ -35,7 +37,6 @@ from serkit.lab.training.tuning import ends_of_space
 from serkit.lab.training.workers import processes_for, threads_each
 from serkit.labels import LabelSet
 from serkit.progress import OnProgress, begin_task
-from serkit.writing import write_whole
 
 SplitBy = Callable[[Manifest, Any, Any], Split]  # from manifest, protocol and digests
 
@@ -140,6 +141,7 @@ def prepare(
         check_heard_apart(heard, first_heard)
         threads = threads_each(processes_for(resolved, manifest, split, jobs))
         facts = environment(threads) | _digests(manifest, split, heard, first, first_heard)
+        facts |= {"audio_sampling_rate": next(iter(stores)), **_label_digests(manifest, split, labels)}
         facts |= {"dropped": dict(dropped), **meaning_of_layers(recipe.as_mapping())}
         if processes.is_main():
             _claim(folder, recipe, facts, folds_as_json(split, manifest))
@@ -232,6 +234,15 @@ def _digests(
     return found
 
 
+def _label_digests(manifest: Manifest, split: Split, labels: LabelSet) -> dict[str, str]:
+    """Return the digests of speakers and true classes for ``env.json``, by which edited labels are found."""
+    known = {u.id: (u.id, u.speaker, labels.classes[labels.index(u.emotion)]) for u in manifest}
+    return {
+        TESTED_LABELS: labels_digest(known[name] for fold in split.folds for name in fold.test),
+        VALIDATED_LABELS: labels_digest(known[name] for fold in split.folds for name in fold.validation),
+    }
+
+
 def _digest_of(heard: Mapping[str, str]) -> str:
     return hashlib.sha256("\n".join(f"{name} {heard[name]}" for name in sorted(heard)).encode()).hexdigest()
 
@@ -250,8 +261,9 @@ def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any) -> N
                 f"{str(folder)!r} holds a run of another recipe or other settings: choose another output folder."
             )
         known = read_json(folder, "env.json")
+        check_before_resuming(folder, known)
         check_meaning(folder, known, recipe.as_mapping())
-        came_later = ("audio_digest", "pretraining_digest")  # older runs lack them
+        came_later = ("audio_digest", "pretraining_digest", TESTED_LABELS, VALIDATED_LABELS)  # older runs lack them
         known = {name: facts[name] for name in came_later if name in facts} | known
         if any(known.get(name) != value for name, value in facts.items() if name.endswith("_digest")):
             raise RunError(f"{str(folder)!r} holds a run on other files or folds: choose another output folder.")
@@ -259,12 +271,10 @@ def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any) -> N
         if changed:
             _log.info("begun with %s: the remaining fits may differ slightly", ", ".join(changed))
         if has_more_seeds:
-            write_whole(folder / "recipe.yaml", dump_recipe(recipe))
+            write_sealed(folder, {"recipe": dump_recipe(recipe)})
         return
     if (folder / "metrics.json").is_file() or any(folder.glob("fold_*/seed_*")):
         raise RunError(
             f"{str(folder)!r} holds parts of a run but no recipe.yaml: remove them or choose another output folder."
         )
-    write_json(folder, "folds.json", folds)
-    write_json(folder, "env.json", facts)
-    write_whole(folder / "recipe.yaml", dump_recipe(recipe))
+    write_sealed(folder, {"folds": json_text(folds), "recipe": dump_recipe(recipe)}, facts)
