@@ -19,6 +19,7 @@ def write_run(
 ) -> Path:  # fmt: skip
     """Write a run in which every ``wrong``-th prediction is fear; probabilities have more decimals than are stored."""
     rows = []
+    seeds = (0,) if changes.get("protocol") == "unseen_corpus" else seeds  # a finished model is one fit
     for i, (corpus, speaker, true, seed) in enumerate(product(corpora, range(speakers), ("anger", "fear"), seeds)):
         for take in range(4):
             predicted = "fear" if (i + take) % wrong == 0 else true

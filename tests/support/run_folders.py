@@ -102,7 +102,7 @@ def write_run(
     write_json(folder, "folds.json", content)
     digests = {"manifest_digest": "f00d", "split_digest": digest_of_folds(content)}
     write_json(folder, "env.json", {"serkit": "0.1.0", "dropped": {}} | digests | dict(environment or {}))
-    (folder / "recipe.yaml").write_text("name: toy\n", "utf-8")
+    (folder / "recipe.yaml").write_text(f"name: {facts(**changes)['name']}\n", "utf-8")
     if rows:
         write_predictions(folder, rows, classes)
     write_metrics(folder, rows, classes, fits, facts(**changes))

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,12 @@ def settle(folder: Path, *, folds: Sequence[Mapping[str, Any]] | None = None) ->
     write_json(folder, "env.json", environment | {"split_digest": digest_of_folds(folds)})
     write_recipe_of(folder, facts, sorted({row.seed for row in rows}))
     return reseal(folder)
+
+
+def rotated(rows: Sequence[Row]) -> list[Row]:
+    """Return predictions with each fold's moved to the next, as validation predictions of clips that others test."""
+    folds = 1 + max((row.fold for row in rows), default=0)
+    return [replace(row, fold=(row.fold + 1) % folds) for row in rows]
 
 
 def reseal(folder: Path) -> Path:
@@ -104,5 +111,3 @@ def write_recipe_of(folder: Path, facts: Mapping[str, Any], seeds: Sequence[int]
     ):
         text = re.sub(pattern, lambda _, value=value: value, text, count=1, flags=re.MULTILINE)  # type: ignore[misc]
     path.write_text(text, "utf-8")
-
-

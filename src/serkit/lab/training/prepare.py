@@ -228,9 +228,9 @@ def _digests(
     manifest: Manifest, split: Split, heard: Mapping[str, str], first: Manifest, first_heard: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the digests of the data for ``env.json``, by which a resumed run is known to be the same."""
-    found = {"manifest_digest": manifest.digest, "split_digest": split.digest, "audio_digest": _digest_of(heard)}
+    found = {"manifest_digest": manifest.digest, "split_digest": split.digest, "audio_digest": digest_of_audio(heard)}
     if len(first):
-        found["pretraining_digest"] = _digest_of({first.digest: "manifest", **first_heard})
+        found["pretraining_digest"] = digest_of_audio({first.digest: "manifest", **first_heard})
     return found
 
 
@@ -243,7 +243,7 @@ def _label_digests(manifest: Manifest, split: Split, labels: LabelSet) -> dict[s
     }
 
 
-def _digest_of(heard: Mapping[str, str]) -> str:
+def digest_of_audio(heard: Mapping[str, str]) -> str:
     return hashlib.sha256("\n".join(f"{name} {heard[name]}" for name in sorted(heard)).encode()).hexdigest()
 
 
