@@ -14,6 +14,7 @@ from serkit.lab.measure.intervals import bootstrap_interval
 from serkit.lab.measure.run_folder import VALIDATED, write_predictions
 from support.calling import Call, assert_one_sentence
 from support.run_folders import CLASSES, predictions, write_run
+from support.sealed_runs import settle
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
         rows = predictions(skill=skill)
         folder = write_run(tmp_path / name, rows, name=name)
         write_predictions(folder, [replace(row, fold=(row.fold - 1) % 7) for row in rows], CLASSES, VALIDATED)
-        found.append(folder)
+        found.append(settle(folder))
     return found[0], found[1]
 
 
@@ -110,7 +111,7 @@ def test_what_cannot_be_compared_is_one_sentence(call: Call, pair: tuple[Path, P
     other = write_run(tmp_path / "other", predictions(corpora=("far",)), name="other", labels="other")
     assert_one_sentence(
         call("compare", *pair, "--against", other),
-        "no other run was tested on the same utterances with the same classes (label set 'other', 42 utterances)",
+        "no other run was tested on the same utterances and audio with the same classes (label set 'other', 42 utterances)",
     )
     assert_one_sentence(call("compare", pair[0], "--against", pair[0]), "so there is nothing to compare it with.")
 

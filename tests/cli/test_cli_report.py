@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serkit.lab.measure import pooled_metrics, run_entry
+from serkit.lab.measure import pooled_metrics, run_records
 from serkit.lab.measure.intervals import Interval, bootstrap_interval
 from serkit.lab.measure.metrics import macro_f1, uar, weighted_accuracy
 from serkit.lab.measure.run_folder import TESTED, VALIDATED, read_predictions
@@ -54,7 +54,7 @@ def test_a_report_and_its_figures_read_and_measure_a_run_once(
         measured.append(options.get("metric", uar))
         return bootstrap_interval(*args, draws=5, **options)
 
-    monkeypatch.setattr(run_entry, "read_predictions", reading)
+    monkeypatch.setattr(run_records, "read_predictions", reading)
     for module in (pooled_metrics, run_contents):
         monkeypatch.setattr(module, "bootstrap_interval", measuring)
     folder = write_run(tmp_path / "toy")
