@@ -111,7 +111,8 @@ def test_what_cannot_be_compared_is_one_sentence(call: Call, pair: tuple[Path, P
     other = write_run(tmp_path / "other", predictions(corpora=("far",)), name="other", labels="other")
     assert_one_sentence(
         call("compare", *pair, "--against", other),
-        "no other run was tested on the same utterances and audio with the same classes (label set 'other', 42 utterances)",
+        "no other run was tested on the same utterances and audio with the same classes (label set 'other', 42 "
+        "utterances)",
     )
     assert_one_sentence(call("compare", pair[0], "--against", pair[0]), "so there is nothing to compare it with.")
 

@@ -511,8 +511,7 @@ def test_a_report_is_the_same_each_time(folder: Path, page: str, tmp_path: Path)
 def test_names_are_escaped_and_mathematics_is_text(tmp_path: Path) -> None:
     classes = ("<b>anger</b>", "a & b", "$x$")
     rows = [
-        Row(f"toy/<{i}>", "toy", f"toy/$s_{i}&", i, 0, classes[i % 2], classes[i % 3], (0.4, 0.3, 0.3))
-        for i in range(7)
+        Row(f"toy/<{i}>", "toy", f"toy/$s_{i}&", i, 0, classes[i % 2], classes[i % 3], (0.3333,) * 3) for i in range(7)
     ]
     write_run(tmp_path, rows, classes=classes, name="<script>alert(1)</script>")
     page = write_report(tmp_path).read_text("utf-8")
