@@ -124,3 +124,21 @@ def test_recipes_that_cannot_be_run_are_read_beside_the_runs(call: Call, pair: t
         assert "mspodcast-crnn" in call("compare", *pair, "--format", form).out
     table.write_text("a,b\n", "utf-8")
     assert_one_sentence(call("compare", *pair, "--format", "page"), "expected the columns recipe,why")
+
+
+@pytest.mark.parametrize("name", ["markdown", "csv", "html", "page", "json"])
+def test_an_edited_run_is_refused_and_marked_in_every_format_on_request(
+    call: Call, pair: tuple[Path, Path], name: str
+) -> None:
+    path = pair[1] / "validation.csv"
+    head, one, two, *others = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join([head, two, one, *others]), "utf-8")
+    done = call("compare", *pair, "--format", name)
+    assert done.code == 1
+    assert "skipped" in done.err
+    assert "validation.csv was edited after serkit sealed the run." in done.err
+    shown = call("compare", *pair, "--format", name, "--unsealed")
+    assert (shown.code, shown.err) == (0, "")
+    assert "validation.csv was edited after serkit sealed the run" in shown.out
+    assert_one_sentence(call("compare", pair[0], "--against", pair[1]), "was edited after serkit sealed the run")
+    assert call("compare", pair[0], "--against", pair[1], "--unsealed").code == 0

@@ -92,3 +92,17 @@ def test_a_folder_of_corpora_in_the_environment_puts_no_audio_into_a_page(
     folder = write_run(tmp_path / "toy")
     assert call("report", folder).code == 0
     assert "<audio" not in (folder / "report.html").read_text("utf-8")
+
+
+def test_a_report_of_an_edited_run_says_so_and_only_on_request(call: Call, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "toy")
+    (folder / "recipe.yaml").write_text("name: toy-loso-crnn\nseeds:\n- 0\n", "utf-8")
+    done = call("report", folder)
+    assert done.code == 2
+    assert "recipe.yaml was edited after serkit sealed the run" in done.err
+    assert not (folder / "report.html").exists()
+    assert call("report", folder, "--unsealed").code == 0
+    page = (folder / "report.html").read_text("utf-8")
+    first = page[: page.index("<h2")]
+    assert "Unsealed: not taken as measured." in first
+    assert "recipe.yaml was edited after serkit sealed the run" in first

@@ -405,6 +405,33 @@ def test_evidence_on_an_unseen_corpus_must_be_of_the_same_weights(run: Path, tmp
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("manifest_digest", "other utterances, speakers or labels than"), ("audio_digest", "other audio than the model")],
+)
+def test_evidence_of_the_same_recipe_on_other_data_is_refused(run: Path, tmp_path: Path, name: str, words: str) -> None:
+    other = evaluated(tmp_path / "other", run)
+    change(other / "env.json", **{name: "another"})
+    with pytest.raises(RunError, match=f"evaluated the recipe on {words}.*train on the same data"):
+        export(run, tmp_path / "model.onnx", evidence=(other,))
+    unseen = evaluated(tmp_path / "unseen", run, protocol="unseen_corpus", model_weights_digest="0" * 64)
+    change(unseen / "env.json", **{name: "another"})
+    with pytest.raises(RunError, match="evaluated another model"):
+        export(run, tmp_path / "model.onnx", evidence=(unseen,))
+
+
+@pytest.mark.usefixtures("quick")
+def test_unsealed_evidence_is_refused_and_so_is_an_edited_run(run: Path, tmp_path: Path) -> None:
+    other = evaluated(tmp_path / "other", run)
+    (other / "recipe.yaml").write_text((other / "recipe.yaml").read_text("utf-8") + "\n", "utf-8")
+    with pytest.raises(RunError, match=r"recipe\.yaml was edited after serkit sealed the run"):
+        export(run, tmp_path / "model.onnx", evidence=(other,))
+    (run / "folds.json").write_text("[" + (run / "folds.json").read_text("utf-8").strip()[1:-1] + ",{}]", "utf-8")
+    with pytest.raises(RunError, match=r"folds\.json"):
+        export(run, tmp_path / "model.onnx")
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_corpus_that_forbids_derivatives_is_named_on_the_card(run: Path, tmp_path: Path) -> None:
     for names, is_allowed in ((["emodb"], True), (["emodb", "tess"], False)):
         change(run / "recipe.yaml", corpora=names)

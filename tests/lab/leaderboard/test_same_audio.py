@@ -44,7 +44,6 @@ def test_a_reference_with_other_audio_is_refused(tmp_path: Path) -> None:
     runs = [run_of(tmp_path / name, audio=name) for name in "ab"]
     with pytest.raises(RunError, match="no other run was tested on the same utterances and audio"):
         compare(runs, against="b")
-    assert compare(runs[:1], against=None).entries
 
 
 def test_a_run_whose_audio_is_not_known_is_compared_with_a_mark(tmp_path: Path) -> None:
@@ -53,7 +52,7 @@ def test_a_run_whose_audio_is_not_known_is_compared_with_a_mark(tmp_path: Path) 
     board = compare(runs)
     assert UNKNOWN in as_page(board)
     assert UNKNOWN in as_html(board)
-    assert "digest of their audio" not in as_page(compare(runs[:1]) if runs else board)
+    assert "digest of their audio" not in as_page(compare(runs[1:])), "it is compared with nobody"
 
 
 def test_where_audio_differs_a_run_of_unknown_audio_stands_alone(tmp_path: Path) -> None:
@@ -71,6 +70,8 @@ def test_digests_of_another_rate_or_of_more_utterances_say_nothing(tmp_path: Pat
 def test_the_rate_of_an_older_run_is_that_of_its_recipe(tmp_path: Path) -> None:
     runs = [run_of(tmp_path / name, audio=name) for name in "ab"]
     for run in runs:
+        recipe = run.folder / "recipe.yaml"
+        recipe.write_text(recipe.read_text("utf-8") + "features:\n  sampling_rate: 16000\n", "utf-8")
         facts = read_json(run.folder, "env.json")
         write_json(run.folder, "env.json", {name: facts[name] for name in facts if name != "audio_sampling_rate"})
         assert read_entry(reseal(run.folder)).audio.sampling_rate == 16000

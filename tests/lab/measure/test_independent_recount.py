@@ -1,8 +1,8 @@
 """Published runs recounted by code that shares nothing with serkit: only csv, gzip, json, random and arithmetic.
 
 UAR and WA are recomputed exactly, to the printed decimals. The interval of UAR is a bootstrap with draws of its own, so
-it differs by the Monte Carlo error of two bootstraps of 2,000 draws each. A quantile at tail probability p of n draws has
-the standard error sqrt(p (1 - p) / n) / f, where f is the density there. For a normal distribution of standard
+it differs by the Monte Carlo error of two bootstraps of 2,000 draws each. A quantile at tail probability p of n draws
+has the standard error sqrt(p (1 - p) / n) / f, where f is the density there. For a normal distribution of standard
 deviation s it is ``s * sqrt(p (1 - p) / n) / phi(z)``; the tolerance is four of the difference's standard errors.
 """
 

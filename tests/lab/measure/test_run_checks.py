@@ -87,13 +87,15 @@ def with_labels(folder: Path) -> Path:
     return reseal(folder)
 
 
+def both_changed(folder: Path, change: Change) -> None:
+    for name in (TESTED, VALIDATED):
+        rows_changed(folder, change, name)
+
+
 def label_everywhere(folder: Path, **changes: Any) -> None:
     """Change the first utterance in every row of both tables."""
     utterance = read_predictions(folder)[0][0].utterance
-    for name in (TESTED, VALIDATED):
-        rows_changed(
-            folder, lambda rows: [replace(r, **changes) if r.utterance == utterance else r for r in rows], name
-        )
+    both_changed(folder, lambda rows: [replace(r, **changes) if r.utterance == utterance else r for r in rows])
 
 
 TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -140,9 +142,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
         r"as the speaker of toy/0-anger-0, and another row has",
     ),
     "a seed left out": (
-        lambda run: [
-            rows_changed(run, lambda rows: [r for r in rows if r.seed == 0], one) for one in (TESTED, VALIDATED)
-        ],
+        lambda run: both_changed(run, lambda rows: [r for r in rows if r.seed == 0]),
         r"metrics\.json has the run as complete, and predictions\.csv lacks fold 0, seed 1",
     ),
     "a seed merged in": (

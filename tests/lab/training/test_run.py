@@ -22,6 +22,7 @@ from serkit.errors import CorpusError, LeakageError, ProtocolError, RecipeError,
 from serkit.lab.audit.unseen_corpora import evaluate_model
 from serkit.lab.features import build_front
 from serkit.lab.measure import seal
+from serkit.lab.measure.run_entry import read_entry
 from serkit.lab.measure.run_folder import Row, read_json, read_predictions, write_json
 from serkit.lab.models import build_body
 from serkit.lab.recipes.files import load_recipe
@@ -285,6 +286,45 @@ def test_killed_between_predictions_and_metrics_and_resumed_equals_uninterrupted
     assert len(table(tmp_path)) == 48
     run_protocol(TWO_SEEDS, data, tmp_path)
     assert same_run(tmp_path, whole)
+
+
+@pytest.mark.parametrize("writes", range(1, 14))
+def test_killed_between_any_two_writes_a_run_is_sealed_and_resumed(
+    whole: Path, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """Claiming the folder takes four writes, the empty record three, and that of each fit five."""
+    left = [writes]
+
+    def counted(path: Path, text: str) -> None:
+        if not left[0]:
+            raise Killed
+        left[0] -= 1
+        write_whole(path, text)
+
+    monkeypatch.setattr(seal, "write_whole", counted)
+    with pytest.raises(Killed):
+        run_protocol(TWO_SEEDS, data, tmp_path)
+    monkeypatch.undo()
+    run_protocol(TWO_SEEDS, data, tmp_path)
+    assert same_run(tmp_path, whole)
+    read_entry(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["predictions.csv", "validation.csv", "metrics.json", "folds.json"])
+@pytest.mark.parametrize("more", [(), (7,)])
+def test_a_run_over_an_edited_file_is_not_resumed_and_gets_no_seeds(
+    whole: Path, data: Data, tmp_path: Path, name: str, more: tuple[int, ...]
+) -> None:
+    shutil.copytree(whole, tmp_path / "copy")
+    path = tmp_path / "copy" / name
+    text = path.read_text("utf-8")
+    edited = text.replace("anger", "Anger", 1) if path.suffix == ".csv" else text.replace("0", "7", 1)
+    assert edited != text
+    path.write_text(edited, "utf-8")
+    recipe = TWO_SEEDS.model_copy(update={"seeds": (*TWO_SEEDS.seeds, *more)})
+    with pytest.raises(RunError, match=rf"cannot be resumed: {name} was edited after serkit sealed the run"):
+        run_protocol(recipe, data, tmp_path / "copy")
+    assert path.read_text("utf-8") == edited
 
 
 def test_two_processes_give_the_run_of_one(

@@ -20,7 +20,7 @@ from serkit.lab.measure.run_folder import (
     read_json,
     read_predictions,
 )
-from serkit.lab.measure.run_records import check_run, read_records
+from serkit.lab.measure.run_records import read_records
 from serkit.lab.models import Model
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.schema import parts_of
@@ -50,7 +50,6 @@ def describe(
         fit: Record of the fit in ``metrics.json``.
         error_rate: Share of wrong answers, 0 to 1, that the threshold for ``uncertain`` allows on validation.
     """
-    check_run(run)
     recipe, labels = resolved.recipe, resolved.labels
     # There are several folds of one number if training speakers are drawn repeatedly.
     folds = [one for one in read_folds(run) if one["fold"] == fit["fold"]]

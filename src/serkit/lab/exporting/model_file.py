@@ -25,6 +25,7 @@ from serkit.lab.graphs.model_assembly import join, vote
 from serkit.lab.graphs.onnx_graph import OPSET
 from serkit.lab.measure.calibration import ERROR_RATE
 from serkit.lab.measure.run_folder import Fit, fit_folder, read_folds, read_json
+from serkit.lab.measure.run_records import check_run
 from serkit.lab.measure.voting import FLOOR, Rule, combine
 from serkit.lab.models import Model, build_body
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
@@ -164,11 +165,11 @@ def fit_of(run: Path, seed: int, fold: int | None) -> dict[str, Any]:
     """Return the record in ``metrics.json`` of the fit to export.
 
     Raises:
-        RunError: If the run has no finished model for this seed and fold.
+        RunError: If the run has no finished model for this seed and fold, or does not agree with its seal or itself.
     """
-    fits = {(fit["fold"], fit["seed"]): fit for fit in read_json(run, "metrics.json")["fits"]}
-    folds = read_folds(run)
-    is_evaluation = any(one["fold"] or one["test"]["utterances"] for one in folds)
+    records = check_run(run)
+    fits = {(fit["fold"], fit["seed"]): fit for fit in records.facts["fits"]}
+    is_evaluation = any(one["fold"] or one["test"]["utterances"] for one in records.folds)
     if (fold is None and is_evaluation) or (fold or 0, seed) not in fits:
         of_fold = "" if fold is None else f" and fold {fold}"
         raise RunError(f"{str(run)!r} holds no finished model for seed {seed}{of_fold}: make one with 'serkit train'.")
