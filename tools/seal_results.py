@@ -111,6 +111,8 @@ def seal_all(folders: Sequence[Path], corpora: Corpora) -> int:
             refused += 1
             continue
         environment = without_seals(run.environment) | _added(run, corpora, known, confirmed)
+        if "audio_digest" in environment:
+            environment.pop(NOTE, None)
         if environment != without_seals(run.environment):
             write_json(run.folder, "env.json", environment)
         seal_folder(run.folder)

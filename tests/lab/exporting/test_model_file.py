@@ -31,6 +31,7 @@ from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.files import dump_recipe, load_recipe
 from serkit.lab.recipes.registry import ENSEMBLE, find_model
 from serkit.lab.recipes.schema import parse_recipe
+from serkit.lab.splits.folds import digest_of_folds
 from serkit.lab.training.run import fit_final, run_protocol
 from serkit.runtime.recognizer import Recognizer
 from support.sealed_runs import reseal, settle
@@ -498,7 +499,7 @@ def test_a_folder_without_a_finished_model_is_refused(run: Path, tmp_path: Path)
     (run / "fold_0" / "seed_0" / "weights.safetensors").unlink()
     with pytest.raises(RunError, match=r"is missing: weights stay on the machine that trained a run; train"):
         export(run, file)
-    change(run / "metrics.json", fits=[])
+    change(run / "metrics.json", fits=[], complete=False)
     with pytest.raises(RunError, match="holds no finished model for seed 0"):
         export(run, file)
     assert not file.exists()
@@ -506,8 +507,13 @@ def test_a_folder_without_a_finished_model_is_refused(run: Path, tmp_path: Path)
 
 def test_an_evaluated_run_is_refused_since_its_models_are_of_folds(run: Path, tmp_path: Path) -> None:
     folds = json.loads((run / "folds.json").read_text("utf-8"))
-    for wrong in ([folds[0], folds[0] | {"fold": 1}], [folds[0] | {"test": folds[0]["validation"]}]):
+    nobody = {"speakers": [], "utterances": []}
+    tested = folds[0] | {"validation": nobody, "test": folds[0]["validation"]}
+    for wrong in ([folds[0], folds[0] | {"fold": 1}], [tested]):
         (run / "folds.json").write_text(json.dumps(wrong), "utf-8")
+        (run / VALIDATED).unlink(missing_ok=True)
+        change(run / "metrics.json", complete=False)
+        change(run / "env.json", split_digest=digest_of_folds(wrong))
         with pytest.raises(RunError, match="holds no finished model for seed 0: make one with 'serkit train'"):
             export(run, tmp_path / "model.onnx")
 

@@ -143,7 +143,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a seed left out": (
         lambda run: both_changed(run, lambda rows: [r for r in rows if r.seed == 0]),
-        r"metrics\.json has the run as complete, and predictions\.csv lacks fold 0, seed 1",
+        r"metrics\.json has the run as complete, but predictions\.csv has no rows of fold 0, seed 1",
     ),
     "a seed merged in": (
         lambda run: rows_changed(run, lambda rows: [*rows, *(replace(r, seed=9) for r in rows if r.seed == 0)]),
@@ -155,7 +155,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a fold left out": (
         lambda run: both_changed(run, lambda rows: [r for r in rows if r.fold]),
-        r"metrics\.json has the run as complete, and predictions\.csv lacks fold 0, seed 0",
+        r"metrics\.json has the run as complete, but predictions\.csv has no rows of fold 0, seed 0",
     ),
     "a fold merged in": (
         lambda run: rows_changed(
@@ -169,7 +169,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a fold's fit left out of the metrics": (
         lambda run: facts_changed(run, fits=read_json(run, "metrics.json")["fits"][1:]),
-        r"metrics\.json has the run as complete, and metrics\.json lacks fold 0, seed 0",
+        r"metrics\.json has the run as complete, but no fit of fold 0, seed 0",
     ),
     "a UAR improved": (
         lambda run: facts_changed(run, uar=99.9),

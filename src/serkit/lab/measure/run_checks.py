@@ -199,7 +199,7 @@ def _labels(run: RunRecords) -> Iterator[str]:
         (VALIDATED, run.validated, "validation", VALIDATED_LABELS),
     ):
         every = {one for fold in run.folds for one in fold[part]["utterances"]}
-        if name not in run.environment or every != {row.utterance for row in rows}:
+        if not rows or name not in run.environment or every != {row.utterance for row in rows}:
             continue  # unfinished, or not all draws have a seed
         if labels_digest((row.utterance, row.speaker, row.true) for row in rows) != run.environment[name]:
             yield f"{file} has other speakers or true classes than the {name} in env.json"
@@ -253,7 +253,8 @@ def _seeds_and_fits(run: RunRecords) -> Iterator[str]:
         for fold, seed in sorted(places - expected)[:1]:
             yield f"{file} has fold {fold}, seed {seed}, which is not in recipe.yaml and {FOLDS}"
         for fold, seed in sorted(expected - places)[:1] if run.is_complete else ():
-            yield f"metrics.json has the run as complete, and {file} lacks fold {fold}, seed {seed}"
+            lacks = "no fit" if file == "metrics.json" else f"{file} has no rows"
+            yield f"metrics.json has the run as complete, but {lacks} of fold {fold}, seed {seed}"
     if protocol != ALL_SPEAKERS:
         for one, other in sorted(tested ^ fits)[:1]:
             yield f"only one of {TESTED} and metrics.json has fold {one}, seed {other}"

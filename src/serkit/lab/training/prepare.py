@@ -244,6 +244,11 @@ def _label_digests(manifest: Manifest, split: Split, labels: LabelSet) -> dict[s
 
 
 def digest_of_audio(heard: Mapping[str, str]) -> str:
+    """Return the ``audio_digest`` of a run.
+
+    Args:
+        heard: Digest of the decoded audio of each utterance, by its id.
+    """
     return hashlib.sha256("\n".join(f"{name} {heard[name]}" for name in sorted(heard)).encode()).hexdigest()
 
 
