@@ -512,7 +512,7 @@ def test_an_evaluated_run_is_refused_since_its_models_are_of_folds(run: Path, tm
     for wrong in ([folds[0], folds[0] | {"fold": 1}], [tested]):
         (run / "folds.json").write_text(json.dumps(wrong), "utf-8")
         (run / VALIDATED).unlink(missing_ok=True)
-        change(run / "metrics.json", complete=False)
+        change(run / "metrics.json", complete=False, guard={})
         change(run / "env.json", split_digest=digest_of_folds(wrong))
         with pytest.raises(RunError, match="holds no finished model for seed 0: make one with 'serkit train'"):
             export(run, tmp_path / "model.onnx")

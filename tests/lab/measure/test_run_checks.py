@@ -3,6 +3,7 @@
 Each tampering is done on a small run, which is then sealed anew, so that the checks of the content alone must find it.
 """
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -41,11 +42,17 @@ pytestmark = pytest.mark.usefixtures("quick_bootstrap")
 Change = Callable[[list[Row]], list[Row]]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    folder = write_run(tmp_path / "run", name="run")
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, quick_bootstrap: None) -> Path:
+    folder = write_run(tmp_path_factory.mktemp("built") / "run", name="run")
     write_predictions(folder, rotated(read_predictions(folder)[0]), CLASSES, VALIDATED)
     return settle(folder)
+
+
+@pytest.fixture
+def run(built: Path, tmp_path: Path) -> Path:
+    """A copy of a sealed run, to be changed."""
+    return Path(shutil.copytree(built, tmp_path / "run"))
 
 
 def rows_changed(folder: Path, change: Change, name: str = TESTED) -> None:

@@ -288,7 +288,7 @@ def test_killed_between_predictions_and_metrics_and_resumed_equals_uninterrupted
     assert same_run(tmp_path, whole)
 
 
-@pytest.mark.parametrize("writes", range(1, 14))
+@pytest.mark.parametrize("writes", [2, 6, 8, 10, 12])  # test_seal.py has each place
 def test_killed_between_any_two_writes_a_run_is_sealed_and_resumed(
     whole: Path, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:

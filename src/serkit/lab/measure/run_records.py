@@ -19,14 +19,14 @@ from serkit.lab.measure.run_folder import (
     read_predictions,
     read_text,
 )
-from serkit.lab.measure.seal import broken_seal, is_interrupted
+from serkit.lab.measure.seal import NOT_SEALED, broken_seal, is_interrupted
 from serkit.lab.splits.folds import PARTS
 
 FACTS = (
     "name", "protocol", "is_speaker_independent", "validation", "labels", "corpora", "model", "complete",
 )  # fmt: skip
 _INTERRUPTED = "a job was stopped while it wrote the files: run the same command again to finish it"
-_INSTEAD = "Restore the file; 'serkit compare --unsealed' and 'serkit report --unsealed' show such a run with a mark."
+_INSTEAD = "'serkit compare --unsealed' and 'serkit report --unsealed' show such a run with a mark."
 
 
 def read_records(run: str | os.PathLike[str], *, unsealed: bool = False) -> RunRecords:
@@ -76,7 +76,8 @@ def refusal(folder: Path, why: str) -> RunError:
         folder: Run folder.
         why: Clause that says what is wrong.
     """
-    return RunError(f"{str(folder)!r} is not taken as measured: {why}. {_INSTEAD}")
+    instead = "Run the recipe again" if why.startswith(NOT_SEALED) else "Restore the file"
+    return RunError(f"{str(folder)!r} is not taken as measured: {why}. {instead}; {_INSTEAD}")
 
 
 def _read_rest(folder: Path, facts: Mapping[str, Any], tested: Any, classes: tuple[str, ...]) -> RunRecords:
