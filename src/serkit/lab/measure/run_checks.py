@@ -164,8 +164,7 @@ def _folds(run: RunRecords) -> Iterator[str]:
 
 def _tables(run: RunRecords) -> Iterator[str]:
     """Each fold and seed has exactly its utterances, of its speakers."""
-    may_be_inner = re.search(r"^  inner_folds: \d", run.recipe, flags=re.MULTILINE)
-    for file, rows, sides in ((TESTED, run.tested, ("test",)), (VALIDATED, run.validated, ("validation",))):
+    for file, rows, part in ((TESTED, run.tested, "test"), (VALIDATED, run.validated, "validation")):
         found: dict[tuple[int, int], list[Row]] = {}
         for row in rows:
             found.setdefault((row.fold, row.seed), []).append(row)
@@ -174,22 +173,32 @@ def _tables(run: RunRecords) -> Iterator[str]:
             if fold is None:
                 yield f"{file} has {place}, which {FOLDS} has not"
                 return
-            is_inner = file == VALIDATED and may_be_inner
-            inside = ("train", "validation") if is_inner else sides
-            names, speakers = (
-                {one for side in inside for one in fold[side][kind]} for kind in ("utterances", "speakers")
-            )
-            has = {row.utterance for row in some}
+            of_members = _validated_by_members(run, number) if part == "validation" else set()
+            names, has = of_members or set(fold[part]["utterances"]), {row.utterance for row in some}
             if has - names:
                 yield f"{file} has {min(has - names)} in {place}, which {FOLDS} does not have there"
-            if names - has and not is_inner:
+            if of_members:
+                continue
+            if names - has:
                 yield f"{file} lacks {min(names - has)} in {place}"
-            strange = {row.speaker for row in some} ^ speakers
-            if strange and not is_inner:
+            if strange := {row.speaker for row in some} ^ set(fold[part]["speakers"]):
                 yield f"{file} and {FOLDS} differ in the speaker {min(strange)} in {place}"
     tested, validated = ({(row.fold, row.seed) for row in rows} for rows in (run.tested, run.validated))
     if tested and validated and tested != validated:
         yield "only one of {} and {} has fold {}, seed {}".format(TESTED, VALIDATED, *min(tested ^ validated))
+
+
+def _validated_by_members(run: RunRecords, number: int) -> set[str]:
+    """Return what members of an ensemble may have validated on in a fold, if not on its validation part; else nothing.
+
+    Under inner folds members validate on groups of the training side. Their seeds take the draws of the protocol in turn.
+    """
+    if not re.search(r"^model:\n  name: ensemble$", run.recipe, flags=re.MULTILINE):
+        return set()
+    folds = [fold for fold in run.folds if fold["fold"] == number]
+    if len(folds) == 1 and not re.search(r"^  inner_folds: \d", run.recipe, flags=re.MULTILINE):
+        return set()
+    return {name for fold in folds for part in ("train", "validation") for name in fold[part]["utterances"]}
 
 
 def _labels(run: RunRecords) -> Iterator[str]:

@@ -189,4 +189,7 @@ def _environment_of(folder: Path) -> dict[str, Any]:
 
 
 def _write(folder: Path, content: Mapping[str, Any]) -> None:
+    seals = {name: content[name] for name in (SEAL, NEXT_SEAL) if name in content}
+    in_order = {name: {one: seal[one] for one in SEALED if one in seal} for name, seal in seals.items()}
+    content = {**content, **in_order}
     write_whole(folder / ENVIRONMENT, json_text(content))
