@@ -191,7 +191,7 @@ def _tables(run: RunRecords) -> Iterator[str]:
 def _validated_by_members(run: RunRecords, number: int) -> set[str]:
     """Return what members of an ensemble may have validated on in a fold, if not on its validation part; else nothing.
 
-    Under inner folds members validate on groups of the training side. Their seeds take the draws of the protocol in turn.
+    Under inner folds they validate on groups of the training side. Their seeds take the draws of the protocol in turn.
     """
     if not re.search(r"^model:\n  name: ensemble$", run.recipe, flags=re.MULTILINE):
         return set()
