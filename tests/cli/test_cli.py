@@ -18,6 +18,7 @@ from serkit.runtime.recognizer import Recognizer
 from support import bare
 from support.calling import Call, Done, assert_one_sentence, process
 from support.run_folders import predictions, write_run
+from support.sealed_runs import settle
 from support.synthetic import voice
 
 RATE = 16_000
@@ -430,7 +431,7 @@ def _evaluated(folder: Path) -> Path:
     write_predictions(folder, rows, classes)
     write_metrics(folder, rows, classes, [], facts)
     (folder / "recipe.yaml").write_text("name: toy\n", "utf-8")
-    return folder
+    return settle(folder)
 
 
 def test_without_the_lab_extra_the_rest_of_the_command_line_works(

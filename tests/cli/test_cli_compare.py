@@ -14,6 +14,7 @@ from serkit.lab.measure.intervals import bootstrap_interval
 from serkit.lab.measure.run_folder import VALIDATED, write_predictions
 from support.calling import Call, assert_one_sentence
 from support.run_folders import CLASSES, predictions, write_run
+from support.sealed_runs import settle
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
         rows = predictions(skill=skill)
         folder = write_run(tmp_path / name, rows, name=name)
         write_predictions(folder, [replace(row, fold=(row.fold - 1) % 7) for row in rows], CLASSES, VALIDATED)
-        found.append(folder)
+        found.append(settle(folder))
     return found[0], found[1]
 
 
@@ -110,7 +111,8 @@ def test_what_cannot_be_compared_is_one_sentence(call: Call, pair: tuple[Path, P
     other = write_run(tmp_path / "other", predictions(corpora=("far",)), name="other", labels="other")
     assert_one_sentence(
         call("compare", *pair, "--against", other),
-        "no other run was tested on the same utterances with the same classes (label set 'other', 42 utterances)",
+        "no other run was tested on the same utterances and audio with the same classes (label set 'other', 42 "
+        "utterances)",
     )
     assert_one_sentence(call("compare", pair[0], "--against", pair[0]), "so there is nothing to compare it with.")
 
@@ -122,3 +124,21 @@ def test_recipes_that_cannot_be_run_are_read_beside_the_runs(call: Call, pair: t
         assert "mspodcast-crnn" in call("compare", *pair, "--format", form).out
     table.write_text("a,b\n", "utf-8")
     assert_one_sentence(call("compare", *pair, "--format", "page"), "expected the columns recipe,why")
+
+
+@pytest.mark.parametrize("name", ["markdown", "csv", "html", "page", "json"])
+def test_an_edited_run_is_refused_and_marked_in_every_format_on_request(
+    call: Call, pair: tuple[Path, Path], name: str
+) -> None:
+    path = pair[1] / "validation.csv"
+    head, one, two, *others = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join([head, two, one, *others]), "utf-8")
+    done = call("compare", *pair, "--format", name)
+    assert done.code == 1
+    assert "skipped" in done.err
+    assert "validation.csv was edited after serkit sealed the run." in done.err
+    shown = call("compare", *pair, "--format", name, "--unsealed")
+    assert (shown.code, shown.err) == (0, "")
+    assert "validation.csv was edited after serkit sealed the run" in shown.out
+    assert_one_sentence(call("compare", pair[0], "--against", pair[1]), "was edited after serkit sealed the run")
+    assert call("compare", pair[0], "--against", pair[1], "--unsealed").code == 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serkit.lab.measure import pooled_metrics, run_entry
+from serkit.lab.measure import pooled_metrics, run_records
 from serkit.lab.measure.intervals import Interval, bootstrap_interval
 from serkit.lab.measure.metrics import macro_f1, uar, weighted_accuracy
 from serkit.lab.measure.run_folder import TESTED, VALIDATED, read_predictions
@@ -54,7 +54,7 @@ def test_a_report_and_its_figures_read_and_measure_a_run_once(
         measured.append(options.get("metric", uar))
         return bootstrap_interval(*args, draws=5, **options)
 
-    monkeypatch.setattr(run_entry, "read_predictions", reading)
+    monkeypatch.setattr(run_records, "read_predictions", reading)
     for module in (pooled_metrics, run_contents):
         monkeypatch.setattr(module, "bootstrap_interval", measuring)
     folder = write_run(tmp_path / "toy")
@@ -92,3 +92,17 @@ def test_a_folder_of_corpora_in_the_environment_puts_no_audio_into_a_page(
     folder = write_run(tmp_path / "toy")
     assert call("report", folder).code == 0
     assert "<audio" not in (folder / "report.html").read_text("utf-8")
+
+
+def test_a_report_of_an_edited_run_says_so_and_only_on_request(call: Call, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "toy")
+    (folder / "recipe.yaml").write_text("name: toy-loso-crnn\nseeds:\n- 0\n", "utf-8")
+    done = call("report", folder)
+    assert done.code == 2
+    assert "recipe.yaml was edited after serkit sealed the run" in done.err
+    assert not (folder / "report.html").exists()
+    assert call("report", folder, "--unsealed").code == 0
+    page = (folder / "report.html").read_text("utf-8")
+    first = page[: page.index("<h2")]
+    assert "Unsealed: not taken as measured." in first
+    assert "recipe.yaml was edited after serkit sealed the run" in first

@@ -10,6 +10,7 @@ from serkit.lab.measure.run_folder import Fit, Row, write_predictions
 from serkit.lab.recipes.files import dump_recipe
 from serkit.lab.recipes.schema import parse_recipe
 from support.run_folders import CLASSES, facts
+from support.sealed_runs import settle
 
 
 def write_run(
@@ -18,6 +19,7 @@ def write_run(
 ) -> Path:  # fmt: skip
     """Write a run in which every ``wrong``-th prediction is fear; probabilities have more decimals than are stored."""
     rows = []
+    seeds = (0,) if changes.get("protocol") == "unseen_corpus" else seeds  # a finished model is one fit
     for i, (corpus, speaker, true, seed) in enumerate(product(corpora, range(speakers), ("anger", "fear"), seeds)):
         for take in range(4):
             predicted = "fear" if (i + take) % wrong == 0 else true
@@ -28,7 +30,7 @@ def write_run(
     write_predictions(folder, rows, CLASSES)
     write_metrics(folder, rows, CLASSES, fits, facts(corpora=list(corpora), **changes))
     write_recipe(folder, train={"lr": 1e-3 if corpora == ("other",) else 2e-3})
-    return folder
+    return settle(folder)
 
 
 def write_recipe(folder: Path, **settings: Any) -> None:
@@ -40,6 +42,7 @@ def entry(folder: Path, *, seen: float | None = 61.26, lr: float = 2e-3, wrong: 
     """Write a run named as its folder and read it; ``seen`` is its validation UAR, ``lr`` its learning rate."""
     write_run(folder, wrong=wrong, **{"name": folder.name} | changes)
     write_recipe(folder, train={"lr": lr})
+    settle(folder)
     found = read_entry(folder)
     found.row.update({"validation_uar": seen, "is_validation_pooled": seen is not None})
     return found

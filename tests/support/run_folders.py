@@ -9,6 +9,8 @@ import numpy as np
 
 from serkit.lab.measure.pooled_metrics import write_metrics
 from serkit.lab.measure.run_folder import Fit, Row, write_json, write_predictions
+from serkit.lab.splits.folds import digest_of_folds
+from support.sealed_runs import reseal
 
 CLASSES = ("anger", "fear", "calm")
 EPOCHS = 4
@@ -98,13 +100,13 @@ def write_run(
             if epochs:
                 _write_history(home / "history.csv", epochs, fold, is_measured=is_measured)
     write_json(folder, "folds.json", content)
-    digests = {"manifest_digest": "f00d", "split_digest": "cafe"}
+    digests = {"manifest_digest": "f00d", "split_digest": digest_of_folds(content)}
     write_json(folder, "env.json", {"serkit": "0.1.0", "dropped": {}} | digests | dict(environment or {}))
-    (folder / "recipe.yaml").write_text("name: toy\n", "utf-8")
+    (folder / "recipe.yaml").write_text(f"name: {facts(**changes)['name']}\n", "utf-8")
     if rows:
         write_predictions(folder, rows, classes)
     write_metrics(folder, rows, classes, fits, facts(**changes))
-    return folder
+    return reseal(folder)
 
 
 def _write_history(path: Path, epochs: int, fold: int, *, is_measured: bool) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serkit.cli.options import UnsealedOption
 from serkit.cli.terminal import echo, echo_document
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def compare(
         str | None,
         typer.Option(help="Name or folder of the reference run.", show_default="the best run by validation UAR"),
     ] = None,
+    unsealed: UnsealedOption = False,
 ) -> None:
     """Compare runs in a table, recomputed from their predictions, with significance tests on shared clips."""
     from serkit.errors import RunError
@@ -53,8 +55,8 @@ def compare(
     from serkit.writing import write_whole
 
     runs = list({run.resolve(): run for run in runs}.values())
-    entries = _read(runs)
-    board = leaderboard.compare(entries, against=against)
+    entries = _read(runs, unsealed=unsealed)
+    board = leaderboard.compare(entries, against=against, unsealed=unsealed)
     if format is None:
         format = _BY_SUFFIX.get(out.suffix.lower(), BoardFormat.markdown) if out else BoardFormat.markdown  # noqa: A001
     text = _render(board, entries, format).rstrip("\n")
@@ -69,7 +71,7 @@ def compare(
         raise typer.Exit(1)
 
 
-def _read(runs: list[Path]) -> "list[RunEntry]":
+def _read(runs: list[Path], *, unsealed: bool) -> "list[RunEntry]":
     """Read the runs. If there are several, skip those that cannot be read, with a message on stderr."""
     from serkit.errors import RunError
     from serkit.lab.leaderboard import read_entry
@@ -77,7 +79,7 @@ def _read(runs: list[Path]) -> "list[RunEntry]":
     found = []
     for run in runs:
         try:
-            found.append(read_entry(run))
+            found.append(read_entry(run, unsealed=unsealed))
         except RunError as error:
             if len(runs) == 1:
                 raise

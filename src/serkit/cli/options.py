@@ -50,6 +50,12 @@ DataOption = Annotated[
         show_default="SERKIT_CORPORA",
     ),
 ]  # fmt: skip
+UnsealedOption = Annotated[
+    bool,
+    typer.Option(
+        "--unsealed", help="Show runs that were edited, contradict themselves or have no seal too, each with a mark."
+    ),
+]
 RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="Name or YAML file of a recipe.")]
 SetOption = Annotated[
     list[str] | None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from serkit.cli.options import DataOption, data_of
+from serkit.cli.options import DataOption, UnsealedOption, data_of
 from serkit.cli.terminal import echo
 
 
@@ -34,6 +34,7 @@ def report(
         ),
     ] = False,
     data: DataOption = None,
+    unsealed: UnsealedOption = False,
 ) -> None:
     """Write the report of a run as one HTML file, recomputed from its predictions."""
     from serkit.errors import RunError
@@ -49,7 +50,7 @@ def report(
     failed = 0
     for run in runs:
         try:
-            contents = read_run(run)
+            contents = read_run(run, unsealed=unsealed)
             echo(write_report(contents, out=out, data=place))
             if figures:
                 folder = figures if len(runs) == 1 else figures / run.resolve().name

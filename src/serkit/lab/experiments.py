@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from serkit.errors import CorpusError, RunError
 from serkit.lab.measure.run_folder import ALL_SPEAKERS, COLUMNS, read_json, read_predictions
+from serkit.lab.measure.run_records import check_run
 from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe
 from serkit.progress import OnProgress
@@ -25,9 +26,12 @@ class Run:
 
     Args:
         folder: The run folder.
+        unsealed: Whether to read a run that was edited, contradicts itself, or has no seal. Its metrics have an entry
+            ``unsealed``, which says why.
 
     Attributes:
         folder: The run folder.
+        unsealed: Whether such a run is read.
 
     Example:
         >>> run = Run("runs/emodb")
@@ -35,15 +39,18 @@ class Run:
         Run('runs/emodb', not a run folder)
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(self, folder: str | os.PathLike[str], *, unsealed: bool = False) -> None:
         self.folder = Path(folder)
+        self.unsealed = unsealed
+        self._last_check: tuple[object, str] = (None, "")  # state of the files, and what is wrong with them
 
     @property
     def metrics(self) -> dict[str, Any]:
         """The content of ``metrics.json``: all scores in percent, and facts about the protocol.
 
         Raises:
-            RunError: If the folder is not a run folder, or the file is damaged.
+            RunError: If the folder is not a run folder, the file is damaged, or the run does not agree with its seal or
+                with itself.
         """
         content = read_json(self.folder, "metrics.json")
         if not isinstance(content, dict):
@@ -51,7 +58,8 @@ class Run:
         missing = [name for name in _FACTS if name not in content]
         if missing:
             raise RunError(f"{str(self.folder / 'metrics.json')!r} is damaged: it lacks {', '.join(missing)}.")
-        return content
+        why = self._check()
+        return content | ({"unsealed": why} if why else {})
 
     @property
     def name(self) -> str:
@@ -111,10 +119,11 @@ class Run:
         probability of each class. The table is empty for a run without predictions.
 
         Raises:
-            RunError: If the file is damaged.
+            RunError: If the file is damaged, or the run does not agree with its seal or with itself.
         """
         import pandas as pd
 
+        self._check()
         rows, classes = read_predictions(self.folder)
         content = [[*(getattr(row, name) for name in COLUMNS), *row.probabilities] for row in rows]
         return pd.DataFrame(content, columns=[*COLUMNS, *(classes or self.classes)])
@@ -135,7 +144,7 @@ class Run:
         """
         from serkit.lab.report import write_report
 
-        return write_report(self.folder, out=path, data=data)
+        return write_report(self.folder, out=path, data=data, unsealed=self.unsealed)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and self.folder == other.folder
@@ -147,16 +156,27 @@ class Run:
         try:
             state = self._state()
         except RunError:
-            state = "not a run folder"
+            is_run = (self.folder / "metrics.json").is_file() and (self.folder / "recipe.yaml").is_file()
+            state = "refused" if is_run else "not a run folder"
         return f"Run({str(self.folder)!r}, {state})"
 
     def _state(self) -> str:
         metrics = self.metrics
+        if metrics.get("unsealed"):
+            return "unsealed"
         if not metrics["complete"]:
             return "not complete"
         if "uar" not in metrics:
             return f"validation UAR {metrics['validation_uar']}"
         return f"UAR {metrics['uar']} [{metrics['uar_low']}, {metrics['uar_high']}]"
+
+    def _check(self) -> str:
+        """Return why the run is not taken as measured, or refuse it; the files are checked again if they changed."""
+        files = sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != "report.html")
+        state = [(path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files]
+        if self._last_check[0] != state:
+            self._last_check = state, check_run(self.folder, unsealed=self.unsealed).unsealed
+        return self._last_check[1]
 
     def _test_score(self, name: str) -> Any:
         metrics = self.metrics

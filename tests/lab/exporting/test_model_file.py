@@ -31,8 +31,10 @@ from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.files import dump_recipe, load_recipe
 from serkit.lab.recipes.registry import ENSEMBLE, find_model
 from serkit.lab.recipes.schema import parse_recipe
+from serkit.lab.splits.folds import digest_of_folds
 from serkit.lab.training.run import fit_final, run_protocol
 from serkit.runtime.recognizer import Recognizer
+from support.sealed_runs import reseal, settle
 from support.synthetic import voice
 
 RATE = 16_000
@@ -62,14 +64,17 @@ def change(file: Path, **changes: Any) -> None:
     if file.suffix == ".json":
         file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | changes), "utf-8")
     else:
-        file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text("utf-8")) | changes), "utf-8")
+        content = yaml.safe_load(file.read_text("utf-8")) | changes
+        file.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+    reseal(file.parent)
 
 
 def evaluated(folder: Path, run: Path, *, is_complete: bool = True, **changed: Any) -> Path:
     """Write what an evaluation of three seeds of the run's recipe leaves behind, as far as a card needs it."""
     rows = [
-        Row(f"emodb/{s}{i}", "emodb", f"emodb/{s}", 0, seed, name, CLASSES[0] if i == 5 else name, (1.0,) * 7)
-        for s in range(8) for i, name in enumerate(CLASSES) for seed in (0, 1, 2)
+        Row(f"emodb/{s}{i}", "emodb", f"emodb/{s}", 0, seed, name, CLASSES[0] if i == 5 else name, (0.1429,) * 7)
+        for s in range(8) for i, name in enumerate(CLASSES)
+        for seed in ((0,) if changed.get("protocol") == "unseen_corpus" else (0, 1, 2))
     ]  # fmt: skip
     facts = {
         "name": "emodb-loso-toy", "protocol": "leave_one_speaker_out", "is_speaker_independent": True,
@@ -78,7 +83,10 @@ def evaluated(folder: Path, run: Path, *, is_complete: bool = True, **changed: A
     write_metrics(folder, rows, CLASSES, [Fit(0, 0, 1, 2, 50.0, 1.0, 1.0)], facts)
     write_predictions(folder, rows, CLASSES)
     shutil.copy(run / "recipe.yaml", folder)
-    return folder
+    known = json.loads((run / "env.json").read_text("utf-8"))
+    digests = {name: known[name] for name in ("manifest_digest", "audio_digest", "audio_sampling_rate")}
+    (folder / "env.json").write_text(json.dumps(digests | {"serkit": "0"}), "utf-8")
+    return settle(folder)
 
 
 def random_model(name: str, settings: dict[str, Any]) -> tuple[torch.nn.Module, Card]:
@@ -287,8 +295,9 @@ def test_the_card_says_how_far_the_probabilities_can_be_trusted(run: Path, tmp_p
     """From the validation answers of the exported seed; a JSON round trip changes nothing."""
     rows, classes = read_predictions(run, VALIDATED)
     (fit,) = json.loads((run / "metrics.json").read_text("utf-8"))["fits"]
-    others = [replace(row, seed=1, predicted="anger") for row in rows]
+    others = [replace(row, seed=1, predicted="anger", probabilities=(1.0, *(0.0,) * 6)) for row in rows]
     write_predictions(run, [*rows, *others], classes, VALIDATED)
+    reseal(run)
     export(run, tmp_path / "quarter.onnx")
     export(run, tmp_path / "tenth.onnx", error_rate=0.1)
     for name, rate in (("quarter", 0.25), ("tenth", 0.1)):
@@ -303,6 +312,9 @@ def test_validation_on_training_speakers_puts_no_promise_on_the_card(run: Path, 
     (fold,) = json.loads((run / "folds.json").read_text("utf-8"))
     fold["train"]["speakers"] += fold["validation"]["speakers"][:1]
     (run / "folds.json").write_text(json.dumps([fold]), "utf-8")
+    protocol = yaml.safe_load((run / "recipe.yaml").read_text("utf-8"))["protocol"]
+    change(run / "recipe.yaml", protocol=protocol | {"validation": "sentences", "validation_speakers": None})
+    change(run / "metrics.json", validation="sentences")
     export(run, tmp_path / "m.onnx")
     card = Recognizer.load(tmp_path / "m.onnx").card
     assert (card.validation, card.calibration) == ("training speakers", {})
@@ -323,7 +335,7 @@ def test_validation_counts_as_new_speakers_only_if_no_fold_shares_one() -> None:
 @pytest.mark.usefixtures("quick")
 def test_a_run_that_kept_no_validation_answers_has_a_card_without_them(run: Path, tmp_path: Path) -> None:
     (run / VALIDATED).unlink()
-    export(run, tmp_path / "m.onnx")
+    export(reseal(run), tmp_path / "m.onnx")
     assert Recognizer.load(tmp_path / "m.onnx").card.calibration == {}
 
 
@@ -338,6 +350,7 @@ def test_one_corpus_that_forbids_commercial_use_makes_the_model_forbid_it(run: P
     names = ["emodb", "nemo", "ravdess"]
     assert [get_corpus(name).commercial for name in names] == [True, False, False]
     change(run / "recipe.yaml", corpora=names)
+    change(run / "metrics.json", corpora=names)
     export(run, tmp_path / "model.onnx")
     card = Recognizer.load(tmp_path / "model.onnx").card
     assert (card.license, card.is_commercial_use_allowed) == ("CC-BY-NC-SA-4.0", False)
@@ -370,9 +383,12 @@ def test_evidence_of_another_recipe_is_refused(run: Path, tmp_path: Path) -> Non
     recipe = load_recipe(run / "recipe.yaml")
     renamed = recipe.model_copy(update={"name": "other-name", "seeds": (0, 1, 2)})
     (other / "recipe.yaml").write_text(dump_recipe(renamed), "utf-8")
+    change(other / "metrics.json", name="other-name", protocol=recipe.protocol.name)
     export(run, tmp_path / "model.onnx", evidence=(other,))
     changed = recipe.model_copy(update={"train": recipe.train.model_copy(update={"lr": 0.5})})
+    changed = changed.model_copy(update={"name": "other-name", "seeds": (0, 1, 2)})
     (other / "recipe.yaml").write_text(dump_recipe(changed), "utf-8")
+    reseal(other)
     with pytest.raises(RunError, match="evaluated another model, so its results cannot go on this card"):
         export(run, tmp_path / "model.onnx", evidence=(other,))
 
@@ -390,9 +406,37 @@ def test_evidence_on_an_unseen_corpus_must_be_of_the_same_weights(run: Path, tmp
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("manifest_digest", "other utterances, speakers or labels than"), ("audio_digest", "other audio than the model")],
+)
+def test_evidence_of_the_same_recipe_on_other_data_is_refused(run: Path, tmp_path: Path, name: str, words: str) -> None:
+    other = evaluated(tmp_path / "other", run)
+    change(other / "env.json", **{name: "another"})
+    with pytest.raises(RunError, match=f"evaluated the recipe on {words}.*train on the same data"):
+        export(run, tmp_path / "model.onnx", evidence=(other,))
+    unseen = evaluated(tmp_path / "unseen", run, protocol="unseen_corpus", model_weights_digest="0" * 64)
+    change(unseen / "env.json", **{name: "another"})
+    with pytest.raises(RunError, match="evaluated another model"):
+        export(run, tmp_path / "model.onnx", evidence=(unseen,))
+
+
+@pytest.mark.usefixtures("quick")
+def test_unsealed_evidence_is_refused_and_so_is_an_edited_run(run: Path, tmp_path: Path) -> None:
+    other = evaluated(tmp_path / "other", run)
+    (other / "recipe.yaml").write_text((other / "recipe.yaml").read_text("utf-8") + "\n", "utf-8")
+    with pytest.raises(RunError, match=r"recipe\.yaml was edited after serkit sealed the run"):
+        export(run, tmp_path / "model.onnx", evidence=(other,))
+    (run / "folds.json").write_text("[" + (run / "folds.json").read_text("utf-8").strip()[1:-1] + ",{}]", "utf-8")
+    with pytest.raises(RunError, match=r"folds\.json"):
+        export(run, tmp_path / "model.onnx")
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_corpus_that_forbids_derivatives_is_named_on_the_card(run: Path, tmp_path: Path) -> None:
     for names, is_allowed in ((["emodb"], True), (["emodb", "tess"], False)):
         change(run / "recipe.yaml", corpora=names)
+        change(run / "metrics.json", corpora=names)
         export(run, tmp_path / "model.onnx")
         assert Recognizer.load(tmp_path / "model.onnx").card.is_sharing_allowed is is_allowed
 
@@ -455,7 +499,7 @@ def test_a_folder_without_a_finished_model_is_refused(run: Path, tmp_path: Path)
     (run / "fold_0" / "seed_0" / "weights.safetensors").unlink()
     with pytest.raises(RunError, match=r"is missing: weights stay on the machine that trained a run; train"):
         export(run, file)
-    change(run / "metrics.json", fits=[])
+    change(run / "metrics.json", fits=[], complete=False)
     with pytest.raises(RunError, match="holds no finished model for seed 0"):
         export(run, file)
     assert not file.exists()
@@ -463,8 +507,13 @@ def test_a_folder_without_a_finished_model_is_refused(run: Path, tmp_path: Path)
 
 def test_an_evaluated_run_is_refused_since_its_models_are_of_folds(run: Path, tmp_path: Path) -> None:
     folds = json.loads((run / "folds.json").read_text("utf-8"))
-    for wrong in ([folds[0], folds[0] | {"fold": 1}], [folds[0] | {"test": folds[0]["validation"]}]):
+    nobody = {"speakers": [], "utterances": []}
+    tested = folds[0] | {"validation": nobody, "test": folds[0]["validation"]}
+    for wrong in ([folds[0], folds[0] | {"fold": 1}], [tested]):
         (run / "folds.json").write_text(json.dumps(wrong), "utf-8")
+        (run / VALIDATED).unlink(missing_ok=True)
+        change(run / "metrics.json", complete=False, guard={})
+        change(run / "env.json", split_digest=digest_of_folds(wrong))
         with pytest.raises(RunError, match="holds no finished model for seed 0: make one with 'serkit train'"):
             export(run, tmp_path / "model.onnx")
 

@@ -9,6 +9,7 @@ from serkit.lab.leaderboard.calibration_section import HEAD, calibration_lines, 
 from serkit.lab.measure.run_folder import VALIDATED, read_json, read_predictions, write_json, write_predictions
 from support.leaderboard_runs import entry
 from support.run_folders import CLASSES
+from support.sealed_runs import reseal, rotated, settle
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap")
 
@@ -21,10 +22,11 @@ def validated(
     rows = read_predictions(folder)[0]
     folds = 1 + max(row.fold for row in rows)
     write_predictions(folder, [replace(r, fold=(r.fold - 1) % folds) for r in rows], CLASSES, VALIDATED)
+    settle(folder)
     stored = read_json(folder, "metrics.json")
     change = {"temperature": temperature} | ({"members": [{}]} if is_ensemble else {})
     write_json(folder, "metrics.json", stored | {"fits": [fit | change for fit in stored["fits"]]})
-    found = read_entry(folder)
+    found = read_entry(reseal(folder))
     found.row["validation_uar"] = seen
     return found
 
@@ -71,7 +73,7 @@ def test_a_row_has_the_numbers_of_its_run(tmp_path: Path) -> None:
 def test_what_is_not_known_is_an_empty_cell(tmp_path: Path) -> None:
     run = entry(tmp_path / "unseen", seen=None, protocol="unseen_corpus")
     write_json(run.folder, "metrics.json", read_json(run.folder, "metrics.json") | {"fits": []})
-    (line,) = calibration_lines(compare([read_entry(run.folder)]))
+    (line,) = calibration_lines(compare([read_entry(reseal(run.folder))]))
     cells = cells_of(line)
     assert len(cells) == len(HEAD)
     assert [name for name, cell in zip(HEAD, cells, strict=True) if cell] == ["run", "tested on", "ECE", "Brier"]
@@ -85,6 +87,9 @@ def test_the_words_are_of_the_rows(tmp_path: Path) -> None:
         for row in read_predictions(far.folder)[0]
     ]
     write_predictions(far.folder, wrong, CLASSES)
+    there = [replace(row, true="fear", probabilities=(0.2, 0.7, 0.1), predicted="fear") for row in wrong]
+    write_predictions(far.folder, rotated(there), CLASSES, VALIDATED)
+    settle(far.folder)
     near, second = validated(tmp_path / "near", seen=70.0), validated(tmp_path / "second", seen=60.0, lr=1e-3)
     words = calibration_note(calibration_lines(compare([near, second, read_entry(far.folder)])))
     said = words.splitlines()[-1]

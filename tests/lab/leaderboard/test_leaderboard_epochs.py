@@ -15,6 +15,7 @@ from serkit.lab.measure.pooled_metrics import write_metrics
 from serkit.lab.measure.run_folder import VALIDATED, Fit, write_predictions
 from support.leaderboard_runs import write_recipe
 from support.run_folders import CLASSES, facts, predictions
+from support.sealed_runs import rotated, settle
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap")
 LAST = {"kept": 4, "epochs": 5}
@@ -30,10 +31,10 @@ def run_of(folder: Path, *fits: dict[str, Any], seeds: tuple[int, ...] = (0,), s
         made.append(Fit(fold, seed, validation_uar=seen, temperature=1.0, seconds=3.0, **epochs))
     write_predictions(folder, rows, CLASSES)
     if seen is not None:
-        write_predictions(folder, rows, CLASSES, VALIDATED)
+        write_predictions(folder, rotated(rows), CLASSES, VALIDATED)
     write_metrics(folder, rows, CLASSES, made, facts(name=folder.name), validated=rows if seen is not None else ())
     write_recipe(folder)
-    return read_entry(folder)
+    return read_entry(settle(folder))
 
 
 def member(**epochs: int) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from serkit.lab.leaderboard import (
     read_entry,
 )
 from support import bare
-from support.leaderboard_runs import entry
+from support.leaderboard_runs import entry, write_recipe
+from support.sealed_runs import settle
 
 LEAKY: dict[str, Any] = {"protocol": "random", "is_speaker_independent": False, "validation": "random"}
 quick = pytest.mark.usefixtures("quick_bootstrap")
@@ -91,7 +92,9 @@ def test_a_changed_prediction_changes_the_page(tmp_path: Path) -> None:
     before = as_page(compare([run]))
     path = run.folder / "predictions.csv"
     path.write_text(path.read_text("utf-8").replace(",anger,anger,", ",anger,fear,", 1), "utf-8")
-    assert as_page(compare([read_entry(run.folder)])) != before
+    write_recipe(run.folder, train={"lr": 2e-3})
+    path.write_text(path.read_text("utf-8").replace("0.7123,0.1438,0.1438", "0.1438,0.7123,0.1438", 1), "utf-8")
+    assert as_page(compare([read_entry(settle(run.folder))])) != before
 
 
 # HTML

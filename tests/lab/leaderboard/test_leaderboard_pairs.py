@@ -1,6 +1,7 @@
 """Which runs meet, which of them leads, and how they differ."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 
 from serkit.errors import RunError
 from serkit.lab.leaderboard import Board, as_markdown, as_sections, compare, not_measured, read_entry
-from serkit.lab.measure.run_folder import write_predictions
+from serkit.lab.measure.run_folder import read_json, read_predictions, write_json, write_predictions
 from serkit.lab.measure.significance import paired_difference
 from support.leaderboard_runs import entry, write_recipe, write_run
 from support.run_folders import CLASSES
+from support.sealed_runs import reseal, settle
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap")
 LEAKY: dict[str, Any] = {"protocol": "random", "is_speaker_independent": False, "validation": "random"}
@@ -138,7 +140,7 @@ def test_other_protocols_are_named(tmp_path: Path, protocol: str, shown: str) ->
 def test_fewer_training_speakers_are_said_and_are_no_twin_of_all(tmp_path: Path) -> None:
     few, leaky = entry(tmp_path / "few"), entry(tmp_path / "leaky", **LEAKY)
     write_recipe(few.folder, train={"lr": 2e-3}, protocol={"train_speakers": 4, "validation_speakers": 1})
-    few = read_entry(few.folder)
+    few = read_entry(settle(few.folder))
     assert "(4 training speakers)" in as_sections(compare([few]))
     assert few.row["fitted"] == leaky.row["fitted"]
     assert [leak.is_twin for leak in compare([few, leaky]).leaks] == [False]
@@ -201,18 +203,17 @@ def test_other_classes_are_not_compared(tmp_path: Path) -> None:
     one, other = entry(tmp_path / "one"), entry(tmp_path / "other")
     text = (other.folder / "predictions.csv").read_text("utf-8").replace("calm", "boredom")
     (other.folder / "predictions.csv").write_text(text, "utf-8")
-    board = compare([one, read_entry(other.folder)])
+    board = compare([one, read_entry(settle(other.folder))])
     assert not any(family.comparisons for family in board.families)
     assert len(board.uncompared) == 2
 
 
 def test_the_order_of_classes_is_no_difference(tmp_path: Path) -> None:
-    from serkit.lab.measure.run_folder import read_predictions
-
     one, other = entry(tmp_path / "one"), entry(tmp_path / "other")
     rows, _ = read_predictions(other.folder)
+    rows = [replace(row, probabilities=row.probabilities[::-1]) for row in rows]
     write_predictions(other.folder, rows, tuple(reversed(CLASSES)))
-    (found,) = compare([one, read_entry(other.folder)]).families[0].comparisons
+    (found,) = compare([one, read_entry(settle(other.folder))]).families[0].comparisons
     assert (found.difference.value, found.difference.p) == (0, 1)
 
 
@@ -221,7 +222,7 @@ def test_utterances_tested_in_several_folds_are_not_compared(tmp_path: Path) -> 
     lines = (twice.folder / "predictions.csv").read_text("utf-8").splitlines()
     again = [re.sub(r"^(([^,]*,){3})\d+", r"\g<1>99", line) for line in lines[1:]]  # in one more fold
     (twice.folder / "predictions.csv").write_text("\n".join([*lines, *again, ""]), "utf-8")
-    read = read_entry(twice.folder)
+    read = read_entry(settle(twice.folder))
     assert read.answers is None
     assert [run.name for run in compare([one, read]).uncompared] == ["one", "twice"]
 
@@ -263,7 +264,8 @@ def test_a_reference_that_nothing_can_be_compared_with_is_refused(tmp_path: Path
     with pytest.raises(RunError, match=r"no run has this name; did you mean 'alpha'"):
         compare([*runs, entry(tmp_path / "alpha")], against="alpa")
     other = entry(tmp_path / "other", speakers=6, labels="strange")
-    with pytest.raises(RunError, match=r"same utterances with the same classes \(label set 'strange', 48 utterances\)"):
+    same = r"same utterances and audio with the same classes \(label set 'strange', 48 utterances\)"
+    with pytest.raises(RunError, match=same):
         compare([*runs, other], against="other")
     with pytest.raises(RunError, match=r"this run shares speakers .* is in the table of speaker leaks\.$"):
         compare([*runs, entry(tmp_path / "leaky", **LEAKY)], against="leaky")
@@ -308,10 +310,10 @@ def test_an_older_recipe_without_a_setting_is_the_twin_of_a_newer_one_with_its_d
     older = [line for line in lines if line.strip() != before.strip()]
     assert len(older) == len(lines) - 1
     recipe.write_text("".join(older), "utf-8")
-    (leak,) = compare([fair, read_entry(leaky.folder)]).leaks
+    (leak,) = compare([fair, read_entry(reseal(leaky.folder))]).leaks
     assert leak.is_twin
     recipe.write_text("".join(lines).replace(before, f"{key}: 7\n"), "utf-8")
-    (leak,) = compare([fair, read_entry(leaky.folder)]).leaks
+    (leak,) = compare([fair, read_entry(reseal(leaky.folder))]).leaks
     assert leak.is_twin == (key == "workers")
 
 
@@ -320,7 +322,7 @@ def test_who_tracks_a_run_changes_no_fit(tmp_path: Path, trackers: str) -> None:
     fair, leaky = entry(tmp_path / "fair"), entry(tmp_path / "leaky", wrong=3, **LEAKY)
     recipe = leaky.folder / "recipe.yaml"
     recipe.write_text(recipe.read_text("utf-8").replace("trackers: []\n", trackers), "utf-8")
-    assert read_entry(leaky.folder).row["fitted"] == fair.row["fitted"]
+    assert read_entry(reseal(leaky.folder)).row["fitted"] == fair.row["fitted"]
 
 
 def test_without_a_twin_the_leak_is_set_against_the_reference_and_says_so(tmp_path: Path) -> None:
@@ -391,8 +393,9 @@ def test_a_damaged_table_of_what_is_not_measured_is_named(tmp_path: Path, text: 
 def test_answers_are_those_of_whole_seeds(tmp_path: Path) -> None:
     run = entry(tmp_path / "run")
     lines = (run.folder / "predictions.csv").read_text("utf-8").splitlines()
-    (run.folder / "predictions.csv").write_text("\n".join([*lines[:-5], ""]), "utf-8")  # the last seed is unfinished
-    answers = read_entry(run.folder).answers
+    (run.folder / "predictions.csv").write_text("\n".join([*lines[:-8], ""]), "utf-8")  # the last seed lacks a fold
+    write_json(run.folder, "metrics.json", read_json(run.folder, "metrics.json") | {"complete": False})
+    answers = read_entry(settle(run.folder)).answers
     assert answers is not None
     assert run.answers is not None
     assert np.array_equal(answers.predicted, run.answers.predicted[:1])

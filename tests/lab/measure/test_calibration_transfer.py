@@ -11,6 +11,7 @@ from serkit.lab.measure.calibration_transfer import Transfer, known_temperatures
 from serkit.lab.measure.metrics import brier_score, expected_calibration_error
 from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, write_predictions
 from support.run_folders import CLASSES, predictions, write_run
+from support.sealed_runs import settle
 
 FIT = Fit(0, 0, 1, 2, 60.0, 1.5, 1.0)
 
@@ -94,7 +95,7 @@ def test_the_temperature_of_an_ensemble_or_without_validation_is_not_known() -> 
 
 def test_a_folder_without_predictions_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"holds no predictions\.$"):
-        read_transfer(write_run(tmp_path, []))
+        read_transfer(write_run(tmp_path, [], protocol="all_speakers"))
 
 
 def test_a_run_folder_is_measured_from_its_files(tmp_path: Path) -> None:
@@ -103,6 +104,7 @@ def test_a_run_folder_is_measured_from_its_files(tmp_path: Path) -> None:
     assert read_transfer(folder).selection is None
     validated = [replace(r, fold=(r.fold + 1) % 7) for r in rows]
     write_predictions(folder, validated, CLASSES, VALIDATED)
+    settle(folder)
     found, stored = read_transfer(folder), [replace(r, probabilities=tuple(np.round(r.probabilities, 4))) for r in rows]
     shifted = [replace(r, fold=(r.fold + 1) % 7) for r in stored]
     expected = measure_transfer(stored, shifted, CLASSES, {(k, 0): 1.0 for k in range(7)})

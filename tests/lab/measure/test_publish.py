@@ -18,8 +18,8 @@ from serkit.lab.measure.run_folder import (
     write_json,
     write_predictions,
 )
-from serkit.lab.splits.folds import digest_of_folds
 from support.run_folders import CLASSES, predictions, write_run
+from support.sealed_runs import reseal, rotated, settle
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap")
 
@@ -32,9 +32,8 @@ def run(tmp_path: Path) -> Path:
 def write_finished(folder: Path, **changes: object) -> Path:
     """Write a run with two seeds, validation predictions and the digest of its folds."""
     write_run(folder, predictions(seeds=(0, 1)), **changes)
-    write_predictions(folder, predictions(seeds=(0, 1), skill=0.8), CLASSES, VALIDATED)
-    write_json(folder, "env.json", {"serkit": "0.1.0", "split_digest": digest_of_folds(read_folds(folder))})
-    return folder
+    write_predictions(folder, rotated(predictions(seeds=(0, 1), skill=0.8)), CLASSES, VALIDATED)
+    return settle(folder)
 
 
 def test_a_published_run_has_the_numbers_folds_and_table_of_the_run(run: Path, tmp_path: Path) -> None:
@@ -91,6 +90,7 @@ def test_a_run_that_was_continued_in_its_published_folder_is_published_in_place(
 def test_what_a_run_has_no_longer_is_removed(run: Path, tmp_path: Path) -> None:
     publish(run, tmp_path / "results")
     (run / VALIDATED).unlink()
+    settle(run)
     published = publish(run, tmp_path / "results")
     assert not (published / "validation.csv.gz").exists()
     assert read_predictions(published, VALIDATED) == ([], ())
@@ -98,12 +98,16 @@ def test_what_a_run_has_no_longer_is_removed(run: Path, tmp_path: Path) -> None:
 
 def test_the_split_of_a_run_on_an_unseen_corpus_is_named_by_its_speakers_too(run: Path, tmp_path: Path) -> None:
     """A card names the speakers that its model was trained on, and not their utterances."""
-    folds = read_folds(run)
+    (run / VALIDATED).unlink()
+    write_predictions(run, [row for row in predictions() if not row.fold], CLASSES)
+    write_json(run, "metrics.json", read_json(run, "metrics.json") | {"protocol": "unseen_corpus"})
+    folds = read_folds(settle(run))
     found = []
     for number in (0, 1):
         part = {"speakers": [f"other/{number}"], "utterances": []}
         write_json(run, "folds.json", [{"fold": 0, "train": part, "validation": part, "test": folds[0]["test"]}])
         write_json(run, "env.json", {"serkit": "0.1.0"})
+        reseal(run)
         published = publish(run, tmp_path / "results", name=f"unseen-{number}")
         found.append(read_json(published, "env.json")["split_digest"])
         assert read_folds(published) == read_folds(run)
@@ -125,7 +129,7 @@ def test_a_damaged_run_is_refused(run: Path, tmp_path: Path) -> None:
     """Nothing is written then."""
     folds = read_folds(run)
     for name, content, message in (
-        ("folds.json", folds[1:], r"its folds are not those of the split_digest in env\.json"),
+        ("folds.json", folds[1:], r"folds\.json was edited after serkit sealed the run"),
         ("folds.json", [{}], r"folds\.json' is damaged: expected a list of folds"),
         ("env.json", [], r"env\.json' is damaged: expected a JSON object"),
     ):

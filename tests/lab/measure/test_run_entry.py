@@ -25,7 +25,9 @@ def test_predictions_decide_and_not_the_metrics(tmp_path: Path) -> None:
     write_run(tmp_path)
     changed = (tmp_path / "predictions.csv").read_text("utf-8").replace(",anger,anger,", ",anger,fear,")
     (tmp_path / "predictions.csv").write_text(changed, "utf-8")
-    assert recompute(tmp_path)["uar"] < read_json(tmp_path, "metrics.json")["uar"]
+    found = recompute(tmp_path, unsealed=True)
+    assert found["uar"] < read_json(tmp_path, "metrics.json")["uar"]
+    assert found["unsealed"].startswith("predictions.csv was edited after serkit sealed the run")
 
 
 def test_a_run_without_predictions_cannot_be_compared(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from serkit.lab.report.report_page import report_page
 from serkit.lab.report.run_contents import RunContents, read_run
 from support.bare import LAB, NOT_INSTALLED, python
 from support.run_folders import CLASSES, EPOCHS, KEPT, predictions, write_run
+from support.sealed_runs import reseal, rotated, settle
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap", "quick_intervals")
 RESULTS = Path(__file__).parents[3] / "results"
@@ -186,8 +187,9 @@ def test_predictions_decide_and_not_the_metrics(tmp_path: Path) -> None:
     before = read_run(write_run(tmp_path))
     stored = read_json(tmp_path, "metrics.json")
     write_json(tmp_path, "metrics.json", stored | {"uar": 99.9, "wa": 99.9, "confusion": []})
-    assert "99.9" not in verdict(read_run(tmp_path))
-    assert read_run(tmp_path).numbers == before.numbers
+    after = read_run(tmp_path, unsealed=True)
+    assert "99.9" not in verdict(after)
+    assert after.numbers == before.numbers | {"unsealed": "metrics.json was edited after serkit sealed the run"}
 
 
 # What validation promised
@@ -200,10 +202,11 @@ def with_validation(folder: Path, *, temperature: float = 1.0, is_wrong: bool = 
         rows = [replace(row, true="fear" if row.predicted == "anger" else "anger") for row in rows]
     write_run(folder, rows)
     write_predictions(folder, [replace(row, fold=(row.fold - 1) % 7) for row in rows], CLASSES, VALIDATED)
+    settle(folder)
     stored = read_json(folder, "metrics.json")
     fits = [fit | {"temperature": temperature} for fit in stored["fits"]]
     write_json(folder, "metrics.json", stored | {"fits": fits})
-    return folder
+    return reseal(folder)
 
 
 def calibration_of(run: RunContents) -> str:
@@ -299,7 +302,7 @@ def test_a_run_that_shares_speakers_is_marked_loudly(tmp_path: Path) -> None:
 
 
 def test_speakers_that_the_folds_share_are_found_whatever_the_metrics_say(tmp_path: Path) -> None:
-    run = read_run(write_run(tmp_path, leaking=["toy/03"]))
+    run = read_run(write_run(tmp_path, leaking=["toy/03"]), unsealed=True)
     assert "Leak. 1 test speaker is also in training or validation: toy/03." in marks_of(run)
     assert "unseen" not in verdict(run)
 
@@ -309,7 +312,7 @@ def test_utterances_that_the_folds_share_are_found(tmp_path: Path) -> None:
     folds = read_json(tmp_path, "folds.json")
     folds[0]["train"]["utterances"] += folds[0]["test"]["utterances"][:2]
     write_json(tmp_path, "folds.json", folds)
-    found = marks_of(read_run(tmp_path))
+    found = marks_of(read_run(tmp_path, unsealed=True))
     assert "Leak. 2 test utterances are also in training or validation: toy/00-000, toy/00-001." in found
 
 
@@ -327,7 +330,7 @@ def test_what_the_guard_counted_is_shown_and_shared_sentences_are_no_leak(tmp_pa
 def test_what_was_not_recorded_is_said(run: RunContents) -> None:
     card = cells(protocol_section(run))
     assert card["test clips whose audio is also there"] == ["not recorded"]
-    assert card["split digest"] == ["cafe"]
+    assert card["split digest"] == [run.environment["split_digest"]]
     assert card["manifest digest"] == ["f00d"]
     assert card["folds"] == ["7; speakers per fold: training 5, validation 1, test 1"]
 
@@ -359,7 +362,7 @@ def test_best_and_worst_class_and_the_most_frequent_confusion_are_told(tmp_path:
     answers = ["anger"] * 7 + ["fear"] + ["fear"] * 5 + ["anger"] * 3
     true = ["anger"] * 8 + ["fear"] * 8
     rows = [
-        Row(f"toy/{i:02d}", "toy", f"toy/{i}", i, 0, is_true, answer, (0.4, 0.3, 0.3))
+        Row(f"toy/{i:02d}", "toy", f"toy/{i}", i, 0, is_true, answer, (0.4, 0.4, 0.2))
         for i, (is_true, answer) in enumerate(zip(true, answers, strict=True))
     ]
     assert sections.words(read_run(write_run(tmp_path, rows))) == (
@@ -384,8 +387,8 @@ def test_training_validation_and_test_accuracy_stand_in_one_table(run: RunConten
 def test_stored_validation_answers_say_what_validation_was(tmp_path: Path) -> None:
     """Of an ensemble they are the common answer's, and its members' histories say nothing of that."""
     folder, rows = write_run(tmp_path, epochs=EPOCHS, members=2, model="ensemble"), predictions(skill=0.9)
-    write_predictions(folder, rows, CLASSES, VALIDATED)
-    row = cells(sections.accuracies(read_run(folder)))["validation"]
+    write_predictions(folder, rotated(rows), CLASSES, VALIDATED)
+    row = cells(sections.accuracies(read_run(settle(folder))))["validation"]
     assert row[0] == f"{100 * np.mean([row.true == row.predicted for row in rows]):.1f}"
     assert row[2] == "pooled over folds, at the kept epoch, which was chosen by validation"
 
@@ -434,7 +437,7 @@ def test_a_run_without_validation_has_no_validation_numbers(tmp_path: Path) -> N
     stored = read_json(tmp_path, "metrics.json")
     fits = [fit | {"validation_uar": None} for fit in stored["fits"]]
     write_json(tmp_path, "metrics.json", stored | {"validation_uar": None, "fits": fits})
-    run = read_run(tmp_path)
+    run = read_run(reseal(tmp_path))
     assert cells(sections.accuracies(run))["validation"][0] == "not recorded"
     page = report_page(run)
     assert "UAR by epoch" not in page
@@ -508,8 +511,7 @@ def test_a_report_is_the_same_each_time(folder: Path, page: str, tmp_path: Path)
 def test_names_are_escaped_and_mathematics_is_text(tmp_path: Path) -> None:
     classes = ("<b>anger</b>", "a & b", "$x$")
     rows = [
-        Row(f"toy/<{i}>", "toy", f"toy/$s_{i}&", i, 0, classes[i % 2], classes[i % 3], (0.4, 0.3, 0.3))
-        for i in range(7)
+        Row(f"toy/<{i}>", "toy", f"toy/$s_{i}&", i, 0, classes[i % 2], classes[i % 3], (0.3333,) * 3) for i in range(7)
     ]
     write_run(tmp_path, rows, classes=classes, name="<script>alert(1)</script>")
     page = write_report(tmp_path).read_text("utf-8")
@@ -661,7 +663,7 @@ def test_a_seed_that_tested_other_utterances_than_the_first_is_left_out(tmp_path
     path = tmp_path / "predictions.csv"
     text = path.read_text("utf-8")
     path.write_text(text.replace("toy/00-000,toy,toy/00,0,1", "toy/00-zzz,toy,toy/00,0,1"), "utf-8")
-    run = read_run(tmp_path)
+    run = read_run(tmp_path, unsealed=True)
     assert (run.answers.seeds, run.left_out, run.numbers["seeds"]) == ((0,), (1,), [0])
 
 

@@ -21,7 +21,8 @@ from serkit.data.manifest import Manifest
 from serkit.errors import CorpusError, LeakageError, ProtocolError, RecipeError, RunError, SerkitError
 from serkit.lab.audit.unseen_corpora import evaluate_model
 from serkit.lab.features import build_front
-from serkit.lab.measure import pooled_metrics
+from serkit.lab.measure import seal
+from serkit.lab.measure.run_entry import read_entry
 from serkit.lab.measure.run_folder import Row, read_json, read_predictions, write_json
 from serkit.lab.models import build_body
 from serkit.lab.recipes.files import load_recipe
@@ -30,14 +31,15 @@ from serkit.lab.splits.leakage import check_leakage
 from serkit.lab.splits.protocols import make_split
 from serkit.lab.splits.recording_groups import Sounds
 from serkit.lab.training import prepare as preparation
-from serkit.lab.training import run as evaluation
 from serkit.lab.training.resolve import resolve_recipe
 from serkit.lab.training.run import fit_final, run_protocol
 from serkit.lab.training.store import open_store
 from serkit.labels import get_label_set
 from serkit.progress import Progress
 from serkit.types import Prediction
+from serkit.writing import write_whole
 from support.notes import Notes
+from support.sealed_runs import reseal
 from support.synthetic import write_corpus
 from support.toy import sounds, tiny_recipe, tiny_settings
 
@@ -281,18 +283,57 @@ def test_killed_between_predictions_and_metrics_and_resumed_equals_uninterrupted
 ) -> None:
     """The predictions of the fold that is computed again do not stand twice."""
 
-    def killed(folder: Path, rows: Any, classes: Any, fits: Any, *args: Any, **more: Any) -> dict[str, Any]:
-        if fits:
+    def killed(path: Path, text: str) -> None:
+        if path.name == "metrics.json" and '"seconds"' in text:
             raise Killed
-        return pooled_metrics.write_metrics(folder, rows, classes, fits, *args, **more)
+        write_whole(path, text)
 
-    monkeypatch.setattr(evaluation, "write_metrics", killed)
+    monkeypatch.setattr(seal, "write_whole", killed)
     with pytest.raises(Killed):
         run_protocol(TWO_SEEDS, data, tmp_path)
     monkeypatch.undo()
     assert len(table(tmp_path)) == 48
     run_protocol(TWO_SEEDS, data, tmp_path)
     assert same_run(tmp_path, whole)
+
+
+@pytest.mark.parametrize("writes", [2, 6, 8, 10, 12])  # test_seal.py has each place
+def test_killed_between_any_two_writes_a_run_is_sealed_and_resumed(
+    whole: Path, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """Claiming the folder takes four writes, the empty record three, and that of each fit five."""
+    left = [writes]
+
+    def counted(path: Path, text: str) -> None:
+        if not left[0]:
+            raise Killed
+        left[0] -= 1
+        write_whole(path, text)
+
+    monkeypatch.setattr(seal, "write_whole", counted)
+    with pytest.raises(Killed):
+        run_protocol(TWO_SEEDS, data, tmp_path)
+    monkeypatch.undo()
+    run_protocol(TWO_SEEDS, data, tmp_path)
+    assert same_run(tmp_path, whole)
+    read_entry(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["predictions.csv", "validation.csv", "metrics.json", "folds.json"])
+@pytest.mark.parametrize("more", [(), (7,)])
+def test_a_run_over_an_edited_file_is_not_resumed_and_gets_no_seeds(
+    whole: Path, data: Data, tmp_path: Path, name: str, more: tuple[int, ...]
+) -> None:
+    shutil.copytree(whole, tmp_path / "copy")
+    path = tmp_path / "copy" / name
+    text = path.read_text("utf-8")
+    edited = text.replace("anger", "Anger", 1) if path.suffix == ".csv" else text.replace("0", "7", 1)
+    assert edited != text
+    path.write_text(edited, "utf-8")
+    recipe = TWO_SEEDS.model_copy(update={"seeds": (*TWO_SEEDS.seeds, *more)})
+    with pytest.raises(RunError, match=rf"cannot be resumed: {name} was edited after serkit sealed the run"):
+        run_protocol(recipe, data, tmp_path / "copy")
+    assert path.read_text("utf-8") == edited
 
 
 def test_two_processes_give_the_run_of_one(
@@ -416,6 +457,7 @@ def test_a_run_from_before_sound_was_compared_goes_on(whole: Path, data: Data, t
     shutil.copytree(whole, tmp_path / "copy")
     facts = read_json(tmp_path / "copy", "env.json")
     write_json(tmp_path / "copy", "env.json", {name: facts[name] for name in facts if name != "audio_digest"})
+    reseal(tmp_path / "copy")
     assert run_protocol(TWO_SEEDS, data, tmp_path / "copy")["complete"]
 
 
@@ -423,6 +465,7 @@ def test_other_versions_and_threads_than_a_run_began_with_are_said(whole: Path, 
     shutil.copytree(whole, tmp_path / "copy")
     facts = read_json(tmp_path / "copy", "env.json")
     write_json(tmp_path / "copy", "env.json", facts | {"torch": "1.0", "threads": 9})
+    reseal(tmp_path / "copy")
     _, seen = watched(run_protocol, TWO_SEEDS, data, tmp_path / "copy")
     assert seen.notes[1] == (
         f"begun with torch 1.0, now {torch.__version__}, threads 9, now 1: the remaining fits may differ slightly"

@@ -1,18 +1,20 @@
 """Scores a finished model on corpora whose speakers it has never seen."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from serkit.card import Card
 from serkit.data.corpora import Data, corpus_of, read_corpora
 from serkit.data.fingerprint_cache import Codes, fingerprints_of
-from serkit.data.fingerprint_file import write_fingerprints
+from serkit.data.fingerprint_file import FINGERPRINTS_SHA, write_fingerprints
 from serkit.data.manifest import Manifest
 from serkit.errors import LeakageError, RunError
-from serkit.lab.measure.pooled_metrics import write_metrics
-from serkit.lab.measure.run_folder import UNSEEN_CORPUS, Row, read_json, write_json, write_predictions
+from serkit.lab.measure.pooled_metrics import metrics_of
+from serkit.lab.measure.run_checks import TESTED_LABELS, labels_digest
+from serkit.lab.measure.run_folder import UNSEEN_CORPUS, Row, json_text, predictions_as_csv, read_json
+from serkit.lab.measure.seal import write_sealed
 from serkit.lab.recipes.files import dump_recipe
 from serkit.lab.recipes.schema import Recipe, parse_recipe, parts_of
 from serkit.lab.splits.leakage import check_names, check_unseen
@@ -22,7 +24,6 @@ from serkit.lab.training.workers import threads_each
 from serkit.labels import LABEL_SETS, LabelSet
 from serkit.progress import OnProgress, begin_task
 from serkit.types import Prediction
-from serkit.writing import write_whole
 
 
 def evaluate_model(
@@ -83,13 +84,7 @@ def evaluate_model(
         "train": {"speakers": list(card.train_speakers), "utterances": []},
         "validation": {"speakers": list(card.validation_speakers), "utterances": []},
     }
-    write_json(out, "folds.json", [{"fold": 0, **seen, "test": test}])
-    write_json(
-        out, "env.json", environment(threads_each(1)) | {"manifest_digest": manifest.digest, "dropped": dict(dropped)}
-    )
-    if codes is not None:
-        write_fingerprints(out, manifest, codes)
-    write_predictions(out, rows, card.classes)
+    folds = [{"fold": 0, **seen, "test": test}]
     facts = {
         "name": out.name,
         **about,
@@ -102,8 +97,17 @@ def evaluate_model(
     }
     if first := _pretraining(card, recipe):
         facts["pretraining"] = first
-    metrics = write_metrics(out, rows, card.classes, [], facts)
-    write_whole(out / "recipe.yaml", dump_recipe(recipe))  # written last: if it exists, the run is complete
+    metrics = metrics_of(rows, card.classes, [], facts)
+    texts = {
+        "folds": json_text(folds),
+        "predictions": predictions_as_csv(rows, card.classes),
+        "metrics": json_text(metrics),
+        "recipe": dump_recipe(recipe),  # written last: if it exists, the run is complete
+    }
+    found = _environment(manifest, dropped, labels)
+    if codes is not None:
+        found[FINGERPRINTS_SHA] = write_fingerprints(out, manifest, codes)
+    write_sealed(out, texts, found)
     return metrics
 
 
@@ -112,6 +116,12 @@ def _compared(card: Card, manifest: Manifest, on_progress: OnProgress | None) ->
     codes = fingerprints_of(manifest, on_done=begin_task("fingerprints", len(manifest), on_progress))
     check_recordings_unseen(card, codes, {u.id: u.speaker for u in manifest}, "the model")
     return codes
+
+
+def _environment(manifest: Manifest, dropped: Mapping[str, int], labels: LabelSet) -> dict[str, Any]:
+    known = ((u.id, u.speaker, labels.classes[labels.index(u.emotion)]) for u in manifest)
+    digests = {"manifest_digest": manifest.digest, TESTED_LABELS: labels_digest(known)}
+    return environment(threads_each(1)) | digests | {"dropped": dict(dropped)}
 
 
 def _pretraining(card: Card, recipe: Recipe) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from serkit.lab.exporting.card_fingerprints import fingerprints_for_card
 from serkit.lab.exporting.inherited_facts import inherit
 from serkit.lab.graphs.model_assembly import count_weights
 from serkit.lab.measure.calibration import ERROR_RATE, describe_calibration
-from serkit.lab.measure.run_entry import measure_records, read_records, what_is_fitted
+from serkit.lab.measure.run_entry import measure_records, what_is_fitted
 from serkit.lab.measure.run_folder import (
     UNSEEN_CORPUS,
     VALIDATED,
@@ -21,6 +21,7 @@ from serkit.lab.measure.run_folder import (
     read_json,
     read_predictions,
 )
+from serkit.lab.measure.run_records import read_records
 from serkit.lab.models import Model
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.schema import Recipe, parts_of
@@ -141,16 +142,16 @@ def _about(corpus: Corpus, speakers: Collection[str], utterances: Collection[str
     }
 
 
-def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:
+def evidence_of(run: Path, trained: Path, card: Card) -> Evidence:
     """Return the recomputed results of an evaluation as evidence for a model's card.
 
     Args:
-        run: Folder of an evaluation of the same recipe, or of the model itself on an unseen corpus.
-        fitted: Recipe text of the model, see :func:`serkit.lab.measure.run_entry.what_is_fitted`.
+        run: Folder of an evaluation of the same recipe on the same data, or of the model itself on an unseen corpus.
+        trained: Run folder of the model.
         card: Card of the model.
 
     Raises:
-        RunError: If the run is not finished, or evaluated another model.
+        RunError: If the run is not finished, evaluated another model or other data, or does not agree with its seal.
     """
     records = read_records(run)
     metrics = measure_records(records)
@@ -159,9 +160,11 @@ def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:
     if metrics["protocol"] == UNSEEN_CORPUS:
         is_ours = records.facts.get("model_weights_digest") == card.weights_digest
     else:
-        is_ours = what_is_fitted(run) == fitted
+        is_ours = what_is_fitted(run) == what_is_fitted(trained)
     if not is_ours:
         raise RunError(f"{str(run)!r} evaluated another model, so its results cannot go on this card.")
+    if metrics["protocol"] != UNSEEN_CORPUS:
+        _check_same_data(run, records.environment, read_json(trained, "env.json"))
     names = ("protocol", "speakers", "utterances", "uar", "uar_low", "uar_high", "interval_over", "wa", "macro_f1")
     return Evidence(
         run=metrics["name"],
@@ -171,6 +174,16 @@ def evidence_of(run: Path, fitted: str, card: Card) -> Evidence:
         per_corpus=tuple({"corpus": name, **row} for name, row in metrics["per_corpus"].items()),
         **{name: metrics[name] for name in names},
     )
+
+
+def _check_same_data(run: Path, evaluated: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
+    """Refuse an evaluation on other utterances, labels or audio than the model was trained on."""
+    for name, what in (("manifest_digest", "utterances, speakers or labels"), ("audio_digest", "audio")):
+        if name in evaluated and name in trained and evaluated[name] != trained[name]:
+            raise RunError(
+                f"{str(run)!r} evaluated the recipe on other {what} than the model was trained on (their {name} "
+                "differs), so its results cannot go on this card: evaluate and train on the same data."
+            )
 
 
 def _calibration(run: Path, fit: dict[str, Any], error_rate: float) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from serkit.lab.features import Front, build_front
 from serkit.lab.graphs.model_assembly import join, vote
 from serkit.lab.graphs.onnx_graph import OPSET
 from serkit.lab.measure.calibration import ERROR_RATE
-from serkit.lab.measure.run_entry import what_is_fitted
 from serkit.lab.measure.run_folder import Fit, fit_folder, read_folds, read_json
+from serkit.lab.measure.run_records import check_run
 from serkit.lab.measure.voting import FLOOR, Rule, combine
 from serkit.lab.models import Model, build_body
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
@@ -123,7 +123,7 @@ def export(
     fit = finished_fit(run, recipe, seed, fold)
     check_exportable(resolved)
     parts, card = load_fit(resolved, run, fit, error_rate=error_rate)
-    measured = tuple(evidence_of(Path(path), what_is_fitted(run), card) for path in evidence)
+    measured = tuple(evidence_of(Path(path), run, card) for path in evidence)
     card = replace(card, evidence=measured)
     with whole_file(output) as temporary:
         difference = write_checked(parts[0].model, parts[0].temperature, temporary, card)
@@ -165,12 +165,13 @@ def finished_fit(run: Path, recipe: Recipe, seed: int | None, fold: int | None) 
         fold: Fold of an evaluation; None for a run of ``serkit train``.
 
     Raises:
-        RunError: If the run has no finished model for this seed and fold, or its encoders are other ones by now.
+        RunError: If the run has no finished model for this seed and fold, its encoders are other ones by now, or it does
+            not agree with its seal or itself.
     """
     seed = recipe.seeds[0] if seed is None else seed
-    fits = {(fit["fold"], fit["seed"]): fit for fit in read_json(run, "metrics.json")["fits"]}
-    folds = read_folds(run)
-    is_evaluation = any(one["fold"] or one["test"]["utterances"] for one in folds)
+    records = check_run(run)
+    fits = {(fit["fold"], fit["seed"]): fit for fit in records.facts["fits"]}
+    is_evaluation = any(one["fold"] or one["test"]["utterances"] for one in records.folds)
     if (fold is None and is_evaluation) or (fold or 0, seed) not in fits:
         of_fold = "" if fold is None else f" and fold {fold}"
         raise RunError(f"{str(run)!r} holds no finished model for seed {seed}{of_fold}: make one with 'serkit train'.")

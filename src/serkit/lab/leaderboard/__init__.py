@@ -3,6 +3,7 @@
 board                 all runs in order, with headlines and comparisons
 grouping              groups of runs, and their order
 headline_names        lasting names of headlines, from headlines.yaml
+same_audio            whether runs on utterances of the same names heard the same audio
 comparisons           which runs are compared, and how they differ
 table_text            texts of cells, captions and notes that Markdown and HTML share
 markdown_page         Markdown: tables, and the page docs/RESULTS.md

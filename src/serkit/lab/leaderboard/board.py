@@ -11,6 +11,7 @@ from serkit.errors import RunError, nearest
 from serkit.lab.leaderboard.comparisons import Family, Leak, families, leaks, not_comparable, validation_pairs
 from serkit.lab.leaderboard.grouping import group_of, in_order
 from serkit.lab.leaderboard.headline_names import note_headline_names
+from serkit.lab.leaderboard.same_audio import differing, of_unknown_audio, tell_apart
 from serkit.lab.measure.run_entry import RunEntry, read_entry
 
 _NOT_MEASURED = "not-measured.csv"
@@ -28,6 +29,8 @@ class Board:
         leaks: Runs that share speakers, each beside a speaker-independent run.
         validation_pairs: Pairs of equal runs, the first validated on new speakers, the second on training speakers.
         uncompared: Runs that no other run can be compared with.
+        other_audio: Runs on utterances of the same names but different audio, in groups of the same audio.
+        unknown_audio: Runs that are compared with others although no digest of their audio is stored.
     """
 
     entries: tuple[RunEntry, ...]
@@ -36,6 +39,8 @@ class Board:
     leaks: tuple[Leak, ...]
     validation_pairs: tuple[tuple[RunEntry, RunEntry], ...]
     uncompared: tuple[RunEntry, ...]
+    other_audio: tuple[tuple[tuple[RunEntry, ...], ...], ...] = ()
+    unknown_audio: tuple[RunEntry, ...] = ()
 
     def is_headline(self, entry: RunEntry) -> bool:
         """Whether a run is the headline of its group: the run that validation chose."""
@@ -53,22 +58,28 @@ class Board:
         return list(found.values())
 
 
-def compare(runs: Sequence[RunEntry], *, against: str | os.PathLike[str] | None = None) -> Board:
-    """Compare runs with each other.
+def compare(
+    runs: Sequence[RunEntry], *, against: str | os.PathLike[str] | None = None, unsealed: bool = False
+) -> Board:
+    """Compare runs with each other. Runs whose audio is known to differ count as tested on different utterances.
 
     Args:
         runs: Runs from :func:`serkit.lab.measure.run_entry.read_entry`.
         against: Name or folder of the reference run. If it is the folder of another run, that run is added. By
             default each reference is the run with the highest validation UAR.
+        unsealed: Whether to read that run even if it was edited, contradicts itself, or has no seal.
 
     Raises:
         RunError: If ``against`` is not a run, or no other run was tested on the same utterances.
     """
     note_headline_names(runs)
-    reference = None if against is None else _find(runs, against)
-    if reference is not None and reference not in runs:
+    reference = None if against is None else _find(runs, against, unsealed=unsealed)
+    if reference is not None and all(entry is not reference for entry in runs):
         runs = [*runs, reference]
-    entries = in_order(runs)
+    apart = tell_apart(runs)
+    if reference is not None:
+        reference = next(new for new, old in zip(apart, runs, strict=True) if old is reference)
+    entries = in_order(apart)
     found = families(entries, reference)
     if reference is not None:
         _check_reference(found, reference, str(against))
@@ -79,6 +90,8 @@ def compare(runs: Sequence[RunEntry], *, against: str | os.PathLike[str] | None 
         tuple(leaks(entries, found)),
         tuple(validation_pairs(entries)),
         tuple(not_comparable(entries)),
+        tuple(tuple(map(tuple, groups)) for groups in differing(in_order(runs))),
+        tuple(of_unknown_audio(entries)),
     )
 
 
@@ -125,13 +138,14 @@ def _headlines(entries: Sequence[RunEntry]) -> frozenset[Path]:
     return frozenset(found)
 
 
-def _find(runs: Sequence[RunEntry], against: str | os.PathLike[str]) -> RunEntry:
+def _find(runs: Sequence[RunEntry], against: str | os.PathLike[str], *, unsealed: bool) -> RunEntry:
     named = [entry for entry in runs if against in (entry.name, entry.folder.name, entry.row.get("saved_as"))]
     if named:
         return named[0]
     folder = Path(against)
     if folder.is_dir():
-        return next((entry for entry in runs if entry.folder == folder.resolve()), None) or read_entry(folder)
+        found = next((entry for entry in runs if entry.folder == folder.resolve()), None)
+        return found or read_entry(folder, unsealed=unsealed)
     hint = nearest(str(against), [entry.name for entry in runs]) or "."
     raise RunError(f"--against {str(against)!r}: no run has this name{hint} Name one of the runs, or a run folder.")
 
@@ -149,6 +163,6 @@ def _check_reference(found: Sequence[Family], reference: RunEntry, against: str)
         raise RunError(f"--against {against!r}: {how}; their difference is in the table of speaker leaks.")
     labels = reference.row["labels"]
     raise RunError(
-        f"--against {against!r}: no other run was tested on the same utterances with the same classes "
+        f"--against {against!r}: no other run was tested on the same utterances and audio with the same classes "
         f"(label set {labels!r}, {reference.row['utterances']} utterances), so there is nothing to compare it with."
     )

@@ -127,4 +127,4 @@ def _span(shares: Sequence[float]) -> str:
 
 
 def _line(entry: RunEntry) -> CalibrationLine:
-    return CalibrationLine(entry, read_transfer(entry.folder))
+    return CalibrationLine(entry, read_transfer(entry.folder, unsealed=not entry.is_sealed))

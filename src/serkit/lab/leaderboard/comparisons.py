@@ -1,6 +1,7 @@
 """Which runs are compared with each other, and how they differ.
 
-Two runs are compared if they predicted the same utterances, once per seed, with the same classes. A run that shares
+Two runs are compared if they predicted the same utterances, once per seed, with the same classes, and their audio is
+not known to differ (see :mod:`serkit.lab.leaderboard.same_audio`). A run that shares
 speakers between training and test is never compared with a speaker-independent one as an equal: their difference is
 the effect of the leak, and has its own table.
 """
@@ -17,6 +18,7 @@ BY_VALIDATION = "the run with the highest validation UAR among complete, speaker
 BY_VALIDATION_ACROSS = f"{BY_VALIDATION}; its validation corpora differ from the test corpora"
 BY_VALIDATION_LEAKY = "the run with the highest validation UAR; all runs here share speakers"
 BY_ORDER = "the first run; none has a validation UAR to choose by"
+BY_ORDER_UNSEALED = "the first run; an unsealed run is never chosen by its validation UAR"
 AS_ASKED = "as requested"
 
 
@@ -147,10 +149,11 @@ def _reference(members: Sequence[RunEntry], against: RunEntry | None) -> tuple[R
         return leader(within), BY_VALIDATION
     if leaders:
         return leader(leaders), BY_VALIDATION_ACROSS
-    complete = [entry for entry in members if entry.row["complete"] and entry.row["validation_uar"] is not None]
+    sealed = [entry for entry in members if entry.is_sealed]
+    complete = [entry for entry in sealed if entry.row["complete"] and entry.row["validation_uar"] is not None]
     if complete and not members[0].is_fair:
         return leader(complete), BY_VALIDATION_LEAKY
-    return members[0], BY_ORDER
+    return (sealed or members)[0], BY_ORDER if len(sealed) == len(members) else BY_ORDER_UNSEALED
 
 
 def leader(entries: Sequence[RunEntry]) -> RunEntry:

@@ -96,6 +96,7 @@ def _looks(board: Board, entry: RunEntry) -> list[str]:
 
 def _marks(board: Board, entry: RunEntry) -> Html:
     found = [("good", "headline")] if board.is_headline(entry) else []
+    found += [] if entry.is_sealed else [("bad", "unsealed")]
     found += [] if entry.is_fair else [("bad", table_text.SHARES_SPEAKERS)]
     found += [("plain", fact) for fact in table_text.training_facts_of(entry.row)]
     found += [("warn", caution) for caution in table_text.cautions_of(entry.row)]
@@ -140,7 +141,7 @@ def _key() -> Html:
 def _differences(board: Board) -> Html:
     found = [_family(family) for family in board.families if family.comparisons]
     intro = tag("p", table_text.DIFFERENCES) if found else ""
-    return join(intro, *found, note(table_text.uncompared_note(board)))
+    return join(intro, *found, note(table_text.uncompared_note(board)), note(table_text.audio_note(board)))
 
 
 def _family(family: Family) -> Html:

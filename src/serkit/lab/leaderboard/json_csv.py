@@ -23,7 +23,8 @@ _DIFFERENCE = ("reference", "difference", "low", "high", "p", "p_holm", "compari
 def as_json(board: Board) -> str:
     """Return a JSON list with one object per run, in the order of the table.
 
-    Each object has the run's facts and metrics; ``group``; ``is_headline``; ``against``, its reference and the
+    Each object has the run's facts and metrics; ``group``; ``unsealed``, why the run is not taken as measured, null for
+    a sealed run; ``is_headline``; ``against``, its reference and the
     difference from it, null for a reference and an uncompared run; ``leaks``, the effect of shared speakers; and
     ``validation_promise``, validation UAR minus test UAR if the run is one of a pair with different validation.
     """
@@ -33,6 +34,7 @@ def as_json(board: Board) -> str:
         more = {
             "folder": entry.folder.name,
             "group": _group(entry),
+            "unsealed": entry.row.get("unsealed"),
             "is_headline": board.is_headline(entry),
             "against": against.get(entry.folder),
             "leaks": _leaks(board, entry),
@@ -69,6 +71,7 @@ def _csv_rows(board: Board) -> list[dict[str, Any]]:
                 "group": _group(entry),
                 "is_headline": int(board.is_headline(entry)),
                 "saved_as": row.get("saved_as", ""),
+                "unsealed": row.get("unsealed", ""),
                 "protocol": row["protocol"],
                 "is_speaker_independent": int(entry.is_fair),
                 "validation": row["validation"],

@@ -101,7 +101,8 @@ def _comparisons(board: Board) -> list[tuple[str, str]]:
 
 def _differences(board: Board) -> str:
     found = [family for family in board.families if family.comparisons]
-    parts = [table_text.DIFFERENCES if found else "", *map(_family, found), table_text.uncompared_note(board)]
+    notes = [table_text.uncompared_note(board), table_text.audio_note(board)]
+    parts = [table_text.DIFFERENCES if found else "", *map(_family, found), *notes]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -201,7 +202,7 @@ def _cells(row: dict[str, Any], *, is_bold: bool) -> list[str]:
 def _per_corpus(rows: Sequence[dict[str, Any]]) -> str:
     head = ("run", "corpus", "speakers", "clips", "UAR [95 %]", "WA", "macro-F1")
     lines = [
-        (row["name"], corpus, part["speakers"], part["utterances"], uar_of(part, _STAR), number(part["wa"]),
+        (table_text.name_of(row), corpus, part["speakers"], part["utterances"], uar_of(part, _STAR), number(part["wa"]),
          number(part["macro_f1"]))
         for row in rows for corpus, part in row["per_corpus"].items()
     ]  # fmt: skip
@@ -212,7 +213,8 @@ def _per_corpus(rows: Sequence[dict[str, Any]]) -> str:
 def _details(run: dict[str, Any]) -> str:
     folds = ", ".join(f"{value:.1f}" for value in run["uar_per_fold"])
     recall = ", ".join(f"{name} {value:.1f}" for name, value in run["recall"].items())
+    name = f"**{run['name']}**{table_text.unsealed_mark(run)}"
     return (
-        f"- **{run['name']}**: UAR per fold {folds} (mean {run['uar_fold_mean']:.1f}, standard deviation "
+        f"- {name}: UAR per fold {folds} (mean {run['uar_fold_mean']:.1f}, standard deviation "
         f"{run['uar_fold_deviation']:.1f}); expected calibration error {run['ece']:.1f}; recall: {recall}."
     )

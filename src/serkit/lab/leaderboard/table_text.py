@@ -38,6 +38,15 @@ DIFFERENCES = (
     "same classes. The 95 % interval is a paired bootstrap over speakers; p is a two-sided swap test over speakers."
 )
 
+OTHER_AUDIO = (
+    "These runs predicted utterances of the same names, but are compared only with runs of their own group, because "
+    "the digests of their audio differ:"
+)
+UNKNOWN_AUDIO = (
+    "These runs stored no digest of their audio, so it is not known whether they were tested on the same audio as the "
+    "runs that they are compared with:"
+)
+
 SEEDS_TITLE = "Ensembles of a run's seeds"
 SEEDS = (
     "For runs with several seeds: the mean UAR of the single seeds, and the UAR of their ensemble, which averages "
@@ -75,8 +84,13 @@ _VALIDATED = {
 
 
 def name_of(row: dict[str, Any]) -> str:
-    """Return the name of a run, with a mark if it is unfinished."""
-    return str(row["name"]) + ("" if row["complete"] else " (unfinished)")
+    """Return the name of a run, with marks if it is unfinished, or not taken as measured."""
+    return str(row["name"]) + ("" if row["complete"] else " (unfinished)") + unsealed_mark(row)
+
+
+def unsealed_mark(row: dict[str, Any]) -> str:
+    """Return the mark of a run that was edited, contradicts itself or has no seal; empty for others."""
+    return f" (unsealed: {row['unsealed']})" if row.get("unsealed") else ""
 
 
 def full_name_of(row: dict[str, Any]) -> str:
@@ -197,6 +211,18 @@ def uncompared_note(board: Board) -> str:
     if not names or len(board.entries) < 2:
         return ""
     return f"Not compared, because no other run predicted the same clips with the same classes: {', '.join(names)}."
+
+
+def audio_note(board: Board) -> str:
+    """Return which runs are not compared because their audio differs, and whose audio is not known; may be empty."""
+    parts = []
+    for groups in board.other_audio:
+        names = "; ".join(", ".join(name_of(entry.row) for entry in group) for group in groups)
+        parts.append(f"{OTHER_AUDIO} {names}.")
+    if board.unknown_audio:
+        names = ", ".join(name_of(entry.row) for entry in board.unknown_audio)
+        parts.append(f"{UNKNOWN_AUDIO} {names}.")
+    return " ".join(parts)
 
 
 def leak_gap(leak: Leak, star: str) -> tuple[str, str, str]:

@@ -1,6 +1,9 @@
 """Run folders, metrics, intervals, significance tests and calibration. Nothing here imports torch.
 
 run_folder             reads and writes the files of a run folder
+seal                   digests of these files, by which edits are found
+run_checks             whether the files agree with each other
+run_records            reads and checks a run folder
 publish                writes a run folder in the compact form of results/
 run_entry              a run folder read as one row of a table
 metrics                metrics of one confusion matrix

@@ -6,7 +6,6 @@ The thresholds of a fold are fitted on its validation predictions and applied to
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +21,8 @@ from serkit.lab.measure.calibration import (
     right_of,
 )
 from serkit.lab.measure.metrics import IntArray, brier_score, expected_calibration_error
-from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_fits, read_predictions
+from serkit.lab.measure.run_folder import Fit, Row
+from serkit.lab.measure.run_records import check_run
 
 COVERAGES = (0.8, 0.9)  # coverages of the prediction sets in a table
 
@@ -76,23 +76,23 @@ class Transfer:
     sets: Mapping[float, Sets]
 
 
-def read_transfer(run: str | os.PathLike[str], *, error_rate: float = ERROR_RATE) -> Transfer:
+def read_transfer(run: str | os.PathLike[str], *, error_rate: float = ERROR_RATE, unsealed: bool = False) -> Transfer:
     """Measure the calibration of a run on its test predictions, see :func:`measure_transfer`.
 
     Args:
         run: Run folder.
         error_rate: Error rate that the thresholds keep to on validation, 0 to 1.
+        unsealed: Whether to measure a run that was edited, contradicts itself, or has no seal.
 
     Raises:
-        RunError: If the folder holds no predictions, or one of its files is damaged.
+        RunError: If the folder holds no predictions, one of its files is damaged, or it does not agree with its seal or
+            with itself.
     """
-    folder = Path(run)
-    tested, classes = read_predictions(folder)
-    if not tested:
+    found = check_run(run, unsealed=unsealed)
+    if not found.tested:
         raise RunError(f"{str(run)!r} holds no predictions.")
-    validated, _ = read_predictions(folder, VALIDATED)
-    fits = read_fits(folder)
-    return measure_transfer(tested, validated, classes, known_temperatures(fits), error_rate=error_rate)
+    temperatures = known_temperatures(found.fits)
+    return measure_transfer(found.tested, found.validated, found.classes, temperatures, error_rate=error_rate)
 
 
 def known_temperatures(fits: Sequence[Fit]) -> dict[Key, float]:

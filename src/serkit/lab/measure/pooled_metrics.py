@@ -41,9 +41,22 @@ def write_metrics(
     Returns:
         The content of ``metrics.json``.
     """
+    content = metrics_of(rows, classes, fits, facts, validated=validated)
+    write_json(folder, "metrics.json", content)
+    return content
+
+
+def metrics_of(
+    rows: Sequence[Row],
+    classes: Sequence[str],
+    fits: Sequence[Fit],
+    facts: Mapping[str, Any],
+    *,
+    validated: Sequence[Row] = (),
+) -> dict[str, Any]:
+    """Return the content of ``metrics.json``; the arguments are those of :func:`write_metrics`."""
     content = {**facts, **(measure(rows, classes) if rows else {}), **measure_validation(validated, classes, fits)}
     content["fits"] = [_record_of(fit) for fit in sorted(fits, key=lambda f: (f.seed, f.fold))]
-    write_json(folder, "metrics.json", content)
     return content
 
 

@@ -7,25 +7,22 @@ import gzip
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 from serkit.errors import RunError
+from serkit.lab.measure.run_entry import measure_records
 from serkit.lab.measure.run_folder import (
     FOLDS,
     PACKED,
     TESTED,
     VALIDATED,
     folds_file,
+    json_text,
     predictions_as_csv,
-    read_folds,
-    read_json,
-    read_predictions,
-    write_json,
 )
+from serkit.lab.measure.run_records import check_run
+from serkit.lab.measure.seal import SEALED, sealing
 from serkit.lab.splits.folds import digest_of_folds
 from serkit.writing import write_whole
-
-COPIED = ("recipe.yaml", "metrics.json")
 
 
 def publish(run: Path, results: Path, *, name: str | None = None) -> Path:
@@ -41,54 +38,32 @@ def publish(run: Path, results: Path, *, name: str | None = None) -> Path:
 
     Raises:
         RunError: If the folder is not a run folder, the run is not finished or was not tested, one of its files is
-            damaged, or its folds are not those of the digest in ``env.json``.
+            damaged, or it does not agree with its seal or with itself.
     """
-    metrics, environment = _read_mapping(run, "metrics.json"), _read_mapping(run, "env.json")
-    tested, classes = read_predictions(run)
+    records = check_run(run)
+    metrics, environment, tested, classes = records.facts, records.environment, records.tested, records.classes
     if not metrics.get("complete") or not tested:
         why = "it is not finished" if tested else "it holds no predictions"
         raise RunError(f"{str(run)!r} cannot be published: {why}. Run 'serkit evaluate' to the end first.")
-    copies = {one: _read_bytes(run, one) for one in COPIED}
-    folds = read_folds(run)
-    digest = _check_digest(run, folds, environment)
+    measure_records(records)  # refuses metrics.json if the predictions give other numbers
+    digest = digest_of_folds(records.folds)  # a finished model's run on an unseen corpus has not stored it
     folder = results / (name or str(metrics["name"]))
-    _write_packed(results / folds_file(digest), json.dumps(folds, ensure_ascii=False, separators=(",", ":")))
-    validated, _ = read_predictions(run, VALIDATED)
-    _write_packed(folder / (TESTED + PACKED), predictions_as_csv(tested, classes))
-    if validated:
-        _write_packed(folder / (VALIDATED + PACKED), predictions_as_csv(validated, classes))
-    else:
-        (folder / (VALIDATED + PACKED)).unlink(missing_ok=True)
-    write_json(folder, "env.json", environment | {"split_digest": digest})
-    for one, content in copies.items():
-        write_whole(folder / one, content)
-    for one in (TESTED, VALIDATED, FOLDS):
-        (folder / one).unlink(missing_ok=True)
+    tables = {"predictions": predictions_as_csv(tested, classes)}
+    if records.validated:
+        tables["validation"] = predictions_as_csv(records.validated, classes)
+    folds = json.dumps(records.folds, ensure_ascii=False, separators=(",", ":"))
+    copies = {"metrics": json_text(metrics), "recipe": records.recipe}
+    with sealing(folder, {**tables, "folds": folds, **copies}, dict(environment) | {"split_digest": digest}):
+        _write_packed(results / folds_file(digest), folds)
+        for one, text in tables.items():
+            _write_packed(folder / (SEALED[one] + PACKED), text)
+        if not records.validated:
+            (folder / (VALIDATED + PACKED)).unlink(missing_ok=True)
+        for one, text in copies.items():
+            write_whole(folder / SEALED[one], text)
+        for one in (TESTED, VALIDATED, FOLDS):
+            (folder / one).unlink(missing_ok=True)
     return folder
-
-
-def _check_digest(run: Path, folds: Any, environment: dict[str, Any]) -> str:
-    """Return the digest of a run's folds; a finished model's run on an unseen corpus has not stored one."""
-    try:
-        digest = digest_of_folds(folds)
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{str(run / FOLDS)!r} is damaged: expected a list of folds with their parts.") from error
-    if environment.get("split_digest", digest) != digest:
-        raise RunError(f"{str(run)!r} is damaged: its folds are not those of the split_digest in env.json.")
-    return digest
-
-
-def _read_mapping(run: Path, name: str) -> dict[str, Any]:
-    content = read_json(run, name)
-    if not isinstance(content, dict):
-        raise RunError(f"{str(run / name)!r} is damaged: expected a JSON object.")
-    return content
-
-
-def _read_bytes(run: Path, name: str) -> bytes:
-    if not (run / name).is_file():
-        raise RunError(f"{str(run)!r} is not a run folder: it has no {name}.")
-    return (run / name).read_bytes()
 
 
 def _write_packed(path: Path, text: str) -> None:

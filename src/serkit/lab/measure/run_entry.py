@@ -6,7 +6,7 @@ Nothing here needs torch.
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,21 +18,11 @@ from serkit.errors import RunError
 from serkit.lab.measure.metrics import IntArray
 from serkit.lab.measure.one_class import one_class_remark
 from serkit.lab.measure.pooled_metrics import measure, measure_validation
-from serkit.lab.measure.run_folder import (
-    ALL_SPEAKERS,
-    TESTED,
-    VALIDATED,
-    Fit,
-    Row,
-    read_fits,
-    read_json,
-    read_predictions,
-)
+from serkit.lab.measure.run_checks import RunRecords, audio_rate_in, metrics_contradiction
+from serkit.lab.measure.run_folder import Row
+from serkit.lab.measure.run_records import FACTS, read_records, refusal
 from serkit.lab.measure.seeds import seeds_together, whole_seeds
 
-_FACTS = (
-    "name", "protocol", "is_speaker_independent", "validation", "labels", "corpora", "model", "complete",
-)  # fmt: skip
 _OPTIONAL_FACTS = ("train_corpora", "test_corpora", "pretraining")
 _NOT_FITTED = ("name", "about", "published", "protocol", "seeds")  # top-level recipe keys that change no fit
 _WITHOUT_EFFECT = re.compile(
@@ -41,27 +31,6 @@ _WITHOUT_EFFECT = re.compile(
     flags=re.MULTILINE,
 )
 _OLD_SPELLING = re.compile(r"\bnormalise:")
-
-
-@dataclass(frozen=True)
-class RunRecords:
-    """The files of a run folder that its metrics are computed from.
-
-    Attributes:
-        folder: Run folder.
-        facts: Content of ``metrics.json``.
-        classes: Class names, in the order of the model's outputs.
-        tested: Rows of ``predictions.csv``, at least one.
-        validated: Rows of ``validation.csv``; empty if the run stored none.
-        fits: Record of each fit in ``metrics.json``.
-    """
-
-    folder: Path
-    facts: Mapping[str, Any]
-    classes: tuple[str, ...]
-    tested: Sequence[Row]
-    validated: Sequence[Row]
-    fits: Sequence[Fit]
 
 
 @dataclass(frozen=True)
@@ -84,6 +53,21 @@ class RunAnswers:
 
 
 @dataclass(frozen=True)
+class AudioDigest:
+    """What is known of the audio of a run.
+
+    Attributes:
+        manifest: Digest of the utterances, which tells whose audio it is; empty if it is not known.
+        sampling_rate: Sampling rate at which the audio was decoded for its digest, in Hz; None if it is not known.
+        digest: Digest of the audio; None for a run that did not store one.
+    """
+
+    manifest: str = ""
+    sampling_rate: int | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True)
 class RunEntry:
     """One run of a table.
 
@@ -91,11 +75,13 @@ class RunEntry:
         folder: Run folder.
         row: Facts and metrics by name.
         answers: Predicted classes; None if the run did not test each utterance exactly once per seed.
+        audio: What is known of the run's audio.
     """
 
     folder: Path
     row: dict[str, Any] = field(repr=False)
     answers: RunAnswers | None = field(repr=False)
+    audio: AudioDigest = field(default=AudioDigest(), repr=False)
 
     @property
     def name(self) -> str:
@@ -111,88 +97,70 @@ class RunEntry:
     def may_lead(self) -> bool:
         """Whether the run may become a headline.
 
-        It must be complete and speaker-independent, and its validation UAR pooled over folds and measured on new
-        speakers.
+        It must be sealed, complete and speaker-independent, and its validation UAR pooled over folds and measured on
+        new speakers.
         """
         row = self.row
-        return bool(
-            self.is_fair and row["complete"] and row["validation"] == "speakers" and row["is_validation_pooled"]
-        )
+        is_whole = self.is_sealed and self.is_fair and row["complete"]
+        return bool(is_whole and row["validation"] == "speakers" and row["is_validation_pooled"])
 
-
-def read_records(run: str | os.PathLike[str]) -> RunRecords:
-    """Read the files of a run folder that its metrics are computed from.
-
-    Raises:
-        RunError: If the folder is not a run folder, holds no predictions, or one of its files is damaged.
-    """
-    folder = Path(run)
-    if not folder.is_dir():
-        why = "it is a file" if folder.exists() else "there is no such folder"
-        raise RunError(f"{str(run)!r} is not a run folder: {why}.")
-    facts = read_json(folder, "metrics.json")
-    if not isinstance(facts, dict):
-        raise RunError(f"{str(folder / 'metrics.json')!r} is damaged: expected a JSON object.")
-    tested, classes = read_predictions(folder)
-    if not tested:
-        why = "it was trained, not evaluated" if facts.get("protocol") == ALL_SPEAKERS else "no fold is finished yet"
-        raise RunError(f"{str(run)!r} holds no predictions: {why}.")
-    missing = [name for name in _FACTS if name not in facts]
-    if missing:
-        raise RunError(f"{str(folder / 'metrics.json')!r} is damaged: it lacks {', '.join(missing)}.")
-    wrong = [name for name, value in facts.items() if not _is_fact(name, value)]
-    if wrong:
-        raise RunError(f"{str(folder / 'metrics.json')!r} is damaged: its {wrong[0]} is {facts[wrong[0]]!r}.")
-    validated, validation_classes = read_predictions(folder, VALIDATED)
-    if validated and validation_classes != classes:
-        raise RunError(f"{str(folder / VALIDATED)!r} is damaged: its classes differ from those of {TESTED}.")
-    return RunRecords(folder, facts, classes, tested, validated, read_fits(folder))
-
-
-def _is_fact(name: str, value: object) -> bool:
-    """Return whether a fact in ``metrics.json`` has the type that tables expect."""
-    if name in ("complete", "is_speaker_independent"):
-        return isinstance(value, bool)
-    if name in ("corpora", "train_corpora", "test_corpora"):
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    if name == "pretraining":
-        return isinstance(value, dict) and _is_fact("corpora", value.get("corpora"))
-    return name not in _FACTS or isinstance(value, str)
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the run is taken as measured: it agrees with its seal and with itself."""
+        return not self.row.get("unsealed")
 
 
 def measure_records(records: RunRecords) -> dict[str, Any]:
-    """Return the facts of a run, and its metrics recomputed from the predictions, in percent."""
-    facts = {name: records.facts[name] for name in (*_FACTS, *_OPTIONAL_FACTS) if name in records.facts}
-    return (
-        facts
-        | measure(records.tested, records.classes)
-        | measure_validation(records.validated, records.classes, records.fits)
+    """Return the facts of a run, and its metrics recomputed from the predictions, in percent.
+
+    A run that is not taken as measured has an entry ``unsealed`` too, which says why.
+
+    Raises:
+        RunError: If the metrics in ``metrics.json`` are others, and the records were not read as unsealed.
+    """
+    facts = {name: records.facts[name] for name in (*FACTS, *_OPTIONAL_FACTS) if name in records.facts}
+    numbers = measure(records.tested, records.classes) | measure_validation(
+        records.validated, records.classes, records.fits
     )
+    wrong = metrics_contradiction(records.facts, numbers)
+    if wrong and records.is_strict:
+        raise refusal(records.folder, wrong)
+    why = records.unsealed or wrong
+    return facts | numbers | ({"unsealed": why} if why else {})
 
 
-def recompute(run: str | os.PathLike[str]) -> dict[str, Any]:
+def recompute(run: str | os.PathLike[str], *, unsealed: bool = False) -> dict[str, Any]:
     """Return the facts and metrics of a run folder; see :func:`measure_records`.
 
+    Args:
+        run: Run folder.
+        unsealed: Whether to read a run that is not taken as measured, with an entry ``unsealed`` that says why.
+
     Raises:
-        RunError: If the folder is not a run folder, holds no predictions, or one of its files is damaged.
+        RunError: If the folder cannot be read, see :func:`serkit.lab.measure.run_records.read_records`.
     """
-    return measure_records(read_records(run))
+    return measure_records(read_records(run, unsealed=unsealed))
 
 
-def read_entry(run: str | os.PathLike[str]) -> RunEntry:
+def read_entry(run: str | os.PathLike[str], *, unsealed: bool = False) -> RunEntry:
     """Read a run folder as one row of a table.
 
+    Args:
+        run: Run folder.
+        unsealed: Whether to read a run that was edited, contradicts itself, or has no seal. Every table marks it.
+
     Raises:
-        RunError: If the folder is not a run folder, holds no predictions, or one of its files is damaged.
+        RunError: If the folder is not a run folder, holds no predictions, one of its files is damaged, or it does not
+            agree with its seal or with itself.
     """
-    records = read_records(run)
+    records = read_records(run, unsealed=unsealed)
     row = measure_records(records)
     if len(row["seeds"]) > 1:
         row["together"] = _measure_seeds_together(records)
-    row |= {"fitted": what_is_fitted(records.folder)} | _train_speakers(records.folder)
+    row |= {"fitted": _fitted_in(records.recipe)} | _train_speakers(records.recipe)
     if one_class_remark(records.tested):
         row["is_one_class"] = True
-    return RunEntry(records.folder.resolve(), row, _answers(records.tested, records.classes))
+    return RunEntry(records.folder.resolve(), row, _answers(records.tested, records.classes), _data_of(records))
 
 
 def what_is_fitted(folder: Path) -> str:
@@ -205,7 +173,11 @@ def what_is_fitted(folder: Path) -> str:
     Raises:
         RunError: If the folder has no readable ``recipe.yaml``.
     """
-    text = _WITHOUT_EFFECT.sub("", _OLD_SPELLING.sub("normalize:", _recipe_text(folder)))
+    return _fitted_in(_recipe_text(folder))
+
+
+def _fitted_in(recipe: str) -> str:
+    text = _WITHOUT_EFFECT.sub("", _OLD_SPELLING.sub("normalize:", recipe))
     blocks = re.split(r"^(?=\w)", text, flags=re.MULTILINE)
     return "".join(block for block in blocks if block.split(":")[0] not in _NOT_FITTED)
 
@@ -235,9 +207,16 @@ def _recipe_text(folder: Path) -> str:
         raise RunError(f"{str(path)!r} is damaged ({error}).") from error
 
 
-def _train_speakers(folder: Path) -> dict[str, int]:
+def _data_of(records: RunRecords) -> AudioDigest:
+    known = records.environment
+    rate = known.get("audio_sampling_rate", audio_rate_in(records.recipe))
+    audio = known.get("audio_digest")
+    return AudioDigest(str(known.get("manifest_digest", "")), rate, None if audio is None else str(audio))
+
+
+def _train_speakers(recipe: str) -> dict[str, int]:
     """Return the number of training speakers, if the recipe limits it."""
-    found = re.search(r"^  train_speakers: (\d+)$", _recipe_text(folder), flags=re.MULTILINE)
+    found = re.search(r"^  train_speakers: (\d+)$", recipe, flags=re.MULTILINE)
     return {"train_speakers": int(found[1])} if found else {}
 
 

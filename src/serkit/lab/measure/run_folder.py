@@ -1,7 +1,8 @@
 """Reads and writes the files of a run folder, which holds one experiment.
 
     recipe.yaml       resolved recipe
-    env.json          versions, threads, digests of the data, utterances that the label set dropped
+    env.json          versions, threads, digests of the data, utterances that the label set dropped, and the seal
+                      (see :mod:`serkit.lab.measure.seal`)
     folds.json        utterance ids and speakers of each fold's training, validation and test part
     pretrained/M/     run folder of the first training of the model, or of ensemble member M, if the recipe has one
     fold_K/seed_S/    weights.safetensors or model.onnx, history.csv, fit.json; for an ensemble one folder per member
@@ -268,7 +269,27 @@ def _read_json_file(path: Path, folder: Path) -> Any:
 
 def write_json(folder: Path, name: str, content: object) -> None:
     """Write a JSON file of a run."""
-    write_whole(folder / name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_whole(folder / name, json_text(content))
+
+
+def json_text(content: object) -> str:
+    """Return the text of a JSON file of a run."""
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def read_text(folder: Path, name: str) -> str | None:
+    """Read a text file of a run, compressed or not; None if it does not exist.
+
+    Raises:
+        RunError: If the file is damaged.
+    """
+    path = _stored(folder / name)
+    return _read_text(path) if path.is_file() else None
+
+
+def has_folds(folder: Path) -> bool:
+    """Return whether a run has ``folds.json``, or a shared file of its split."""
+    return (folder / FOLDS).is_file() or _shared_folds(folder) is not None
 
 
 def _stored(path: Path) -> Path:

@@ -36,6 +36,7 @@ def write_report(
     *,
     out: str | os.PathLike[str] | None = None,
     data: Data | None = None,
+    unsealed: bool = False,
 ) -> Path:
     """Write the report of a run as one HTML file.
 
@@ -44,16 +45,18 @@ def write_report(
         out: Path of the file; by default ``report.html`` in the run folder.
         data: Folders of the corpora, in any form that :func:`serkit.data.corpora.read_corpora` takes. With it, the
             page embeds the audio of the most confident errors, and the corpora's licenses apply to the page.
+        unsealed: Whether to read a run folder that was edited, contradicts itself, or has no seal. The page says so.
 
     Returns:
         Path of the file.
 
     Raises:
-        RunError: If the folder is not a run folder, holds no predictions, or one of its files is damaged.
+        RunError: If the folder is not a run folder, holds no predictions, one of its files is damaged, or it does not
+            agree with its seal or with itself.
         CorpusError: If a corpus is not in ``data``.
         MissingExtraError: If matplotlib is not installed.
     """
-    contents = _contents_of(run)
+    contents = _contents_of(run, unsealed=unsealed)
     path = Path(out) if out is not None else contents.folder / "report.html"
     check_picture("figure.svg")
     write_whole(path, report_page(contents, data))
@@ -65,6 +68,7 @@ def write_figures(
     out_dir: str | os.PathLike[str],
     *,
     format: Format = "png",  # noqa: A002
+    unsealed: bool = False,
 ) -> list[Path]:
     """Write each figure of a run's report to a file.
 
@@ -72,21 +76,23 @@ def write_figures(
         run: Run folder, or its contents from :func:`read_run`.
         out_dir: Folder for the files; it is created if it does not exist.
         format: File format.
+        unsealed: Whether to read a run folder that was edited, contradicts itself, or has no seal.
 
     Returns:
         Paths of the files.
 
     Raises:
-        RunError: If the folder is not a run folder, holds no predictions, or one of its files is damaged.
+        RunError: If the folder is not a run folder, holds no predictions, one of its files is damaged, or it does not
+            agree with its seal or with itself.
         DrawingError: If the format is neither png nor svg.
         MissingExtraError: If matplotlib is not installed.
     """
     if format not in ("png", "svg"):
         raise DrawingError(f"cannot draw figures as {format!r}: the format must be png or svg.")
-    contents = _contents_of(run)
+    contents = _contents_of(run, unsealed=unsealed)
     check_picture(f"figure.{format}")
     return [write_figure(make, Path(out_dir) / f"{name}.{format}") for name, make in figures_of(contents).items()]
 
 
-def _contents_of(run: str | os.PathLike[str] | RunContents) -> RunContents:
-    return run if isinstance(run, RunContents) else read_run(Path(run))
+def _contents_of(run: str | os.PathLike[str] | RunContents, *, unsealed: bool) -> RunContents:
+    return run if isinstance(run, RunContents) else read_run(Path(run), unsealed=unsealed)

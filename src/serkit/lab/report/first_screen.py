@@ -61,7 +61,7 @@ def verdict(run: RunContents) -> Html:
 
 def remarks(run: RunContents) -> list[tuple[Tone, object]]:
     """Return the warnings about a run, worst first; a run without a leak gets a confirmation."""
-    found = _leaks(run)
+    found = [*_unsealed(run), *_leaks(run)]
     is_clean = not found
     if remark := one_class_remark(run.tested, model=str(run.numbers["model"])):
         found.append(("bad", f"{remark[0].upper()}{remark[1:]}"))
@@ -96,6 +96,11 @@ def _interval(run: RunContents, metric: str) -> str:
 def _seeds(run: RunContents) -> str:
     names = ", ".join(map(str, run.answers.seeds))
     return f"seed {names}" if len(run.answers.seeds) == 1 else f"mean over seeds {names}"
+
+
+def _unsealed(run: RunContents) -> list[tuple[Tone, object]]:
+    why = run.numbers.get("unsealed")
+    return [("bad", join(tag("strong", "Unsealed: not taken as measured. "), f"Reason: {why}."))] if why else []
 
 
 def _leaks(run: RunContents) -> list[tuple[Tone, object]]:

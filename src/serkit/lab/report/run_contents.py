@@ -17,8 +17,9 @@ from serkit.lab.measure.calibration import recovered
 from serkit.lab.measure.calibration_transfer import Transfer, known_temperatures, measure_transfer
 from serkit.lab.measure.intervals import Interval, bootstrap_interval
 from serkit.lab.measure.metrics import macro_f1, weighted_accuracy
-from serkit.lab.measure.run_entry import measure_records, read_records
-from serkit.lab.measure.run_folder import Fit, Row, read_folds, read_json
+from serkit.lab.measure.run_entry import measure_records
+from serkit.lab.measure.run_folder import Fit, Row
+from serkit.lab.measure.run_records import read_records
 from serkit.lab.measure.seeds import whole_seeds
 
 _INTERVALS = {"wa": weighted_accuracy, "macro_f1": macro_f1}
@@ -172,13 +173,18 @@ class RunContents:
         return None if found is None else replace(answers, probabilities=found.reshape(answers.probabilities.shape))
 
 
-def read_run(folder: Path) -> RunContents:
+def read_run(folder: Path, *, unsealed: bool = False) -> RunContents:
     """Read a run folder and recompute its metrics.
 
+    Args:
+        folder: Run folder.
+        unsealed: Whether to read a run that was edited, contradicts itself, or has no seal. The report says so.
+
     Raises:
-        RunError: If it is not a run folder, holds no predictions, or one of its files is damaged.
+        RunError: If it is not a run folder, holds no predictions, one of its files is damaged, or it does not agree
+            with its seal or with itself.
     """
-    records = read_records(folder)
+    records = read_records(folder, unsealed=unsealed)
     answers, left_out = _answers(records.tested, records.classes)
     fits = tuple(records.fits)
     return RunContents(
@@ -189,18 +195,11 @@ def read_run(folder: Path) -> RunContents:
         tuple(records.tested),
         tuple(records.validated),
         left_out,
-        _divisions(folder),
-        _read_environment(folder),
+        tuple(map(_division, records.folds)),
+        records.environment,
         fits,
         _histories(folder, fits),
     )
-
-
-def _read_environment(folder: Path) -> dict[str, Any]:
-    content = read_json(folder, "env.json")
-    if not isinstance(content, dict):
-        raise RunError(f"{str(folder / 'env.json')!r} is damaged: expected a JSON object.")
-    return content
 
 
 def _answers(rows: Sequence[Row], classes: tuple[str, ...]) -> tuple[AnswerArrays, tuple[int, ...]]:
@@ -218,17 +217,6 @@ def _answers(rows: Sequence[Row], classes: tuple[str, ...]) -> tuple[AnswerArray
         by_seed,
     )
     return answers, tuple(sorted({row.seed for row in rows} - whole.keys()))
-
-
-def _divisions(folder: Path) -> tuple[Division, ...]:
-    try:
-        return tuple(_division(fold) for fold in read_folds(folder))
-    except RunError:
-        raise
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise RunError(
-            f"{str(folder / 'folds.json')!r} is damaged: expected a list of folds with their parts."
-        ) from error
 
 
 def _division(fold: Mapping[str, Any]) -> Division:

@@ -10,14 +10,16 @@ import torch
 
 from serkit.data.corpora import Data, read_corpora
 from serkit.data.fingerprint_cache import Codes, check_carried, fingerprints_of, stored_near_duplicates
-from serkit.data.fingerprint_file import write_fingerprints
+from serkit.data.fingerprint_file import FINGERPRINTS_SHA, write_fingerprints
 from serkit.data.manifest import Manifest, merge
 from serkit.data.near_duplicates import NearDuplicate
 from serkit.errors import RecipeError, RunError
 from serkit.lab.augment import build_chain
 from serkit.lab.encoders.layer_meaning import check_meaning, meaning_of_layers
 from serkit.lab.features import Front, build_front
-from serkit.lab.measure.run_folder import first_folder, read_json, write_json
+from serkit.lab.measure.run_checks import TESTED_LABELS, VALIDATED_LABELS, labels_digest
+from serkit.lab.measure.run_folder import first_folder, json_text, read_json
+from serkit.lab.measure.seal import check_before_resuming, write_sealed
 from serkit.lab.models import build_body
 from serkit.lab.recipes.files import dump_recipe, load_recipe
 from serkit.lab.recipes.registry import find_model
@@ -40,7 +42,6 @@ from serkit.lab.training.tuning import ends_of_space
 from serkit.lab.training.workers import processes_for, threads_each
 from serkit.labels import LabelSet
 from serkit.progress import OnProgress, begin_task
-from serkit.writing import write_whole
 
 SplitBy = Callable[[Manifest, Any, Sounds], Split]  # from manifest, protocol and sounds
 
@@ -155,11 +156,14 @@ def prepare(
         check_heard_apart(sounds, _sounds_of(first_store, None), near)
         threads = threads_each(processes_for(resolved, manifest, split, jobs))
         facts = environment(threads) | _digests(manifest, split, sounds.digests, first, first_store.digests)
+        facts |= {"audio_sampling_rate": next(iter(stores)), **_label_digests(manifest, split, labels)}
         facts |= {"dropped": dict(dropped), **meaning_of_layers(recipe.as_mapping()), **encoder_record(recipe)}
         if processes.is_main():
-            _claim(folder, recipe, facts, folds_as_json(split, manifest))
-            if codes is not None:
-                write_fingerprints(folder, manifest, codes)
+            if not _is_resumed(folder, recipe, facts):
+                if codes is not None:
+                    facts[FINGERPRINTS_SHA] = write_fingerprints(folder, manifest, codes)
+                folds = json_text(folds_as_json(split, manifest))
+                write_sealed(folder, {"folds": folds, "recipe": dump_recipe(recipe)}, facts)
         members = _members(fronts, stores, len(manifest), folder, on_progress)
     return Experiment(
         resolved=resolved,
@@ -256,20 +260,34 @@ def _digests(
     manifest: Manifest, split: Split, heard: Mapping[str, str], first: Manifest, first_heard: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the digests of the data for ``env.json``, by which a resumed run is known to be the same."""
-    found = {"manifest_digest": manifest.digest, "split_digest": split.digest, "audio_digest": _digest_of(heard)}
+    found = {"manifest_digest": manifest.digest, "split_digest": split.digest, "audio_digest": digest_of_audio(heard)}
     if len(first):
-        found["pretraining_digest"] = _digest_of({first.digest: "manifest", **first_heard})
+        found["pretraining_digest"] = digest_of_audio({first.digest: "manifest", **first_heard})
     return found
 
 
-def _digest_of(heard: Mapping[str, str]) -> str:
+def _label_digests(manifest: Manifest, split: Split, labels: LabelSet) -> dict[str, str]:
+    """Return the digests of speakers and true classes for ``env.json``, by which edited labels are found."""
+    known = {u.id: (u.id, u.speaker, labels.classes[labels.index(u.emotion)]) for u in manifest}
+    return {
+        TESTED_LABELS: labels_digest(known[name] for fold in split.folds for name in fold.test),
+        VALIDATED_LABELS: labels_digest(known[name] for fold in split.folds for name in fold.validation),
+    }
+
+
+def digest_of_audio(heard: Mapping[str, str]) -> str:
+    """Return the ``audio_digest`` of a run.
+
+    Args:
+        heard: Digest of the decoded audio of each utterance, by its id.
+    """
     return hashlib.sha256("\n".join(f"{name} {heard[name]}" for name in sorted(heard)).encode()).hexdigest()
 
 
-def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any) -> None:
-    """Write recipe, folds and environment into a run folder, or check that a resumed run has the same.
+def _is_resumed(folder: Path, recipe: Recipe, facts: Mapping[str, Any]) -> bool:
+    """Return whether a run folder holds a run, which is checked to have the same recipe and data.
 
-    Seeds may be added to a run. ``facts`` are the content of ``env.json``.
+    Seeds may be added to a run. ``facts`` are what ``env.json`` would hold.
     """
     if (folder / "recipe.yaml").is_file():
         begun = load_recipe(folder / "recipe.yaml")
@@ -280,9 +298,10 @@ def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any) -> N
                 f"{str(folder)!r} holds a run of another recipe or other settings: choose another output folder."
             )
         known = read_json(folder, "env.json")
+        check_before_resuming(folder, known)
         check_meaning(folder, known, recipe.as_mapping())
         check_encoders_kept(folder, known, recipe)
-        came_later = ("audio_digest", "pretraining_digest")  # older runs lack them
+        came_later = ("audio_digest", "pretraining_digest", TESTED_LABELS, VALIDATED_LABELS)  # older runs lack them
         known = {name: facts[name] for name in came_later if name in facts} | known
         if any(known.get(name) != value for name, value in facts.items() if name.endswith("_digest")):
             raise RunError(f"{str(folder)!r} holds a run on other files or folds: choose another output folder.")
@@ -290,12 +309,10 @@ def _claim(folder: Path, recipe: Recipe, facts: dict[str, Any], folds: Any) -> N
         if changed:
             _log.info("begun with %s: the remaining fits may differ slightly", ", ".join(changed))
         if has_more_seeds:
-            write_whole(folder / "recipe.yaml", dump_recipe(recipe))
-        return
+            write_sealed(folder, {"recipe": dump_recipe(recipe)})
+        return True
     if (folder / "metrics.json").is_file() or any(folder.glob("fold_*/seed_*")):
         raise RunError(
             f"{str(folder)!r} holds parts of a run but no recipe.yaml: remove them or choose another output folder."
         )
-    write_json(folder, "folds.json", folds)
-    write_json(folder, "env.json", facts)
-    write_whole(folder / "recipe.yaml", dump_recipe(recipe))
+    return False

@@ -19,18 +19,20 @@ from serkit.data.corpora import Data
 from serkit.data.manifest import Manifest
 from serkit.errors import ProtocolError, RecipeError
 from serkit.lab.measure.one_class import chance_of
-from serkit.lab.measure.pooled_metrics import write_metrics
+from serkit.lab.measure.pooled_metrics import metrics_of
 from serkit.lab.measure.run_folder import (
     ALL_SPEAKERS,
     TESTED,
     VALIDATED,
     Fit,
     Row,
+    json_text,
+    predictions_as_csv,
     read_fits,
     read_json,
     read_predictions,
-    write_predictions,
 )
+from serkit.lab.measure.seal import write_sealed
 from serkit.lab.recipes.ablation import BASE, variants
 from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe
@@ -249,13 +251,12 @@ class _Record:
         """Write all predictions so far, and the metrics: of validation alone until the run is complete."""
         run, classes = self._run, self._run.classes
         if processes.is_main():
-            if self._rows:
-                write_predictions(run.folder, self._rows, classes)
-            if self._validated:
-                write_predictions(run.folder, self._validated, classes, VALIDATED)
+            tables = {"predictions": self._rows, "validation": self._validated}
+            texts = {name: predictions_as_csv(rows, classes) for name, rows in tables.items() if rows}
             rows = self._rows if is_complete else ()
             facts = _facts(run, is_complete=is_complete)
-            write_metrics(run.folder, rows, classes, self._fits, facts, validated=self._validated)
+            texts["metrics"] = json_text(metrics_of(rows, classes, self._fits, facts, validated=self._validated))
+            write_sealed(run.folder, texts)
         processes.wait()
 
     def _as_rows(self, names: Sequence[str], fold: Fold, seed: int, scores: NDArray[np.float64]) -> list[Row]:
