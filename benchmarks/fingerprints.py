@@ -6,7 +6,7 @@ Only speakers count on whom no filter was chosen. A pair of takes that is found 
 pair but one recording under two names; the script lists them.
 
 The script also times the fingerprint, and the comparison of 100,000 codes with themselves. Those are the codes of the
-clips, the same reversed in time, and copies with permuted bits, which match none of the others.
+clips, the same reversed in time, and copies with permuted bits, which match few of the others.
 """
 
 import argparse
