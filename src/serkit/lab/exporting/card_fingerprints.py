@@ -1,18 +1,19 @@
 """The acoustic fingerprints on a model's card, by which a test of the model file recognizes its training recordings.
 
-A card holds excerpts for at most 4,096 utterances, taken from all speakers in turn. They suffice to find out that a
-test corpus, or one of its speakers, was trained on, and are small beside the weights.
+A card holds fingerprints of as many utterances as fit into 256 kB, taken from all speakers in turn: 1,400 utterances of
+3 s or more. They suffice to find out that a test corpus, or a speaker, was trained on: of twenty clips of a model with
+6,400 training clips, one at least is found with a probability of 99 %.
 """
 
 import hashlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from serkit.audio.fingerprint import excerpt
+from serkit.audio.fingerprint import excerpt, unpack
 from serkit.data.fingerprint_cache import as_text
 from serkit.data.fingerprint_file import BySpeaker, read_fingerprints
 
-MOST = 4_096  # utterances
+MOST_BYTES = 262_144
 
 
 def fingerprints_for_card(runs: Sequence[Path], utterances: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -33,13 +34,18 @@ def fingerprints_for_card(runs: Sequence[Path], utterances: Collection[str]) -> 
     return some_excerpts(known)
 
 
-def some_excerpts(known: BySpeaker, most: int = MOST) -> dict[str, tuple[str, ...]]:
-    """Return excerpts of at most ``most`` fingerprints, from all speakers in turn; the same for the same content."""
+def some_excerpts(known: BySpeaker, most_bytes: int = MOST_BYTES) -> dict[str, tuple[str, ...]]:
+    """Return excerpts of fingerprints from all speakers in turn, up to a size; the same for the same content."""
     queues = {speaker: sorted(codes.items(), key=_order) for speaker, codes in sorted(known.items()) if codes}
-    in_turn = sorted((turn, speaker) for speaker, codes in queues.items() for turn in range(len(codes)))[:most]
+    in_turn = sorted((turn, speaker) for speaker, codes in queues.items() for turn in range(len(codes)))
     found: dict[str, list[str]] = {speaker: [] for speaker in queues}
+    size = 0
     for turn, speaker in in_turn:
-        if part := excerpt(queues[speaker][turn][1]):  # nothing is left of a silent clip
+        part = excerpt(queues[speaker][turn][1])
+        size += len(part)
+        if size > most_bytes:
+            break
+        if unpack(part).any():  # a silent clip has nothing to compare
             found[speaker].append(as_text(part))
     return {speaker: tuple(codes) for speaker, codes in found.items() if codes}
 

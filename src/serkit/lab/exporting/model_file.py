@@ -165,8 +165,8 @@ def finished_fit(run: Path, recipe: Recipe, seed: int | None, fold: int | None) 
         fold: Fold of an evaluation; None for a run of ``serkit train``.
 
     Raises:
-        RunError: If the run has no finished model for this seed and fold, its encoders are other ones by now, or it does
-            not agree with its seal or itself.
+        RunError: If the run has no finished model for this seed and fold, its encoders are other ones by now, or it
+            does not agree with its seal or itself.
     """
     seed = recipe.seeds[0] if seed is None else seed
     records = check_run(run)

@@ -158,12 +158,11 @@ def prepare(
         facts = environment(threads) | _digests(manifest, split, sounds.digests, first, first_store.digests)
         facts |= {"audio_sampling_rate": next(iter(stores)), **_label_digests(manifest, split, labels)}
         facts |= {"dropped": dict(dropped), **meaning_of_layers(recipe.as_mapping()), **encoder_record(recipe)}
-        if processes.is_main():
-            if not _is_resumed(folder, recipe, facts):
-                if codes is not None:
-                    facts[FINGERPRINTS_SHA] = write_fingerprints(folder, manifest, codes)
-                folds = json_text(folds_as_json(split, manifest))
-                write_sealed(folder, {"folds": folds, "recipe": dump_recipe(recipe)}, facts)
+        if processes.is_main() and not _is_resumed(folder, recipe, facts):
+            if codes is not None:
+                facts[FINGERPRINTS_SHA] = write_fingerprints(folder, manifest, codes)
+            folds = json_text(folds_as_json(split, manifest))
+            write_sealed(folder, {"folds": folds, "recipe": dump_recipe(recipe)}, facts)
         members = _members(fronts, stores, len(manifest), folder, on_progress)
     return Experiment(
         resolved=resolved,
