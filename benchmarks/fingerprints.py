@@ -157,8 +157,8 @@ def false_pairs(chosen: Sequence[Take], codes: Mapping[str, Codes]) -> int:
     hits = [one for kind in ("one speaker, one sentence", "one speaker") for one in wrong[kind] if one < LIMIT]
     takes_hit = sum(one < LIMIT for one in wrong["one speaker, one sentence"])
     detail(f"{takes_hit} false of {sentence} pairs of one sentence; {len(hits)} of {speaker} pairs of one speaker")
-    failed = at_most("false pairs in a million of one speaker and sentence", 1e6 * takes_hit / sentence, 1)
-    return failed | at_most("false pairs in a million of one speaker", 1e6 * len(hits) / speaker, 1)
+    detail(f"false pairs in a million of one speaker, whatever the sentence: {1e6 * len(hits) / speaker:.2f}, no goal")
+    return at_most("false pairs in a million of one speaker and sentence", 1e6 * takes_hit / sentence, 1)
 
 
 def time_comparison(codes: Codes) -> int:

@@ -47,6 +47,8 @@ class Evidence:
         wa: Weighted accuracy.
         macro_f1: Macro F1 score.
         per_corpus: Scores on each corpus alone.
+        are_fingerprints_compared: Whether the test recordings were compared with those of the training by acoustic
+            fingerprints, and not only by samples.
     """
 
     run: str
@@ -63,6 +65,7 @@ class Evidence:
     wa: float
     macro_f1: float
     per_corpus: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
+    are_fingerprints_compared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -323,6 +323,11 @@ def test_what_the_guard_counted_is_shown_and_shared_sentences_are_no_leak(tmp_pa
     card = cells(protocol_section(run))
     assert card["test clips whose sentence is also there"] == ["42 of 42 (not a leak, but the words are known)"]
     assert card["test clips whose audio is also there"] == ["0 of 42"]
+    heard = read_run(write_run(tmp_path, guard=guard | {"are_fingerprints_compared": True}))
+    assert cells(protocol_section(heard))["test clips whose audio is also there"] == [
+        "0 of 42 (by acoustic fingerprints)"
+    ]
+    assert "utterance or recording (by acoustic fingerprint)" in " ".join(marks_of(heard))
     copied = read_run(write_run(tmp_path, guard=guard | {"identical_recordings": 3}))
     assert "Leak. The audio of 3 test utterances is in training or validation." in marks_of(copied)
 

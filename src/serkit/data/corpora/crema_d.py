@@ -40,12 +40,29 @@ _NEVER_RECORDED = {("1008", "WSI"), ("1009", "MTI"), ("1019", "ITH")} | {
     ("1076", "ITS", "NEU"),
 }
 
+_SAME_SAMPLES = """
+    1006_TIE_HAP_XX 1006_TIE_NEU_XX 1013_WSI_DIS_XX 1013_WSI_SAD_XX 1017_IWW_ANG_XX 1017_IWW_FEA_XX
+"""
+_RECUT = """
+    1017_IWL_ANG_XX 1017_IWL_FEA_XX 1020_IEO_ANG_LO 1020_IEO_ANG_MD 1028_IEO_HAP_LO 1028_IEO_HAP_MD 1045_ITH_DIS_XX
+    1045_IWL_DIS_XX 1056_MTI_ANG_XX 1056_TAI_ANG_XX 1067_IEO_DIS_LO 1067_IEO_FEA_LO 1072_IEO_ANG_LO 1072_IEO_ANG_MD
+    1072_IEO_DIS_MD
+"""
+
 
 def _actors(root: Path) -> dict[str, dict[str, str]]:
     rows = read_table(root, "VideoDemographics.csv", ("ActorID", "Age", "Race", "Ethnicity"), title="CREMA-D")
     return {
         actor: {"age": row["Age"], "race": row["Race"], "ethnicity": row["Ethnicity"]} for actor, row in rows.items()
     }
+
+
+def _doubled() -> dict[str, str]:
+    """Return the clips that are one recording with another clip, mostly under two emotions, by their fingerprints."""
+    same = "officially one of two clips with the same samples under two emotions"
+    recut = "officially a recording that another clip holds too, cut or coded differently"
+    clips = {same: _SAME_SAMPLES, recut: _RECUT}
+    return {f"crema-d/{name}": why for why, names in clips.items() for name in names.split()}
 
 
 def _heard(root: Path) -> dict[str, dict[str, str]]:
@@ -113,7 +130,8 @@ CORPUS = Corpus(
     url="https://github.com/CheyneyComputerScience/CREMA-D",
     read=_read,
     official=_official,
-    oddities={
+    oddities=_doubled()
+    | {
         "crema-d/1076_MTI_NEU_XX": "officially nearly silent",
         "crema-d/1076_MTI_SAD_XX": "officially nearly silent",
         "crema-d/1064_TIE_SAD_XX": "known to its users as faulty",

@@ -313,7 +313,7 @@ def _alike(
     for severity, some in kinds:
         if some:
             files = tuple(dict.fromkeys(path_of[name] for pair in some for name in (pair.first, pair.second)))
-            message = f"{len(some)} pairs of utterances are of one recording: {described(some)}"
+            message = f"by their fingerprints, {len(some)} pairs of utterances are of one recording: {described(some)}"
             yield Finding("near-duplicates", severity, message, files)
     for other in others:
         shared = stored_near_duplicates(codes, known_fingerprints(other, on_progress=on_progress))

@@ -7,6 +7,7 @@ from typing import Any
 
 from serkit.card import NOT_FOR, Card, Evidence, Validation
 from serkit.data.corpora import Corpus, corpus_of
+from serkit.data.fingerprint_file import read_fingerprints
 from serkit.errors import RunError
 from serkit.lab.exporting.card_fingerprints import fingerprints_for_card
 from serkit.lab.exporting.inherited_facts import inherit
@@ -25,6 +26,7 @@ from serkit.lab.measure.run_records import read_records
 from serkit.lab.models import Model
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
 from serkit.lab.recipes.schema import Recipe, parts_of
+from serkit.lab.splits.seen_recordings import check_recordings_unseen
 from serkit.lab.training.encoder_history import encoder_cards
 from serkit.lab.training.resolve import ResolvedRecipe
 from serkit.lab.training.tuning import with_settings
@@ -152,6 +154,7 @@ def evidence_of(run: Path, trained: Path, card: Card) -> Evidence:
 
     Raises:
         RunError: If the run is not finished, evaluated another model or other data, or does not agree with its seal.
+        LeakageError: If the model was fitted on recordings of the unseen corpus.
     """
     records = read_records(run)
     metrics = measure_records(records)
@@ -165,6 +168,8 @@ def evidence_of(run: Path, trained: Path, card: Card) -> Evidence:
         raise RunError(f"{str(run)!r} evaluated another model, so its results cannot go on this card.")
     if metrics["protocol"] != UNSEEN_CORPUS:
         _check_same_data(run, records.environment, read_json(trained, "env.json"))
+    else:
+        _check_unseen_recordings(run, card)
     names = ("protocol", "speakers", "utterances", "uar", "uar_low", "uar_high", "interval_over", "wa", "macro_f1")
     return Evidence(
         run=metrics["name"],
@@ -172,8 +177,17 @@ def evidence_of(run: Path, trained: Path, card: Card) -> Evidence:
         is_speaker_independent=metrics["is_speaker_independent"],
         seeds=len(metrics["seeds"]),
         per_corpus=tuple({"corpus": name, **row} for name, row in metrics["per_corpus"].items()),
+        are_fingerprints_compared=bool((records.facts.get("guard") or {}).get("are_fingerprints_compared")),
         **{name: metrics[name] for name in names},
     )
+
+
+def _check_unseen_recordings(run: Path, card: Card) -> None:
+    """Refuse an evaluation on recordings that the model was fitted on, as far as both have fingerprints."""
+    known = read_fingerprints(run)
+    codes = {name: code for own in known.values() for name, code in own.items()}
+    speaker_of = {name: speaker for speaker, own in known.items() for name in own}
+    check_recordings_unseen(card, codes, speaker_of, f"the model that {str(run)!r} evaluated")
 
 
 def _check_same_data(run: Path, evaluated: Mapping[str, Any], trained: Mapping[str, Any]) -> None:

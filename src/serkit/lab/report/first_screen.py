@@ -127,8 +127,12 @@ def _leak(names: Collection[str], what: str) -> tuple[Tone, object]:
 
 def _what_was_checked(run: RunContents) -> str:
     guard = run.facts.get("guard") or {}
+    by_sound = guard.get("are_fingerprints_compared")
     if run.facts.get("protocol") == UNSEEN_CORPUS:
-        return "the model was not trained or validated on a test speaker; recordings were not compared"
+        who = "the model was not trained or validated on a test speaker"
+        return f"{who} or, by acoustic fingerprint, recording" if by_sound else f"{who}; recordings were not compared"
+    if by_sound:
+        return "no test speaker, utterance or recording (by acoustic fingerprint) is in training or validation"
     if "identical_recordings" in guard:
         return "no test speaker, utterance or identical recording is in training or validation"
     return "no test speaker or utterance is in training or validation"

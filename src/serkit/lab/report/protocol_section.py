@@ -85,11 +85,12 @@ def _shared(run: RunContents) -> list[tuple[str, object]]:
     def counted(name: str) -> str:
         return f"{guard[name]} of {total}" if name in guard else NOT_RECORDED
 
+    how = " (by acoustic fingerprints)" if guard.get("are_fingerprints_compared") else ""
     both = f"{len(run.shared_speakers)} speakers, {len(run.shared_utterances)} utterances"
     return [
         ("in test and in training or validation", both),
         ("test clips whose speaker is also there", counted("shared_speakers")),
-        ("test clips whose audio is also there", counted("identical_recordings")),
+        ("test clips whose audio is also there", counted("identical_recordings") + how),
         (
             "test clips whose sentence is also there",
             f"{counted('shared_sentences')} (not a leak, but the words are known)",
