@@ -76,7 +76,7 @@ def recall(chosen: Sequence[Take], seed: int) -> int:
         else:
             detail(f"found after {name}: {share:.3f}, no goal")
         show("  distances", true)
-        detail(f"  missed: {dict(by_corpus)}; excerpts of 64 bytes: found {kept:.3f}, pairs of different clips {wrong}")
+        detail(f"  missed: {dict(by_corpus)}; excerpts: found {kept:.3f}, pairs of different clips {wrong}")
     return failed
 
 

@@ -17,6 +17,7 @@ from serkit.data.corpora import Data, read_corpora
 from serkit.data.fingerprint_cache import fingerprints_of
 from serkit.errors import ExportError
 from serkit.lab.exporting.card_fingerprints import some_excerpts
+from serkit.labels import LABEL_SETS, LabelSet
 from serkit.writing import whole_file
 
 
@@ -26,8 +27,9 @@ def with_fingerprints_on(card: Card, data: Data) -> Card:
     Raises:
         ExportError: If a corpus has another number of utterances than the card says.
     """
-    everyone = read_corpora([str(corpus["name"]) for corpus in card.corpora], data)
-    seen = everyone.filter(lambda u: u.speaker in card.seen_speakers and u.emotion in card.classes)
+    labels = LABEL_SETS.get(card.label_set) or LabelSet(card.label_set, card.classes, card.label_note)
+    everyone, _ = read_corpora([str(corpus["name"]) for corpus in card.corpora], data).select(labels)
+    seen = everyone.filter(lambda u: u.speaker in card.seen_speakers)
     for corpus in card.corpora:
         found = sum(u.corpus == corpus["name"] for u in seen)
         if found != corpus["utterances"]:

@@ -63,7 +63,7 @@ def test_the_card_has_excerpts_of_all_training_clips(trained: Path) -> None:
 
 def test_a_training_speaker_under_another_name_is_no_unseen_corpus(trained: Path, tmp_path: Path) -> None:
     table = renamed(tmp_path / "other", trained, speaker="toy/ann")
-    with pytest.raises(LeakageError, match=r"^the model was fitted on 4 of the recordings.* of 'toy/ann'"):
+    with pytest.raises(LeakageError, match=r"^the model was fitted on 4 of these recordings.* of 'toy/ann'"):
         score(trained / "toy.onnx", table, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -33,7 +33,6 @@ def _described(found: Sequence[NearDuplicate], speaker_of: Mapping[str, str]) ->
     first = found[0]
     speaker = first.first.rpartition(" ")[0]
     return (
-        f"was fitted on {count} of the recordings that are tested or validated on: {first.second!r} of "
-        f"{speaker_of[first.second]!r} is a recording of {speaker!r} (similarity {first.similarity:.2f}): test it on "
-        "other recordings."
+        f"was fitted on {count} of these recordings: {first.second!r} of {speaker_of[first.second]!r} is a recording of "
+        f"{speaker!r} (similarity {first.similarity:.2f}). Use other recordings to test and validate it."
     )
