@@ -7,8 +7,13 @@ The corpora are those of SERKIT_CORPORA. An ``audio_digest`` is added only if th
 ``manifest_digest``, and the audio of each of them is confirmed at the run's sampling rate: runs that stored a digest
 for the same utterances and rate have the one that is computed now. A run that cannot get one is named, and its
 ``env.json`` says why. A sealed run that was edited, or any run that contradicts itself, is refused and stays as it is.
+
+The decoders change: since serkit resamples without a step at an offset, audio at another rate than that of its files has
+other digests. ``--heard FILE`` gives those that an older serkit computes from the corpora at hand, as a JSON object of
+``MANIFEST_DIGEST:RATE`` to digest.
 """
 
+import json
 import os
 import sys
 from collections import defaultdict
@@ -77,14 +82,17 @@ def main(
     folders: Annotated[
         list[Path] | None, typer.Argument(metavar="FOLDER...", help="Folders of published runs.")
     ] = None,
+    heard: Annotated[Path | None, typer.Option(help="Digests of audio that an older serkit computes.")] = None,
 ) -> None:
     """Check and seal published runs, and add the digests that older runs lack."""
     data = os.environ.get("SERKIT_CORPORA", "")
     if not data:
         raise SystemExit("set SERKIT_CORPORA to the folder of the corpora.")
     found = sorted(path.parent for top in folders or [Path("results")] for path in top.rglob("env.json"))
+    known = json.loads(heard.read_text("utf-8")) if heard else {}
+    given = {(key.partition(":")[0], int(key.partition(":")[2])): digest for key, digest in known.items()}
     try:
-        refused = seal_all(found, Corpora(data))
+        refused = seal_all(found, Corpora(data, heard=given))
     except SerkitError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None

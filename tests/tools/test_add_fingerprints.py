@@ -37,7 +37,7 @@ def test_another_corpus_than_that_of_the_training_is_refused(tmp_path: Path) -> 
     manifest.write(tmp_path / "toy.csv")
     file = trained(tmp_path, fingerprints=False)
     manifest.filter(lambda u: not u.id.endswith("-0")).write(tmp_path / "less.csv")
-    with pytest.raises(ExportError, match="toy has 12 utterances .* but the model was fitted on 16"):
+    with pytest.raises(ExportError, match=r"toy has 12 utterances .* but the model was fitted on 16"):
         main(file, [f"toy={tmp_path / 'less.csv'}"])
 
 
