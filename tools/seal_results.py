@@ -8,9 +8,9 @@ The corpora are those of SERKIT_CORPORA. An ``audio_digest`` is added only if th
 for the same utterances and rate have the one that is computed now. A run that cannot get one is named, and its
 ``env.json`` says why. A sealed run that was edited, or any run that contradicts itself, is refused and stays as it is.
 
-The decoders change: since serkit resamples without a step at an offset, audio at another rate than that of its files has
-other digests. ``--heard FILE`` gives those that an older serkit computes from the corpora at hand, as a JSON object of
-``MANIFEST_DIGEST:RATE`` to digest.
+The decoders change: since serkit resamples without a step at an offset, audio at another rate than that of its files
+has other digests. ``--heard FILE`` gives those that an older serkit computes from the corpora at hand, as a JSON object
+of ``MANIFEST_DIGEST:RATE`` to digest.
 """
 
 import json

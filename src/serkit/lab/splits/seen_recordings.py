@@ -31,8 +31,8 @@ def check_recordings_unseen(card: Card, codes: Codes, speaker_of: Mapping[str, s
 def _described(found: Sequence[NearDuplicate], speaker_of: Mapping[str, str]) -> str:
     count = len({pair.second for pair in found})
     first = found[0]
-    speaker = first.first.rpartition(" ")[0]
+    speaker, known = speaker_of[first.second], first.first.rpartition(" ")[0]
     return (
-        f"was fitted on {count} of these recordings: {first.second!r} of {speaker_of[first.second]!r} is a recording of "
-        f"{speaker!r} (similarity {first.similarity:.2f}). Use other recordings to test and validate it."
+        f"was fitted on {count} of these recordings: {first.second!r} of {speaker!r} is a recording of {known!r} "
+        f"(similarity {first.similarity:.2f}). Use other recordings to test and validate it."
     )
