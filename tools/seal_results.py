@@ -41,7 +41,7 @@ from serkit.lab.measure.run_folder import UNSEEN_CORPUS, write_json
 from serkit.lab.measure.run_records import read_records
 from serkit.lab.measure.seal import NOT_SEALED, broken_seal, seal_folder, without_seals
 from serkit.lab.recipes.files import load_recipe
-from serkit.lab.training.prepare import digest_of_audio
+from serkit.lab.training.run_claim import digest_of_audio
 from serkit.lab.training.store import open_store
 from serkit.labels import LABEL_SETS, LabelSet
 

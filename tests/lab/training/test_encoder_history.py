@@ -24,7 +24,7 @@ from serkit.lab.measure.run_folder import read_json
 from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.splits.folds import Split
 from serkit.lab.splits.protocols import make_split
-from serkit.lab.training import prepare
+from serkit.lab.training import hearing
 from serkit.lab.training.encoder_history import check_encoders_apart, encoder_cards
 from serkit.lab.training.resolve import resolve_recipe
 from serkit.lab.training.run import fit_final, run_protocol
@@ -123,7 +123,7 @@ def test_the_folder_says_whom_the_encoder_was_trained_on_and_transformers_still_
 def test_an_encoder_is_not_tested_on_its_training_speakers_and_no_audio_is_read(
     tuned: Path, emodb_dir: Path, tmp_path: Path, use: Callable[[Path], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "open_store", lambda *given: pytest.fail("audio is read"))
+    monkeypatch.setattr(hearing, "open_store", lambda *given: pytest.fail("audio is read"))
     recipe = recipe_of("emodb", **use(tuned))
     for run in (run_protocol, fit_final):
         with pytest.raises(

@@ -30,7 +30,7 @@ from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.splits.leakage import check_leakage
 from serkit.lab.splits.protocols import make_split
 from serkit.lab.splits.recording_groups import Sounds
-from serkit.lab.training import prepare as preparation
+from serkit.lab.training import hearing
 from serkit.lab.training.resolve import resolve_recipe
 from serkit.lab.training.run import fit_final, run_protocol
 from serkit.lab.training.store import open_store
@@ -521,7 +521,7 @@ def test_a_missing_corpus_is_named_before_anything_is_decoded(
     def fail(*args: Any) -> Any:
         raise AssertionError("nothing may be decoded yet")
 
-    monkeypatch.setattr(preparation, "open_store", fail)
+    monkeypatch.setattr(hearing, "open_store", fail)
     recipe = tiny_recipe(corpora=["ravdess", "emodb"], labels="basic7")
     with pytest.raises(
         CorpusError, match=r"^no folder is given for EmoDB: .* get it with 'serkit corpora download emodb DIR'"
@@ -763,7 +763,7 @@ def test_waveforms_are_changed_of_the_training_side_alone(
 def test_what_nobody_would_do_is_refused_before_audio_is_read(
     emodb_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], message: str
 ) -> None:
-    monkeypatch.setattr(preparation, "open_store", None)
+    monkeypatch.setattr(hearing, "open_store", None)
     recipe = {"name": "a", "corpora": ["emodb"], "labels": "emodb", "model": "logistic", "features": "statistics"}
     with pytest.raises(SerkitError, match=message):
         run_protocol(parse_recipe(recipe | change), {"emodb": emodb_dir}, tmp_path / "run")

@@ -10,7 +10,7 @@ from serkit.lab.exporting.model_file import export
 from serkit.lab.measure.run_folder import read_json
 from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.splits.folds import Fold
-from serkit.lab.training import prepare as preparation
+from serkit.lab.training import hearing
 from serkit.lab.training import tuning
 from serkit.lab.training.prepare import check_recipe
 from serkit.lab.training.resolve import resolve_recipe
@@ -144,7 +144,7 @@ def test_what_a_model_ignores_or_speakers_do_not_allow_is_refused_before_audio_i
     def fail(*args: Any) -> Any:
         raise AssertionError("nothing may be decoded yet")
 
-    monkeypatch.setattr(preparation, "open_store", fail)
+    monkeypatch.setattr(hearing, "open_store", fail)
     settings = tiny_settings(corpora=["emodb"], labels="emodb", protocol={"validation_speakers": 1})
     many = parse_recipe(settings | {"tune": {"space": SPACE, "inner_folds": 50}})
     with pytest.raises(ProtocolError, match="50 inner folds need as many training speakers"):

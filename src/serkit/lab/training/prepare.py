@@ -1,7 +1,5 @@
 """Preparing an experiment: its recipe and corpora are checked before any work, then split, decoded and stored."""
 
-import hashlib
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,44 +7,37 @@ from typing import Any
 import torch
 
 from serkit.data.corpora import Data, read_corpora
-from serkit.data.fingerprint_cache import Codes, check_carried, fingerprints_of, stored_near_duplicates
-from serkit.data.fingerprint_file import FINGERPRINTS_SHA, write_fingerprints
 from serkit.data.manifest import Manifest, merge
-from serkit.data.near_duplicates import NearDuplicate
 from serkit.errors import RecipeError, RunError
 from serkit.lab.augment import build_chain
-from serkit.lab.encoders.layer_meaning import check_meaning, meaning_of_layers
+from serkit.lab.encoders.layer_meaning import meaning_of_layers
 from serkit.lab.features import Front, build_front
-from serkit.lab.measure.run_checks import TESTED_LABELS, VALIDATED_LABELS, labels_digest
-from serkit.lab.measure.run_folder import first_folder, json_text, read_json
-from serkit.lab.measure.seal import check_before_resuming, write_sealed
+from serkit.lab.measure.run_folder import first_folder
 from serkit.lab.models import build_body
-from serkit.lab.recipes.files import dump_recipe, load_recipe
 from serkit.lab.recipes.registry import find_model
 from serkit.lab.recipes.schema import Augment, Recipe, Train
-from serkit.lab.splits.folds import Split, folds_as_json
+from serkit.lab.splits.folds import Split
 from serkit.lab.splits.leakage import check_names, count_shared
 from serkit.lab.splits.protocols import check_classes
 from serkit.lab.splits.recording_groups import Sounds
 from serkit.lab.splits.validation import rotate_validation
 from serkit.lab.training import distributed as processes
 from serkit.lab.training import trackers
-from serkit.lab.training.encoder_history import check_encoders_apart, check_encoders_kept, encoder_record
+from serkit.lab.training.encoder_history import check_encoders_apart, encoder_record
 from serkit.lab.training.ensemble_members import ensemble_jobs
 from serkit.lab.training.environment import environment, log_what_is_missing
 from serkit.lab.training.fold import Experiment, Member
-from serkit.lab.training.pretraining import check_apart, check_heard_apart, first_labels
+from serkit.lab.training.hearing import hear
+from serkit.lab.training.pretraining import check_apart, first_labels
 from serkit.lab.training.resolve import ResolvedRecipe
-from serkit.lab.training.store import Store, StoredRows, open_store
+from serkit.lab.training.run_claim import claim, digests_of_data
+from serkit.lab.training.store import Store, StoredRows
 from serkit.lab.training.tuning import ends_of_space
 from serkit.lab.training.workers import processes_for, threads_each
 from serkit.labels import LabelSet
 from serkit.progress import OnProgress, begin_task
 
 SplitBy = Callable[[Manifest, Any, Sounds], Split]  # from manifest, protocol and sounds
-
-_log = logging.getLogger(__name__)
-_FIT_BY = ("serkit", "torch", "threads")  # facts of ``env.json`` on which the last digits of a fit depend
 
 
 def check_recipe(resolved: ResolvedRecipe) -> None:
@@ -142,34 +133,22 @@ def prepare(
     with processes.main_first():
         fronts = [(member, build_front(member.named_features)) for member in resolved.members]
         rates = dict.fromkeys(front.config.sampling_rate for _, front in fronts)
-        stores = {rate: _open_store(manifest, rate, on_progress) for rate in rates}
-        store = next(iter(stores.values()))
-        codes = _fingerprints(manifest, store, on_progress) if fingerprints else None
-        sounds = _sounds_of(store, codes)
-        split = split_by(manifest, recipe.protocol, sounds)
-        if codes is not None:
-            check_encoders_apart(resolved, split, manifest, codes)
-        first_store = _open_store(first, next(iter(stores)), on_progress)
-        near: Sequence[NearDuplicate] = ()
-        if codes is not None and len(first):
-            near = stored_near_duplicates(codes, _fingerprints(first, first_store, on_progress))
-        check_heard_apart(sounds, _sounds_of(first_store, None), near)
-        threads = threads_each(processes_for(resolved, manifest, split, jobs))
-        facts = environment(threads) | _digests(manifest, split, sounds.digests, first, first_store.digests)
-        facts |= {"audio_sampling_rate": next(iter(stores)), **_label_digests(manifest, split, labels)}
-        facts |= {"dropped": dict(dropped), **meaning_of_layers(recipe.as_mapping()), **encoder_record(recipe)}
-        if processes.is_main() and not _is_resumed(folder, recipe, facts):
-            if codes is not None:
-                facts[FINGERPRINTS_SHA] = write_fingerprints(folder, manifest, codes)
-            folds = json_text(folds_as_json(split, manifest))
-            write_sealed(folder, {"folds": folds, "recipe": dump_recipe(recipe)}, facts)
-        members = _members(fronts, stores, len(manifest), folder, on_progress)
+        heard = hear(manifest, first, tuple(rates), fingerprints=fingerprints, on_progress=on_progress)
+        split = split_by(manifest, recipe.protocol, heard.sounds)
+        if heard.codes is not None:
+            check_encoders_apart(resolved, split, manifest, heard.codes)
+        if processes.is_main():
+            threads = threads_each(processes_for(resolved, manifest, split, jobs))
+            facts = environment(threads) | digests_of_data(manifest, split, labels, first, heard)
+            facts |= {"dropped": dict(dropped), **meaning_of_layers(recipe.as_mapping()), **encoder_record(recipe)}
+            claim(folder, recipe, facts, manifest=manifest, split=split, codes=heard.codes)
+        members = _members(fronts, heard.stores, len(manifest), folder, on_progress)
     return Experiment(
         resolved=resolved,
         manifest=manifest,
         split=split,
-        sounds=sounds,
-        shared=count_shared(split, manifest, sounds),
+        sounds=heard.sounds,
+        shared=count_shared(split, manifest, heard.sounds),
         members=members,
         targets={u.id: labels.index(u.emotion) for u in manifest},
         folder=folder,
@@ -231,21 +210,6 @@ def _check_classes_differ(manifest: Manifest, labels: LabelSet, where: str = "")
         )
 
 
-def _open_store(manifest: Manifest, sampling_rate: int, on_progress: OnProgress | None) -> Store:
-    return open_store(manifest, sampling_rate, begin_task("decoding", len(manifest), on_progress))
-
-
-def _fingerprints(manifest: Manifest, store: Store, on_progress: OnProgress | None) -> dict[str, bytes]:
-    step = begin_task("fingerprints", len(manifest), on_progress)
-    codes = fingerprints_of(manifest, files=store.files, on_done=step)
-    check_carried(manifest, codes)
-    return codes
-
-
-def _sounds_of(store: Store, codes: Codes | None) -> Sounds:
-    return Sounds(store.digests, store.files, None if codes is None else stored_near_duplicates(codes))
-
-
 def _features(
     store: Store, front: Front, speeds: Sequence[float], total: int, on_progress: OnProgress | None
 ) -> dict[float, StoredRows]:
@@ -253,65 +217,3 @@ def _features(
         speed: store.features(front, speed, begin_task(f"features at speed {speed}", total, on_progress))
         for speed in speeds
     }
-
-
-def _digests(
-    manifest: Manifest, split: Split, heard: Mapping[str, str], first: Manifest, first_heard: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the digests of the data for ``env.json``, by which a resumed run is known to be the same."""
-    found = {"manifest_digest": manifest.digest, "split_digest": split.digest, "audio_digest": digest_of_audio(heard)}
-    if len(first):
-        found["pretraining_digest"] = digest_of_audio({first.digest: "manifest", **first_heard})
-    return found
-
-
-def _label_digests(manifest: Manifest, split: Split, labels: LabelSet) -> dict[str, str]:
-    """Return the digests of speakers and true classes for ``env.json``, by which edited labels are found."""
-    known = {u.id: (u.id, u.speaker, labels.classes[labels.index(u.emotion)]) for u in manifest}
-    return {
-        TESTED_LABELS: labels_digest(known[name] for fold in split.folds for name in fold.test),
-        VALIDATED_LABELS: labels_digest(known[name] for fold in split.folds for name in fold.validation),
-    }
-
-
-def digest_of_audio(heard: Mapping[str, str]) -> str:
-    """Return the ``audio_digest`` of a run.
-
-    Args:
-        heard: Digest of the decoded audio of each utterance, by its id.
-    """
-    return hashlib.sha256("\n".join(f"{name} {heard[name]}" for name in sorted(heard)).encode()).hexdigest()
-
-
-def _is_resumed(folder: Path, recipe: Recipe, facts: Mapping[str, Any]) -> bool:
-    """Return whether a run folder holds a run, which is checked to have the same recipe and data.
-
-    Seeds may be added to a run. ``facts`` are what ``env.json`` would hold.
-    """
-    if (folder / "recipe.yaml").is_file():
-        begun = load_recipe(folder / "recipe.yaml")
-        has_more_seeds = set(begun.seeds) < set(recipe.seeds)
-        known_as = begun.model_copy(update={"seeds": recipe.seeds}) if has_more_seeds else begun
-        if not known_as.is_same_experiment(recipe):
-            raise RunError(
-                f"{str(folder)!r} holds a run of another recipe or other settings: choose another output folder."
-            )
-        known = read_json(folder, "env.json")
-        check_before_resuming(folder, known)
-        check_meaning(folder, known, recipe.as_mapping())
-        check_encoders_kept(folder, known, recipe)
-        came_later = ("audio_digest", "pretraining_digest", TESTED_LABELS, VALIDATED_LABELS)  # older runs lack them
-        known = {name: facts[name] for name in came_later if name in facts} | known
-        if any(known.get(name) != value for name, value in facts.items() if name.endswith("_digest")):
-            raise RunError(f"{str(folder)!r} holds a run on other files or folds: choose another output folder.")
-        changed = [f"{name} {known.get(name)}, now {facts[name]}" for name in _FIT_BY if known.get(name) != facts[name]]
-        if changed:
-            _log.info("begun with %s: the remaining fits may differ slightly", ", ".join(changed))
-        if has_more_seeds:
-            write_sealed(folder, {"recipe": dump_recipe(recipe)})
-        return True
-    if (folder / "metrics.json").is_file() or any(folder.glob("fold_*/seed_*")):
-        raise RunError(
-            f"{str(folder)!r} holds parts of a run but no recipe.yaml: remove them or choose another output folder."
-        )
-    return False
