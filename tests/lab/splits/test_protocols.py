@@ -459,6 +459,12 @@ def test_identical_audio_under_two_names_is_refused(
         plant(CLEAN, independent=independent, same={one[0]: other[0]})
 
 
+def test_the_refusal_of_identical_audio_names_both_utterances() -> None:
+    one, other = CLEAN.train[0], CLEAN.test[0]
+    with pytest.raises(LeakageError, match=rf"the first is '{one}': it has the same audio as '{other}'; leave one of"):
+        plant(CLEAN, same={one: other})
+
+
 def test_copies_on_one_side_are_allowed() -> None:
     plant(CLEAN, same={CLEAN.train[0]: CLEAN.train[1]})
 

@@ -105,10 +105,18 @@ def _check_recordings(
         identical, overlapping = (
             {of[i] for i in one} & {of[i] for i in other} for of in (sounds.digests, recording_of)
         )
-        _refuse(fold, "identical recordings", identical, names)
+        if identical:
+            ours, theirs = ({sounds.digests[i]: i for i in sorted(ids, reverse=True)} for ids in (one, other))
+            twice = [ours[digest] for digest in identical]
+            copy = theirs[sounds.digests[min(twice)]]
+            _refuse(fold, "identical recordings", twice, names, _copied(copy))
         if overlapping and (pair := sounds.pair_of(one, other)):
             _refuse(fold, "near-duplicate recordings", overlapping, names, _described(pair))
         _refuse(fold, "overlapping recordings", overlapping, names, _OVERLAPPING)
+
+
+def _copied(other: str) -> str:
+    return f": it has the same audio as {other!r}; leave one of them out"
 
 
 def _described(pair: NearDuplicate) -> str:
