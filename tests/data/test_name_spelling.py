@@ -53,6 +53,7 @@ def test_each_part_of_a_path_counts(name: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
+        ("1.0", "1"), ("anna!", "anna"), ("(anna)", "anna"),
         ("01", "1"), ("007", "7"), ("s01", "s1"), ("spk_1", "spk1"), ("1-1", "1_1"), ("1-1", "1.1"), ("1-1", "1 - 1"),
         ("0", "00"), ("\u0661", "1"), ("s1-02", "s1_2"), ("O'Brien", "O\u2019Brien"), ("O\u00b4Brien", "OBrien"),
         ("Jos\u00e9", "Jose\u0301"), ("\u0130pek", "ipek"), ("Wei\u00df", "WEISS"), ("\u041c\u04200", "MP0"),

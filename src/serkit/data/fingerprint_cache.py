@@ -1,4 +1,4 @@
-"""Acoustic fingerprints of the utterances of a manifest, and their near-duplicates, computed once and stored on disk.
+"""Acoustic fingerprints and runs of samples of the utterances of a manifest, computed once and stored on disk.
 
 A fingerprint depends on the decoded sound alone, not on the sampling rate of an experiment, so training, checks of
 corpora and tests of model files share what is stored. It is stored in blocks of utterances, each named by a digest of
@@ -16,21 +16,22 @@ from pathlib import Path
 
 import numpy as np
 
-from serkit.audio.decode import load_audio
+from serkit.audio.decode import load_audio, read_file
 from serkit.audio.fingerprint import fingerprint, unpack
 from serkit.data import near_duplicates as matching
 from serkit.data.cache_folder import cache_dir
 from serkit.data.content_digests import code_digest, decoder_digest, file_digests, short_digest
 from serkit.data.manifest import Manifest
 from serkit.data.near_duplicates import NearDuplicate
+from serkit.data.shared_runs import NotedRuns, runs_of
 from serkit.errors import AudioError, ManifestError, MissingExtraError
 from serkit.parsing import parse_json
-from serkit.types import Utterance
+from serkit.types import FloatArray, Utterance
 from serkit.writing import write_whole
 
 _RATE = 8_000  # Hz; fingerprints need nothing above 4 kHz
 _BLOCK = 256  # utterances in a stored block
-_CODE = ("serkit.audio.fingerprint", "serkit.data.near_duplicates")
+_CODE = ("serkit.audio.fingerprint", "serkit.data.near_duplicates", "serkit.data.shared_runs")
 Codes = Mapping[str, bytes]
 
 
@@ -55,24 +56,29 @@ def fingerprints_of(
     Raises:
         AudioError: If a file cannot be decoded, unless ``skip_undecodable`` is set.
     """
-    digests = files if files is not None else file_digests(manifest)
-    in_order = sorted(manifest, key=lambda u: u.id)
-    found: dict[str, bytes | None] = {}
-    with ThreadPoolExecutor() as pool:
-        for first in range(0, len(in_order), _BLOCK):
-            block = in_order[first : first + _BLOCK]
-            path = _place("fingerprints", [(digests[u.id], u.start, u.end) for u in block])
-            codes = _stored(path, len(block))
-            if codes is None or (None in codes and not skip_undecodable):
-                codes = []
-                compute = partial(_code_of, manifest, skip_undecodable=skip_undecodable)
-                for done, code in enumerate(pool.map(compute, block), first + 1):
-                    codes.append(code)
-                    on_done(done)
-                write_whole(path, json.dumps([None if code is None else as_text(code) for code in codes]))
-            found |= {u.id: code for u, code in zip(block, codes, strict=True)}
-            on_done(len(found))
-    return {name: code for name, code in found.items() if code is not None}
+    compute = partial(_code_of, manifest)
+    texts = _computed("fingerprints", manifest, files, compute, skip=skip_undecodable, on_done=on_done)
+    return {name: from_text(text) for name, text in texts.items()}
+
+
+def runs_in(
+    manifest: Manifest,
+    *,
+    files: Mapping[str, str] | None = None,
+    skip_undecodable: bool = False,
+    on_done: Callable[[int], None] = lambda done: None,
+) -> dict[str, NotedRuns]:
+    """Return the noted runs of samples of each utterance, see :mod:`serkit.data.shared_runs`.
+
+    They stay in the cache folder, beside the decoded audio. Arguments and errors are those of :func:`fingerprints_of`.
+    """
+    compute = partial(_runs_of, manifest)
+    texts = _computed("runs", manifest, files, compute, skip=skip_undecodable, on_done=on_done)
+    found = {}
+    for name, text in texts.items():
+        rate, _, hashes = text.partition(" ")
+        found[name] = NotedRuns(int(rate), np.frombuffer(from_text(hashes), "<u8").astype(np.uint64))
+    return found
 
 
 def as_text(code: bytes) -> str:
@@ -136,26 +142,69 @@ def _is_same_sound(one: bytes, other: bytes) -> bool:
     return bool(pair) or not (unpack(one).any() or unpack(other).any())
 
 
-def _code_of(manifest: Manifest, u: Utterance, *, skip_undecodable: bool) -> bytes | None:
+def _code_of(manifest: Manifest, u: Utterance) -> str:
+    samples = load_audio(manifest.audio_path(u), target_rate=_RATE)
+    return as_text(fingerprint(_cut(samples, u, _RATE), _RATE))
+
+
+def _runs_of(manifest: Manifest, u: Utterance) -> str:
+    samples, rate = read_file(manifest.audio_path(u))  # (channels, T)
+    return f"{rate} {as_text(runs_of(_cut(samples.sum(axis=0), u, rate), rate).hashes.astype('<u8').tobytes())}"
+
+
+def _cut(samples: FloatArray, u: Utterance, rate: int) -> FloatArray:
+    end = len(samples) if u.end is None else round(u.end * rate)
+    return np.ascontiguousarray(samples[round(u.start * rate) : end])
+
+
+def _computed(
+    kind: str,
+    manifest: Manifest,
+    files: Mapping[str, str] | None,
+    compute: Callable[[Utterance], str],
+    *,
+    skip: bool,
+    on_done: Callable[[int], None],
+) -> dict[str, str]:
+    """Return a text for each utterance: computed by the first call, read from disk by later ones."""
+    digests = files if files is not None else file_digests(manifest)
+    in_order = sorted(manifest, key=lambda u: u.id)
+    found: dict[str, str | None] = {}
+    with ThreadPoolExecutor() as pool:
+        for first in range(0, len(in_order), _BLOCK):
+            block = in_order[first : first + _BLOCK]
+            path = _place(kind, [(digests[u.id], u.start, u.end) for u in block])
+            texts = _stored(path, len(block))
+            if texts is None or (None in texts and not skip):
+                texts = []
+                for done, text in enumerate(pool.map(partial(_or_nothing, compute, skip=skip), block), first + 1):
+                    texts.append(text)
+                    on_done(done)
+                write_whole(path, json.dumps(texts))
+            found |= {u.id: text for u, text in zip(block, texts, strict=True)}
+            on_done(len(found))
+    return {name: text for name, text in found.items() if text is not None}
+
+
+def _or_nothing(compute: Callable[[Utterance], str], u: Utterance, *, skip: bool) -> str | None:
     try:
-        samples = load_audio(manifest.audio_path(u), target_rate=_RATE)
+        return compute(u)
     except MissingExtraError:
         raise
     except AudioError:
-        if skip_undecodable:
+        if skip:
             return None
         raise
-    end = len(samples) if u.end is None else round(u.end * _RATE)
-    return fingerprint(np.ascontiguousarray(samples[round(u.start * _RATE) : end]), _RATE)
 
 
-def _stored(path: Path, count: int) -> list[bytes | None] | None:
-    """Return the codes of a stored block; None if it is not there or damaged, and then is computed again."""
+def _stored(path: Path, count: int) -> list[str | None] | None:
+    """Return the texts of a stored block; None if it is not there or damaged, and then is computed again."""
     try:
-        codes = [None if text is None else from_text(text) for text in parse_json(path.read_bytes())]
-    except (OSError, ValueError, TypeError):
+        texts = parse_json(path.read_bytes())
+    except (OSError, ValueError):
         return None
-    return codes if len(codes) == count else None
+    is_whole = isinstance(texts, list) and len(texts) == count
+    return texts if is_whole and all(isinstance(text, str | None) for text in texts) else None
 
 
 def _listed(codes: Codes) -> list[tuple[str, str]]:

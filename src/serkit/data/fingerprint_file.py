@@ -46,7 +46,9 @@ def read_fingerprints(folder: Path) -> BySpeaker:
     except (OSError, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, RunError):
             raise
-        raise RunError(f"{str(path)!r} is missing or damaged ({error}).") from error
+        raise RunError(
+            f"{str(path)!r} is missing or damaged: restore it, or train the model again ({error})."
+        ) from error
 
 
 def _expected_digest(folder: Path) -> str:

@@ -17,11 +17,12 @@ _CYRILLIC = dict(zip("авеѕіјкмнорстухԁԛԝӏѵ", "abesijkmhopcty
 _GREEK = dict(zip("αβεζηικμνορτυχ", "abezhikmnoptyx", strict=True))
 _LIKE_LATIN = str.maketrans(_CYRILLIC | _GREEK | {"\u0131": "i", "\u0251": "a", "\u0261": "g"})
 _BESIDE_LATIN = str.maketrans(dict(zip("һҺүьгпνυηγσω", "hhybrnvunyow", strict=True)))  # only in names of two scripts
-_PUNCTUATION = frozenset(".,:;'\"`\\|~\u00b7\u02bc\u2044\u2212\u2215\u30fb")
-_SEPARATORS = frozenset(("Zs", "Zl", "Zp", "Pd", "Pc", "Pi", "Pf"))  # Unicode categories: spaces, dashes, quotes
+_PUNCTUATION = frozenset("`|~\u02bc\u2044\u2212\u2215")
+_SEPARATORS = frozenset(("Zs", "Zl", "Zp", "Pd", "Pc", "Pi", "Pf", "Po", "Ps", "Pe"))  # spaces and punctuation
 _APART = "-"  # stands for the separators between two digits
 _BESIDE_LETTERS = re.compile(rf"(?<!\d){_APART}+|{_APART}+(?!\d)")
 _LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
+_WHOLE_NUMBER = re.compile(r"^(\d+)-0+$")  # 1.0, as pandas writes a column of numbers with a gap
 _NOTHING = frozenset(("nan", "<na>", "n/a", "#n/a", "none", "null", "unknown"))
 
 
@@ -37,7 +38,7 @@ def composed(name: str) -> str:
 def spelling_key(name: str) -> str:
     """Return a key that is equal for names which are one name to a reader.
 
-    Case, spaces, dashes, dots and other separators, invisible characters, the encoding of accents, full-width letters,
+    Case, spaces, dashes, dots and other punctuation, invisible characters, the encoding of accents, full-width letters,
     Cyrillic and Greek letters that look like Latin ones, and leading zeros do not count. Between two digits a separator
     counts, but not which one: ``1-1`` and ``1_1`` are one name, ``11`` is another. The corpus, before the first slash,
     counts as it is, but for case and surrounding spaces.
@@ -79,7 +80,8 @@ def _key(part: str) -> str:
     if len({script_of(char) for char in text if char.isalpha()}) > 1:
         text = text.translate(_BESIDE_LATIN)
     text = unicodedata.normalize("NFKD", text.casefold()).translate(_LIKE_LATIN).replace("i\u0307", "i")
-    return _LEADING_ZEROS.sub("", _BESIDE_LETTERS.sub("", re.sub(f"{_APART}+", _APART, text)))
+    text = _BESIDE_LETTERS.sub("", re.sub(f"{_APART}+", _APART, text))
+    return _LEADING_ZEROS.sub("", _WHOLE_NUMBER.sub(r"\1", text) if "." in part else text)
 
 
 def _plain(char: str) -> str:

@@ -51,6 +51,6 @@ class SpeakerColumn:
                 shown = f" ({name!r})" if name.strip() else ""
                 raise ManifestError(
                     f"{where}: no speaker{shown}, as in {count} of {total} rows, while "
-                    "the others have one: fill in who speaks, leave these rows out, or leave the whole column away, so "
+                    "the others have one: fill in who speaks, leave these rows out, or leave the whole column out, so "
                     "that all rows count as one speaker."
                 )

@@ -1,15 +1,17 @@
 """A model file knows its training recordings by sound: under other names they are refused as an unseen corpus."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 import soundfile
 
 from serkit.audio.fingerprint import fingerprint
 from serkit.data.fingerprint_file import read_fingerprints
 from serkit.data.manifest import Manifest
-from serkit.errors import LeakageError
+from serkit.errors import LeakageError, RunError
 from serkit.lab.audit.unseen_corpora import evaluate_model
 from serkit.lab.exporting.card_fingerprints import some_excerpts
 from serkit.lab.exporting.model_file import export
@@ -86,6 +88,24 @@ def test_a_model_file_without_fingerprints_says_that_recordings_were_not_compare
     table = renamed(tmp_path / "other", trained, speaker="toy/ann")
     found = score(tmp_path / "bare.onnx", table, tmp_path / "scored")
     assert found["guard"] == {"are_fingerprints_compared": False}
+
+
+def test_scores_without_a_comparison_of_recordings_are_no_evidence(trained: Path, tmp_path: Path) -> None:
+    table = renamed(tmp_path / "other", trained, speaker="toy/ann")
+    score(trained / "toy.onnx", table, tmp_path / "scored", fingerprints=False)
+    with pytest.raises(RunError, match=r"were not compared with those of the training, .* without --no-fingerprints"):
+        export(trained / "run", tmp_path / "toy.onnx", evidence=(tmp_path / "scored",))
+    assert not (tmp_path / "toy.onnx").exists()
+
+
+def test_weights_of_another_fit_are_not_exported(trained: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(trained / "run", tmp_path / "run")
+    (weights,) = (run / "fold_0" / "seed_0").glob("model.onnx")
+    other = onnx.load(weights)
+    other.doc_string = "another fit"
+    onnx.save(other, weights)
+    with pytest.raises(RunError, match="holds other weights than this fit wrote"):
+        export(run, tmp_path / "toy.onnx")
 
 
 def test_a_card_takes_from_all_speakers_in_turn() -> None:

@@ -13,6 +13,7 @@ from serkit.lab.exporting.model_file import export
 from serkit.lab.exporting.transformers_folder import save_classifier
 from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.training.run import fit_final
+from support.sealed_runs import reseal
 
 pytest.importorskip("transformers", reason="needs serkit[ssl]")
 pytestmark = [
@@ -37,6 +38,7 @@ def forget(run: Path) -> None:
     content: dict[str, Any] = json.loads((run / "env.json").read_text("utf-8"))
     del content[KEY]
     (run / "env.json").write_text(json.dumps(content), "utf-8")
+    reseal(run)
 
 
 def test_a_run_without_the_record_is_neither_exported_nor_resumed(make: Make, emodb_dir: Path, tmp_path: Path) -> None:

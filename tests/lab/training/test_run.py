@@ -30,7 +30,7 @@ from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.splits.leakage import check_leakage
 from serkit.lab.splits.protocols import make_split
 from serkit.lab.splits.recording_groups import Sounds
-from serkit.lab.training import hearing
+from serkit.lab.training import hearing, prepare
 from serkit.lab.training.resolve import resolve_recipe
 from serkit.lab.training.run import fit_final, run_protocol
 from serkit.lab.training.store import open_store
@@ -494,7 +494,7 @@ def test_the_folder_of_other_labels_is_refused(
         return Manifest((replace(first, emotion="fear"), *others), data)
 
     shutil.copytree(whole, tmp_path / "copy")
-    monkeypatch.setattr(preparation, "read_corpora", relabeled)
+    monkeypatch.setattr(prepare, "read_corpora", relabeled)
     with pytest.raises(RunError, match="holds a run on other files or folds"):
         run_protocol(TWO_SEEDS, data, tmp_path / "copy")
 

@@ -10,8 +10,7 @@ from serkit.lab.exporting.model_file import export
 from serkit.lab.measure.run_folder import read_json
 from serkit.lab.recipes.schema import Recipe, parse_recipe
 from serkit.lab.splits.folds import Fold
-from serkit.lab.training import hearing
-from serkit.lab.training import tuning
+from serkit.lab.training import hearing, tuning
 from serkit.lab.training.prepare import check_recipe
 from serkit.lab.training.resolve import resolve_recipe
 from serkit.lab.training.run import fit_final, run_protocol

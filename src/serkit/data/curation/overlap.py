@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from serkit.data.fingerprint_cache import Codes, as_text, fingerprints_of, from_text, stored_near_duplicates
+from serkit.data.fingerprint_cache import Codes, as_text, fingerprints_of, from_text, runs_in, stored_near_duplicates
 from serkit.data.manifest import Manifest
 from serkit.data.near_duplicates import NearDuplicate
+from serkit.data.shared_runs import NotedRuns, shared_runs
 from serkit.progress import OnProgress, begin_task
 
 
@@ -39,19 +40,29 @@ def find_overlap(first: Manifest, second: Manifest, *, on_progress: OnProgress |
         on_progress: Callback for progress.
     """
     codes, others = (known_fingerprints(one, on_progress=on_progress) for one in (first, second))
+    pairs = {(p.first, p.second): p for p in shared_runs(known_runs(first), known_runs(second))}
+    pairs |= {(p.first, p.second): p for p in stored_near_duplicates(codes, others)}
     return Overlap(
-        (len(codes), len(others)),
-        (len(first) - len(codes), len(second) - len(others)),
-        stored_near_duplicates(codes, others),
-    )
+        (len(codes), len(others)), (len(first) - len(codes), len(second) - len(others)),
+        tuple(pair for _, pair in sorted(pairs.items())),
+    )  # fmt: skip
 
 
 def known_fingerprints(manifest: Manifest, *, on_progress: OnProgress | None = None) -> dict[str, bytes]:
     """Return the fingerprints of all utterances whose file can be decoded, or that have one in the manifest."""
-    here = manifest.filter(lambda u: u.corpus in manifest.roots and manifest.audio_path(u).is_file())
+    here = _with_files(manifest)
     step = begin_task("fingerprints", len(here), on_progress)
     stored = {u.id: from_text(u.fingerprint) for u in manifest if u.fingerprint}
     return stored | fingerprints_of(here, skip_undecodable=True, on_done=step)
+
+
+def known_runs(manifest: Manifest) -> dict[str, NotedRuns]:
+    """Return the noted runs of samples of all utterances whose file can be decoded."""
+    return runs_in(_with_files(manifest), skip_undecodable=True)
+
+
+def _with_files(manifest: Manifest) -> Manifest:
+    return manifest.filter(lambda u: u.corpus in manifest.roots and manifest.audio_path(u).is_file())
 
 
 def with_fingerprints(manifest: Manifest, *, on_progress: OnProgress | None = None) -> Manifest:
@@ -81,7 +92,9 @@ def duplicates_within(
         one, other = path_of[pair.first], path_of[pair.second]
         return one == other or digests[one] == digests[other] != ""
 
-    return codes, [pair for pair in stored_near_duplicates(codes) if not is_same(pair)]
+    pairs = {(p.first, p.second): p for p in shared_runs(known_runs(manifest))}
+    pairs |= {(p.first, p.second): p for p in stored_near_duplicates(codes)}
+    return codes, [pair for _, pair in sorted(pairs.items()) if not is_same(pair)]
 
 
 def described(pairs: Sequence[NearDuplicate]) -> str:

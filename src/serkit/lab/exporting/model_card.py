@@ -183,8 +183,13 @@ def evidence_of(run: Path, trained: Path, card: Card) -> Evidence:
 
 
 def _check_unseen_recordings(run: Path, card: Card) -> None:
-    """Refuse an evaluation on recordings that the model was fitted on, as far as both have fingerprints."""
+    """Refuse an evaluation on recordings that the model was fitted on, or that were not compared with them."""
     known = read_fingerprints(run)
+    if card.fingerprints and not known:
+        raise RunError(
+            f"the recordings of {str(run)!r} were not compared with those of the training, so its results cannot go on "
+            "this card: evaluate the model without --no-fingerprints."
+        )
     codes = {name: code for own in known.values() for name, code in own.items()}
     speaker_of = {name: speaker for speaker, own in known.items() for name in own}
     check_recordings_unseen(card, codes, speaker_of, f"the model that {str(run)!r} evaluated")

@@ -33,6 +33,7 @@ from serkit.lab.recipes.files import load_recipe
 from serkit.lab.recipes.schema import Recipe
 from serkit.lab.training.encoder_history import check_encoders_kept
 from serkit.lab.training.ensemble_members import member_folder, member_weights
+from serkit.lab.training.fold import check_weights
 from serkit.lab.training.prepare import check_exportable
 from serkit.lab.training.resolve import ResolvedRecipe, resolve_recipe
 from serkit.lab.training.store import open_store
@@ -222,6 +223,7 @@ def _parts_of(resolved: ResolvedRecipe, run: Path, fit: dict[str, Any]) -> list[
     folder = run / fit_folder(fit["fold"], fit["seed"])
     if resolved.ensemble is None:
         model = load_model(chosen_recipe(resolved.recipe, fit), folder)
+        check_weights(folder / model.body.file, fit.get("weights", ""))
         return [FittedPart(model, fit["temperature"], 1.0, folder / model.body.file)]
     fits = [Fit(**member) for member in fit["members"]]
     members = resolved.members
@@ -229,6 +231,7 @@ def _parts_of(resolved: ResolvedRecipe, run: Path, fit: dict[str, Any]) -> list[
     for number, (said, weight) in enumerate(zip(fits, member_weights(fits), strict=True)):
         place = folder / member_folder(number)
         model = load_model(members[number * len(members) // len(fits)], place)
+        check_weights(place / model.body.file, said.weights)
         parts.append(FittedPart(model, said.temperature, weight, place / model.body.file))
     return parts
 

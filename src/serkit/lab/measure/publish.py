@@ -8,6 +8,7 @@ import io
 import json
 from pathlib import Path
 
+from serkit.data.fingerprint_file import FINGERPRINTS_SHA
 from serkit.errors import RunError
 from serkit.lab.measure.run_entry import measure_records
 from serkit.lab.measure.run_folder import (
@@ -53,7 +54,8 @@ def publish(run: Path, results: Path, *, name: str | None = None) -> Path:
         tables["validation"] = predictions_as_csv(records.validated, classes)
     folds = json.dumps(records.folds, ensure_ascii=False, separators=(",", ":"))
     copies = {"metrics": json_text(metrics), "recipe": records.recipe}
-    with sealing(folder, {**tables, "folds": folds, **copies}, dict(environment) | {"split_digest": digest}):
+    known = {name: value for name, value in environment.items() if name != FINGERPRINTS_SHA}  # they stay in the run
+    with sealing(folder, {**tables, "folds": folds, **copies}, known | {"split_digest": digest}):
         _write_packed(results / folds_file(digest), folds)
         for one, text in tables.items():
             _write_packed(folder / (SEALED[one] + PACKED), text)

@@ -71,6 +71,7 @@ class Fit:
         seconds: Duration of the fit.
         members: Records of the members of an ensemble.
         settings: Settings that were tuned within the fold.
+        weights: SHA-256 of the weights file; empty for an ensemble, whose members have their own, and in older runs.
     """
 
     fold: int
@@ -82,6 +83,7 @@ class Fit:
     seconds: float
     members: Sequence[Mapping[str, Any]] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    weights: str = ""
 
 
 def write_predictions(folder: Path, rows: Sequence[Row], classes: Sequence[str], name: str = TESTED) -> None:

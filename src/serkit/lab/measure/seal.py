@@ -46,7 +46,7 @@ SEALED = {
     "environment": ENVIRONMENT,
 }  # fmt: skip
 _COMPUTED_AGAIN = ("predictions", "metrics")  # a resumed run that lacks one of them computes all of them again
-NOT_SEALED = "it has no seal, because an older serkit wrote it"
+NOT_SEALED = "it has no seal: an older serkit wrote it, or the seal was removed"
 
 
 @contextmanager

@@ -134,7 +134,10 @@ def _what_was_checked(run: RunContents) -> str:
     if by_sound:
         return "no test speaker, utterance or recording (by acoustic fingerprint) is in training or validation"
     if "identical_recordings" in guard:
-        return "no test speaker, utterance or identical recording is in training or validation"
+        return (
+            "no test speaker, utterance or identical recording is in training or validation; fingerprints were not "
+            "compared"
+        )
     return "no test speaker or utterance is in training or validation"
 
 

@@ -111,7 +111,7 @@ def _check_recordings(
             copy = theirs[sounds.digests[min(twice)]]
             _refuse(fold, "identical recordings", twice, names, _copied(copy))
         if overlapping and (pair := sounds.pair_of(one, other)):
-            _refuse(fold, "near-duplicate recordings", overlapping, names, _described(pair))
+            raise LeakageError(f"fold {fold.fold}: {_described(pair, len(overlapping), names)}")
         _refuse(fold, "overlapping recordings", overlapping, names, _OVERLAPPING)
 
 
@@ -119,10 +119,11 @@ def _copied(other: str) -> str:
     return f": it has the same audio as {other!r}; leave one of them out"
 
 
-def _described(pair: NearDuplicate) -> str:
+def _described(pair: NearDuplicate, count: int, sides: str) -> str:
+    what = "one recording is" if count == 1 else f"{count} recordings are"
     return (
-        f": {pair.first!r} and {pair.second!r} share {pair.overlap:.1f} s of one recording (similarity "
-        f"{pair.similarity:.2f}); see 'serkit corpora check', and leave one of them out"
+        f"{what} in both {sides} under different names: {pair.first!r} and {pair.second!r} share {pair.overlap:.1f} s "
+        f"(similarity {pair.similarity:.2f}). See 'serkit corpora check', and leave one of two such utterances out."
     )
 
 

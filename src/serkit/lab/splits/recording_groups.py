@@ -1,7 +1,7 @@
 """Groups utterances by recording. All utterances of one recording must stay on one side of a split.
 
 Two utterances are of one recording if their audio is identical, if they are overlapping parts of one file (or of copies
-of one file, or of links to it), or if their acoustic fingerprints match.
+of one file, or of links to it), if they share runs of samples, or if their acoustic fingerprints match.
 """
 
 import math
@@ -23,16 +23,23 @@ class Sounds:
         digests: Utterance id to the digest of its decoded audio.
         files: Utterance id to the digest of its file. Where it is missing, a file is known by corpus and path.
         near: Pairs of utterances whose fingerprints match; None if fingerprints were not compared.
+        cuts: Pairs of utterances that share runs of equal samples, as windows of one file do.
     """
 
     digests: Mapping[str, str]
     files: Mapping[str, str] = field(default_factory=dict)
     near: tuple[NearDuplicate, ...] | None = None
+    cuts: tuple[NearDuplicate, ...] = ()
+
+    @property
+    def alike(self) -> tuple[NearDuplicate, ...]:
+        """All pairs of utterances that share sound."""
+        return (*(self.near or ()), *self.cuts)
 
     def pair_of(self, ids: Iterable[str], others: Iterable[str]) -> NearDuplicate | None:
         """Return the first pair of near-duplicates with one utterance in each of two collections; None without."""
         some, rest = set(ids), set(others)
-        for pair in self.near or ():
+        for pair in self.alike:
             if (pair.first in some and pair.second in rest) or (pair.second in some and pair.first in rest):
                 return pair
         return None
@@ -63,7 +70,7 @@ def recordings(utterances: Iterable[Utterance], sounds: Sounds) -> dict[str, str
             latest = max(latest, math.inf if u.end is None else u.end)
             groups[file, run].append(u.id)
     known = {name for group in groups.values() for name in group}
-    alike = ([pair.first, pair.second] for pair in sounds.near or () if {pair.first, pair.second} <= known)
+    alike = ([pair.first, pair.second] for pair in sounds.alike if {pair.first, pair.second} <= known)
     return _joined([*groups.values(), *alike])
 
 

@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from serkit.data.content_digests import file_digest
 from serkit.data.manifest import Manifest
+from serkit.errors import RunError
 from serkit.lab.augment import build_chain
 from serkit.lab.features import Front, build_front
 from serkit.lab.measure.metrics import confusion_matrix, uar
@@ -221,14 +223,30 @@ def _fit_or_load(run: Experiment, member: Member, fold: Fold, seed: int, folder:
     if done.is_file():
         body = member.build(len(run.classes), is_for_weights=True)
         if (folder / body.file).is_file():
+            found = read_fit(done)
+            check_weights(folder / body.file, found.weights)
             body.load(folder)
             body.to(processes.device())  # where a fresh fit leaves its body
-            return read_fit(done), body
+            return found, body
     found, body = _fit_member(run, member, fold, seed, folder)
     if processes.is_main():
         write_whole(done, json.dumps(asdict(found)))
     processes.wait()
     return found, body
+
+
+def check_weights(file: Path, expected: str) -> None:
+    """Check that a weights file is the one that a fit wrote.
+
+    Args:
+        file: Weights file.
+        expected: SHA-256 in the record of the fit; empty in older runs, which are not checked.
+
+    Raises:
+        RunError: If it is another file.
+    """
+    if expected and file_digest(file) != expected:
+        raise RunError(f"{str(file)!r} holds other weights than this fit wrote: restore them, or fit it again.")
 
 
 def _fit_member(run: Experiment, member: Member, fold: Fold, seed: int, folder: Path) -> tuple[Fit, Body]:
@@ -258,7 +276,10 @@ def _fit_member(run: Experiment, member: Member, fold: Fold, seed: int, folder: 
     step(epochs)  # also where it stopped early
     validation_uar = None if np.isnan(fitted.validation_uar) else round(100 * fitted.validation_uar, 2)
     seconds = round(time.monotonic() - started, 1)
-    return Fit(fold.fold, seed, fitted.kept, len(fitted.history), validation_uar, fitted.temperature, seconds), body
+    weights = file_digest(folder / body.file) if (folder / body.file).is_file() else ""
+    epochs = len(fitted.history)
+    found = Fit(fold.fold, seed, fitted.kept, epochs, validation_uar, fitted.temperature, seconds, weights=weights)
+    return found, body
 
 
 def _probabilities(

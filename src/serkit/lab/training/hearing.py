@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from serkit.data.fingerprint_cache import Codes, check_carried, fingerprints_of, stored_near_duplicates
+from serkit.data.fingerprint_cache import Codes, check_carried, fingerprints_of, runs_in, stored_near_duplicates
 from serkit.data.manifest import Manifest
-from serkit.data.near_duplicates import NearDuplicate
+from serkit.data.shared_runs import shared_runs
 from serkit.lab.splits.recording_groups import Sounds
 from serkit.lab.training.pretraining import check_heard_apart
 from serkit.lab.training.store import Store, open_store
@@ -54,11 +54,13 @@ def hear(
     stores = {rate: _open_store(manifest, rate, on_progress) for rate in rates}
     store, first_store = stores[rates[0]], _open_store(first, rates[0], on_progress)
     codes = _fingerprints(manifest, store, on_progress) if fingerprints else None
-    near: Sequence[NearDuplicate] = ()
+    runs, first_runs = runs_in(manifest, files=store.files), runs_in(first, files=first_store.files)
+    shared = shared_runs(runs, first_runs)
     if codes is not None and len(first):
-        near = stored_near_duplicates(codes, _fingerprints(first, first_store, on_progress))
-    sounds = Sounds(store.digests, store.files, None if codes is None else stored_near_duplicates(codes))
-    check_heard_apart(sounds, Sounds(first_store.digests, first_store.files), near)
+        shared += stored_near_duplicates(codes, _fingerprints(first, first_store, on_progress))
+    near = None if codes is None else stored_near_duplicates(codes)
+    sounds = Sounds(store.digests, store.files, near, tuple(shared_runs(runs)))
+    check_heard_apart(sounds, Sounds(first_store.digests, first_store.files), shared)
     return Heard(stores, sounds, codes, first_store)
 
 
