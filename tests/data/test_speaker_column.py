@@ -16,7 +16,7 @@ from support.trees import touch
 
 OWN = OwnData(name="own")
 NOTHING = ["", " ", "nan", "NaN", "none", "None", "null", "NULL", "n/a", "N/A", "<NA>", "unknown", "Unknown", "?", "-"]
-ADVICE = "fill in who speaks, leave these rows out, or leave the whole column away, so that all rows count as one sp"
+ADVICE = "fill in who speaks, leave these rows out, or leave the whole column out, so that all rows count as one sp"
 
 
 def table(folder: Path, speakers: list[Any], name: str = "t.csv", column: str = "file") -> Path:

@@ -17,7 +17,9 @@ from torch import nn
 
 import serkit
 from serkit.card import METADATA_KEY, NOT_FOR, Card, Evidence, read_card
+from serkit.data.content_digests import file_digest
 from serkit.data.corpora import corpus_names, get_corpus, read_corpora
+from serkit.data.fingerprint_file import FINGERPRINTS_SHA, write_fingerprints
 from serkit.errors import ExportError, RunError
 from serkit.lab.exporting import model_card
 from serkit.lab.exporting import model_file as module
@@ -34,6 +36,7 @@ from serkit.lab.recipes.schema import parse_recipe
 from serkit.lab.splits.folds import digest_of_folds
 from serkit.lab.training.run import fit_final, run_protocol
 from serkit.runtime.recognizer import Recognizer
+from serkit.types import Utterance
 from support.sealed_runs import reseal, settle
 from support.synthetic import voice
 
@@ -399,6 +402,8 @@ def test_evidence_on_an_unseen_corpus_must_be_of_the_same_weights(run: Path, tmp
     digest = Recognizer.load(tmp_path / "model.onnx").card.weights_digest
     assert digest == hashlib.sha256((run / "fold_0" / "seed_0" / "weights.safetensors").read_bytes()).hexdigest()
     same = evaluated(tmp_path / "same", run, protocol="unseen_corpus", model_weights_digest=digest)
+    clip = Utterance(id="tess/a", path="", corpus="tess", speaker="tess/OAF", emotion="anger")
+    change(same / "env.json", **{FINGERPRINTS_SHA: write_fingerprints(same, [clip], {clip.id: b""})})
     export(run, tmp_path / "model.onnx", evidence=(same,))
     other = evaluated(tmp_path / "other", run, protocol="unseen_corpus", model_weights_digest="0" * 64)
     with pytest.raises(RunError, match="evaluated another model"):
@@ -474,7 +479,7 @@ def test_of_several_seeds_the_first_is_exported_or_the_one_that_is_named(run: Pa
     flipped = {name: value.flip(0).contiguous() if value.ndim else value for name, value in weights.items()}
     save_file(flipped, run / "fold_0" / "seed_7" / "weights.safetensors")
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
-    second = metrics["fits"][0] | {"seed": 7, "validation_uar": 12.34}
+    second = metrics["fits"][0] | {"seed": 7, "validation_uar": 12.34, "weights": ""}
     change(run / "metrics.json", fits=[*metrics["fits"], second])
     change(run / "recipe.yaml", seeds=[0, 7])
     export(run, tmp_path / "first.onnx")
@@ -538,6 +543,8 @@ def test_a_model_that_answers_nan_is_refused(run: Path, tmp_path: Path) -> None:
     save_file(
         {name: torch.full_like(w, torch.nan) if name.endswith("weight") else w for name, w in weights.items()}, file
     )
+    (fit,) = json.loads((run / "metrics.json").read_text("utf-8"))["fits"]
+    change(run / "metrics.json", fits=[fit | {"weights": file_digest(file)}])
     with pytest.raises(ExportError, match="would be refused: it is damaged: it answers NaN"):
         export(run, tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
