@@ -417,8 +417,8 @@ def test_without_the_lab_extra_its_commands_print_the_exact_pip_command(tmp_path
 
 def _evaluated(folder: Path) -> Path:
     """Write what ``compare`` reads of a run of two speakers."""
-    from serkit.lab.measure.pooled_metrics import write_metrics
     from serkit.lab.measure.run_folder import Row, write_predictions
+    from support.metrics_file import write_metrics
 
     classes = ("anger", "neutral")
     rows = [

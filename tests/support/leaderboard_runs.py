@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from serkit.lab.leaderboard import RunEntry, read_entry
-from serkit.lab.measure.pooled_metrics import write_metrics
 from serkit.lab.measure.run_folder import Fit, Row, write_predictions
 from serkit.lab.recipes.files import dump_recipe
 from serkit.lab.recipes.schema import parse_recipe
+from support.metrics_file import write_metrics
 from support.run_folders import CLASSES, facts
 from support.sealed_runs import settle
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from serkit.lab.measure.pooled_metrics import write_metrics
 from serkit.lab.measure.run_folder import Fit, Row, write_json, write_predictions
 from serkit.lab.splits.folds import digest_of_folds
+from support.metrics_file import write_metrics
 from support.sealed_runs import reseal
 
 CLASSES = ("anger", "fear", "calm")

@@ -9,14 +9,18 @@ import pytest
 import soundfile
 
 from serkit.audio.fingerprint import fingerprint
+from serkit.data.curation.check import check_manifest
+from serkit.data.curation.overlap import find_overlap
 from serkit.data.fingerprint_file import read_fingerprints
 from serkit.data.manifest import Manifest
-from serkit.errors import LeakageError, RunError
+from serkit.errors import LeakageError, ManifestError, ModelFileError, RunError
 from serkit.lab.audit.unseen_corpora import evaluate_model
 from serkit.lab.exporting.card_fingerprints import some_excerpts
 from serkit.lab.exporting.model_file import export
+from serkit.lab.splits.seen_recordings import check_recordings_unseen
 from serkit.lab.training.run import fit_final
 from serkit.runtime.recognizer import Recognizer
+from serkit.types import Utterance
 from support.talking import RATE
 from support.talking_corpus import VOICES, said, talking_corpus, toy_recipe
 
@@ -88,6 +92,31 @@ def test_a_model_file_without_fingerprints_says_that_recordings_were_not_compare
     table = renamed(tmp_path / "other", trained, speaker="toy/ann")
     found = score(tmp_path / "bare.onnx", table, tmp_path / "scored")
     assert found["guard"] == {"are_fingerprints_compared": False}
+
+
+def test_a_damaged_fingerprint_on_a_card_is_one_sentence(trained: Path) -> None:
+    card = Recognizer.load(trained / "toy.onnx").card
+    damaged = replace(card, fingerprints={"toy/ann": ("AAAA",)})
+    with pytest.raises(ModelFileError, match=r"^the card of the model has a fingerprint that cannot be compared"):
+        check_recordings_unseen(damaged, {"a": b""}, {"a": "b"}, "the model")
+
+
+def test_a_damaged_fingerprint_in_a_manifest_whose_audio_is_gone_is_one_sentence(tmp_path: Path) -> None:
+    manifest = talking_corpus(tmp_path / "toy", "toy", {"ann": 200})
+    gone = replace(manifest, utterances=(replace(manifest.utterances[0], path="gone.wav", fingerprint="AAAA"),))
+    with pytest.raises(ManifestError, match=r"^toy/ann-0: .* Write the manifest again"):
+        find_overlap(gone, manifest)
+
+
+def test_a_check_lists_short_windows_of_another_corpus(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    manifest = talking_corpus(whole, "whole", {"ann": 200}, clips=2)
+    cut.mkdir()
+    samples, rate = soundfile.read(whole / "ann-0.wav", dtype="int16")
+    soundfile.write(cut / "a.wav", samples[16_000:24_000], rate)
+    window = Utterance(id="cut/a", path="a.wav", corpus="cut", speaker="cut/b", emotion="anger")
+    report = check_manifest("whole", manifest, others=[Manifest((window,), {"cut": cut})])
+    assert [(found.kind, found.files) for found in report.problems] == [("near-duplicates", ("ann-0.wav",))]
 
 
 def test_scores_without_a_comparison_of_recordings_are_no_evidence(trained: Path, tmp_path: Path) -> None:

@@ -26,7 +26,6 @@ from serkit.lab.exporting import model_file as module
 from serkit.lab.exporting.model_file import TOLERANCE, export, largest_difference, write_graph
 from serkit.lab.features.extraction import frames_of_batch
 from serkit.lab.measure.calibration import describe_calibration
-from serkit.lab.measure.pooled_metrics import write_metrics
 from serkit.lab.measure.run_folder import VALIDATED, Fit, Row, read_predictions, write_predictions
 from serkit.lab.models import Model, build_model, get_config, model_names
 from serkit.lab.models.sklearn_classifier import SklearnClassifier
@@ -37,6 +36,7 @@ from serkit.lab.splits.folds import digest_of_folds
 from serkit.lab.training.run import fit_final, run_protocol
 from serkit.runtime.recognizer import Recognizer
 from serkit.types import Utterance
+from support.metrics_file import write_metrics
 from support.sealed_runs import reseal, settle
 from support.synthetic import voice
 

@@ -11,9 +11,9 @@ import pytest
 
 from serkit.lab.leaderboard import RunEntry, as_csv, as_html, as_json, as_markdown, as_page, compare, read_entry
 from serkit.lab.leaderboard.table_text import EPOCH
-from serkit.lab.measure.pooled_metrics import write_metrics
 from serkit.lab.measure.run_folder import VALIDATED, Fit, write_predictions
 from support.leaderboard_runs import write_recipe
+from support.metrics_file import write_metrics
 from support.run_folders import CLASSES, facts, predictions
 from support.sealed_runs import rotated, settle
 

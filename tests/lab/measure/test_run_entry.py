@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from serkit.errors import RunError
-from serkit.lab.measure.pooled_metrics import write_metrics
 from serkit.lab.measure.run_entry import measure_records, read_entry, read_records, recompute, what_is_fitted
 from serkit.lab.measure.run_folder import read_json
 from support.leaderboard_runs import write_recipe, write_run
+from support.metrics_file import write_metrics
 from support.run_folders import CLASSES, facts
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap")

@@ -11,7 +11,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from serkit.errors import RunError
 from serkit.lab.measure import run_folder
-from serkit.lab.measure.pooled_metrics import measure, measure_validation, write_metrics
+from serkit.lab.measure.pooled_metrics import measure, measure_validation
 from serkit.lab.measure.run_folder import (
     Fit,
     Row,
@@ -23,6 +23,7 @@ from serkit.lab.measure.run_folder import (
     write_predictions,
 )
 from serkit.lab.measure.seeds import whole_seeds
+from support.metrics_file import write_metrics
 
 pytestmark = pytest.mark.usefixtures("quick_bootstrap")
 CLASSES = ("anger", "fear", "calm")

@@ -235,6 +235,19 @@ class Killed(Exception):
     """What stands for the end of a job in the middle of its work."""
 
 
+def dying_after(writes: int) -> Callable[[Path, str], None]:
+    """Return a writer that writes so many files, and then is killed."""
+    left = [writes]
+
+    def write(path: Path, text: str) -> None:
+        if not left[0]:
+            raise Killed
+        left[0] -= 1
+        write_whole(path, text)
+
+    return write
+
+
 TEXTS = {"predictions": "predictions.csv", "validation": "validation.csv", "metrics": "metrics.json"}
 
 
@@ -252,15 +265,7 @@ def test_a_job_killed_between_any_two_writes_leaves_no_edit(
                                                                              ("recipe", "recipe.yaml"))}  # fmt: skip
         environment = read_json(run, "env.json")
     for _ in range(2):
-        left = [writes]
-
-        def counted(path: Path, text: str, left: list[int] = left) -> None:
-            if not left[0]:
-                raise Killed
-            left[0] -= 1
-            write_whole(path, text)
-
-        monkeypatch.setattr(seal, "write_whole", counted)
+        monkeypatch.setattr(seal, "write_whole", dying_after(writes))
         done = len(texts) + 2 <= writes
         if done:
             write_sealed(run, texts, environment)
@@ -291,15 +296,8 @@ def test_an_edit_beside_a_killed_job_is_still_found(run: Path) -> None:
 
 def test_a_new_folder_is_claimed_whole_or_can_be_claimed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for writes in range(5):
-        folder, left = tmp_path / str(writes), [writes]
-
-        def counted(path: Path, text: str, left: list[int] = left) -> None:
-            if not left[0]:
-                raise Killed
-            left[0] -= 1
-            write_whole(path, text)
-
-        monkeypatch.setattr(seal, "write_whole", counted)
+        folder = tmp_path / str(writes)
+        monkeypatch.setattr(seal, "write_whole", dying_after(writes))
         try:
             write_sealed(folder, {"folds": "[]\n", "recipe": "name: a\n"}, {"serkit": "0"})
         except Killed:

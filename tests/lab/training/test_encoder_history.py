@@ -127,7 +127,8 @@ def test_an_encoder_is_not_tested_on_its_training_speakers_and_no_audio_is_read(
     recipe = recipe_of("emodb", **use(tuned))
     for run in (run_protocol, fit_final):
         with pytest.raises(
-            LeakageError, match=r"the encoder '.*theirs' was fine-tuned on [12] of the speakers .*emodb/0"
+            LeakageError,
+            match=r"the encoder '.*theirs' was fitted on [12] of the test or validation speakers .*emodb/0",
         ):
             run(recipe, {"emodb": emodb_dir}, tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -220,9 +221,7 @@ def test_a_folder_that_is_written_again_is_read_again(tmp_path: Path) -> None:
 def test_encoders_are_found_in_features_models_and_members(
     known: Path, emodb_dir: Path, use: Callable[[Path], dict[str, Any]]
 ) -> None:
-    with pytest.raises(
-        LeakageError, match=r"fine-tuned on 2 of the speakers .* \(emodb/03, emodb/08\): use an encoder"
-    ):
+    with pytest.raises(LeakageError, match=r"fitted on 2 of the test or validation speakers \(emodb/03, emodb/08\)"):
         check(recipe_of("emodb", **use(known)), emodb_dir)
 
 
@@ -233,13 +232,13 @@ def test_an_encoder_that_a_search_may_choose_is_checked(
     recipe = recipe_of(
         "emodb", model={"name": "ssl", "model": other}, tune={"space": {"model.model": [other, str(known)]}}
     )
-    with pytest.raises(LeakageError, match="known' was fine-tuned on 2"):
+    with pytest.raises(LeakageError, match="known' was fitted on 2"):
         check(recipe, emodb_dir)
 
 
 def test_names_that_differ_in_form_only_are_one_speaker(known: Path, emodb_dir: Path) -> None:
     write_folder_card(known, replace(ANY_CARD, train_speakers=("EmoDB/03 ",)))
-    with pytest.raises(LeakageError, match="fine-tuned on 1 of the speakers"):
+    with pytest.raises(LeakageError, match="fitted on 1 of the test or validation speakers"):
         check(recipe_of("emodb", **frozen(known)), emodb_dir)
 
 
@@ -274,7 +273,7 @@ def test_an_encoder_may_know_training_speakers_unless_something_is_chosen_on_the
     if is_allowed:
         check_encoders_apart(resolve_recipe(recipe), split, manifest)
     else:
-        with pytest.raises(LeakageError, match="fine-tuned on 1 of the speakers"):
+        with pytest.raises(LeakageError, match="fitted on 1 of the test or validation speakers"):
             check_encoders_apart(resolve_recipe(recipe), split, manifest)
 
 

@@ -18,8 +18,7 @@ import numpy as np
 
 from serkit.audio.decode import read_file
 from serkit.data.corpora.corpus_definition import LFS_POINTER, OTHER_FORM, SECOND_FILE, Corpus
-from serkit.data.curation.overlap import described, duplicates_within, known_fingerprints
-from serkit.data.fingerprint_cache import stored_near_duplicates
+from serkit.data.curation.overlap import described, duplicates_within, find_overlap
 from serkit.data.manifest import Manifest
 from serkit.data.name_spelling import names_spelled_alike
 from serkit.data.near_duplicates import NearDuplicate
@@ -305,7 +304,7 @@ def _alike(
     """Find recordings that occur twice under different samples, here or in another corpus."""
     path_of = {u.id: u.path for u in manifest}
     digests = {path: sound.digest for path, sound in sounds.items()}
-    codes, pairs = duplicates_within(manifest, digests, on_progress=on_progress)
+    pairs = duplicates_within(manifest, digests, on_progress=on_progress)
     known = [p for p in pairs if oddities.get(p.first) is not None and oddities.get(p.first) == oddities.get(p.second)]
     kinds: tuple[tuple[Severity, list[NearDuplicate]], ...] = (
         ("known", known), ("problem", [pair for pair in pairs if pair not in known])
@@ -316,7 +315,7 @@ def _alike(
             message = f"by their fingerprints, {len(some)} pairs of utterances are of one recording: {described(some)}"
             yield Finding("near-duplicates", severity, message, files)
     for other in others:
-        shared = stored_near_duplicates(codes, known_fingerprints(other, on_progress=on_progress))
+        shared = find_overlap(manifest, other, on_progress=on_progress).pairs
         if shared:
             files = tuple(dict.fromkeys(path_of[pair.first] for pair in shared))
             message = f"{len(files)} utterances are recordings of {', '.join(other.corpora)} too: {described(shared)}"

@@ -1,14 +1,17 @@
-"""Finds recordings that a corpus holds twice, or shares with another one, by acoustic fingerprints."""
+"""Finds recordings that a corpus holds twice, or shares with another one, by fingerprints and equal samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from serkit.data.fingerprint_cache import Codes, as_text, fingerprints_of, from_text, runs_in, stored_near_duplicates
+from serkit.audio.fingerprint import unpack
+from serkit.data.fingerprint_cache import as_text, fingerprints_of, from_text, runs_in, stored_near_duplicates
 from serkit.data.manifest import Manifest
 from serkit.data.near_duplicates import NearDuplicate
 from serkit.data.shared_runs import NotedRuns, shared_runs
+from serkit.errors import ManifestError
 from serkit.progress import OnProgress, begin_task
+from serkit.types import Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +43,40 @@ def find_overlap(first: Manifest, second: Manifest, *, on_progress: OnProgress |
         on_progress: Callback for progress.
     """
     codes, others = (known_fingerprints(one, on_progress=on_progress) for one in (first, second))
-    pairs = {(p.first, p.second): p for p in shared_runs(known_runs(first), known_runs(second))}
-    pairs |= {(p.first, p.second): p for p in stored_near_duplicates(codes, others)}
-    return Overlap(
-        (len(codes), len(others)), (len(first) - len(codes), len(second) - len(others)),
-        tuple(pair for _, pair in sorted(pairs.items())),
-    )  # fmt: skip
+    runs, other_runs = (_known_runs(one) for one in (first, second))
+    pairs = _once(shared_runs(runs, other_runs), stored_near_duplicates(codes, others))
+    not_compared = (len(first) - len(codes), len(second) - len(others))
+    return Overlap((len(codes), len(others)), not_compared, tuple(pairs))
 
 
 def known_fingerprints(manifest: Manifest, *, on_progress: OnProgress | None = None) -> dict[str, bytes]:
-    """Return the fingerprints of all utterances whose file can be decoded, or that have one in the manifest."""
+    """Return the fingerprints of all utterances whose file can be decoded, or that have one in the manifest.
+
+    Raises:
+        ManifestError: If a fingerprint of the manifest is damaged or of another version.
+    """
     here = _with_files(manifest)
     step = begin_task("fingerprints", len(here), on_progress)
-    stored = {u.id: from_text(u.fingerprint) for u in manifest if u.fingerprint}
+    stored = {u.id: _carried_by(u) for u in manifest if u.fingerprint}
     return stored | fingerprints_of(here, skip_undecodable=True, on_done=step)
 
 
-def known_runs(manifest: Manifest) -> dict[str, NotedRuns]:
-    """Return the noted runs of samples of all utterances whose file can be decoded."""
+def _carried_by(u: Utterance) -> bytes:
+    code = from_text(u.fingerprint)
+    try:
+        unpack(code)
+    except ValueError as error:
+        raise ManifestError(f"{u.id}: {error} Write the manifest again with 'serkit corpora manifest'.") from error
+    return code
+
+
+def _once(*several: Iterable[NearDuplicate]) -> list[NearDuplicate]:
+    """Return each pair once, sorted by names; what comes later replaces what came before."""
+    found = {(pair.first, pair.second): pair for pairs in several for pair in pairs}
+    return [pair for _, pair in sorted(found.items())]
+
+
+def _known_runs(manifest: Manifest) -> dict[str, NotedRuns]:
     return runs_in(_with_files(manifest), skip_undecodable=True)
 
 
@@ -74,7 +93,7 @@ def with_fingerprints(manifest: Manifest, *, on_progress: OnProgress | None = No
 
 def duplicates_within(
     manifest: Manifest, digests: Mapping[str, str], *, on_progress: OnProgress | None = None
-) -> tuple[Codes, list[NearDuplicate]]:
+) -> list[NearDuplicate]:
     """Find the near-duplicates among the files of one corpus, without those whose samples are identical.
 
     Args:
@@ -83,7 +102,7 @@ def duplicates_within(
         on_progress: Callback for progress.
 
     Returns:
-        Fingerprints by utterance id, and pairs of utterances of different files.
+        Pairs of utterances of different files.
     """
     codes = known_fingerprints(manifest, on_progress=on_progress)
     path_of = {u.id: u.path for u in manifest}
@@ -92,9 +111,8 @@ def duplicates_within(
         one, other = path_of[pair.first], path_of[pair.second]
         return one == other or digests[one] == digests[other] != ""
 
-    pairs = {(p.first, p.second): p for p in shared_runs(known_runs(manifest))}
-    pairs |= {(p.first, p.second): p for p in stored_near_duplicates(codes)}
-    return codes, [pair for _, pair in sorted(pairs.items()) if not is_same(pair)]
+    pairs = _once(shared_runs(_known_runs(manifest)), stored_near_duplicates(codes))
+    return [pair for pair in pairs if not is_same(pair)]
 
 
 def described(pairs: Sequence[NearDuplicate]) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,35 +14,8 @@ from serkit.lab.measure.metrics import (
     uar,
     weighted_accuracy,
 )
-from serkit.lab.measure.run_folder import Fit, Row, is_epoch_chosen, write_json
+from serkit.lab.measure.run_folder import Fit, Row, is_epoch_chosen
 from serkit.lab.measure.seeds import whole_seeds
-
-
-def write_metrics(
-    folder: Path,
-    rows: Sequence[Row],
-    classes: Sequence[str],
-    fits: Sequence[Fit],
-    facts: Mapping[str, Any],
-    *,
-    validated: Sequence[Row] = (),
-) -> dict[str, Any]:
-    """Compute the content of ``metrics.json`` from predictions, and write it.
-
-    Args:
-        folder: Run folder.
-        rows: Test predictions so far.
-        classes: Class names, in the order of the probabilities.
-        fits: Records of the finished fits, one per fold and seed.
-        facts: Entries that are not computed: name, protocol, whether the run is complete, and the like.
-        validated: Validation predictions so far.
-
-    Returns:
-        The content of ``metrics.json``.
-    """
-    content = metrics_of(rows, classes, fits, facts, validated=validated)
-    write_json(folder, "metrics.json", content)
-    return content
 
 
 def metrics_of(
@@ -54,7 +26,15 @@ def metrics_of(
     *,
     validated: Sequence[Row] = (),
 ) -> dict[str, Any]:
-    """Return the content of ``metrics.json``; the arguments are those of :func:`write_metrics`."""
+    """Return the content of ``metrics.json``, computed from predictions.
+
+    Args:
+        rows: Test predictions so far.
+        classes: Class names, in the order of the probabilities.
+        fits: Records of the finished fits, one per fold and seed.
+        facts: Entries that are not computed: name, protocol, whether the run is complete, and the like.
+        validated: Validation predictions so far.
+    """
     content = {**facts, **(measure(rows, classes) if rows else {}), **measure_validation(validated, classes, fits)}
     content["fits"] = [_record_of(fit) for fit in sorted(fits, key=lambda f: (f.seed, f.fold))]
     return content

@@ -140,13 +140,20 @@ def check_names(speakers: Iterable[str]) -> None:
         )
 
 
-def check_unseen(seen_speakers: Collection[str], test_speakers: Collection[str], what: str = "the model") -> None:
+def check_unseen(
+    seen_speakers: Collection[str],
+    test_speakers: Collection[str],
+    what: str = "the model",
+    *,
+    use: str = "test",
+) -> None:
     """Check that a model, or a member of an ensemble, is not tested on speakers that it was fitted on.
 
     Args:
         seen_speakers: Speakers of its training and validation parts.
         test_speakers: Speakers it is tested on.
         what: Name of the model in the message.
+        use: What the speakers are used for, in the message.
 
     Raises:
         LeakageError: If a test speaker was seen.
@@ -156,7 +163,7 @@ def check_unseen(seen_speakers: Collection[str], test_speakers: Collection[str],
     if shared:
         first = (name if name in names else _both(seen[spelling_key(name)], name) for name in shared[:3])
         raise LeakageError(
-            f"{what} was fitted on {len(shared)} of the test speakers ({', '.join(first)}"
+            f"{what} was fitted on {len(shared)} of the {use} speakers ({', '.join(first)}"
             f"{', ...' if len(shared) > 3 else ''}): test it on other speakers."
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from serkit.card import Card
 from serkit.data.fingerprint_cache import Codes, from_text
 from serkit.data.near_duplicates import NearDuplicate, near_duplicates_between
-from serkit.errors import LeakageError
+from serkit.errors import LeakageError, ModelFileError
 
 
 def check_recordings_unseen(card: Card, codes: Codes, speaker_of: Mapping[str, str], what: str) -> None:
@@ -19,11 +19,18 @@ def check_recordings_unseen(card: Card, codes: Codes, speaker_of: Mapping[str, s
 
     Raises:
         LeakageError: If one is; the message names the speakers.
+        ModelFileError: If a fingerprint on the card is damaged or of another version.
     """
     seen = {
         f"{speaker} {n}": from_text(text) for speaker, some in card.fingerprints.items() for n, text in enumerate(some)
     }
-    found = near_duplicates_between(seen, codes)
+    try:
+        found = near_duplicates_between(seen, codes)
+    except ValueError as error:
+        raise ModelFileError(
+            f"the card of {what} has a fingerprint that cannot be compared ({error}) Export the model again, or pass "
+            "--no-fingerprints."
+        ) from error
     if found:
         raise LeakageError(f"{what} {_described(found, speaker_of)}")
 

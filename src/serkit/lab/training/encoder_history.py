@@ -11,19 +11,18 @@ from typing import Any
 from serkit.card import Card
 from serkit.data.fingerprint_cache import Codes
 from serkit.data.manifest import Manifest
-from serkit.data.name_spelling import spelling_key
-from serkit.errors import LeakageError, RunError
+from serkit.errors import RunError
 from serkit.lab.encoders.layer_meaning import encoders_of
 from serkit.lab.encoders.pretrained_checkpoint import open_checkpoint
 from serkit.lab.recipes.parts import Range
 from serkit.lab.recipes.schema import Recipe
 from serkit.lab.splits.folds import Split
+from serkit.lab.splits.leakage import check_unseen
 from serkit.lab.splits.seen_recordings import check_recordings_unseen
 from serkit.lab.training.resolve import ResolvedRecipe
 from serkit.lab.training.tuning import with_settings
 
 KEY = "encoders"  # of ``env.json``
-_SHOWN = 3  # speakers that a message names
 
 
 def encoder_cards(recipe: Recipe) -> dict[str, Card | None]:
@@ -71,14 +70,7 @@ def check_encoder_apart(name: str, card: Card, judged: Manifest, codes: Codes | 
     Raises:
         LeakageError: If it has; spellings that differ in form only count as one name.
     """
-    seen = {spelling_key(speaker) for speaker in card.seen_speakers}
-    shared = [speaker for speaker in judged.speakers if spelling_key(speaker) in seen]
-    if shared:
-        more = ", ..." if len(shared) > _SHOWN else ""
-        raise LeakageError(
-            f"the encoder {name!r} was fine-tuned on {len(shared)} of the speakers that this recipe tests or validates "
-            f"on ({', '.join(shared[:_SHOWN])}{more}): use an encoder that was fine-tuned on other speakers."
-        )
+    check_unseen(card.seen_speakers, judged.speakers, f"the encoder {name!r}", use="test or validation")
     if codes is not None:
         own = {u.id: codes[u.id] for u in judged}
         check_recordings_unseen(card, own, {u.id: u.speaker for u in judged}, f"the encoder {name!r}")
