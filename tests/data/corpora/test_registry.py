@@ -25,7 +25,7 @@ every_corpus = pytest.mark.parametrize("name", corpus_names())
 
 def test_the_registry_names_every_corpus_of_the_seed_documents() -> None:
     assert corpus_names() == (
-        "afew", "crema-d", "emodb", "enterface", "iemocap", "kaggle-ser-en",
+        "afew", "banglaser", "crema-d", "emodb", "enterface", "iemocap", "kaggle-ser-en",
         "nemo", "ravdess", "ravdess-song", "savee", "tess",
     )  # fmt: skip
 

@@ -42,14 +42,17 @@ def test_a_savee_name_without_one_of_its_speakers_is_left_out(tmp_path: Path, na
 
 def test_the_superset_has_the_numbers_of_document_b(tmp_path: Path) -> None:
     root = merged(tmp_path)
-    manifest = read_corpora(FOLDERS, {name: root / folder for name, folder in FOLDERS.items()})
+    data = {name: root / folder for name, folder in FOLDERS.items()}
+    manifest = read_corpora(FOLDERS, data, keep_faulty=True)
     assert len(manifest) == 12_162
     sexes = Counter(sex for _, sex in {(u.speaker, u.sex) for u in manifest})
     assert sexes == {"female": 57, "male": 64}
     kept, dropped = manifest.select(get_label_set("superset6"))
     assert len(kept) == 11_318
     assert dropped == {"calm": 192, "surprise": 652}
-    assert read_corpora(["kaggle-ser-en"], {"kaggle-ser-en": root}).digest == manifest.digest
+    whole = {"kaggle-ser-en": root}
+    assert read_corpora(["kaggle-ser-en"], whole, keep_faulty=True).digest == manifest.digest
+    assert read_corpora(["kaggle-ser-en"], whole).digest == read_corpora(FOLDERS, data).digest != manifest.digest
 
 
 def test_the_merged_folder_keeps_the_names_of_its_corpora(tmp_path: Path) -> None:

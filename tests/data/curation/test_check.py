@@ -223,7 +223,7 @@ def test_a_file_that_is_all_but_silent_is_a_problem(tmp_path: Path, peak: int, i
     report = savee(fill(whole(tmp_path), {"DC_a01.wav": pip(0, peak=peak)}))
     assert problems(report).keys() == ({"near-silent"} if is_silent else set())
     if is_silent:
-        assert problems(report)["near-silent"].message == "1 files are nearly silent (peak below -60 dBFS)"
+        assert problems(report)["near-silent"].message == "1 file is nearly silent (peak below -60 dBFS)"
 
 
 def test_mixed_sampling_rates_are_a_note_that_names_the_rarer(tmp_path: Path) -> None:

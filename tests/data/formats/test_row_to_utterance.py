@@ -170,7 +170,7 @@ def test_own_data_join_a_known_corpus_under_the_name_they_are_given(tmp_path: Pa
 def test_nothing_is_claimed_of_a_corpus_that_is_only_the_users(tmp_path: Path) -> None:
     folder_of(tmp_path, happy__a_wav="")
     corpus = own_corpus("own")
-    assert (corpus.license, corpus.commercial, corpus.utterances) == ("unknown", False, 0)
+    assert (corpus.license, corpus.commercial, corpus.utterances) == ("unknown", None, 0)
     assert len(corpus.manifest(tmp_path)) == 1
 
 

@@ -16,7 +16,7 @@ from serkit.data.corpora.shared_files import check_no_shared_files
 from serkit.data.manifest import Manifest, merge
 from serkit.data.tables import SUFFIXES
 from serkit.errors import CorpusError, LabelError, ManifestError, UnknownNameError, nearest, unknown_name
-from serkit.labels import COMMON, LabelSet, check_emotion, common_labels, get_label_set
+from serkit.labels import COMMON, LABEL_SETS, LabelSet, check_emotion, common_labels, get_label_set
 
 if TYPE_CHECKING:
     from serkit.data.corpora.own_data import Kind
@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 _NAMES = (
-    "afew", "crema-d", "emodb", "enterface", "iemocap", "kaggle-ser-en",
+    "afew", "banglaser", "crema-d", "emodb", "enterface", "iemocap", "kaggle-ser-en",
     "nemo", "ravdess", "ravdess-song", "savee", "tess",
 )  # fmt: skip
 
@@ -181,8 +181,14 @@ def _only(name: str, parts: Sequence[str], manifest: Manifest, source: Path) -> 
     return replace(kept, left_out=dict(manifest.left_out) | reasons)
 
 
-def read_corpora(names: Iterable[str], data: Data) -> Manifest:
-    """Read several corpora into one manifest.
+def read_corpora(names: Iterable[str], data: Data, *, keep_faulty: bool = False) -> Manifest:
+    """Read several corpora into one manifest, for training or test.
+
+    Args:
+        names: Registry names, or names of the user's own data.
+        data: Folder with one folder per corpus (any case), or corpus names to folders or tables.
+        keep_faulty: Whether to keep the utterances that known corpora list as faulty, see :class:`Corpus`. They are left
+            out by default, and ``left_out`` counts them.
 
     Raises:
         CorpusError: If one is missing. All are found before the first is read.
@@ -191,6 +197,8 @@ def read_corpora(names: Iterable[str], data: Data) -> Manifest:
     """
     folders = {name: find_corpus(name, data) for name in names}
     manifests = {name: read_corpus(name, folder) for name, folder in folders.items()}
+    if not keep_faulty:
+        manifests = {name: corpus_of(name).without_faulty(manifest) for name, manifest in manifests.items()}
     merged = merge(manifests.values())
     check_no_shared_files(manifests)
     return merged
@@ -200,7 +208,8 @@ def label_set_of(labels: str | Sequence[str], corpora: Iterable[str]) -> LabelSe
     """Return the label set of an experiment.
 
     Args:
-        labels: Name of a label set; ``common`` for the emotions that all corpora share; or the classes themselves.
+        labels: Name of a label set; of a corpus, for all its emotions; ``common`` for the emotions that all corpora
+            share; or the classes themselves.
         corpora: Corpora of the experiment.
 
     Raises:
@@ -212,6 +221,9 @@ def label_set_of(labels: str | Sequence[str], corpora: Iterable[str]) -> LabelSe
         if len(set(classes)) < max(2, len(classes)):
             raise LabelError(f"labels must name two or more classes, each once, got {', '.join(classes) or 'none'}.")
         return LabelSet("own", classes, "the classes that the recipe names")
+    if labels in _NAMES and labels not in LABEL_SETS:
+        corpus = get_corpus(labels)
+        return LabelSet(labels, corpus.emotions.classes, f"the classes of {corpus.title}")
     if labels != COMMON:
         return get_label_set(labels)
     own = [name for name in corpora if name not in _NAMES]

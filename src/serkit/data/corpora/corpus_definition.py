@@ -64,12 +64,14 @@ class Corpus:
         title: Name as its authors write it.
         languages: ISO 639-1 codes of its languages.
         emotions: Label of the corpus to canonical emotion.
-        counts: Canonical emotion to the number of its utterances in the official release.
-        speakers: Number of speakers in the official release.
+        counts: Canonical emotion to the number of its utterances in the official release; empty where no numbers are
+            published, or where they differ between releases.
+        speakers: Number of speakers in the official release; None where nobody knows.
         hours: Hours of speech in the official release; None where no number is published.
         license: SPDX identifier where there is one.
-        commercial: Whether the license allows commercial use of a model trained on the corpus.
-        derivatives: Whether the license allows sharing a model trained on the corpus.
+        commercial: Whether the license allows commercial use of a model trained on the corpus; None where the authors
+            state no license.
+        derivatives: Whether the license allows sharing a model trained on the corpus; None where none is stated.
         citation: Publication to cite, in one line.
         url: Page where the corpus can be downloaded or requested.
         read: Function from the corpus root to its utterances and to what was left out, in any order.
@@ -77,6 +79,8 @@ class Corpus:
         from_id: Function from an utterance's id without the corpus to the utterance that it tells of, where there is no
             such list; its emotion may be empty. The function returns None for an id of another form.
         oddities: Utterance id or speaker to what is unusual about it in the official release.
+        faulty: Utterances among the oddities that training and test leave out by default, since their label, their
+            speaker or their sound is wrong.
         voices_of: Corpus with the same speakers, whose speaker names this one uses; empty for none.
         parts: Corpora that this one is made of; its utterances have their ids.
         folders: Other folder names that releases unpack to, tried by ``--data``.
@@ -88,17 +92,18 @@ class Corpus:
     languages: tuple[str, ...]
     emotions: EmotionMap
     counts: Mapping[str, int]
-    speakers: int
+    speakers: int | None
     hours: float | None
     license: str
-    commercial: bool
-    derivatives: bool
+    commercial: bool | None
+    derivatives: bool | None
     citation: str
     url: str
     read: Callable[[Path], Reading]
     official: Callable[[], list[Utterance]] | None = None
     from_id: Callable[[str], Utterance | None] | None = None
     oddities: Mapping[str, str] = field(default_factory=dict)
+    faulty: frozenset[str] = frozenset()
     voices_of: str = ""
     parts: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
@@ -108,6 +113,23 @@ class Corpus:
     def utterances(self) -> int:
         """Number of utterances in the official release."""
         return sum(self.counts.values())
+
+    @property
+    def model_use(self) -> str:
+        """What the license allows to do with a model trained on the corpus, in a few words."""
+        if self.derivatives is False:
+            return "do not share"
+        if self.commercial is None or self.derivatives is None:
+            return "not stated"
+        return "any" if self.commercial else "non-commercial"
+
+    def without_faulty(self, manifest: Manifest) -> Manifest:
+        """Return a manifest without the corpus's faulty utterances, which ``left_out`` counts by reason."""
+        gone = Counter(f"{self.name}: {self.oddities[u.id]}" for u in manifest if u.id in self.faulty)
+        if not gone:
+            return manifest
+        kept = manifest.filter(lambda u: u.id not in self.faulty)
+        return replace(kept, left_out=Counter(manifest.left_out) + gone)
 
     @property
     def source(self) -> str:

@@ -67,7 +67,7 @@ CORPUS = Corpus(
         "the merged folder", 1, {emotion: emotion for corpus in _PARTS.values() for emotion in corpus.counts}
     ),
     counts=sum((Counter(corpus.counts) for corpus in _PARTS.values()), Counter()),
-    speakers=sum(corpus.speakers for corpus in _PARTS.values()),
+    speakers=sum(corpus.speakers or 0 for corpus in _PARTS.values()),
     hours=round(sum(corpus.hours or 0 for corpus in _PARTS.values()), 2),
     license=" AND ".join(dict.fromkeys(corpus.license for corpus in _PARTS.values())),
     commercial=all(corpus.commercial for corpus in _PARTS.values()),
@@ -77,6 +77,7 @@ CORPUS = Corpus(
     read=_read,
     official=_official,
     oddities={name: why for corpus in _PARTS.values() for name, why in corpus.oddities.items()},
+    faulty=frozenset().union(*(corpus.faulty for corpus in _PARTS.values())),
     parts=tuple(corpus.name for corpus in _PARTS.values()),
     folders=("speech-emotion-recognition-en",),
 )

@@ -34,7 +34,7 @@ def check_known_name(corpus: Corpus, manifest: Manifest, source: Path) -> None:
     found = [text for u in manifest if (text := _difference(u, _expected(corpus, u, official), emotions))]
     if found:
         many = f"{len(found)} of its {len(manifest)} utterances differ from the official release, the first: {found[0]}"
-    elif len(manifest.speakers) > corpus.speakers:
+    elif corpus.speakers is not None and len(manifest.speakers) > corpus.speakers:
         many = f"it has {len(manifest.speakers)} speakers, and the official release has {corpus.speakers}"
     else:
         return

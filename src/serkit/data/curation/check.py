@@ -28,6 +28,8 @@ from serkit.types import LeftOut, Utterance
 from serkit.visible_text import side_by_side
 
 NEAR_SILENT_DB = -60.0  # peak relative to full scale; the quietest clip of RAVDESS peaks at -47
+FULL_SCALE = 0.99
+CLIPPED_SHARE = 0.01  # of a file's samples at full scale
 _TOLERATED_S = 0.05  # times in tables are rounded
 Severity = Literal["problem", "known", "note"]
 
@@ -38,8 +40,8 @@ class Finding:
 
     Attributes:
         kind: ``missing``, ``extra``, ``count``, ``second file``, ``left out``, ``undecodable``, ``identical audio``,
-            ``near-duplicates``, ``near-silent``, ``beyond the end``, ``doubtful speakers``, ``sampling rates`` or
-            ``official``.
+            ``near-duplicates``, ``near-silent``, ``clipped``, ``beyond the end``, ``doubtful speakers``, ``sampling
+            rates``, ``official`` or ``faulty``.
         severity: ``problem``; ``known`` for an oddity of the official release; ``note`` for information.
         message: Description in one sentence.
         files: Paths below the root; utterance ids where there is no file; or names of speakers.
@@ -90,11 +92,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class _Sound:
-    """Result of decoding a file: sampling rate in Hz, duration, peak and digest of the samples; or the error."""
+    """Result of decoding a file: sampling rate in Hz, duration, peak, share of samples at full scale, digest; or the
+    error."""
 
     rate: int = 0
     seconds: float = 0.0
     peak: float = 1.0
+    clipped: float = 0.0
     digest: str = ""
     error: str = ""
 
@@ -240,10 +244,18 @@ def _left_out(left_out: Sequence[LeftOut]) -> Iterable[Finding]:
 
 
 def _oddities(corpus: Corpus, utterances: Manifest) -> Iterable[Finding]:
+    """List the oddities of the official release that are here, by what is unusual about them."""
     files = {u.id: (u.path,) for u in utterances} | {u.speaker: () for u in utterances}
+    names: dict[tuple[str, bool], list[str]] = defaultdict(list)
     for name, what in corpus.oddities.items():
         if name in files:
-            yield Finding("official", "known", f"{name} is {what}", files[name])
+            names[what, name in corpus.faulty].append(name)
+    for (what, is_faulty), some in names.items():
+        each = f"{some[0]} is" if len(some) == 1 else f"{', '.join(some[:3])}{', ...' if some[3:] else ''} are each"
+        gone = f"; training and test leave {'it' if len(some) == 1 else 'them'} out by default" if is_faulty else ""
+        paths = tuple(path for name in some for path in files[name])
+        many = "" if len(some) == 1 else f"{len(some)} {'utterances' if paths else 'speakers'}: "
+        yield Finding("faulty" if is_faulty else "official", "known", f"{many}{each} {what}{gone}", paths)
 
 
 def _doubtful_speakers(manifest: Manifest) -> Iterable[Finding]:
@@ -280,8 +292,12 @@ def _in_sound(manifest: Manifest, sounds: Mapping[str, _Sound], oddities: Mappin
     silent = [path for path, sound in sounds.items() if 20 * np.log10(max(sound.peak, 1e-12)) < NEAR_SILENT_DB]
     for group in (known := [p for p in silent if severity([p]) == "known"]), [p for p in silent if p not in set(known)]:
         if group:
-            message = f"{len(group)} files are nearly silent (peak below {NEAR_SILENT_DB:g} dBFS)"
+            message = f"{len(group)} file{'s are' if len(group) > 1 else ' is'} nearly silent (peak below {NEAR_SILENT_DB:g} dBFS)"
             yield Finding("near-silent", severity(group), message, tuple(group))
+    if clipped := tuple(path for path, sound in sounds.items() if sound.clipped > CLIPPED_SHARE):
+        many = f"{len(clipped)} files have" if len(clipped) > 1 else "1 file has"
+        message = f"{many} more than {CLIPPED_SHARE:.0%} of their samples at full scale, so loud speech is cut off"
+        yield Finding("clipped", "note", message, clipped)
     over = tuple(u.id for u in manifest if (end := u.end or u.start) and _is_beyond(end, sounds[u.path]))
     if over:
         message = f"{len(over)} utterances end after the end of their file"
@@ -350,4 +366,6 @@ def _hear(file: Path) -> _Sound:
     except (AudioError, CorpusError) as error:
         return _Sound(error=str(error))
     digest = hashlib.blake2b(samples.tobytes(), digest_size=16, salt=str(rate).encode()[:16]).hexdigest()
-    return _Sound(rate, samples.shape[1] / rate, float(np.abs(samples).max()), digest)
+    level = np.abs(samples)
+    clipped = float((level >= FULL_SCALE).mean())
+    return _Sound(rate, samples.shape[1] / rate, float(level.max()), clipped, digest)

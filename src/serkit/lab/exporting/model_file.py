@@ -146,7 +146,8 @@ def _cost(recipe: Recipe, names: Iterable[str], data: Data | None, whole: Path, 
     if data is None or not names:
         return None
     labels = label_set_of(recipe.labels, recipe.corpora)
-    manifest = read_corpora(recipe.corpora, data).select(labels)[0].subset(names)
+    everything = read_corpora(recipe.corpora, data, keep_faulty=recipe.keep_faulty)
+    manifest = everything.select(labels)[0].subset(names)
     files = [Recognizer.load(file) for file in (small, whole)]
     store = open_store(manifest, files[0].card.sampling_rate)
     waveforms = [store.waveform(u) for u in manifest]

@@ -145,7 +145,10 @@ def recipe_schema() -> dict[str, Any]:
     for part in (own, schema["$defs"]["Pretrain"]["properties"]):
         part["corpora"]["items"] = {"anyOf": [{"enum": list(corpus_names())}, {"type": "string"}]}
         part["labels"] = {
-            "anyOf": [{"enum": [*LABEL_SETS, COMMON]}, {"type": "array", "items": {"type": "string"}, "minItems": 2}]
+            "anyOf": [
+                {"enum": sorted({*LABEL_SETS, *corpus_names()}) + [COMMON]},
+                {"type": "array", "items": {"type": "string"}, "minItems": 2},
+            ]
         }
     schema["$defs"]["Augment"]["properties"]["waveform"]["items"] = one
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "serkit recipe", **schema}

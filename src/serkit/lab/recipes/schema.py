@@ -212,7 +212,7 @@ class Train(Strict):
 
 
 _WORDS = ("about", "published")  # descriptions, which change nothing
-_OFTEN_NONE = ("tune", "pretrain")  # left out of recipe files where they are not set
+_OFTEN_NONE = ("tune", "pretrain", "keep_faulty")  # left out of recipe files where they are not set
 
 
 class Recipe(Strict):
@@ -223,6 +223,7 @@ class Recipe(Strict):
     published: str = ""  # source of the experiment, and the number reported there
     corpora: tuple[str, ...] = Field(min_length=1)
     labels: str | tuple[str, ...]  # name of a label set, common, or the classes themselves
+    keep_faulty: bool = False  # keep the utterances that a corpus lists as faulty
     protocol: Protocol = Protocol()
     features: tuple[NamedSettings, ...] = ()  # by default those of its model; none for an ensemble
     augment: Augment = Augment()

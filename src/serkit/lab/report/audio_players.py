@@ -41,7 +41,7 @@ def embed_audio(rows: Sequence[Row], corpora: Iterable[str], data: Data) -> Embe
     Raises:
         CorpusError: If a corpus is not in ``data``.
     """
-    manifest = read_corpora(corpora, data)
+    manifest = read_corpora(corpora, data, keep_faulty=True)
     wanted = {row.utterance for row in rows}
     sources: dict[str, str] = {}
     for u in manifest.filter(lambda u: u.id in wanted):

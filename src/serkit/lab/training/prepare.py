@@ -120,7 +120,7 @@ def prepare(
         raise RunError(f"{str(folder)!r} is a file; choose another output folder.")
     recipe, labels = resolved.recipe, resolved.labels
     check_recipe(resolved)
-    everything = read_corpora(recipe.corpora, data)
+    everything = read_corpora(recipe.corpora, data, keep_faulty=recipe.keep_faulty)
     manifest, dropped = everything.select(labels)
     _check_classes_differ(manifest, labels)
     check_names(manifest.speakers)
@@ -194,7 +194,8 @@ def _read_first(resolved: ResolvedRecipe, data: Data) -> Manifest:
     for member in resolved.members:
         if member.pretrain:
             labels = first_labels(member)
-            manifest, _ = read_corpora(member.pretrain.corpora, data).select(labels)
+            keep = resolved.recipe.keep_faulty
+            manifest, _ = read_corpora(member.pretrain.corpora, data, keep_faulty=keep).select(labels)
             _check_classes_differ(manifest, labels, "pretrain: ")
             known = {u.id for one in found for u in one}
             found.append(manifest.filter(lambda u, known=known: u.id not in known))  # type: ignore[misc]
