@@ -187,8 +187,8 @@ def read_corpora(names: Iterable[str], data: Data, *, keep_faulty: bool = False)
     Args:
         names: Registry names, or names of the user's own data.
         data: Folder with one folder per corpus (any case), or corpus names to folders or tables.
-        keep_faulty: Whether to keep the utterances that known corpora list as faulty, see :class:`Corpus`. They are left
-            out by default, and ``left_out`` counts them.
+        keep_faulty: Whether to keep the utterances that known corpora list as faulty, see :class:`Corpus`. By default
+            they are left out, and ``left_out`` counts them.
 
     Raises:
         CorpusError: If one is missing. All are found before the first is read.

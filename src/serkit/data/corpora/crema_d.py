@@ -2,9 +2,11 @@
 
 A file name holds actor, sentence, emotion and level: ``1001_IEO_ANG_HI``. Two tables are read where they are present:
 ``VideoDemographics.csv`` for age, race and ethnicity, and ``processedResults/summaryTable.csv`` for the emotion that
-listeners heard in the voice alone. A recording that occurs under two emotions has at least one wrong label, so training
-and test leave out both clips, and the silent one. The official repository holds each clip as WAV and as MP3; the WAV is read. It
+listeners heard in the voice alone. The official repository holds each clip as WAV and as MP3; the WAV is read. It
 stores sound in Git LFS, so a clone made without Git LFS holds short texts under the names of the clips.
+
+A recording that occurs under two emotions has at least one wrong label, so training and test leave out its clips, and
+the silent clip.
 """
 
 import re

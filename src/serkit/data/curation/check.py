@@ -93,7 +93,8 @@ class Report:
 @dataclass(frozen=True, slots=True)
 class _Sound:
     """Result of decoding a file: sampling rate in Hz, duration, peak, share of samples at full scale, digest; or the
-    error."""
+    error.
+    """
 
     rate: int = 0
     seconds: float = 0.0
@@ -292,7 +293,8 @@ def _in_sound(manifest: Manifest, sounds: Mapping[str, _Sound], oddities: Mappin
     silent = [path for path, sound in sounds.items() if 20 * np.log10(max(sound.peak, 1e-12)) < NEAR_SILENT_DB]
     for group in (known := [p for p in silent if severity([p]) == "known"]), [p for p in silent if p not in set(known)]:
         if group:
-            message = f"{len(group)} file{'s are' if len(group) > 1 else ' is'} nearly silent (peak below {NEAR_SILENT_DB:g} dBFS)"
+            many = f"{len(group)} files are" if len(group) > 1 else "1 file is"
+            message = f"{many} nearly silent (peak below {NEAR_SILENT_DB:g} dBFS)"
             yield Finding("near-silent", severity(group), message, tuple(group))
     if clipped := tuple(path for path, sound in sounds.items() if sound.clipped > CLIPPED_SHARE):
         many = f"{len(clipped)} files have" if len(clipped) > 1 else "1 file has"

@@ -146,7 +146,7 @@ def recipe_schema() -> dict[str, Any]:
         part["corpora"]["items"] = {"anyOf": [{"enum": list(corpus_names())}, {"type": "string"}]}
         part["labels"] = {
             "anyOf": [
-                {"enum": sorted({*LABEL_SETS, *corpus_names()}) + [COMMON]},
+                {"enum": [*sorted({*LABEL_SETS, *corpus_names()}), COMMON]},
                 {"type": "array", "items": {"type": "string"}, "minItems": 2},
             ]
         }
