@@ -67,12 +67,16 @@ class LabelSet:
         classes: Classes, in the order of the model's outputs.
         why: Reason for these classes in one line, for cards and listings.
         merge: Class of each canonical emotion that is merged into another one.
+        fact: Key of :attr:`serkit.types.Utterance.extra` with the emotion to use in place of the utterance's own, such
+            as ``heard``; several emotions joined by colons are a tie, which the set leaves out. Empty for the
+            utterance's own.
     """
 
     name: str
     classes: tuple[str, ...]
     why: str
     merge: Mapping[str, str] = field(default_factory=dict, hash=False)
+    fact: str = ""
 
     def class_of(self, emotion: str) -> str | None:
         """Return the class of a canonical emotion, or None if this set leaves the emotion out."""
@@ -101,7 +105,13 @@ LABEL_SETS = {
     labels.name: labels
     for labels in (
         LabelSet("afew", _SEVEN, "the seven classes of AFEW"),
-        LabelSet("crema-d", _CREMA_D, "the six classes of CREMA-D"),
+        LabelSet("crema-d", _CREMA_D, "the six classes of CREMA-D, as acted"),
+        LabelSet(
+            "crema-d-heard",
+            _CREMA_D,
+            "the emotion that most listeners heard in the voice alone; clips without a majority are left out",
+            fact="heard",
+        ),
         LabelSet(
             "emodb",
             ("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"),

@@ -32,6 +32,7 @@ _RECURRING = frozenset(_TEXTS) - {"id", "path", "fingerprint"}
 _NAMES = frozenset(("id", "speaker", "sentence", "session"))
 _SEXES = get_args(Sex)
 _NOTHING: Mapping[str, str] = {}
+TIE = "several emotions (a tie among listeners)"  # key of what a label set left out
 _MANY_EXTRAS = 100_000  # distinct values of ``extra`` to share; more would only cost memory
 
 
@@ -136,11 +137,32 @@ class Manifest:
     def select(self, labels: LabelSet) -> tuple["Manifest", Counter[str]]:
         """Return a manifest of the utterances for which a label set has a class.
 
+        Where the set takes the emotion from another fact, such as what listeners heard, the utterances get this
+        emotion and keep their own as ``acted`` in ``extra``.
+
         Returns:
-            The manifest, and the number of dropped utterances per canonical emotion.
+            The manifest, and the number of dropped utterances per canonical emotion; ties count under :data:`TIE`.
+
+        Raises:
+            ManifestError: If the set takes the emotion from another fact, which an utterance lacks.
         """
-        dropped = Counter(u.emotion for u in self.utterances if labels.class_of(u.emotion) is None)
-        return self.filter(lambda u: labels.class_of(u.emotion) is not None), dropped
+        labeled = self._labeled_by(labels) if labels.fact else self
+        dropped = Counter(u.emotion for u in labeled.utterances if not _has_class(labels, u))
+        return labeled.filter(lambda u: _has_class(labels, u)), dropped
+
+    def _labeled_by(self, labels: LabelSet) -> "Manifest":
+        """Return the manifest with the emotions of a label set's fact, or :data:`TIE`."""
+        utterances = []
+        for u in self.utterances:
+            emotion = u.extra.get(labels.fact)
+            if emotion is None:
+                raise ManifestError(
+                    f"label set {labels.name} needs what listeners heard, and {u.id} has no {labels.fact!r}: copy the "
+                    "tables of the release to its audio, or choose another label set."
+                )
+            facts = {"acted": u.emotion, **u.extra}
+            utterances.append(replace(u, emotion=TIE if ":" in emotion else emotion, extra=facts))
+        return replace(self, utterances=tuple(utterances))
 
     def problems(self) -> list[str]:
         """Return a message for each problem that would make an experiment on this manifest wrong."""
@@ -211,6 +233,10 @@ class Manifest:
         utterances = tuple(build(row, n) for n, row in enumerate(read_rows(path), 1))
         build.check_speakers()
         return cls(utterances, roots or dict.fromkeys({u.corpus for u in utterances}, path.parent))
+
+
+def _has_class(labels: LabelSet, u: Utterance) -> bool:
+    return u.emotion != TIE and labels.class_of(u.emotion) is not None
 
 
 def merge(manifests: Iterable[Manifest]) -> Manifest:

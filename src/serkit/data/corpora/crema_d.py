@@ -1,9 +1,11 @@
 """CREMA-D: 91 North American actors speak twelve sentences in six emotions, one of the sentences at three levels.
 
-A file name holds actor, sentence, emotion and level: ``1001_IEO_ANG_HI``. Two tables are read where they are present:
-``VideoDemographics.csv`` for age, race and ethnicity, and ``processedResults/summaryTable.csv`` for the emotion that
-listeners heard in the voice alone. The official repository holds each clip as WAV and as MP3; the WAV is read. It
-stores sound in Git LFS, so a clone made without Git LFS holds short texts under the names of the clips.
+A file name holds actor, sentence, emotion and level: ``1001_IEO_ANG_HI``. Three tables are read where they are present:
+``VideoDemographics.csv`` for age, race and ethnicity; ``processedResults/summaryTable.csv`` for the emotion that
+most listeners heard in the voice alone, which is the label set ``crema-d-heard``; and
+``processedResults/tabulatedVotes.csv`` for the number of listeners that heard each emotion, 9 answers a clip on
+average, which training takes with ``targets: votes``. The official repository holds each clip as WAV and as MP3; the
+WAV is read. It stores sound in Git LFS, so a clone made without Git LFS holds short texts under the names of the clips.
 
 A recording that occurs under two emotions has at least one wrong label, so training and test leave out its clips, and
 the silent clip.
@@ -15,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from serkit.data.corpora.corpus_definition import Corpus, Reading, Remote, official_list, read_names, read_table
+from serkit.errors import CorpusError
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 
@@ -28,6 +31,7 @@ _HEARD = EmotionMap(
     1,
     {"A": "anger", "D": "disgust", "F": "fear", "H": "happiness", "N": "neutral", "S": "sadness"},
 )
+_VOICE_ROWS = range(100_000, 200_000)  # of the table of votes; later rows are about the face, and about both
 _COMMIT = "1658cd342dff90010aa843eaeebd53610a08b1dc"
 _LEVELS = {"LO": "low", "MD": "medium", "HI": "high", "XX": "", "X": ""}  # one official MP3 ends in a single X
 _NAME = re.compile(r"(1\d{3})_([A-Z]{3})_([A-Z]{3})_([A-Z]{1,2})", re.IGNORECASE)
@@ -86,6 +90,18 @@ def _heard(root: Path) -> dict[str, dict[str, str]]:
     }
 
 
+def _votes(root: Path) -> dict[str, str]:
+    """Return clip to the number of listeners that heard each emotion in the voice alone, as ``anger=1 neutral=8``."""
+    rows = read_table(root, "tabulatedVotes.csv", ("", "fileName", *_HEARD), title="CREMA-D")
+    found = {}
+    for number, row in rows.items():
+        if number.isdecimal() and int(number) in _VOICE_ROWS:
+            if not all(row[vote].isdecimal() for vote in _HEARD):
+                raise CorpusError(f"row {number} of CREMA-D's tabulatedVotes.csv is damaged: a count is no number.")
+            found[row["fileName"]] = " ".join(f"{e}={row[vote]}" for vote, e in _HEARD.items() if row[vote] != "0")
+    return found
+
+
 def _parse(
     path: PurePosixPath,
     actors: dict[str, dict[str, str]] | None = None,
@@ -111,7 +127,8 @@ def _parse(
 
 
 def _read(root: Path) -> Reading:
-    actors, heard = _actors(root), _heard(root)
+    actors, heard, votes = _actors(root), _heard(root), _votes(root)
+    heard |= {name: {**heard.get(name, {}), "votes": counts} for name, counts in votes.items()}
     return read_names(root, lambda path: _parse(path, actors, heard), AUDIO_SUFFIXES + VIDEO_SUFFIXES)
 
 
@@ -156,7 +173,13 @@ CORPUS = Corpus(
             known_hash="",
             name=f"CREMA-D-{_COMMIT[:7]}.zip",
             size=605_899_936,
-            members=("AudioWAV/*.wav", "*VideoDemographics.csv", "*summaryTable.csv", "LICENSE.txt"),
+            members=(
+                "AudioWAV/*.wav",
+                "*VideoDemographics.csv",
+                "*summaryTable.csv",
+                "*tabulatedVotes.csv",
+                "LICENSE.txt",
+            ),
             hosts=("codeload.github.com", ".githubusercontent.com"),
             media=f"https://media.githubusercontent.com/media/CheyneyComputerScience/CREMA-D/{_COMMIT}/",
         ),

@@ -212,7 +212,7 @@ class Train(Strict):
 
 
 _WORDS = ("about", "published")  # descriptions, which change nothing
-_OFTEN_NONE = ("tune", "pretrain", "keep_faulty")  # left out of recipe files where they are not set
+_RARE = ("tune", "pretrain", "keep_faulty", "targets")  # left out of recipe files where they are not set
 
 
 class Recipe(Strict):
@@ -223,6 +223,7 @@ class Recipe(Strict):
     published: str = ""  # source of the experiment, and the number reported there
     corpora: tuple[str, ...] = Field(min_length=1)
     labels: str | tuple[str, ...]  # name of a label set, common, or the classes themselves
+    targets: Literal["labels", "votes"] = "labels"  # what training learns; votes: the shares of the listeners' votes
     keep_faulty: bool = False  # keep the utterances that a corpus lists as faulty
     protocol: Protocol = Protocol()
     features: tuple[NamedSettings, ...] = ()  # by default those of its model; none for an ensemble
@@ -235,7 +236,8 @@ class Recipe(Strict):
 
     def as_mapping(self) -> dict[str, Any]:
         """Return the content of a recipe file, as JSON-ready values; a single feature is not in a list."""
-        content = {k: v for k, v in self.model_dump(mode="json").items() if v or k not in (*_WORDS, *_OFTEN_NONE)}
+        rare = {name: type(self).model_fields[name].default for name in (*_WORDS, *_RARE)}
+        content = {k: v for k, v in self.model_dump(mode="json").items() if k not in rare or v != rare[k]}
         if self.model.name == ENSEMBLE:  # its members have their own
             return {key: value for key, value in content.items() if key not in ("features", "augment", "train")}
         if len(self.features) == 1:
@@ -285,6 +287,15 @@ class Recipe(Strict):
         for name in self.corpora:  # an unknown name may be that of the user's own data
             corpus_of(name)
         label_set_of(self.labels, self.corpora)
+        return self
+
+    @model_validator(mode="after")
+    def _soft_targets_need_a_network(self) -> Self:
+        if self.targets == "votes" and self.model.name != ENSEMBLE:  # whose members are recipes of their own
+            if not find_model(self.model.name).is_network:
+                raise ValueError(f"targets: votes is for networks; {self.model.name} learns from labels only")
+            if self.train.loss == "focal":
+                raise ValueError("targets: votes needs train.loss: cross_entropy; focal loss is defined for one label")
         return self
 
     @model_validator(mode="after")

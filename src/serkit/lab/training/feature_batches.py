@@ -18,7 +18,7 @@ class Batch(NamedTuple):
     Attributes:
         features: Shape (B, F, N), float32.
         lengths: Valid columns of each utterance, shape (B,), int64.
-        targets: Class indices, shape (B,), int64.
+        targets: Class indices, shape (B,), int64; or soft targets, shape (B, C), float32.
         ids: Utterance ids, in the same order.
     """
 
@@ -37,6 +37,7 @@ def training_batches(
     seed: int,
     epoch: int,
     is_balanced: bool = False,
+    shares: Mapping[str, FloatArray] | None = None,
 ) -> Iterator[Batch]:
     """Yield one epoch of augmented batches of similar lengths, in an order drawn from (seed, epoch).
 
@@ -48,6 +49,7 @@ def training_batches(
         seed: Seed of the run.
         epoch: Epoch, from 0.
         is_balanced: Whether to draw as many utterances with replacement, so that classes are equally frequent.
+        shares: Utterance id to soft target (C,); utterances without one get their class as a soft target.
     """
     order = np.random.default_rng([seed, epoch])
     names = (
@@ -66,7 +68,7 @@ def training_batches(
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [batches[-2] + batches[-1]]
     for i in order.permutation(len(batches)):
-        yield _collate(batches[i], frames, targets)
+        yield _collate(batches[i], frames, targets, shares)
 
 
 def balanced_names(targets: Mapping[str, int], rng: np.random.Generator) -> list[str]:
@@ -89,11 +91,19 @@ def evaluation_batches(
         yield _collate(names[start : start + batch_size], rows, targets)
 
 
-def _collate(names: Sequence[str], frames: Mapping[str, FloatArray], targets: Mapping[str, int]) -> Batch:
+def _collate(
+    names: Sequence[str],
+    frames: Mapping[str, FloatArray],
+    targets: Mapping[str, int],
+    shares: Mapping[str, FloatArray] | None = None,
+) -> Batch:
     lengths = [len(frames[name]) for name in names]
     size = frames[names[0]].shape[1]
     padded = np.zeros((len(names), size, max(lengths)), np.float32)
     for i, name in enumerate(names):
         padded[i, :, : lengths[i]] = frames[name].T
     classes = torch.tensor([targets[name] for name in names])
+    if shares:
+        whole = np.eye(len(next(iter(shares.values()))), dtype=np.float32)
+        classes = torch.from_numpy(np.stack([shares.get(name, whole[targets[name]]) for name in names]))
     return Batch(torch.from_numpy(padded), torch.tensor(lengths), classes, tuple(names))

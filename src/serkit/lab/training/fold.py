@@ -88,6 +88,7 @@ class Experiment:
         shared: Counts of what test sides share with training and validation sides.
         members: The models to fit, one for a single model.
         targets: Utterance id to class index.
+        shares: Utterance id to soft target (C,) for training; empty where training takes the class indices.
         folder: The run folder.
         pretrained_on: Utterances of first trainings, empty without any.
         on_progress: Callback for the epochs of fits.
@@ -100,6 +101,7 @@ class Experiment:
     shared: Shared
     members: tuple[Member, ...]
     targets: Mapping[str, int]
+    shares: Mapping[str, FloatArray]
     folder: Path
     pretrained_on: Manifest
     on_progress: OnProgress | None = None
@@ -266,6 +268,7 @@ def _fit_member(run: Experiment, member: Member, fold: Fold, seed: int, folder: 
         augmented=_augmented(run, member, fold),
         speakers={i: speaker_of[i] for i in fold.train},
         seconds=member.store.seconds(member.front.config.sampling_rate),
+        shares={i: run.shares[i] for i in fold.train if i in run.shares},
     )
     epochs = body.stages * recipe.train.epochs
     step = begin_task(f"fold {fold.fold} seed {seed}", epochs, run.on_progress)

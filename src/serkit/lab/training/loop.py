@@ -69,6 +69,7 @@ class Examples:
             augmentation of waveforms.
         speakers: Utterance id to speaker, by which classical models split the utterances that they calibrate on.
         seconds: Utterance id to its duration, to say how much sound a batch holds that is too large for the memory.
+        shares: Utterance id to soft target (C,), which training takes in place of the class index; validation does not.
     """
 
     rows: Sequence[Mapping[str, FloatArray]]
@@ -79,6 +80,7 @@ class Examples:
     augmented: Callable[[int, int], Mapping[str, FloatArray]] | None = None
     speakers: Mapping[str, str] | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    shares: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,9 @@ class _Run:
         rank = processes.rank()
         torch.manual_seed(int(np.random.SeedSequence([seed, epoch, *([rank] if rank else [])]).generate_state(1)[0]))
         mixer = np.random.default_rng([seed, epoch, 1])
-        weights = class_weights(examples.train, examples.classes).to(device) if train.class_weights else None
+        weights = None
+        if train.class_weights:
+            weights = class_weights(examples.train, examples.classes, examples.shares).to(device)
         steps = math.ceil(math.ceil(len(examples.train) / train.batch_size) / train.accumulate)
         watched = [e.train_loss if math.isnan(e.validation_loss) else e.validation_loss for e in past]
         model.train()
@@ -209,7 +213,7 @@ class _Run:
         size = train.batch_size
         batches = training_batches(
             rows, examples.train, self.augment, batch_size=size, seed=seed, epoch=epoch,
-            is_balanced=train.sampling == "balanced",
+            is_balanced=train.sampling == "balanced", shares=examples.shares,
         )  # fmt: skip
         numbers = count(1)
         for step, some in enumerate(_grouped(batches, train.accumulate), start=len(past) * steps):
@@ -355,6 +359,7 @@ def _loss(
         return share * one + (1 - share) * other
 
     heard = batch.targets if share >= 0.5 else batch.targets[order]
+    heard = heard if heard.ndim == 1 else heard.argmax(1)
     right = (output.logits.detach().argmax(1) == heard[mine]).sum()
     loss = mixed(output.logits)
     if output.parts:

@@ -4,20 +4,26 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from serkit.lab.recipes.schema import Train
 
 
-def class_weights(targets: Mapping[str, int], classes: int) -> Tensor:
+def class_weights(
+    targets: Mapping[str, int], classes: int, shares: Mapping[str, NDArray[np.float32]] | None = None
+) -> Tensor:
     """Return class weights inverse to the class counts, shape (C,): 1 on average over utterances, 0 for an empty class.
 
     Args:
         targets: Utterance id to class index, for the training side.
         classes: Number of classes C.
+        shares: Utterance id to soft target (C,), counted in place of the class index.
     """
-    counts = np.bincount(list(targets.values()), minlength=classes)
+    known = shares or {}
+    hard = [target for name, target in targets.items() if name not in known]
+    counts = np.bincount(hard, minlength=classes) + sum((known[name] for name in targets if name in known), np.zeros(1))
     present = counts > 0
     weights = np.zeros(classes)
     weights[present] = len(targets) / (present.sum() * counts[present])
@@ -32,9 +38,9 @@ def summed_loss(logits: Tensor, targets: Tensor, weights: Tensor | None, train: 
 
     Args:
         logits: Logits, shape (B, C).
-        targets: Class indices, shape (B,).
+        targets: Class indices, shape (B,), or soft targets, shape (B, C).
         weights: Class weights, shape (C,), or None.
-        train: Training settings with the loss and its label smoothing.
+        train: Training settings with the loss and its label smoothing. Focal loss needs class indices.
     """
     losses = functional.cross_entropy(logits, targets, weights, label_smoothing=train.label_smoothing, reduction="none")
     if train.loss == "focal":
@@ -45,7 +51,9 @@ def summed_loss(logits: Tensor, targets: Tensor, weights: Tensor | None, train: 
 
 def summed_weight(targets: Tensor, weights: Tensor | None) -> float:
     """Return the sum of the weights of these targets' losses."""
-    return float(len(targets) if weights is None else weights[targets].sum())
+    if weights is None:
+        return float(len(targets))
+    return float((targets @ weights if targets.ndim == 2 else weights[targets]).sum())
 
 
 def penalty(body: nn.Module, train: Train) -> Tensor | float:

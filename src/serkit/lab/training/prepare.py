@@ -33,6 +33,7 @@ from serkit.lab.training.resolve import ResolvedRecipe
 from serkit.lab.training.run_claim import claim, digests_of_data
 from serkit.lab.training.store import Store, StoredRows
 from serkit.lab.training.tuning import ends_of_space
+from serkit.lab.training.vote_targets import targets_digest, vote_targets
 from serkit.lab.training.workers import processes_for, threads_each
 from serkit.labels import LabelSet
 from serkit.progress import OnProgress, begin_task
@@ -124,6 +125,7 @@ def prepare(
     manifest, dropped = everything.select(labels)
     _check_classes_differ(manifest, labels)
     check_names(manifest.speakers)
+    shares = vote_targets(manifest, labels) if recipe.targets == "votes" else {}
     first = _read_first(resolved, data)
     check_apart(manifest, first)
     _check_folds(resolved, manifest, split_by)
@@ -140,6 +142,7 @@ def prepare(
         if processes.is_main():
             threads = threads_each(processes_for(resolved, manifest, split, jobs))
             facts = environment(threads) | digests_of_data(manifest, split, labels, first, heard)
+            facts |= {"targets_digest": targets_digest(shares)} if shares else {}
             facts |= {"dropped": dict(dropped), **meaning_of_layers(recipe.as_mapping()), **encoder_record(recipe)}
             claim(folder, recipe, facts, manifest=manifest, split=split, codes=heard.codes)
         members = _members(fronts, heard.stores, len(manifest), folder, on_progress)
@@ -151,6 +154,7 @@ def prepare(
         shared=count_shared(split, manifest, heard.sounds),
         members=members,
         targets={u.id: labels.index(u.emotion) for u in manifest},
+        shares=shares,
         folder=folder,
         pretrained_on=first,
         on_progress=on_progress,

@@ -70,8 +70,8 @@ def _ensemble_config(recipe: Recipe) -> EnsembleConfig:
 
 def _member_recipe(recipe: Recipe, member: dict[str, Any]) -> Recipe:
     """Return the recipe of one member: its own settings on the ensemble's corpora, labels and protocol."""
-    common = {"name": recipe.name, "corpora": recipe.corpora, "labels": recipe.labels, "protocol": recipe.protocol}
-    return parse_recipe({**common, **member})
+    common = ("name", "corpora", "labels", "targets", "keep_faulty", "protocol")
+    return parse_recipe({name: getattr(recipe, name) for name in common} | member)
 
 
 def _as_json(content: dict[str, Any]) -> dict[str, Any]:
