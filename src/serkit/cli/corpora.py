@@ -2,18 +2,19 @@
 
 import json
 import re
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from serkit.cli.corpus_tables import show_check, show_listeners
 from serkit.cli.options import JsonOption, pairs, show_rows, show_table
 from serkit.cli.terminal import echo, echo_document
 
 if TYPE_CHECKING:
     from serkit.data.corpora import Corpus
-    from serkit.data.curation.check import Report
     from serkit.data.manifest import Manifest
 
 app = typer.Typer(
@@ -26,7 +27,13 @@ NameArgument = Annotated[
         metavar="NAME", help="Name of a corpus (see 'serkit corpora list'), or a new name for your own data."
     ),
 ]
-_MAX_FILES = 5  # files listed per problem
+_MODEL_USES = {
+    "any": "a model trained on it may be shared and used commercially; name the corpus, and read its license",
+    "research": "a model trained on it may be shared for research, on the terms that the authors ask you to accept",
+    "non-commercial": "a model trained on it may be shared, but not used commercially",
+    "do not share": "a model trained on it may not be shared",
+    "not stated": "its authors do not state what may be done with a model trained on it: ask them",
+}
 
 
 class DataFormat(StrEnum):
@@ -53,7 +60,8 @@ def list_corpora(as_json: JsonOption = False) -> None:
     from serkit.data.corpora import corpus_names, get_corpus
 
     rows = [_facts(get_corpus(name)) for name in corpus_names()]
-    show_rows(rows, as_json, ("corpus", "utterances", "speakers", "hours", "languages", "classes", "license"))
+    columns = ("corpus", "utterances", "speakers", "hours", "languages", "classes", "model_use", "license")
+    show_rows(rows, as_json, columns)
 
 
 @app.command()
@@ -69,20 +77,23 @@ def info(
     corpus = get_corpus(name)
     facts = _facts(corpus) | {
         "counts": dict(corpus.counts), "labels": dict(corpus.emotions), "label_map_version": corpus.emotions.version,
-        "folders": [name, *corpus.folders], "citation": corpus.citation,
+        "folders": [name, *corpus.folders], "citation": corpus.citation, "faulty": sorted(corpus.faulty),
+        "human": asdict(corpus.human) if corpus.human else None,
         "about": inspect.getdoc(sys.modules[corpus.read.__module__]),
     }  # fmt: skip
     if as_json:
         echo_document(json.dumps(facts, indent=1, ensure_ascii=False))
         return
     hours = "" if corpus.hours is None else f", {corpus.hours:g} h"
+    size = f"{corpus.utterances or 'an unknown number'} of {corpus.speakers or 'an unknown number of'} speakers{hours}"
     get = f"serkit corpora download {name} DIR" if corpus.remotes else "ask its authors"
     echo_document(f"{facts['about']}\n")
     for heading, text in (
-        ("utterances", f"{corpus.utterances} of {corpus.speakers} speakers{hours}, in {', '.join(corpus.languages)}"),
-        ("classes", ", ".join(f"{emotion} {count}" for emotion, count in sorted(corpus.counts.items()))),
+        ("utterances", f"{size}, in {', '.join(corpus.languages)}"),
+        ("classes", ", ".join(f"{name} {corpus.counts.get(name, '')}".strip() for name in corpus.emotions.classes)),
         ("labels", ", ".join(f"{own} = {emotion}" for own, emotion in corpus.emotions.items())),
-        ("license", corpus.license + ("" if corpus.commercial else ", not for commercial use")),
+        ("license", corpus.license),
+        ("models", _MODEL_USES[corpus.model_use]),
         ("citation", corpus.citation),
         ("from", f"{corpus.url} ({get})"),
         ("folder", f"below --data: {', '.join((name, *corpus.folders))}, in any case"),
@@ -129,7 +140,7 @@ def check(
     if as_json:
         echo_document(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
     else:
-        _show_report(report)
+        show_check(report)
     if not report.is_passed:
         raise typer.Exit(1)
 
@@ -159,6 +170,25 @@ def overlap(
             echo(f"serkit: {lost} utterances were not compared: their files are missing or cannot be decoded", err=True)
     if found.pairs:
         raise typer.Exit(1)
+
+
+@app.command()
+def listeners(
+    name: NameArgument,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the corpus, or table of your own data.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Compare what listeners heard with what the actors meant: one listener scored as a model is, and agreement."""
+    from serkit.data.corpora import read_corpora
+    from serkit.lab.measure.listeners import listeners_of
+
+    manifest = read_corpora([name], {name: folder})
+    found = listeners_of(manifest)
+    if as_json:
+        echo_document(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+        return
+    show_listeners(found)
+    _print_left_out(manifest)
 
 
 @app.command("manifest")
@@ -281,42 +311,14 @@ def download(
 
 def _facts(corpus: "Corpus") -> dict[str, Any]:
     return {
-        "corpus": corpus.name, "title": corpus.title, "utterances": corpus.utterances, "speakers": corpus.speakers,
-        "hours": corpus.hours, "languages": list(corpus.languages), "emotions": list(corpus.emotions.classes),
+        "corpus": corpus.name, "title": corpus.title, "utterances": corpus.utterances or None,
+        "speakers": corpus.speakers, "hours": corpus.hours, "languages": list(corpus.languages),
+        "emotions": list(corpus.emotions.classes),
         "classes": len(corpus.emotions.classes),
         "license": corpus.license, "commercial_use": corpus.commercial, "sharing_of_models": corpus.derivatives,
+        "model_use": corpus.model_use,
         "download": bool(corpus.remotes), "url": corpus.url,
     }  # fmt: skip
-
-
-def _show_report(report: "Report") -> None:
-    official = report.official
-    of = {key: f" of {official[key]}" if official else "" for key in ("utterances", "speakers")}
-    rates = ", ".join(f"{count} files at {rate} Hz" for rate, count in report.sampling_rates.items())
-    echo(
-        f"{report.corpus}: {report.utterances}{of['utterances']} utterances, {report.speakers}{of['speakers']} "
-        f"speakers, {report.seconds / 3600:.2f} h, {rates}"
-    )
-    emotions = list(report.emotions)
-    theirs = official.get("by_speaker", report.by_speaker)
-    rows = []
-    for speaker, ours in report.by_speaker.items():
-        counts = [(ours.get(emotion, 0), theirs.get(speaker, {}).get(emotion, 0)) for emotion in emotions]
-        counts.append((sum(ours.values()), sum(theirs.get(speaker, {}).values())))
-        cells = [str(here) if here == there else f"{here} of {there}" for here, there in counts]
-        rows.append([speaker.removeprefix(f"{report.corpus}/"), *cells])
-    rows.append(["all", *(str(report.emotions[emotion]) for emotion in emotions), str(report.utterances)])
-    if official:
-        totals = official["emotions"]
-        rows.append(["official", *(str(totals.get(emotion, 0)) for emotion in emotions), str(official["utterances"])])
-    show_table(("speaker", *emotions, "all"), rows, names=1)
-    for problem in report.problems:
-        echo(f"{problem.severity}: {problem.message}")
-        for file in problem.files[:_MAX_FILES] if problem.severity == "problem" else ():
-            echo(f"  {file}")
-        if problem.severity == "problem" and len(problem.files) > _MAX_FILES:
-            echo(f"  ... and {len(problem.files) - _MAX_FILES} more; --json lists them all")
-    echo("passed" if report.is_passed else "not passed")
 
 
 def _write(manifest: "Manifest", output: Path, form: Form) -> None:

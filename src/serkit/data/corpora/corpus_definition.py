@@ -54,6 +54,35 @@ class Remote:
     hosts: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanScore:
+    """How well people name the acted emotions of a corpus: each answer of a listener is scored as a prediction.
+
+    ``serkit corpora listeners`` computes the numbers. All but the counts are percentages.
+
+    Attributes:
+        uar: Unweighted average recall over the acted emotions.
+        uar_low: Lower end of its 95 % interval, a bootstrap over speakers.
+        uar_high: Upper end of its 95 % interval.
+        wa: Share of answers that name the acted emotion.
+        macro_f1: Macro-F1 of the answers.
+        answers: Number of answers.
+        utterances: Number of utterances that they are about.
+        speakers: Number of the speakers of these.
+        heard: What the listeners were given, as a noun: ``the voice alone``.
+    """
+
+    uar: float
+    uar_low: float
+    uar_high: float
+    wa: float
+    macro_f1: float
+    answers: int
+    utterances: int
+    speakers: int
+    heard: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
     """A corpus that serkit knows.
@@ -81,6 +110,7 @@ class Corpus:
         oddities: Utterance id or speaker to what is unusual about it in the official release.
         faulty: Utterances among the oddities that training and test leave out by default, since their label, their
             speaker or their sound is wrong.
+        human: How well people name the acted emotions; None where no answers of single listeners are published.
         voices_of: Corpus with the same speakers, whose speaker names this one uses; empty for none.
         parts: Corpora that this one is made of; its utterances have their ids.
         folders: Other folder names that releases unpack to, tried by ``--data``.
@@ -104,6 +134,7 @@ class Corpus:
     from_id: Callable[[str], Utterance | None] | None = None
     oddities: Mapping[str, str] = field(default_factory=dict)
     faulty: frozenset[str] = frozenset()
+    human: HumanScore | None = None
     voices_of: str = ""
     parts: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
@@ -121,7 +152,9 @@ class Corpus:
             return "do not share"
         if self.commercial is None or self.derivatives is None:
             return "not stated"
-        return "any" if self.commercial else "non-commercial"
+        if self.commercial:
+            return "any"
+        return "research" if self.license.endswith("-research") else "non-commercial"
 
     def without_faulty(self, manifest: Manifest) -> Manifest:
         """Return a manifest without the corpus's faulty utterances, which ``left_out`` counts by reason."""

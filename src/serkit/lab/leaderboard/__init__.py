@@ -5,6 +5,7 @@ grouping              groups of runs, and their order
 headline_names        lasting names of headlines, from headlines.yaml
 same_audio            whether runs on utterances of the same names heard the same audio
 comparisons           which runs are compared, and how they differ
+human_row             what listeners reach on the same labels
 table_text            texts of cells, captions and notes that Markdown and HTML share
 markdown_page         Markdown: tables, and the page docs/RESULTS.md
 calibration_section   the calibration table of that page

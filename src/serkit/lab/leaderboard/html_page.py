@@ -6,6 +6,7 @@ from typing import Any
 from serkit.lab.leaderboard import table_text
 from serkit.lab.leaderboard.board import Board
 from serkit.lab.leaderboard.comparisons import Comparison, Family, Leak
+from serkit.lab.leaderboard.human_row import NAME, human_score_of, protocol_text, uar_text
 from serkit.lab.measure.run_entry import RunEntry
 from serkit.lab.pages.markup import Html, document, join, note, table, tag
 from serkit.lab.pages.shared_text import count_of, number, uar_of
@@ -76,6 +77,12 @@ def _group(board: Board, members: Sequence[RunEntry]) -> Html:
         uar = _with_drawing(_bar(row), uar_of(row, "*"))
         rows.append((name, uar, *numbers, len(row["seeds"]), *(() if is_alike else more)))
         looks.append(" ".join(_looks(board, entry)))
+    if score := human_score_of(members[-1].row):
+        name = join(NAME, Html("<br>"), tag("span", protocol_text(score), class_="note"))
+        numbers = ["", number(score.wa), number(score.macro_f1), ""]
+        counted_too = () if is_alike else (score.speakers, score.utterances, counts[-1][2])
+        rows.append((name, uar_text(score), *numbers, *counted_too))
+        looks.append("people")
     first = members[0].row
     speakers, clips, classes = counts[0]
     chance = f"chance {number(table_text.chance_of(first))}"

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+from dataclasses import asdict
 from typing import Any
 
 from serkit.lab.leaderboard.board import Board
 from serkit.lab.leaderboard.comparisons import Family
 from serkit.lab.leaderboard.grouping import group_of
+from serkit.lab.leaderboard.human_row import human_score_of
 from serkit.lab.measure.run_entry import RunEntry
 from serkit.lab.measure.significance import Difference
 from serkit.spreadsheet_cells import guarded
@@ -26,7 +28,8 @@ def as_json(board: Board) -> str:
     Each object has the run's facts and metrics; ``group``; ``unsealed``, why the run is not taken as measured, null for
     a sealed run; ``is_headline``; ``against``, its reference and the
     difference from it, null for a reference and an uncompared run; ``leaks``, the effect of shared speakers; and
-    ``validation_promise``, validation UAR minus test UAR if the run is one of a pair with different validation.
+    ``validation_promise``, validation UAR minus test UAR if the run is one of a pair with different validation; and
+    ``human``, how well listeners name the same emotions, null where nobody asked them.
     """
     against = _against(board)
     rows = []
@@ -39,6 +42,7 @@ def as_json(board: Board) -> str:
             "against": against.get(entry.folder),
             "leaks": _leaks(board, entry),
             "validation_promise": _validation_gap(board, entry),
+            "human": asdict(score) if (score := human_score_of(entry.row)) else None,
         }
         rows.append(entry.row | more)
     return json.dumps(rows, indent=1, ensure_ascii=False)

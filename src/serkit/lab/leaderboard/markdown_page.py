@@ -7,6 +7,8 @@ from serkit.lab.leaderboard import table_text
 from serkit.lab.leaderboard.board import Board
 from serkit.lab.leaderboard.calibration_section import HEAD, calibration_lines, calibration_note, cells_of
 from serkit.lab.leaderboard.comparisons import Family, Leak
+from serkit.lab.leaderboard.grouping import group_of
+from serkit.lab.leaderboard.human_row import NAME, human_cells, human_score_of, uar_text
 from serkit.lab.leaderboard.markdown_text import escaped
 from serkit.lab.measure.run_entry import RunEntry
 from serkit.lab.measure.run_folder import UNSEEN_CORPUS
@@ -42,7 +44,12 @@ def as_markdown(rows: Sequence[dict[str, Any]], headlines: Sequence[bool] = ()) 
 def _main_table(rows: Sequence[dict[str, Any]], headlines: Sequence[bool] = ()) -> str:
     """Return the table of rows whose texts are escaped already."""
     bold = headlines or [False] * len(rows)
-    lines = [_cells(row, is_bold=is_bold) for row, is_bold in zip(rows, bold, strict=True)]
+    lines = []
+    for place, (row, is_bold) in enumerate(zip(rows, bold, strict=True)):
+        lines.append(_cells(row, is_bold=is_bold))
+        is_last = place + 1 == len(rows) or group_of(rows[place + 1]) != group_of(row)
+        if is_last and (score := human_score_of(row)):
+            lines.append(human_cells(row, score))
     return "\n".join([_table(_HEAD, lines), *_star_note(row["interval_over"] for row in rows), *_epoch_note(rows)])
 
 
@@ -206,6 +213,11 @@ def _per_corpus(rows: Sequence[dict[str, Any]]) -> str:
          number(part["macro_f1"]))
         for row in rows for corpus, part in row["per_corpus"].items()
     ]  # fmt: skip
+    people = {corpus: score for row in rows for corpus in row["per_corpus"] if (score := human_score_of(row, corpus))}
+    lines += [
+        (NAME, corpus, score.speakers, score.utterances, uar_text(score), number(score.wa), number(score.macro_f1))
+        for corpus, score in people.items()
+    ]
     note = _star_note(part["interval_over"] for row in rows for part in row["per_corpus"].values())
     return "\n".join([_table(head, lines), *note])
 

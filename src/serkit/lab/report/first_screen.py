@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from serkit.data.corpora import corpus_of
+from serkit.lab.leaderboard.human_row import human_score_of
 from serkit.lab.measure.one_class import one_class_remark
 from serkit.lab.measure.run_folder import UNSEEN_CORPUS
 from serkit.lab.pages.drawing import Maker
@@ -84,6 +85,8 @@ def _tiles(run: RunContents) -> Html:
         ("chance level of UAR", f"{100 / len(n['recall']):.1f} %", f"{len(n['recall'])} classes"),
         ("calibration error", f"{n['ece']:.1f} %", f"Brier score {brier_of(run.answers):.3f}"),
     ]
+    if score := human_score_of(n):
+        tiles.insert(3, ("UAR of one listener", f"{score.uar:.1f} %", f"{score.answers} answers about {score.heard}"))
     boxes = (tag("div", tag("dt", name), tag("dd", value, tag("small", more))) for name, value, more in tiles)
     return tag("dl", *boxes, class_="tiles")
 
