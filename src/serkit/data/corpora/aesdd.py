@@ -4,9 +4,10 @@ A file name holds the emotion, the number of the utterance and the speaker, ``an
 tells a second take, ``f18 (5)b.wav``. Some names write speaker 1 as 01. There is no neutral speech.
 
 The database grows: the first release, of 2017, had five speakers, three women and two men, in about 500 utterances,
-and later ones add speakers under new numbers. A copy of 2021 has 605 files of six speakers, and EmoBox's list of 2024
-has the same ones without ``s05 (3)``, which Nkululeko skips too; ``counts`` has the 605. One utterance of each speaker
-and emotion is improvised, and the scheme does not say which; the number is the sentence here.
+and later ones add speakers under new numbers. ``counts`` has the 605 files of a copy of 2021, with six speakers;
+EmoBox's list of 2024 has one of sadness less, since ``s05 (3)`` is a WAV file without data, as several users report.
+One utterance of each speaker and emotion is improvised, and the scheme does not say which; the number is the
+``sentence`` here.
 
 The sources disagree on the sexes: two readers of the corpus make speakers 1, 3 and 5 men, or 3, 4 and 6, and only the
 second agrees with the authors' three women and two men. So no sex is given. We found no license by the authors; the
@@ -74,7 +75,7 @@ CORPUS = Corpus(
     url="https://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/",
     read=_read,
     from_id=_from_id,
-    oddities={"aesdd/s05 (3)": "officially a file that other readers of the corpus skip, since they cannot decode it"},
+    oddities={"aesdd/s05 (3)": "officially a WAV file without data"},
     faulty=frozenset({"aesdd/s05 (3)"}),
     folders=("Acted Emotional Speech Dynamic Database",),
 )

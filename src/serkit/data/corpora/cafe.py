@@ -49,7 +49,7 @@ def _parse(path: PurePosixPath) -> Utterance | None:
         return None
     actor, label, intensity, sentence = match[1], match[2].upper(), match[3], match[4]
     emotion = _EMOTIONS[label]
-    if label == _NEUTRAL and intensity == "2" or label != _NEUTRAL and intensity is None:
+    if intensity not in (("1", None) if label == _NEUTRAL else _INTENSITIES):
         return None
     return Utterance(
         id=f"cafe/{actor}-{label}-{intensity or 1}-{sentence}",

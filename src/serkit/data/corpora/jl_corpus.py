@@ -10,7 +10,8 @@ and their own word is the label. So the classes of the corpus differ from the te
 that of IEMOCAP. Lists of corpora name other secondary emotions (pensive, worried, enthusiastic), which no file has.
 
 The recordings are published unchecked, as the name of their folder says, ``Raw JL corpus (unchecked and
-unannotated)``. Counts and hours are those of EmoBox. The license is that of Kaggle's page, where an author published it.
+unannotated)``. Counts and hours are those of EmoBox. The license is that of the authors' page on Kaggle, as two lists
+of corpora cite it (SER-datasets, CAMEO).
 """
 
 import re

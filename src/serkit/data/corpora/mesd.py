@@ -8,7 +8,7 @@ person whom it trained on; the price is that only three folds are left. The sex 
 The 24 words of list A are the same in all emotions and voices. Those of list B were chosen for their emotion, so the
 words alone give the emotion away. The word is the ``sentence``; the names write it without accents.
 
-The authors announce 864 files; EmoBox's list of release 5 has 862, one short in anger and in neutral. The
+Lists of corpora give it 864 files; EmoBox's list of release 5 has 862, one less of anger and one less neutral. The
 file ``Happiness_C_A_lento_dentro`` has two words, and the same duration as ``Happiness_C_A_antes`` and
 ``Happiness_C_A_dentro``. They may be one recording; nobody says so.
 """

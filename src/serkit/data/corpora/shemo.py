@@ -9,8 +9,9 @@ Beware of the labels: only 2838 sound files have a transcript of the same name, 
 github.com/aliyzd95/modified_shemo) found 163 files whose transcript, once matched by speech recognition, has another
 label than the file name. Their corrected table keeps the file names. Labels here are those of the file names.
 
-The authors publish no number of utterances per emotion that we found; there is very little fear, 38 utterances or so.
-Their paper allows academic use; the card of one author on Hugging Face says Apache-2.0. The stricter counts here.
+We found no number of utterances per emotion for all 3000. EmoBox counts the 2838 files: 1034 of anger, 1018 neutral,
+360 of sadness, 199 of surprise, 198 of happiness and only 29 of fear. The paper allows academic use, the card of one
+author on Hugging Face says Apache-2.0; the stricter one counts here.
 """
 
 import re
