@@ -1,4 +1,4 @@
-"""What is claimed of seven corpora that are not at hand, EMOVO to JL-Corpus; their trees are made from their schemes."""
+"""What is claimed of seven corpora that are not at hand, EMOVO to JL-Corpus; their trees follow their schemes."""
 
 from collections import Counter
 from itertools import product
