@@ -16,9 +16,12 @@ from support.trees import touch
 
 LISTED = [name for name in corpus_names() if get_corpus(name).official]
 NAMED = {
+    "aesdd": ("a03 (4)", "aesdd/4", "anger"),
     "afew": ("train_angry_000046280", "afew/train", "anger"),
     "enterface": ("s1_an_1", "enterface/01", "anger"),
     "iemocap": ("Ses01F_impro01_M003", "iemocap/Ses01M", "fear"),
+    "mesd": ("Anger_F_A_abajo", "mesd/women", "anger"),
+    "shemo": ("F01A01", "shemo/F01", "anger"),
 }
 
 

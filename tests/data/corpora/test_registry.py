@@ -23,10 +23,10 @@ every_corpus = pytest.mark.parametrize("name", corpus_names())
 # The registry
 
 
-def test_the_registry_names_every_corpus_of_the_seed_documents() -> None:
+def test_the_registry_names_every_corpus() -> None:
     assert corpus_names() == (
-        "afew", "banglaser", "crema-d", "emodb", "enterface", "iemocap", "kaggle-ser-en",
-        "nemo", "ravdess", "ravdess-song", "savee", "tess",
+        "aesdd", "afew", "banglaser", "cafe", "crema-d", "emodb", "emovo", "enterface", "esd", "iemocap", "jl-corpus",
+        "kaggle-ser-en", "mesd", "nemo", "ravdess", "ravdess-song", "savee", "shemo", "tess",
     )  # fmt: skip
 
 
@@ -34,14 +34,15 @@ def test_the_registry_names_every_corpus_of_the_seed_documents() -> None:
 def test_a_corpus_maps_its_labels_to_canonical_emotions(name: str) -> None:
     emotions = get_corpus(name).emotions
     assert set(emotions.values()) <= set(EMOTIONS)
-    assert len(set(emotions.values())) == len(emotions), "no two labels of these corpora mean the same"
+    named = [emotion for emotion in emotions.values() if emotion != "other"]
+    assert len(set(named)) == len(named), "no two labels of these corpora mean the same, but for labels without a class"
     assert emotions.version >= 1
 
 
 @every_corpus
-def test_a_corpus_counts_exactly_the_emotions_that_it_has(name: str) -> None:
+def test_a_corpus_counts_exactly_the_emotions_that_it_has_or_nothing(name: str) -> None:
     corpus = get_corpus(name)
-    assert set(corpus.counts) == set(corpus.emotions.values())
+    assert set(corpus.counts) == set(corpus.emotions.values()) or not corpus.counts
     assert all(count > 0 for count in corpus.counts.values())
 
 

@@ -28,8 +28,8 @@ __all__ = [
 ]  # fmt: skip
 
 _NAMES = (
-    "afew", "banglaser", "crema-d", "emodb", "enterface", "iemocap", "kaggle-ser-en",
-    "nemo", "ravdess", "ravdess-song", "savee", "tess",
+    "aesdd", "afew", "banglaser", "cafe", "crema-d", "emodb", "emovo", "enterface", "esd", "iemocap", "jl-corpus",
+    "kaggle-ser-en", "mesd", "nemo", "ravdess", "ravdess-song", "savee", "shemo", "tess",
 )  # fmt: skip
 
 Data = str | os.PathLike[str] | Mapping[str, Path]
