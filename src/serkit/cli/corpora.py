@@ -29,7 +29,7 @@ NameArgument = Annotated[
 ]
 _MODEL_USES = {
     "any": "a model trained on it may be shared and used commercially; name the corpus, and read its license",
-    "research": "a model trained on it may be shared for research, on the terms that the authors ask you to accept",
+    "research": "a model trained on it is for research; before you share it, read the terms that its authors set",
     "non-commercial": "a model trained on it may be shared, but not used commercially",
     "do not share": "a model trained on it may not be shared",
     "not stated": "its authors do not state what may be done with a model trained on it: ask them",

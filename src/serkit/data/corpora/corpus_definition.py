@@ -150,11 +150,11 @@ class Corpus:
         """What the license allows to do with a model trained on the corpus, in a few words."""
         if self.derivatives is False:
             return "do not share"
+        if self.commercial is False and self.license.endswith(("-research", "-academic")):
+            return "research"
         if self.commercial is None or self.derivatives is None:
             return "not stated"
-        if self.commercial:
-            return "any"
-        return "research" if self.license.endswith("-research") else "non-commercial"
+        return "any" if self.commercial else "non-commercial"
 
     def without_faulty(self, manifest: Manifest) -> Manifest:
         """Return a manifest without the corpus's faulty utterances, which ``left_out`` counts by reason."""
