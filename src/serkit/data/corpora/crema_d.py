@@ -98,15 +98,18 @@ def _heard(root: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def _votes(root: Path) -> dict[str, str]:
-    """Return clip to the number of listeners that heard each emotion in the voice alone, as ``anger=1 neutral=8``."""
+def _votes(root: Path) -> dict[str, dict[str, str]]:
+    """Return clip to the number of listeners that heard each emotion in the voice alone, and to what most heard."""
     rows = read_table(root, "tabulatedVotes.csv", ("", "fileName", *_HEARD), title="CREMA-D")
     found = {}
     for number, row in rows.items():
         if number.isdecimal() and int(number) in _VOICE_ROWS:
             if not all(row[vote].isdecimal() for vote in _HEARD):
                 raise CorpusError(f"row {number} of CREMA-D's tabulatedVotes.csv is damaged: a count is no number.")
-            found[row["fileName"]] = " ".join(f"{e}={row[vote]}" for vote, e in _HEARD.items() if row[vote] != "0")
+            counts = {emotion: int(row[vote]) for vote, emotion in _HEARD.items() if int(row[vote])}
+            most = [emotion for emotion, count in counts.items() if count == max(counts.values())]
+            votes = " ".join(f"{emotion}={count}" for emotion, count in counts.items())
+            found[row["fileName"]] = {"heard": ":".join(most), "votes": votes} if counts else {}
     return found
 
 
@@ -136,7 +139,7 @@ def _parse(
 
 def _read(root: Path) -> Reading:
     actors, heard, votes = _actors(root), _heard(root), _votes(root)
-    heard |= {name: {**heard.get(name, {}), "votes": counts} for name, counts in votes.items()}
+    heard |= {name: facts | heard.get(name, {}) for name, facts in votes.items()}
     return read_names(root, lambda path: _parse(path, actors, heard), AUDIO_SUFFIXES + VIDEO_SUFFIXES)
 
 
