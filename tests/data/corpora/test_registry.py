@@ -25,8 +25,8 @@ every_corpus = pytest.mark.parametrize("name", corpus_names())
 
 def test_the_registry_names_every_corpus_of_the_seed_documents() -> None:
     assert corpus_names() == (
-        "afew", "banglaser", "crema-d", "emodb", "enterface", "iemocap", "kaggle-ser-en",
-        "nemo", "ravdess", "ravdess-song", "savee", "tess",
+        "afew", "ased", "banglaser", "casia", "crema-d", "emodb", "enterface", "eyase", "iemocap", "kaggle-ser-en",
+        "meld", "msp-podcast", "nemo", "ravdess", "ravdess-song", "savee", "tess", "turev-db", "urdu",
     )  # fmt: skip
 
 
@@ -39,9 +39,9 @@ def test_a_corpus_maps_its_labels_to_canonical_emotions(name: str) -> None:
 
 
 @every_corpus
-def test_a_corpus_counts_exactly_the_emotions_that_it_has(name: str) -> None:
+def test_a_corpus_with_published_numbers_counts_exactly_the_emotions_that_it_has(name: str) -> None:
     corpus = get_corpus(name)
-    assert set(corpus.counts) == set(corpus.emotions.values())
+    assert set(corpus.counts) == set(corpus.emotions.values()) or not corpus.counts, "releases differ in their numbers"
     assert all(count > 0 for count in corpus.counts.values())
 
 

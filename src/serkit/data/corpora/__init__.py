@@ -28,8 +28,8 @@ __all__ = [
 ]  # fmt: skip
 
 _NAMES = (
-    "afew", "banglaser", "crema-d", "emodb", "enterface", "iemocap", "kaggle-ser-en",
-    "nemo", "ravdess", "ravdess-song", "savee", "tess",
+    "afew", "ased", "banglaser", "casia", "crema-d", "emodb", "enterface", "eyase", "iemocap", "kaggle-ser-en", "meld",
+    "msp-podcast", "nemo", "ravdess", "ravdess-song", "savee", "tess", "turev-db", "urdu",
 )  # fmt: skip
 
 Data = str | os.PathLike[str] | Mapping[str, Path]
