@@ -76,13 +76,19 @@ def info(
         echo_document(json.dumps(facts, indent=1, ensure_ascii=False))
         return
     hours = "" if corpus.hours is None else f", {corpus.hours:g} h"
+    many = corpus.utterances or "an unstated number"
+    speakers = f"{corpus.speakers or 'an unstated number of'} speakers"
+    use = {True: "", False: ", not for commercial use", None: ", commercial use not stated"}[corpus.commercial]
     get = f"serkit corpora download {name} DIR" if corpus.remotes else "ask its authors"
     echo_document(f"{facts['about']}\n")
     for heading, text in (
-        ("utterances", f"{corpus.utterances} of {corpus.speakers} speakers{hours}, in {', '.join(corpus.languages)}"),
-        ("classes", ", ".join(f"{emotion} {count}" for emotion, count in sorted(corpus.counts.items()))),
+        ("utterances", f"{many} of {speakers}{hours}, in {', '.join(corpus.languages)}"),
+        (
+            "classes",
+            ", ".join(f"{emotion} {corpus.counts.get(emotion, '')}".rstrip() for emotion in corpus.emotions.classes),
+        ),
         ("labels", ", ".join(f"{own} = {emotion}" for own, emotion in corpus.emotions.items())),
-        ("license", corpus.license + ("" if corpus.commercial else ", not for commercial use")),
+        ("license", corpus.license + use),
         ("citation", corpus.citation),
         ("from", f"{corpus.url} ({get})"),
         ("folder", f"below --data: {', '.join((name, *corpus.folders))}, in any case"),
@@ -281,7 +287,7 @@ def download(
 
 def _facts(corpus: "Corpus") -> dict[str, Any]:
     return {
-        "corpus": corpus.name, "title": corpus.title, "utterances": corpus.utterances, "speakers": corpus.speakers,
+        "corpus": corpus.name, "title": corpus.title, "utterances": corpus.utterances or None, "speakers": corpus.speakers,
         "hours": corpus.hours, "languages": list(corpus.languages), "emotions": list(corpus.emotions.classes),
         "classes": len(corpus.emotions.classes),
         "license": corpus.license, "commercial_use": corpus.commercial, "sharing_of_models": corpus.derivatives,
@@ -291,7 +297,7 @@ def _facts(corpus: "Corpus") -> dict[str, Any]:
 
 def _show_report(report: "Report") -> None:
     official = report.official
-    of = {key: f" of {official[key]}" if official else "" for key in ("utterances", "speakers")}
+    of = {key: f" of {official[key]}" if official.get(key) else "" for key in ("utterances", "speakers")}
     rates = ", ".join(f"{count} files at {rate} Hz" for rate, count in report.sampling_rates.items())
     echo(
         f"{report.corpus}: {report.utterances}{of['utterances']} utterances, {report.speakers}{of['speakers']} "
