@@ -1,4 +1,4 @@
-"""CASIA, URDU, TurEV-DB, ASED, EYASE, MELD and MSP-Podcast, from trees of empty files and tables of the published form."""
+"""CASIA, URDU, TurEV-DB, ASED, EYASE, MELD and MSP-Podcast, from empty files and tables of the published form."""
 
 import csv
 from collections import Counter
@@ -135,15 +135,31 @@ def test_films_of_afew_and_enterface_are_not_read_as_these(tmp_path: Path) -> No
     ("name", "file", "expected"),
     [
         ("casia", "ZhaoZuoxiang/sad/250.wav", ("ZhaoZuoxiang_sad_250", "ZhaoZuoxiang", "male", "sadness", "casia/250")),
-        ("casia", "angry/201-angry-liuchanhg.wav", ("liuchanhg_angry_201", "liuchanhg", "female", "anger", "casia/201")),
-        ("casia", "6/sad/201-sad-zhaoquanyin.wav", ("zhaoquanyin_sad_201", "zhaoquanyin", "female", "sadness", "casia/201")),
-        ("casia", "相同文本300_liuchanhg_happy_201.wav", ("liuchanhg_happy_201", "liuchanhg", "female", "happiness", "casia/201")),
+        (
+            "casia",
+            "angry/201-angry-liuchanhg.wav",
+            ("liuchanhg_angry_201", "liuchanhg", "female", "anger", "casia/201"),
+        ),
+        (
+            "casia",
+            "6/sad/201-sad-zhaoquanyin.wav",
+            ("zhaoquanyin_sad_201", "zhaoquanyin", "female", "sadness", "casia/201"),
+        ),
+        (
+            "casia",
+            "相同文本300_liuchanhg_happy_201.wav",
+            ("liuchanhg_happy_201", "liuchanhg", "female", "happiness", "casia/201"),
+        ),
         ("casia", "happy/wangzhe_203.wav", ("wangzhe_happy_203", "wangzhe", "male", "happiness", "casia/203")),
         ("casia", "相同文本300/wangzhe/fear/203.WAV", ("wangzhe_fear_203", "wangzhe", "male", "fear", "casia/203")),
         ("urdu", "Angry/SM1_F10_A010.wav", ("SM1_F10_A010", "SM1", "male", "anger", "")),
         ("urdu", "Sad/SF10/sf10_f02_s02.wav", ("SF10_F2_S02", "SF10", "female", "sadness", "")),
         ("urdu", "SM4_F48_A0100.wav", ("SM4_F48_A0100", "SM4", "male", "anger", "")),
-        ("turev-db", "Sound Source/Sad/1157_hl_acik.wav", ("1157_hl_acik", "1157", "unknown", "sadness", "turev-db/acik")),
+        (
+            "turev-db",
+            "Sound Source/Sad/1157_hl_acik.wav",
+            ("1157_hl_acik", "1157", "unknown", "sadness", "turev-db/acik"),
+        ),
         ("turev-db", "6783_sk_koku.wav", ("6783_sk_koku", "6783", "unknown", "calm", "turev-db/koku")),
         ("ased", "05Angry/a5-06-02-01-33.wav", ("a5-06-02-01-33", "33", "female", "anger", "ased/a06")),
         ("ased", "f2-01-01-02-65.wav", ("f2-01-01-02-65", "65", "male", "fear", "ased/f01")),
@@ -151,7 +167,7 @@ def test_films_of_afew_and_enterface_are_not_read_as_these(tmp_path: Path) -> No
         ("eyase", "Male03/ml03_neu(12).wav", ("Male03_neu_12", "Male03", "male", "neutral", "")),
         ("eyase", "fm02_hap (7).wav", ("Female02_hap_7", "Female02", "female", "happiness", "")),
     ],
-)  # fmt: skip
+)
 def test_a_name_of_any_mirror_says_all_of_this(
     tmp_path: Path, name: str, file: str, expected: tuple[str, str, str, str, str]
 ) -> None:

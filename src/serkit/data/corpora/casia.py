@@ -2,8 +2,8 @@
 
 These 1200 clips are the public part of the Chinese emotional corpus of the Institute of Automation in Beijing, which
 sells 9600. Releases have ``liuchanhg/angry/201.wav``, where only the folders say speaker and emotion,
-``angry/201-angry-liuchanhg.wav``, or ``liuchanhg_angry_201.wav``. The numbers 201 to 250 are the sentences, the same for
-all, so a split by speaker tests on sentences of training.
+``angry/201-angry-liuchanhg.wav``, or ``liuchanhg_angry_201.wav``. The numbers 201 to 250 are the sentences, the same
+for all, so a split by speaker tests on sentences of training.
 
 Clips of the sold part are left out and counted, since no list of them is published: other numbers, and the folder of
 different texts, which spells the same four speakers in another way (``Chang.Liu`` is ``liuchanhg``).

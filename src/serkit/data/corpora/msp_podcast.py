@@ -5,9 +5,9 @@
 1 to 7. Turns without agreement (``X``) are left out and counted, and so are those of Test 3, whose labels are secret.
 
 Turns whose speaker is not identified all count as one speaker, ``unknown``, which no split separates. Any named
-speaker may be among them, so a result is speaker-independent only where ``unknown`` is on neither side. The published
-split has them in training; its authors warn that speakers occur in more than one of the test sets, so train on none of
-those.
+speaker may be among them, so serkit refuses a speaker-independent split with ``unknown`` on one side and other speakers
+of this corpus on the other. The published split has them in training; its authors warn that speakers occur in more than
+one of the test sets, so train on none of those.
 
 Releases differ: 1.11 has 151,654 turns in 238 hours, 1.12 207,136 in 324. So no numbers are stated here, and a table
 must come from the release of its sound. The corpus comes under a signed agreement; read there what it allows to do
@@ -48,7 +48,7 @@ _COLUMNS = ("FileName", "EmoClass", "EmoAct", "EmoVal", "EmoDom", "SpkrID", "Gen
 _TURN = re.compile(r"MSP-PODCAST_(\w+?)_\w+", re.IGNORECASE)
 _SEXES: dict[str, Sex] = {"male": "male", "female": "female"}
 _SPLITS = {"train": "train", "development": "validation", "validation": "validation"}
-_SECRET = "a turn without a label, such as those of Test 3, whose labels are secret"
+_UNLABELED = "a turn without a label, such as those of Test 3, whose labels are secret"
 
 Row = dict[str, str]
 
@@ -104,7 +104,7 @@ def _read(root: Path) -> Reading:
         label = row["EmoClass"].strip().upper()
         if label == _NO_AGREEMENT:
             return "a turn without agreement among its listeners (X)"
-        return _SECRET if says_nothing(label) else _utterance(PurePosixPath(row["FileName"].strip()).stem, row)
+        return _UNLABELED if says_nothing(label) else _utterance(PurePosixPath(row["FileName"].strip()).stem, row)
 
     yield from read_names(root, parse)
     silent = sorted(rows.keys() - stems)
