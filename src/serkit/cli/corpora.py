@@ -288,7 +288,8 @@ def download(
 def _facts(corpus: "Corpus") -> dict[str, Any]:
     return {
         "corpus": corpus.name, "title": corpus.title, "utterances": corpus.utterances or None,
-        "speakers": corpus.speakers, "hours": corpus.hours, "languages": list(corpus.languages), "emotions": list(corpus.emotions.classes),
+        "speakers": corpus.speakers, "hours": corpus.hours, "languages": list(corpus.languages),
+        "emotions": list(corpus.emotions.classes),
         "classes": len(corpus.emotions.classes),
         "license": corpus.license, "commercial_use": corpus.commercial, "sharing_of_models": corpus.derivatives,
         "download": bool(corpus.remotes), "url": corpus.url,

@@ -652,9 +652,9 @@ def test_speakers_without_a_name_are_never_counted_as_others_than_the_named_of_t
 ) -> None:
     voices = [speaker(f"pod/{name}", count=20) for name in ("30", "31", "unknown")]
     with pytest.raises(LeakageError, match="'pod/unknown' stands for all speakers without a name, who may be among"):
-        split_by(manifest(*voices), replace(protocol, validation="none"))
+        split_by(manifest(*voices), protocol.model_copy(update={"validation": "none"}))
     other = manifest(voices[2], speaker("tess/OAF", count=24), speaker("tess/YAF", count=24))
-    assert split_by(other, replace(LOSO, validation="none")).is_speaker_independent
+    assert split_by(other, LOSO.model_copy(update={"validation": "none"})).is_speaker_independent
 
 
 def test_names_that_are_one_to_a_reader_are_refused_whatever_the_protocol() -> None:
