@@ -85,7 +85,7 @@ def info(
         echo_document(json.dumps(facts, indent=1, ensure_ascii=False))
         return
     hours = "" if corpus.hours is None else f", {corpus.hours:g} h"
-    size = f"{corpus.utterances or 'an unknown number'} of {corpus.speakers or 'an unknown number of'} speakers{hours}"
+    size = f"{corpus.utterances or 'an unstated number'} of {corpus.speakers or 'an unstated number of'} speakers{hours}"
     get = f"serkit corpora download {name} DIR" if corpus.remotes else "ask its authors"
     echo_document(f"{facts['about']}\n")
     for heading, text in (

@@ -15,7 +15,7 @@ _MAX_FILES = 5  # files listed per problem
 def show_check(report: "Report") -> None:
     """Print the result of a check: utterances by speaker and emotion, and all findings."""
     official = report.official
-    of = {key: f" of {official[key]}" if official else "" for key in ("utterances", "speakers")}
+    of = {key: f" of {official[key]}" if official.get(key) else "" for key in ("utterances", "speakers")}
     rates = ", ".join(f"{count} files at {rate} Hz" for rate, count in report.sampling_rates.items())
     echo(
         f"{report.corpus}: {report.utterances}{of['utterances']} utterances, {report.speakers}{of['speakers']} "

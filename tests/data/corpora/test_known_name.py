@@ -11,6 +11,7 @@ from serkit.data.corpora import corpus_names, get_corpus, read_corpora, read_cor
 from serkit.data.corpora.own_data import OwnData, read_own
 from serkit.data.manifest import Manifest
 from serkit.errors import ManifestError
+from serkit.labels import EMOTIONS
 from serkit.types import Utterance
 from support.trees import touch
 
@@ -18,11 +19,17 @@ LISTED = [name for name in corpus_names() if get_corpus(name).official]
 NAMED = {
     "aesdd": ("a03 (4)", "aesdd/4", "anger"),
     "afew": ("train_angry_000046280", "afew/train", "anger"),
+    "ased": ("a5-06-02-02-45", "ased/45", "anger"),
     "enterface": ("s1_an_1", "enterface/01", "anger"),
+    "eyase": ("Female01_ang_1", "eyase/Female01", "anger"),
     "iemocap": ("Ses01F_impro01_M003", "iemocap/Ses01M", "fear"),
     "mesd": ("Anger_F_A_abajo", "mesd/women", "anger"),
     "shemo": ("F01A01", "shemo/F01", "anger"),
+    "meld": ("train_dia0_utt0", "meld/chandler", "neutral"),
+    "msp-podcast": ("MSP-PODCAST_0001_0008", "msp-podcast/30", "neutral"),
+    "turev-db": ("1157_hl_acik", "turev-db/1157", "sadness"),
 }
+SPEAKER_IN_A_TABLE = ("meld", "msp-podcast")  # whose ids do not tell who speaks
 
 
 def official(name: str, count: int = 12) -> list[Utterance]:
@@ -34,6 +41,11 @@ def official(name: str, count: int = 12) -> list[Utterance]:
     utterances = found()
     chosen = utterances[:: max(1, len(utterances) // count)]
     return [replace(u, path=f"{n}.wav") for n, u in enumerate(chosen)]
+
+
+def lacking(name: str) -> str:
+    """Return an emotion that a corpus does not have."""
+    return next(emotion for emotion in EMOTIONS if emotion not in get_corpus(name).emotions.classes)
 
 
 def given(folder: Path, utterances: list[Utterance], name: str = "m.csv") -> Path:
@@ -66,7 +78,7 @@ def test_every_known_corpus_has_a_list_or_reads_its_ids(name: str) -> None:
     [
         (lambda u: {"speaker": f"{u.corpus}/Anna"}, "the speaker of '{id}' is '{corpus}/Anna', officially '{speaker}'"),
         (lambda u: {"id": f"{u.corpus}/mine-1"}, "there is no '{corpus}/mine-1'"),
-        (lambda u: {"emotion": "contempt"}, "the emotion of '{id}' is 'contempt'"),
+        (lambda u: {"emotion": lacking(u.corpus)}, "the emotion of '{id}' is '{lacking}'"),
         (lambda u: {"start": 0.5}, "'{id}' is a part of its file, from 0.5 s on"),
         (lambda u: {"end": 1.0}, "'{id}' is a part of its file, from 0 s to 1 s"),
     ],
@@ -76,11 +88,13 @@ def test_what_a_manifest_invents_under_a_known_name_is_refused(
     tmp_path: Path, name: str, change: Callable[[Utterance], dict[str, Any]], said: str
 ) -> None:
     *others, last = official(name)
+    if name in SPEAKER_IN_A_TABLE and "speaker" in change(last):
+        pytest.skip("only the table of the corpus tells who speaks")
     file = given(tmp_path, [*others, replace(last, **change(last))])
     with pytest.raises(ManifestError) as caught:
         read_corpora([name], {name: file})
     message = str(caught.value)
-    values = {"id": last.id, "corpus": last.corpus, "speaker": last.speaker}
+    values = {"id": last.id, "corpus": last.corpus, "speaker": last.speaker, "lacking": lacking(last.corpus)}
     assert f"is not {get_corpus(name).title}: 1 of its {len(others) + 1} utterances differ" in message
     assert said.format_map(values) in message
     assert f"give your own data another name, such as --data my-{name}=" in message

@@ -644,6 +644,19 @@ def test_speakers_whose_names_read_as_one_are_not_parted_and_shown_apart(name: s
     assert count_shared(split, utterances, sounds(utterances)).shared_speakers == 1
 
 
+@pytest.mark.parametrize(
+    "protocol", [LOSO, Protocol(folds=2), Protocol(name="fixed_test_speakers", test_speakers=("pod/30", "pod/31"))]
+)
+def test_speakers_without_a_name_are_never_counted_as_others_than_the_named_of_their_corpus(
+    protocol: Protocol,
+) -> None:
+    voices = [speaker(f"pod/{name}", count=20) for name in ("30", "31", "unknown")]
+    with pytest.raises(LeakageError, match="'pod/unknown' stands for all speakers without a name, who may be among"):
+        split_by(manifest(*voices), protocol.model_copy(update={"validation": "none"}))
+    other = manifest(voices[2], speaker("tess/OAF", count=24), speaker("tess/YAF", count=24))
+    assert split_by(other, LOSO.model_copy(update={"validation": "none"})).is_speaker_independent
+
+
 def test_names_that_are_one_to_a_reader_are_refused_whatever_the_protocol() -> None:
     check_names(["own/Anna", "own/Ben", "own/1-1", "own/11"])
     with pytest.raises(

@@ -28,8 +28,9 @@ __all__ = [
 ]  # fmt: skip
 
 _NAMES = (
-    "aesdd", "afew", "banglaser", "cafe", "crema-d", "emodb", "emovo", "enterface", "esd", "iemocap", "jl-corpus",
-    "kaggle-ser-en", "mesd", "nemo", "ravdess", "ravdess-song", "savee", "shemo", "tess",
+    "aesdd", "afew", "ased", "banglaser", "cafe", "casia", "crema-d", "emodb", "emovo", "enterface", "esd", "eyase",
+    "iemocap", "jl-corpus", "kaggle-ser-en", "meld", "mesd", "msp-podcast", "nemo", "ravdess", "ravdess-song", "savee",
+    "shemo", "tess", "turev-db", "urdu",
 )  # fmt: skip
 
 Data = str | os.PathLike[str] | Mapping[str, Path]

@@ -291,9 +291,27 @@ def read_table(
     Raises:
         CorpusError: If the file is another table or no table.
     """
+    rows = read_table_rows(root, name, columns, title=title, delimiter=delimiter, is_quoted=is_quoted)
+    return {row[columns[0]]: row for row in rows}
+
+
+def read_table_rows(
+    root: Path,
+    name: str,
+    columns: tuple[str, ...],
+    *,
+    title: str,
+    delimiter: str = ",",
+    is_quoted: bool = True,
+) -> list[dict[str, str]]:
+    """Read a table like :func:`read_table`, for tables in which no single column holds the keys.
+
+    Returns:
+        The rows in the order of the file. Empty where there is no such file.
+    """
     found = next(files_below(root, lambda file: file.lower() == name.lower()), None)
     if found is None:
-        return {}
+        return []
     path = root / found
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -303,7 +321,7 @@ def read_table(
             missing = [column for column in columns if column not in (rows.fieldnames or ())]
             if missing:
                 raise CorpusError(f"{str(path)!r} is not the table of {title}: it has no column {missing[0]!r}.")
-            return {row[columns[0]]: row for row in rows}
+            return list(rows)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"cannot read {str(path)!r} as the table of {title}: {error}.") from error
 

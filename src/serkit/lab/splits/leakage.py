@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from serkit.data.manifest import Manifest
 from serkit.data.name_spelling import names_spelled_alike, spelling_key
 from serkit.data.near_duplicates import NearDuplicate
+from serkit.data.speaker_column import UNKNOWN
 from serkit.errors import LeakageError
 from serkit.lab.splits.folds import Fold, Split
 from serkit.lab.splits.recording_groups import Sounds, recordings
@@ -87,6 +88,7 @@ def check_leakage(split: Split, manifest: Manifest, sounds: Sounds) -> None:
             seen_speakers = speakers["train"] | speakers["validation"]
             _refuse(fold, "speakers", seen_speakers & speakers["test"], "training and test")
             _refuse_alike(fold, seen_speakers, speakers["test"], "training and test")
+            _refuse_nameless(fold, seen_speakers, speakers["test"])
             if split.validation == "speakers":
                 _refuse(fold, "speakers", speakers["train"] & speakers["validation"], "training and validation")
                 _refuse_alike(fold, speakers["train"], speakers["validation"], "training and validation")
@@ -182,6 +184,19 @@ def check_ensemble(members: Mapping[str, Collection[str]], test_speakers: Collec
         check_unseen(seen, test_speakers, what=f"ensemble member {name!r}")
 
 
+def nameless_speaker(seen: Collection[str], test: Collection[str]) -> str:
+    """Return the speaker that stands for all without a name, where named ones of its corpus are on the other side.
+
+    They may be the same people. Empty where there is no such speaker.
+    """
+    for one, other in ((seen, test), (test, seen)):
+        for speaker in sorted(one):
+            corpus, _, name = speaker.partition("/")
+            if name == UNKNOWN and any(s != speaker and s.startswith(f"{corpus}/") for s in other):
+                return speaker
+    return ""
+
+
 def _refuse(fold: Fold, what: str, shared: Iterable[str], sides: str, advice: str = "") -> None:
     names = sorted(shared)
     if names:
@@ -200,6 +215,15 @@ def _refuse_alike(fold: Fold, seen: Iterable[str], other: Iterable[str], sides: 
                 f"fold {fold.fold}: the speakers {one} in one and {two} in the other of {sides} are one name to a "
                 f"reader: {_ONE_NAME}."
             )
+
+
+def _refuse_nameless(fold: Fold, seen: Collection[str], test: Collection[str]) -> None:
+    """Refuse to count speakers without a name as others than the named speakers of their corpus."""
+    if name := nameless_speaker(seen, test):
+        raise LeakageError(
+            f"fold {fold.fold}: {name!r} stands for all speakers without a name, who may be among the named ones that "
+            "are on the other side of training and test; leave its utterances out."
+        )
 
 
 def _both(seen: str, name: str) -> str:

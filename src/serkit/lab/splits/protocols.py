@@ -13,7 +13,7 @@ from serkit.data.manifest import Manifest
 from serkit.errors import LeakageError, ProtocolError, nearest
 from serkit.lab.recipes.schema import Protocol
 from serkit.lab.splits.folds import Fold, Split
-from serkit.lab.splits.leakage import check_leakage
+from serkit.lab.splits.leakage import check_leakage, nameless_speaker
 from serkit.lab.splits.published_folds import published_folds
 from serkit.lab.splits.random_split import deal, draw_share
 from serkit.lab.splits.recording_groups import Sounds, recordings
@@ -83,7 +83,8 @@ def check_classes(split: Split, manifest: Manifest, labels: LabelSet, protocol: 
 
 def _share_speakers(folds: Sequence[Fold], manifest: Manifest) -> bool:
     speaker_of = {u.id: u.speaker for u in manifest}
-    return any({speaker_of[i] for i in (*f.train, *f.validation)} & {speaker_of[i] for i in f.test} for f in folds)
+    sides = [({speaker_of[i] for i in (*f.train, *f.validation)}, {speaker_of[i] for i in f.test}) for f in folds]
+    return any(seen & test or nameless_speaker(seen, test) for seen, test in sides)
 
 
 def _fold(
