@@ -1,4 +1,4 @@
-"""The frames of a clip that hold no speech, and what their spectrum and that of the whole clip say about the channel."""
+"""The frames of a clip that hold no speech, and changes of a clip's noise and of its channel."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,12 @@ def before_speech(kept: Mask, speech: FloatArray) -> Mask:
 
 
 def rows_of(logmel: FloatArray, kept: Mask) -> FloatArray:
-    """Return the rows of a log-mel spectrogram (N, F) with a hop of 10 ms that lie in the frames of 20 ms that are kept."""
+    """Return the rows of a log-mel spectrogram (N, F) that lie in the frames that are kept.
+
+    Args:
+        logmel: Log-mel spectrogram with a hop of 10 ms.
+        kept: Whether each frame of 20 ms is kept.
+    """
     places = np.minimum(np.arange(len(logmel)) // 2, len(kept) - 1)
     return logmel[kept[places]] if len(kept) else logmel[:0]
 
@@ -102,6 +107,30 @@ def equalized(samples: FloatArray) -> FloatArray:
 
 
 def masked(samples: FloatArray, rng: np.random.Generator, *, snr_db: float) -> FloatArray:
-    """Return a clip (T,) with white noise, ``snr_db`` below its own mean power, which hides the noise of its channel."""
+    """Return a clip (T,) with white noise ``snr_db`` below its mean power, which hides the noise of the recording."""
     power = np.square(samples - samples.mean()).mean() * 10 ** (-snr_db / 10)
     return samples + (np.sqrt(power) * rng.standard_normal(len(samples))).astype(np.float32)
+
+
+def silenced(samples: FloatArray, kept: Mask) -> FloatArray:
+    """Return a clip (T,) with digital silence in its pauses, faded in and out over 10 ms inside them."""
+    gain = np.ones(len(samples))
+    gain[: len(kept) * FRAME] = np.repeat(~kept, FRAME)
+    fade = FRAME // 2
+    smooth = np.convolve(np.pad(gain, fade, mode="edge"), np.ones(fade) / fade, "same")[fade:-fade]
+    return (samples * np.maximum(gain, smooth)).astype(np.float32)
+
+
+def noise_like(pause: FloatArray, length: int, rng: np.random.Generator) -> FloatArray:
+    """Return noise (length,) with the level and the spectrum of a recorded pause (T,)."""
+    frames = np.lib.stride_tricks.sliding_window_view(pause - pause.mean(), _POINTS)[:: _POINTS // 2]
+    window = np.hanning(_POINTS)
+    power = np.square(np.abs(np.fft.rfft(frames * window, axis=1))).mean(0) / np.square(window).sum()
+    taps = np.fft.fftshift(np.fft.irfft(np.sqrt(power)))
+    white = rng.standard_normal(length + _POINTS - 1)
+    return fftconvolve(white, taps, "valid").astype(np.float32)
+
+
+def cut_out(samples: FloatArray, kept: Mask) -> FloatArray:
+    """Return the samples of the pauses, one after the other."""
+    return samples[: len(kept) * FRAME].reshape(-1, FRAME)[kept].ravel()
