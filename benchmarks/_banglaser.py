@@ -114,23 +114,37 @@ def fit(model: str, rows: FloatArray, targets: Ints, speakers: NDArray[np.str_])
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Probabilities (n, C) of the test parts of all folds, NaN for clips that do not count, and the validation UAR."""
+class Fitted:
+    """A classifier for each fold.
 
-    probabilities: FloatArray
+    Attributes:
+        clips: Clips with the folds.
+        models: Function from rows (n, F) to probabilities (n, C), for each fold.
+        usable: Clips that count at all.
+        validation: UAR of the validation parts.
+    """
+
+    clips: Clips
+    models: tuple[Callable[[FloatArray], FloatArray], ...]
+    usable: Mask
     validation: float
 
-    @property
-    def predicted(self) -> Ints:
-        """The class with the highest probability of each clip."""
-        return np.nan_to_num(self.probabilities).argmax(1)
+    def answers(self, rows: FloatArray) -> FloatArray:
+        """Return the probabilities (n, C) of rows (n, F) by the folds that test them; NaN if a clip does not count."""
+        found = np.full((len(rows), 0), np.nan)
+        for (_, _, test), answer in zip(self.clips.folds, self.models, strict=True):
+            asked = test[self.usable[test]]
+            some = answer(rows[asked])
+            found = found if found.shape[1] else np.full((len(rows), some.shape[1]), np.nan)
+            found[asked] = some
+        return found
 
 
-def cross_fit(
+def fit_folds(
     clips: Clips, rows: FloatArray, targets: Ints, *, model: str = "logistic", usable: Mask | None = None,
-    fitted_on: Mask | None = None, tested_on: FloatArray | None = None,
-) -> Answers:  # fmt: skip
-    """Fit the training part of each fold, and answer for its validation and test parts.
+    fitted_on: Mask | None = None,
+) -> Fitted:  # fmt: skip
+    """Fit the training part of each fold.
 
     Args:
         clips: Clips with folds.
@@ -139,21 +153,19 @@ def cross_fit(
         model: Name of the classifier.
         usable: Clips that count at all.
         fitted_on: Clips that may be trained on.
-        tested_on: Features (n, F) of changed clips that are tested in place of the clips.
     """
     counts = np.ones(len(rows), bool) if usable is None else usable
     fitted = counts if fitted_on is None else counts & fitted_on
-    shown = rows if tested_on is None else tested_on
-    found = np.full((len(rows), int(targets.max()) + 1), np.nan)
     validation: list[tuple[Ints, Ints]] = []
-    for train, held_out, test in clips.folds:
-        own, held, asked = train[fitted[train]], held_out[counts[held_out]], test[counts[test]]
-        answer = fit(model, rows[own], targets[own], clips.speakers[own])
-        found[asked] = answer(shown[asked])
+    models = []
+    for train, held_out, _ in clips.folds:
+        own, held = train[fitted[train]], held_out[counts[held_out]]
+        models.append(fit(model, rows[own], targets[own], clips.speakers[own]))
         if len(held):
-            validation.append((targets[held], answer(rows[held]).argmax(1)))
+            validation.append((targets[held], models[-1](rows[held]).argmax(1)))
     truth, answers = (np.concatenate(part) for part in zip(*validation, strict=True))
-    return Answers(found, float(np.mean([np.mean(answers[truth == c] == c) for c in np.unique(truth)])))
+    score = np.mean([np.mean(answers[truth == c] == c) for c in np.unique(truth)])
+    return Fitted(clips, tuple(models), counts, float(score))
 
 
 def fit_within_speakers(clips: Clips, rows: FloatArray, truth: Mask, usable: Mask) -> FloatArray:
@@ -198,18 +210,23 @@ class Reading:
     validation: float
 
 
-def read_neutral(clips: Clips, rows: FloatArray, model: str, *, tested_on: FloatArray | None = None) -> Reading:
-    """Recognize the emotions, and score neutral by group; ``all`` are the speakers who have neutral clips."""
-    found = cross_fit(clips, rows, clips.emotions, model=model, tested_on=tested_on)
-    neutral, place = clips.is_neutral, clips.classes.index("neutral")
-    said, right = found.predicted == place, found.predicted == clips.emotions
+def read_neutral(fitted: Fitted, rows: FloatArray) -> Reading:
+    """Recognize the emotions, and score neutral by group; ``all`` are the speakers who have neutral clips.
+
+    Args:
+        fitted: Classifiers of all emotions.
+        rows: Features (n, F) of the clips, or of changed clips.
+    """
+    clips, found = fitted.clips, fitted.answers(rows)
+    neutral, place, predicted = clips.is_neutral, clips.classes.index("neutral"), found.argmax(1)
+    said, right = predicted == place, predicted == clips.emotions
     of = {group: clips.groups == group for group in GROUPS} | {"all": clips.groups != "no neutral"}
-    having, speakers, score = (*HAVING, "all"), clips.speakers, found.probabilities[:, place]
+    having, speakers, score = (*HAVING, "all"), clips.speakers, found[:, place]
     return Reading(
         recall={g: per_speaker(said, neutral & of[g], speakers) for g in having},
         false={g: per_speaker(said, ~neutral & of[g], speakers) for g in of},
         auc={g: auc_within(score[of[g]], neutral[of[g]], speakers[of[g]]) for g in having},
         others={g: per_speaker(right, ~neutral & of[g], speakers) for g in of},
-        uar={g: pooled_uar(found.predicted[of[g]], clips.emotions[of[g]], speakers[of[g]]) for g in of},
-        validation=100 * found.validation,
+        uar={g: pooled_uar(predicted[of[g]], clips.emotions[of[g]], speakers[of[g]]) for g in of},
+        validation=100 * fitted.validation,
     )
