@@ -214,9 +214,9 @@ def test_crema_d_has_five_folds_of_18_or_19_actors_each() -> None:
 
 def test_each_part_of_banglasers_folds_has_all_emotions_though_seven_speakers_lack_neutral() -> None:
     corpus = get_corpus("banglaser")
-    utterances = corpus.without_faulty(manifest(corpus.official()))
+    utterances = corpus.without_faulty(official(("banglaser",), "banglaser"))
     assert {u.speaker for u in utterances} - {u.speaker for u in utterances if u.emotion == "neutral"} != set()
-    split = make_split(utterances, load_recipe("banglaser-5fold-logistic").protocol, sounds(utterances))
+    _, split = split_of("banglaser-5fold-logistic", utterances)
     assert sorted(len(utterances.subset(fold.test).speakers) for fold in split.folds) == [6, 7, 7, 7, 7]
     for ids in chain.from_iterable((fold.train, fold.validation, fold.test) for fold in split.folds):
         assert {u.emotion for u in utterances.subset(ids)} == set(corpus.emotions.classes)
