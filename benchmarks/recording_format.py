@@ -123,6 +123,7 @@ def spectra_of_pauses(clips: Clips, waveforms: Sequence[FloatArray], kept: Seque
         "pauses": (plain, kept, True),
         "pauses before the first word": (plain, early, True),
         "pauses, without their level": (plain, kept, False),
+        # subtracting the mean puts the loudness of the speech into the pauses, so this kind tells anger too
         "pauses, less the clip's mean spectrum": ([one - one.mean(0) for one in plain], kept, True),
         "pauses, masked by noise, without their level": (noisy, kept, False),
     }

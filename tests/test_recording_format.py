@@ -12,6 +12,7 @@ from sklearn.metrics import recall_score, roc_auc_score
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(FOLDER))
 try:
+    from _banglaser import Clips
     from _over_speakers import auc_within, difference, mean_score, pooled_auc, pooled_uar
     from _pauses import (
         FRAME,
@@ -34,6 +35,7 @@ try:
         group_speakers,
         read_formats,
     )
+    from recording_format import change_noise, permuted, trainings
 finally:
     sys.path.remove(str(FOLDER))
 
@@ -220,3 +222,57 @@ def test_a_clear_difference_of_two_groups_excludes_zero() -> None:
     assert 20 < apart.low < apart.value < apart.high < 40
     alike = difference([0.4, 0.5, 0.6, 0.5, 0.4, 0.6], [0.5, 0.4, 0.6, 0.6, 0.4, 0.5])
     assert alike.low < 0 < alike.high
+
+
+def two_emotions(speakers: str, groups: list[str]) -> Clips:
+    """Four clips of each speaker, in the order anger, sadness, neutral, neutral; one fold tests the first speaker."""
+    count = 4 * len(speakers)
+    return Clips(
+        names=tuple(map(str, range(count))),
+        speakers=np.repeat(list(speakers), 4),
+        emotions=np.tile([0, 2, 1, 1], len(speakers)),
+        sentences=np.repeat(["1"], count),
+        groups=np.repeat(groups, 4),
+        sources=np.tile([44_100, 1], (count, 1)),
+        folds=((np.arange(8, count), np.arange(4, 8), np.arange(4)),),
+        classes=("anger", "neutral", "sadness"),
+    )
+
+
+def test_permuted_labels_keep_each_speakers_numbers() -> None:
+    clips = two_emotions("abcd", ["same"] * 4)
+    usable = np.arange(16) != 2  # one neutral clip of a does not count
+    found = permuted(clips.is_neutral, clips.speakers, usable, np.random.default_rng(0))
+    assert [found[usable & (clips.speakers == name)].sum() for name in "abcd"] == [1, 2, 2, 2]
+    assert found.tolist() != clips.is_neutral.tolist()
+
+
+def test_neutral_clips_get_the_noise_of_other_emotions_and_the_control_does_not() -> None:
+    rng = np.random.default_rng(0)
+    clips = two_emotions("ab", ["same", "same"])
+    levels = np.where(clips.is_neutral, 1e-4, 1e-2) * np.where(clips.speakers == "a", 1, 3)
+    waveforms = [(level * rng.standard_normal(RATE)).astype(np.float32) for level in levels]
+    changed = change_noise(clips, waveforms, [np.ones(RATE // FRAME, bool)] * 8)
+    added = {
+        name: np.array([np.std(new - old) for new, old in zip(some, waveforms, strict=True)])
+        for name, some in changed.items()
+    }
+    neutral, own = clips.is_neutral, np.where(clips.speakers == "a", 1, 3)
+    lent = added["neutral with noise of other emotions"]
+    np.testing.assert_allclose(lent[neutral], 1e-2 * own[neutral], rtol=0.05)
+    assert not lent[~neutral].any()
+    control = next(some for name, some in added.items() if name.startswith("control"))
+    np.testing.assert_allclose(control, levels, rtol=0.05)
+    assert not added["as they are"].any()
+
+
+def test_speakers_left_out_of_training_are_still_tested() -> None:
+    clips = two_emotions("abcdef", ["differs", "same", "differs", "same", "mixed", "no neutral"])
+    found = trainings(clips)
+    train, validation, test = found["without the differing"].folds[0]
+    assert set(clips.speakers[train]) == {"d", "e", "f"}
+    assert set(clips.speakers[validation]) == {"b"}
+    assert set(clips.speakers[test]) == {"a"}
+    others = [set(clips.speakers[np.concatenate(one.folds[0][:2])]) for one in list(found.values())[2:]]
+    assert len(others) == 5
+    assert all("c" in some and len({"b", "d", "e"} - some) == 2 for some in others)
