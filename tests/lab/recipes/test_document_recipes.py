@@ -29,7 +29,7 @@ from support.toy import manifest, sounds, speaker
 
 ROOT = Path(__file__).parents[3]
 REPORTS = ("hong-zhao", "fusionnet", "crema-cnn", "emodb-xlsr", "iemocap-coattention")
-AT_HAND = {"emodb", "nemo", "ravdess", "tess"}
+AT_HAND = {"banglaser", "emodb", "nemo", "ravdess", "tess"}
 SUPERSET = ("crema-d", "ravdess", "savee", "tess")
 CORPORA = {name: (name,) for name in corpus_names()} | {  # what a recipe's name begins with
     "corpora4": ("emodb", "nemo", "ravdess", "tess"),
@@ -210,6 +210,16 @@ def test_document_a_tests_a_fifth_of_the_clips_of_all_speakers() -> None:
 def test_crema_d_has_five_folds_of_18_or_19_actors_each() -> None:
     utterances, split = split_of("crema-d-5fold-cnn1d")
     assert sorted(len(utterances.subset(fold.test).speakers) for fold in split.folds) == [18, 18, 18, 18, 19]
+
+
+def test_each_part_of_banglasers_folds_has_all_emotions_though_seven_speakers_lack_neutral() -> None:
+    corpus = get_corpus("banglaser")
+    utterances = corpus.without_faulty(official(("banglaser",), "banglaser"))
+    assert {u.speaker for u in utterances} - {u.speaker for u in utterances if u.emotion == "neutral"} != set()
+    _, split = split_of("banglaser-5fold-logistic", utterances)
+    assert sorted(len(utterances.subset(fold.test).speakers) for fold in split.folds) == [6, 7, 7, 7, 7]
+    for ids in chain.from_iterable((fold.train, fold.validation, fold.test) for fold in split.folds):
+        assert {u.emotion for u in utterances.subset(ids)} == set(corpus.emotions.classes)
 
 
 @pytest.mark.parametrize(

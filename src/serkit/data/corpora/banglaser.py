@@ -4,8 +4,9 @@ File names have the form of RAVDESS's, ``03-01-EE-II-SS-RR-AA``, but other codes
 Odd speakers are men. The intensity follows from the emotion: anger and surprise are strong, the others normal. Seven
 speakers have no neutral clips, which were added to an earlier release of four emotions.
 
-Beware of the recording format: the neutral clips of eleven speakers have another sampling rate or number of channels
-than all their other clips, so a model can tell neutral by the device in place of the voice. See docs/CORPORA.md.
+Beware of neutral: the neutral clips of eleven speakers have another sampling rate or number of channels than all their
+other clips, and in most speakers their pauses are softer, so a model can tell neutral by the recording in place of the
+voice. See docs/CORPORA.md.
 
 Nine clips of speaker 19 are recordings of speakers 13 or 16 too, so one of the two names is wrong: training and test
 leave out both clips.
