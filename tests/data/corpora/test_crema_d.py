@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from serkit.data.corpora import get_corpus
-from serkit.errors import CorpusError, LabelError
+from serkit.data.manifest import TIE
+from serkit.errors import CorpusError, LabelError, ManifestError
+from serkit.labels import get_label_set
 from support.synthetic import Clip, actors_table, votes_table
 from support.trees import by_id, official_names, only, reasons, touch
 
@@ -101,3 +103,54 @@ def test_levels_are_spelled_out_and_unknown_ones_are_empty(tmp_path: Path) -> No
 def test_an_unknown_actor_sentence_or_level_is_not_of_this_corpus(tmp_path: Path, name: str) -> None:
     assert only("crema-d", touch(tmp_path, f"{NAME}.wav", f"{name}.wav")).id == f"crema-d/{NAME}"
     assert reasons("crema-d", tmp_path) == {"a name that is not of this corpus's form": [f"{name}.wav"]}
+
+
+# What listeners heard
+
+
+VOTES = (
+    '"","A","D","F","H","N","S","fileName"\n'
+    f'"100001",1,0,0,0,8,0,"{NAME}"\n"100002",2,0,0,0,2,1,"1002_DFA_SAD_XX"\n"200001",9,0,0,0,0,0,"{NAME}"\n'
+)
+
+
+def voted(root: Path, text: str = VOTES) -> Path:
+    touch(root, f"{NAME}.wav", "1002_DFA_SAD_XX.wav", "1002_DFA_FEA_XX.wav")
+    (root / "tabulatedVotes.csv").write_text(text)
+    return root
+
+
+def test_votes_are_those_about_the_voice_alone(tmp_path: Path) -> None:
+    found = by_id(get_corpus("crema-d").manifest(voted(tmp_path)))
+    assert found[f"crema-d/{NAME}"].extra["votes"] == "anger=1 neutral=8"
+    assert [found[f"crema-d/{name}"].extra.get("heard") for name in (NAME, "1002_DFA_SAD_XX", "1002_DFA_FEA_XX")] == [
+        "neutral", "anger:neutral", None
+    ]  # fmt: skip
+
+
+def test_the_summary_of_the_release_says_what_most_heard(tmp_path: Path) -> None:
+    root = voted(tmp_path)
+    (root / "summaryTable.csv").write_text(votes_table(CLIP))
+    extra = by_id(get_corpus("crema-d").manifest(root))[f"crema-d/{NAME}"].extra
+    assert (extra["heard"], extra["votes"]) == ("anger:sadness", "anger=1 neutral=8")
+
+
+def test_a_damaged_table_of_votes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"row 100001 of CREMA-D's tabulatedVotes\.csv is damaged"):
+        get_corpus("crema-d").manifest(voted(tmp_path, VOTES.replace("1,0,0,0,8", "many,0,0,0,8")))
+
+
+def test_the_label_set_of_listeners_has_what_most_heard_and_leaves_ties_out(tmp_path: Path) -> None:
+    manifest = get_corpus("crema-d").manifest(voted(tmp_path)).filter(lambda u: "heard" in u.extra)
+    kept, dropped = manifest.select(get_label_set("crema-d-heard"))
+    assert [(u.emotion, u.extra["acted"]) for u in kept] == [("neutral", "anger")]
+    assert dropped == {TIE: 1}
+    again, _ = kept.select(get_label_set("crema-d-heard"))
+    assert again == kept
+    assert again.utterances[0].extra["acted"] == "anger"
+
+
+def test_without_the_tables_the_label_set_of_listeners_is_refused(tmp_path: Path) -> None:
+    manifest = get_corpus("crema-d").manifest(touch(tmp_path, f"{NAME}.wav"))
+    with pytest.raises(ManifestError, match=r"crema-d-heard needs what listeners heard, and crema-d/.* has no 'heard'"):
+        manifest.select(get_label_set("crema-d-heard"))

@@ -9,6 +9,7 @@ import pytest
 
 from serkit.audio.decode import load_audio
 from serkit.data.corpora import get_corpus, read_corpora, recognize
+from serkit.lab.measure.listeners import listeners_of
 from support.synthetic import TITLES
 
 REAL = ("ravdess", "emodb", "tess", "nemo", "crema-d", "savee")
@@ -90,6 +91,16 @@ def test_the_real_corpus_has_exactly_the_utterances_of_its_official_list(real_co
     manifest = read_corpora([name], real_corpora, keep_faulty=True)
     assert [(u.id, u.speaker, u.emotion) for u in manifest] == sorted((u.id, u.speaker, u.emotion) for u in official())
     assert Counter(u.emotion for u in manifest) == get_corpus(name).counts
+
+
+def test_one_listener_of_the_real_crema_d_is_the_human_row(real_corpora: Path) -> None:
+    crema = {"crema-d": real_corpora / "CREMA-D"}
+    if not crema["crema-d"].is_dir():
+        pytest.skip(f"needs CREMA-D: there is no folder {crema['crema-d']}")
+    found, stated = listeners_of(read_corpora(["crema-d"], crema)), get_corpus("crema-d").human
+    assert stated
+    for name in ("uar", "uar_low", "uar_high", "wa", "macro_f1", "answers", "utterances", "speakers"):
+        assert getattr(found, name) == getattr(stated, name)
 
 
 def test_the_faulty_clips_of_crema_d_are_left_out_and_counted(real_corpora: Path) -> None:

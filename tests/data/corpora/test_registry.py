@@ -209,3 +209,28 @@ def test_a_missing_corpus_is_found_out_before_any_is_read(
 
 def test_corpora_are_joined_in_the_order_asked_for(corpora_dir: Path) -> None:
     assert read_corpora(["tess", "emodb"], corpora_dir).corpora == ("tess", "emodb")
+
+
+# Models and faults
+
+
+@every_corpus
+def test_what_is_faulty_is_a_known_oddity(name: str) -> None:
+    corpus = get_corpus(name)
+    assert corpus.faulty <= corpus.oddities.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("emodb", "any"), ("nemo", "non-commercial"), ("savee", "research"), ("tess", "do not share"),
+        ("kaggle-ser-en", "do not share"), ("emovo", "not stated"), ("shemo", "research"),
+    ],
+)  # fmt: skip
+def test_a_corpus_says_what_may_be_done_with_its_models(name: str, use: str) -> None:
+    assert get_corpus(name).model_use == use
+
+
+def test_the_label_set_of_a_corpus_has_its_name() -> None:
+    found = label_set_of("banglaser", ["banglaser"])
+    assert (found.name, found.classes) == ("banglaser", ("anger", "happiness", "neutral", "sadness", "surprise"))
