@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -62,7 +62,8 @@ def librosa_logmel(file: Path, settings: Mapping[str, Any]) -> Row:
         win_length=settings["window"], hop_length=settings["hop"], n_mels=settings["bands"], fmin=settings["fmin"],
         fmax=settings["fmax"], center=True, pad_mode="constant",
     )  # fmt: skip
-    return np.log(power + settings["floor"]).T.astype(np.float32)
+    row: Row = np.log(power + settings["floor"]).T.astype(np.float32)
+    return row
 
 
 def save_logmel(job: tuple[Path, Path], settings: Mapping[str, Any]) -> None:
