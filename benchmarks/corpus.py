@@ -1,9 +1,9 @@
 """Claims: a corpus of five hours needs no patience. CREMA-D is that corpus: 7,442 clips, as Opus at 16 kHz.
 
 - The feature store is filled at 200 clips a second, from sound files to rows of log-mel on disk.
-- This is faster than the same log-mel with librosa, ``librosa.load`` and ``np.save`` in one process for each core.
+- This is at least 1.2 times faster than ``librosa.load``, librosa's log-mel and ``np.save``, one process for each core.
 - One epoch of ``crnn`` on a training side of CREMA-D, that of ``crema-d-5fold-crnn``'s first fold, takes at most 60 s.
-- This is faster than a plain loop over torch's ``DataLoader``, with batches padded in random order.
+- This is at least 1.1 times faster than a plain loop over torch's ``DataLoader``, with batches in random order.
 
 Each filling begins with an empty cache; serkit also writes the decoded audio and a digest of each row, which librosa's
 side does not. The values of both sides are compared first. In the epoch, serkit's side is all of ``fit`` with the
@@ -39,7 +39,7 @@ from _verdict import at_least, at_most, detail, seconds_of
 
 CORPUS = "crema-d"
 CLIPS_A_SECOND, EPOCH_SECONDS = 200.0, 60.0
-LIBROSA_GOAL, LOADER_GOAL = 1.2, 1.2
+LIBROSA_GOAL, LOADER_GOAL = 1.2, 1.1
 CHECKED, TOLERANCE = 20, 2e-3  # clips whose values are compared; difference of logarithms of power
 RECIPE = {  # crema-d-5fold-crnn, for one epoch
     "name": "crema-d-5fold-crnn",
