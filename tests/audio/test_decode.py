@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from serkit.audio import libsndfile
-from serkit.audio.decode import AudioInfo, load_audio, probe, read_file
+from serkit.audio import decode, libsndfile
+from serkit.audio.decode import AudioInfo, load_audio, load_clip, probe, read_file
 from serkit.errors import (
     AudioError,
     AudioIsDirectoryError,
@@ -126,6 +126,16 @@ def test_channels_are_averaged(kind: str, subtype: str, channels: int) -> None:
     samples = loaded(io.BytesIO(encoded(mix, kind, subtype)))
     assert samples.shape == TONE.shape
     assert loudest(samples)[1] == pytest.approx(0.5 * 2 / channels, rel=0.02)
+
+
+@pytest.mark.parametrize("rate", [RATE, 44_100])
+def test_audio_without_remarks_costs_no_measurement_and_has_the_same_samples(
+    monkeypatch: pytest.MonkeyPatch, rate: int
+) -> None:
+    sound = encoded(np.stack([TONE, TONE / 2], axis=1), rate=rate)
+    expected = load_clip(io.BytesIO(sound), target_rate=RATE).samples
+    monkeypatch.setattr(decode, "BandwidthMeter", lambda rate: pytest.fail("the bandwidth is measured"))
+    np.testing.assert_array_equal(load_audio(sound, target_rate=RATE), expected)
 
 
 def test_read_file_keeps_channels_apart_and_the_files_own_rate() -> None:

@@ -126,7 +126,8 @@ def load_audio(
         >>> load_audio(np.zeros((2, 48_000), np.float32), sampling_rate=48_000, target_rate=16_000).shape
         (16000,)
     """
-    return load_clip(audio, sampling_rate=sampling_rate, target_rate=target_rate, damaged=damaged).samples
+    mono = _read_mono(audio, sampling_rate, target_rate, damaged)
+    return mono.resampled(target_rate)
 
 
 def load_clip(
@@ -150,10 +151,50 @@ def load_clip(
         AudioTooLongError: If the audio is longer.
         AudioError, MissingExtraError: Those of :func:`load_audio`.
     """
+    mono = _read_mono(audio, sampling_rate, target_rate, damaged, longest)
+    meter = BandwidthMeter(mono.sampling_rate)
+    meter.push(mono.samples)
+    return LoadedAudio(
+        samples=mono.resampled(target_rate),
+        sampling_rate=mono.sampling_rate,
+        name=mono.name,
+        remarks=remarks_on(is_narrow=meter.is_narrow, is_cancelled=mono.has_cancelled),
+        gaps=tuple(mono.damage.gaps),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Mono:
+    """Audio that is decoded and mixed, at its own sampling rate.
+
+    Attributes:
+        name: Name of the audio for messages.
+        samples: Samples, shape (T,).
+        sampling_rate: Sampling rate in Hz.
+        has_cancelled: Whether the channels cancelled each other out in most of the sound.
+        damage: What of the audio cannot be heard.
+    """
+
+    name: str
+    samples: FloatArray
+    sampling_rate: int
+    has_cancelled: bool
+    damage: DamageReport
+
+    def resampled(self, target_rate: int) -> FloatArray:
+        """Return the samples at another sampling rate."""
+        if self.sampling_rate == target_rate:
+            return self.samples
+        return finite(resample(self.samples, self.sampling_rate, target_rate), self.name)
+
+
+def _read_mono(
+    audio: AudioSource, sampling_rate: int | None, target_rate: int, damaged: Damaged, longest: float = math.inf
+) -> _Mono:
+    """Decode audio and mix it. ``load_audio`` gives no remarks, and so does not pay for measuring the bandwidth."""
     check_rate(target_rate, "the target")
     with open_audio(audio, sampling_rate=sampling_rate, damaged=damaged) as sound:
-        rate, count = sound.sampling_rate, 0
-        mixer, meter = Mixer(rate), BandwidthMeter(rate)
+        rate, count, mixer = sound.sampling_rate, 0, Mixer(sound.sampling_rate)
         if sound.duration is not None:
             _check_length(sound.duration, longest, sound.name)
         pieces = []
@@ -164,15 +205,7 @@ def load_clip(
         pieces.append(mixer.flush())
         mono = pieces[0] if len(pieces) == 2 and not pieces[1].size else np.concatenate(pieces)
         pieces.clear()  # a minute at the highest sampling rate has 184 MB
-    mono = finite(mono, sound.name)
-    meter.push(mono)
-    return LoadedAudio(
-        samples=finite(resample(mono, rate, target_rate), sound.name),
-        sampling_rate=rate,
-        name=sound.name,
-        remarks=remarks_on(is_narrow=meter.is_narrow, is_cancelled=mixer.has_cancelled),
-        gaps=tuple(sound.damage.gaps),
-    )
+    return _Mono(sound.name, finite(mono, sound.name), rate, mixer.has_cancelled, sound.damage)
 
 
 @contextmanager

@@ -85,11 +85,11 @@ def info(
         echo_document(json.dumps(facts, indent=1, ensure_ascii=False))
         return
     hours = "" if corpus.hours is None else f", {corpus.hours:g} h"
-    size = f"{corpus.utterances or 'an unstated number'} of {corpus.speakers or 'an unstated number of'} speakers{hours}"
+    many, voices = corpus.utterances or "an unstated number", corpus.speakers or "an unstated number of"
     get = f"serkit corpora download {name} DIR" if corpus.remotes else "ask its authors"
     echo_document(f"{facts['about']}\n")
     for heading, text in (
-        ("utterances", f"{size}, in {', '.join(corpus.languages)}"),
+        ("utterances", f"{many} of {voices} speakers{hours}, in {', '.join(corpus.languages)}"),
         ("classes", ", ".join(f"{name} {corpus.counts.get(name, '')}".strip() for name in corpus.emotions.classes)),
         ("labels", ", ".join(f"{own} = {emotion}" for own, emotion in corpus.emotions.items())),
         ("license", corpus.license),

@@ -285,6 +285,23 @@ def test_stored_features_are_those_of_the_front_end(cache: Path, root: Path) -> 
         np.testing.assert_allclose(found[u.id], expected[0].T.numpy(), rtol=0, atol=1e-5)  # they round in other orders
 
 
+@pytest.mark.parametrize("speed", [0.9, 1.0])
+def test_stored_features_do_not_depend_on_the_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: Path, speed: float
+) -> None:
+    manifest = toys(root, *(clip(root, f"{i}.wav", frequency=200 + i, seconds=0.2 + i / 100) for i in range(40)))
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            monkeypatch.setenv("SERKIT_CACHE", str(tmp_path / f"{threads}"))
+            torch.set_num_threads(threads)
+            found.append(open_store(manifest, SAMPLING_RATE).features(FRONT, speed, lambda done: None))
+    finally:
+        torch.set_num_threads(before)
+    for u in manifest:
+        np.testing.assert_array_equal(found[0][u.id], found[1][u.id])
+
+
 def test_features_are_computed_once(cache: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = toys(root, clip(root, "a.wav"))
     first = open_store(manifest, SAMPLING_RATE).features(FRONT, 1.0, lambda done: None)

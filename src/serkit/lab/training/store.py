@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
@@ -128,7 +129,7 @@ def write_pack(folder: Path, rows: Iterable[tuple[str, FloatArray]]) -> Pack:
     with suppress(FileExistsError), whole_folder(folder) as temporary:
         with whole_binary(temporary / "values.f32") as file:
             for name, row in rows:
-                content = np.ascontiguousarray(row, np.float32).tobytes()
+                content = np.ascontiguousarray(row, np.float32).data
                 file.write(content)
                 index[name] = (total, total + len(row), hashlib.sha256(content).hexdigest())
                 total, width = total + len(row), row.shape[1]
@@ -274,7 +275,12 @@ def _front_rows(
     progress: Callable[[int], None],
 ) -> Iterator[tuple[str, FloatArray]]:
     rate = front.config.sampling_rate
-    waveforms = [resample(pack.row(name)[:, 0], round(rate * speed), rate) for name in names]
+
+    def waveform(name: str) -> FloatArray:
+        return resample(pack.row(name)[:, 0], round(rate * speed), rate)
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        waveforms = list(pool.map(waveform, names))
     for done, (i, row) in enumerate(frames_of_many(front, waveforms, [sexes.get(name) for name in names]), 1):
         yield names[i], row
         progress(done)
