@@ -62,11 +62,11 @@ class Corpora:
         corpora = tuple(run.facts["corpora"])
         key = corpora, str(run.facts["labels"])
         if key not in self.manifests:
-            if run.facts["protocol"] == UNSEEN_CORPUS:
-                labels = LABEL_SETS[key[1]]
-            else:
-                labels = label_set_of(load_recipe(run.folder / "recipe.yaml").labels, corpora)
-            self.manifests[key] = read_corpora(corpora, self.data).select(labels)[0], labels
+            recipe = load_recipe(run.folder / "recipe.yaml")
+            is_unseen = run.facts["protocol"] == UNSEEN_CORPUS
+            labels = LABEL_SETS[key[1]] if is_unseen else label_set_of(recipe.labels, corpora)
+            everything = read_corpora(corpora, self.data, keep_faulty=recipe.keep_faulty)
+            self.manifests[key] = everything.select(labels)[0], labels
         return self.manifests[key]
 
     def audio_of(self, manifest: Manifest, rate: int) -> str:

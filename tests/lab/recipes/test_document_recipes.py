@@ -29,7 +29,7 @@ from support.toy import manifest, sounds, speaker
 
 ROOT = Path(__file__).parents[3]
 REPORTS = ("hong-zhao", "fusionnet", "crema-cnn", "emodb-xlsr", "iemocap-coattention")
-AT_HAND = {"banglaser", "emodb", "nemo", "ravdess", "tess"}
+AT_HAND = {"banglaser", "crema-d", "emodb", "nemo", "ravdess", "savee", "tess"}
 SUPERSET = ("crema-d", "ravdess", "savee", "tess")
 CORPORA = {name: (name,) for name in corpus_names()} | {  # what a recipe's name begins with
     "corpora4": ("emodb", "nemo", "ravdess", "tess"),

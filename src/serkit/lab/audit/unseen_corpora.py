@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def evaluate_model(
         if any(stored.get(name) != value for name, value in about.items()):
             raise RunError(f"{str(out)!r} holds another run: choose another output folder.")
     labels = LABEL_SETS.get(card.label_set) or LabelSet(card.label_set, card.classes, card.label_note)
+    labels = replace(labels, fact="")  # another corpus is scored by its own labels
     everything = read_corpora(corpora, data)
     manifest, dropped = everything.select(labels)
     log_what_is_missing(everything, labels, dropped)
