@@ -21,7 +21,12 @@ def test_an_utterance_that_nobody_was_asked_about_has_no_votes() -> None:
     assert votes_of(CLIP) == votes_of(heard("")) == {}
 
 
-@pytest.mark.parametrize("votes", ["anger", "anger=", "anger=-1", "anger=1.5", "rage=3", "anger:2", "anger=²"])
+@pytest.mark.parametrize(
+    "votes",
+    ["anger", "anger=", "anger=-1", "anger=1.5", "rage=3", "anger:2", "anger=²", "anger=10001", "anger=00000000001"],
+)
 def test_votes_that_are_no_numbers_are_named(votes: str) -> None:
-    with pytest.raises(ManifestError, match=r"toy/1: .* is not a number of votes; write them as anger=1 neutral=8\."):
+    with pytest.raises(
+        ManifestError, match=r"toy/1: .* is not a number of votes up to 10000; write votes as anger=1 neutral=8\."
+    ):
         votes_of(heard(votes))

@@ -245,6 +245,11 @@ def write_manifest(
             speaker=speaker, emotion=emotion, sexes=cast(Any, pairs(sex, "--sex", "WORD=SEX")), language=language,
         )  # fmt: skip
         manifest = read_corpus(name, source, own=own, kind=kind.value if kind else None)
+    if labels and label_set_of(labels, manifest.corpora).fact:
+        raise CorpusError(
+            f"label set {labels} takes the emotions from listeners, so a manifest of its emotions would not be {name}: "
+            "write the manifest without --labels, and name the set in the recipe."
+        )
     if labels:
         manifest, dropped = manifest.select(label_set_of(labels, manifest.corpora))
         for left, count in sorted(dropped.items()):
@@ -354,10 +359,10 @@ def _print_left_out(manifest: "Manifest") -> None:
 
 
 def _print_summary(manifest: "Manifest", output: Path) -> None:
-    from serkit.data.corpora import corpus_of
+    from serkit.data.corpora import corpus_names, corpus_of
     from serkit.data.speaker_column import UNKNOWN
 
-    unknown = sum(u.speaker.endswith(f"/{UNKNOWN}") for u in manifest)
+    unknown = sum(u.speaker.endswith(f"/{UNKNOWN}") and u.corpus not in corpus_names() for u in manifest)
     if unknown:
         echo(
             f"serkit: {unknown} utterances have no speaker; they are treated as one speaker and never split. "

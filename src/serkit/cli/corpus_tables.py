@@ -59,8 +59,12 @@ def show_listeners(found: "Listeners") -> None:
         ("answers", f"{found.answers} about {found.utterances} utterances of {found.speakers} speakers"),
         ("one listener", f"UAR {found.uar:.1f} [{found.uar_low:.1f}, {found.uar_high:.1f}], WA {found.wa:.1f}, "
          f"macro-F1 {found.macro_f1:.1f}"),
-        ("majority", f"the acted emotion for {found.majority_wa:.1f} %, Cohen's kappa {found.kappa:.2f}; "
+        ("majority", f"the acted emotion for {_text(found.majority_wa, 1)} %, Cohen's kappa {_text(found.kappa, 2)}; "
          f"{found.ties} utterances have no majority"),
-        ("agreement", f"Krippendorff's alpha between listeners {found.alpha:.2f}"),
+        ("agreement", f"Krippendorff's alpha between listeners {_text(found.alpha, 2)}"),
     ):  # fmt: skip
         echo(f"{heading:<13} {text}")
+
+
+def _text(value: float | None, digits: int) -> str:
+    return "(not defined)" if value is None else f"{value:.{digits}f}"

@@ -68,6 +68,8 @@ def extract(
         names = front.inner.names if isinstance(front.inner, OpenSmile) else tuple(f"f{i}" for i in range(front.size))
     _check_output(output, is_vector=bool(names))
     manifest = read_corpora(corpora, data_of(data))
+    for reason, count in sorted(manifest.left_out.items()):
+        echo(f"serkit: {count} files left out: {reason}", err=True)
     with shown_progress() as on_progress:
         step = begin_task("decoding", len(manifest), on_progress)
         store = open_store(manifest, front.config.sampling_rate, step)

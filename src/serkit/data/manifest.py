@@ -32,7 +32,9 @@ _RECURRING = frozenset(_TEXTS) - {"id", "path", "fingerprint"}
 _NAMES = frozenset(("id", "speaker", "sentence", "session"))
 _SEXES = get_args(Sex)
 _NOTHING: Mapping[str, str] = {}
-TIE = "several emotions (a tie among listeners)"  # key of what a label set left out
+# keys of what a label set left out, beside emotions
+TIE = "several emotions (a tie among listeners)"
+UNHEARD = "an emotion that no listener was asked about"
 _MANY_EXTRAS = 100_000  # distinct values of ``extra`` to share; more would only cost memory
 
 
@@ -141,28 +143,36 @@ class Manifest:
         emotion and keep their own as ``acted`` in ``extra``.
 
         Returns:
-            The manifest, and the number of dropped utterances per canonical emotion; ties count under :data:`TIE`.
+            The manifest, and the number of dropped utterances per canonical emotion; ties count under :data:`TIE`, and
+            utterances that nobody was asked about under :data:`UNHEARD`.
 
         Raises:
-            ManifestError: If the set takes the emotion from another fact, which an utterance lacks.
+            ManifestError: If the set takes the emotion from another fact, which a corpus lacks.
+            LabelError: If that fact is no emotion.
         """
-        labeled = self._labeled_by(labels) if labels.fact else self
-        dropped = Counter(u.emotion for u in labeled.utterances if not _has_class(labels, u))
-        return labeled.filter(lambda u: _has_class(labels, u)), dropped
+        labeled, lost = self._labeled_by(labels) if labels.fact else (self, Counter[str]())
+        dropped = Counter(u.emotion for u in labeled.utterances if labels.class_of(u.emotion) is None)
+        return labeled.filter(lambda u: labels.class_of(u.emotion) is not None), dropped + lost
 
-    def _labeled_by(self, labels: LabelSet) -> "Manifest":
-        """Return the manifest with the emotions of a label set's fact, or :data:`TIE`."""
-        utterances = []
+    def _labeled_by(self, labels: LabelSet) -> tuple["Manifest", Counter[str]]:
+        """Return the manifest with the emotions of a label set's fact, and the number of utterances without one."""
+        if lacking := sorted(
+            {u.corpus for u in self.utterances} - {u.corpus for u in self if u.extra.get(labels.fact)}
+        ):
+            raise ManifestError(
+                f"label set {labels.name} needs what listeners heard, and no utterance of {', '.join(lacking)} has a "
+                f"{labels.fact!r}: copy the tables of the release to its audio, or choose another label set."
+            )
+        utterances, lost = [], Counter[str]()
         for u in self.utterances:
-            emotion = u.extra.get(labels.fact)
-            if emotion is None:
-                raise ManifestError(
-                    f"label set {labels.name} needs what listeners heard, and {u.id} has no {labels.fact!r}: copy the "
-                    "tables of the release to its audio, or choose another label set."
-                )
-            facts = {"acted": u.emotion, **u.extra}
-            utterances.append(replace(u, emotion=TIE if ":" in emotion else emotion, extra=facts))
-        return replace(self, utterances=tuple(utterances))
+            heard = [emotion for emotion in u.extra.get(labels.fact, "").split(":") if emotion]
+            if len(heard) != 1:
+                lost[TIE if heard else UNHEARD] += 1
+            elif heard[0] not in EMOTIONS:
+                raise LabelError(f"{u.id}: {labels.fact} is {heard[0]!r}, which is no emotion; see serkit.labels.")
+            else:
+                utterances.append(replace(u, emotion=heard[0], extra={"acted": u.emotion, **u.extra}))
+        return replace(self, utterances=tuple(utterances)), lost
 
     def problems(self) -> list[str]:
         """Return a message for each problem that would make an experiment on this manifest wrong."""
@@ -233,10 +243,6 @@ class Manifest:
         utterances = tuple(build(row, n) for n, row in enumerate(read_rows(path), 1))
         build.check_speakers()
         return cls(utterances, roots or dict.fromkeys({u.corpus for u in utterances}, path.parent))
-
-
-def _has_class(labels: LabelSet, u: Utterance) -> bool:
-    return u.emotion != TIE and labels.class_of(u.emotion) is not None
 
 
 def merge(manifests: Iterable[Manifest]) -> Manifest:

@@ -49,5 +49,5 @@ def test_clips_of_two_speakers_are_left_out_and_counted(tmp_path: Path) -> None:
     data = {"banglaser": touch(tmp_path, *names)}
     kept = read_corpora(["banglaser"], data)
     assert len(kept) == 1467 - 18
-    assert kept.left_out == {"banglaser: officially a recording that a clip of another speaker holds too": 18}
+    assert kept.left_out == {"banglaser: faulty, officially a recording that a clip of another speaker holds too": 18}
     assert len(read_corpora(["banglaser"], data, keep_faulty=True)) == 1467

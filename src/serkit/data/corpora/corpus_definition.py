@@ -16,6 +16,7 @@ from serkit.errors import CorpusError
 from serkit.labels import EmotionMap
 from serkit.types import LeftOut, Utterance
 
+FAULTY = "faulty, "  # begins the reason for which an utterance of the release is left out of training and test
 OTHER_FORM = "a name that is not of this corpus's form"
 SECOND_FILE = "another file of an utterance that was read already"
 LFS_POINTER = "a Git LFS pointer, not sound: fetch the files themselves with 'git lfs pull'"
@@ -158,7 +159,7 @@ class Corpus:
 
     def without_faulty(self, manifest: Manifest) -> Manifest:
         """Return a manifest without the corpus's faulty utterances, which ``left_out`` counts by reason."""
-        gone = Counter(f"{self.name}: {self.oddities[u.id]}" for u in manifest if u.id in self.faulty)
+        gone = Counter(f"{self.name}: {FAULTY}{self.oddities[u.id]}" for u in manifest if u.id in self.faulty)
         if not gone:
             return manifest
         kept = manifest.filter(lambda u: u.id not in self.faulty)
@@ -318,6 +319,8 @@ def read_table_rows(
             rows = csv.DictReader(
                 file, restval="", delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE
             )
+            if rows.fieldnames is None:
+                raise CorpusError(f"{str(path)!r} is not the table of {title}: it is empty.")
             missing = [column for column in columns if column not in (rows.fieldnames or ())]
             if missing:
                 raise CorpusError(f"{str(path)!r} is not the table of {title}: it has no column {missing[0]!r}.")

@@ -6,9 +6,9 @@ number 1 in one block is the sentence of number 351 in the next, and all speaker
 
 Some archives have the folders ``train``, ``test`` and ``evaluation``, others and the copies on Kaggle have not. In both
 the split follows from the number: of each block the first 20 are the authors' evaluation part (``validation``
-here), the next 30 are test, the other 300 train. It splits sentences, and every speaker is in all three parts, so it
-tells nothing of new speakers. A file in the folder of another emotion than its number's is left out. Transcripts have
-errors (issue 3 of the authors' repository); they are not read.
+here), the next 30 are test, the other 300 train. It splits sentences, and every speaker is in all three parts, so
+results on it say nothing about new speakers. A file in the folder of another emotion than its number's is left out.
+Transcripts have errors (issue 3 of the authors' repository); they are not read.
 
 The authors' page allows research only, by a license form. The sexes are those of the archive's own read-me file;
 Nkululeko, a toolkit that reads ESD, differs in 0012 and 0019.

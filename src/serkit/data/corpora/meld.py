@@ -6,14 +6,15 @@ laughter of an audience and needs the ``[media]`` extra.
 
 The published split has the same six main characters in all parts: results on its test part are NOT
 speaker-independent. Speakers are names in a script: ``Man`` is several men, and lines of several people at once
-(``All``, ``Ross and Joey``), whose voices occur under their own names too, count as one speaker, ``unknown``. serkit
-refuses a speaker-independent split with ``unknown`` on one side and other speakers on the other.
+(``All``, ``Ross and Joey``), whose voices occur under their own names too, count as one speaker, ``unknown``.
+Speaker-independent protocols leave these lines out.
 
 dev dia110_utt7 is missing, train dia125_utt3 is damaged, and some clips were cut at the wrong place: training and test
-leave out those that users reported; there are more. Clips without a row, such as ``final_videos_test*``, are left out.
+leave out the clips that users reported, and there are more faulty ones. Clips without a row, such as
+``final_videos_test*``, are left out.
 
-Numbers: README of github.com/declare-lab/MELD; faults: its issues 9, 20, 22 and 39. The pages that were read state no
-license for the recordings, whose rights others hold; a mirror names the GPL.
+Numbers: README of github.com/declare-lab/MELD; hours: the list of EmoBox; faults: MELD's issues 9, 20, 22 and 39. The
+pages that were read state no license for the recordings, whose rights others hold; a mirror names the GPL.
 """
 
 import re

@@ -4,10 +4,9 @@
 ``Labels/labels_consensus.csv`` (``labels_concensus.csv`` in some releases), and activation, valence and dominance from
 1 to 7. Turns without agreement (``X``) are left out and counted, and so are those of Test 3, whose labels are secret.
 
-Turns whose speaker is not identified all count as one speaker, ``unknown``, which no split separates. Any named
-speaker may be among them, so serkit refuses a speaker-independent split with ``unknown`` on one side and other speakers
-of this corpus on the other. The published split has them in training; its authors warn that speakers occur in more than
-one of the test sets, so train on none of those.
+Turns whose speaker is not identified all count as one speaker, ``unknown``. Any named speaker may be among them, so
+speaker-independent protocols leave these turns out. The published split has them in training; its authors warn that
+speakers occur in more than one of the test sets, so train on none of those.
 
 Releases differ: 1.11 has 151,654 turns in 238 hours, 1.12 207,136 in 324. So no numbers are stated here, and a table
 must come from the release of its sound. The corpus comes under a signed agreement; read there what it allows to do

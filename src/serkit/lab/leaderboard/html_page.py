@@ -78,10 +78,9 @@ def _group(board: Board, members: Sequence[RunEntry]) -> Html:
         rows.append((name, uar, *numbers, len(row["seeds"]), *(() if is_alike else more)))
         looks.append(" ".join(_looks(board, entry)))
     if score := human_score_of(members[-1].row):
-        name = join(NAME, Html("<br>"), tag("span", protocol_text(score), class_="note"))
-        numbers = ["", number(score.wa), number(score.macro_f1), ""]
-        counted_too = () if is_alike else (score.speakers, score.utterances, counts[-1][2])
-        rows.append((name, uar_text(score), *numbers, *counted_too))
+        about = f"{protocol_text(score)}, {score.utterances} clips, {score.speakers} speakers"
+        name = join(NAME, Html("<br>"), tag("span", about, class_="note"))
+        rows.append((name, uar_text(score), "", number(score.wa), number(score.macro_f1), "", *([""] * len(counted))))
         looks.append("people")
     first = members[0].row
     speakers, clips, classes = counts[0]

@@ -1,5 +1,6 @@
 """What listeners heard, against what actors meant: people scored as a model is, and how far people agree."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -31,9 +32,10 @@ class Listeners:
         macro_f1: Macro-F1 of the votes, in percent.
         ties: Number of utterances without a majority.
         majority: Utterances with a majority, by acted emotion (rows) and heard emotion (columns).
-        majority_wa: Share of these whose majority heard the acted emotion, in percent.
-        kappa: Cohen's kappa between the acted emotion and the majority.
-        alpha: Krippendorff's alpha between listeners, for nominal data; 1 if all agree, 0 as by chance.
+        majority_wa: Share of these whose majority heard the acted emotion, in percent; None without such utterances.
+        kappa: Cohen's kappa between the acted emotion and the majority; None without such utterances.
+        alpha: Krippendorff's alpha between listeners, for nominal data: 1 if all agree, 0 as by chance, None where each
+            utterance has one vote.
     """
 
     emotions: tuple[str, ...]
@@ -48,9 +50,9 @@ class Listeners:
     macro_f1: float
     ties: int
     majority: tuple[tuple[int, ...], ...]
-    majority_wa: float
-    kappa: float
-    alpha: float
+    majority_wa: float | None
+    kappa: float | None
+    alpha: float | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as values that ``json.dumps`` takes."""
@@ -72,9 +74,10 @@ def listeners_of(manifest: Manifest) -> Listeners:
             f"no utterance of {', '.join(manifest.corpora)} has listeners' votes; where the release has a table of "
             "them, copy it to the audio."
         )
-    emotions = tuple(sorted({u.emotion for u, _ in voted} | {name for _, votes in voted for name in votes}))
+    meant = [u.extra.get("acted", u.emotion) for u, _ in voted]
+    emotions = tuple(sorted({*meant, *(name for _, votes in voted for name in votes)}))
     counts = np.array([[votes.get(emotion, 0) for emotion in emotions] for _, votes in voted])  # (n, C)
-    acted = np.array([emotions.index(u.emotion) for u, _ in voted])
+    acted = np.array([emotions.index(emotion) for emotion in meant])
     speakers = np.array([u.speaker for u, _ in voted])
     answers = counts.sum(1)
     true, heard = (
@@ -100,9 +103,9 @@ def listeners_of(manifest: Manifest) -> Listeners:
         macro_f1=f1,
         ties=int((~has_majority).sum()),
         majority=_rows(majority),
-        majority_wa=_percent(weighted_accuracy(majority))[0],
-        kappa=round(cohens_kappa(majority), 3),
-        alpha=round(krippendorffs_alpha(counts), 3),
+        majority_wa=_known(100 * weighted_accuracy(majority), 2),
+        kappa=_known(cohens_kappa(majority), 3),
+        alpha=_known(krippendorffs_alpha(counts), 3),
     )
 
 
@@ -140,6 +143,11 @@ def krippendorffs_alpha(counts: NDArray[np.int64]) -> float:
 
 def _percent(*values: float) -> Sequence[float]:
     return [round(100 * value, 2) for value in values]
+
+
+def _known(value: float, digits: int) -> float | None:
+    """Return a rounded number, or None for NaN, which JSON does not have."""
+    return None if math.isnan(value) else round(value, digits)
 
 
 def _rows(matrix: Counts) -> tuple[tuple[int, ...], ...]:

@@ -4,6 +4,7 @@ Speaker names that are spelled alike (:func:`serkit.data.name_spelling.spelling_
 whose name was typed in two ways is more common than two people with such names.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
@@ -88,10 +89,11 @@ def check_leakage(split: Split, manifest: Manifest, sounds: Sounds) -> None:
             seen_speakers = speakers["train"] | speakers["validation"]
             _refuse(fold, "speakers", seen_speakers & speakers["test"], "training and test")
             _refuse_alike(fold, seen_speakers, speakers["test"], "training and test")
-            _refuse_nameless(fold, seen_speakers, speakers["test"])
+            _refuse_nameless(fold, seen_speakers, speakers["test"], "training and test")
             if split.validation == "speakers":
                 _refuse(fold, "speakers", speakers["train"] & speakers["validation"], "training and validation")
                 _refuse_alike(fold, speakers["train"], speakers["validation"], "training and validation")
+                _refuse_nameless(fold, speakers["train"], speakers["validation"], "training and validation")
         _check_recordings(fold, parts, sounds, recording_of)
 
 
@@ -168,6 +170,11 @@ def check_unseen(
             f"{what} was fitted on {len(shared)} of the {use} speakers ({', '.join(first)}"
             f"{', ...' if len(shared) > 3 else ''}): test it on other speakers."
         )
+    if nameless := nameless_speaker(seen_speakers, test_speakers):
+        raise LeakageError(
+            f"{what} was fitted on speakers of the same corpus as the {use} speakers, and {nameless!r} stands for all "
+            "of its speakers without a name, who may be the same people: test it on another corpus."
+        )
 
 
 def check_ensemble(members: Mapping[str, Collection[str]], test_speakers: Collection[str]) -> None:
@@ -197,6 +204,18 @@ def nameless_speaker(seen: Collection[str], test: Collection[str]) -> str:
     return ""
 
 
+def without_nameless(manifest: Manifest) -> tuple[Manifest, dict[str, int]]:
+    """Leave out the speaker that stands for all without a name, in corpora that have named speakers too.
+
+    Returns:
+        The manifest, and the number of utterances that were left out, by the name of that speaker.
+    """
+    speakers = Counter(u.speaker for u in manifest)
+    nameless = [name for name in speakers if name.endswith(f"/{UNKNOWN}") and nameless_speaker([name], speakers)]
+    gone = {name: speakers[name] for name in nameless}
+    return (manifest.filter(lambda u: u.speaker not in gone), gone) if gone else (manifest, {})
+
+
 def _refuse(fold: Fold, what: str, shared: Iterable[str], sides: str, advice: str = "") -> None:
     names = sorted(shared)
     if names:
@@ -217,12 +236,12 @@ def _refuse_alike(fold: Fold, seen: Iterable[str], other: Iterable[str], sides: 
             )
 
 
-def _refuse_nameless(fold: Fold, seen: Collection[str], test: Collection[str]) -> None:
+def _refuse_nameless(fold: Fold, seen: Collection[str], other: Collection[str], sides: str) -> None:
     """Refuse to count speakers without a name as others than the named speakers of their corpus."""
-    if name := nameless_speaker(seen, test):
+    if name := nameless_speaker(seen, other):
         raise LeakageError(
             f"fold {fold.fold}: {name!r} stands for all speakers without a name, who may be among the named ones that "
-            "are on the other side of training and test; leave its utterances out."
+            f"are on the other side of {sides}; leave its utterances out."
         )
 
 

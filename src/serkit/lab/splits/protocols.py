@@ -57,6 +57,9 @@ def make_split(manifest: Manifest, protocol: Protocol, sounds: Sounds) -> Split:
     return split
 
 
+SHARING_SPEAKERS = ("random", "published_folds")  # protocols whose folds may share speakers
+
+
 def check_classes(split: Split, manifest: Manifest, labels: LabelSet, protocol: Protocol) -> None:
     """Check that a model tested on other corpora than it is trained on knows their classes.
 

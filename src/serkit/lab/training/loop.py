@@ -202,9 +202,7 @@ class _Run:
         rank = processes.rank()
         torch.manual_seed(int(np.random.SeedSequence([seed, epoch, *([rank] if rank else [])]).generate_state(1)[0]))
         mixer = np.random.default_rng([seed, epoch, 1])
-        weights = None
-        if train.class_weights:
-            weights = class_weights(examples.train, examples.classes, examples.shares).to(device)
+        weights = class_weights(examples.train, examples.classes).to(device) if train.class_weights else None
         steps = math.ceil(math.ceil(len(examples.train) / train.batch_size) / train.accumulate)
         watched = [e.train_loss if math.isnan(e.validation_loss) else e.validation_loss for e in past]
         model.train()

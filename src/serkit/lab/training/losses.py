@@ -4,26 +4,20 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from serkit.lab.recipes.schema import Train
 
 
-def class_weights(
-    targets: Mapping[str, int], classes: int, shares: Mapping[str, NDArray[np.float32]] | None = None
-) -> Tensor:
+def class_weights(targets: Mapping[str, int], classes: int) -> Tensor:
     """Return class weights inverse to the class counts, shape (C,): 1 on average over utterances, 0 for an empty class.
 
     Args:
         targets: Utterance id to class index, for the training side.
         classes: Number of classes C.
-        shares: Utterance id to soft target (C,), counted in place of the class index.
     """
-    known = shares or {}
-    hard = [target for name, target in targets.items() if name not in known]
-    counts = np.bincount(hard, minlength=classes) + sum((known[name] for name in targets if name in known), np.zeros(1))
+    counts = np.bincount(list(targets.values()), minlength=classes)
     present = counts > 0
     weights = np.zeros(classes)
     weights[present] = len(targets) / (present.sum() * counts[present])

@@ -17,15 +17,15 @@ from serkit.lab.models import build_body
 from serkit.lab.recipes.registry import find_model
 from serkit.lab.recipes.schema import Augment, Recipe, Train
 from serkit.lab.splits.folds import Split
-from serkit.lab.splits.leakage import check_names, count_shared
-from serkit.lab.splits.protocols import check_classes
+from serkit.lab.splits.leakage import check_names, count_shared, without_nameless
+from serkit.lab.splits.protocols import SHARING_SPEAKERS, check_classes
 from serkit.lab.splits.recording_groups import Sounds
 from serkit.lab.splits.validation import rotate_validation
 from serkit.lab.training import distributed as processes
 from serkit.lab.training import trackers
 from serkit.lab.training.encoder_history import check_encoders_apart, encoder_record
 from serkit.lab.training.ensemble_members import ensemble_jobs
-from serkit.lab.training.environment import environment, log_what_is_missing
+from serkit.lab.training.environment import environment, log_what_is_learned, log_what_is_missing
 from serkit.lab.training.fold import Experiment, Member
 from serkit.lab.training.hearing import hear
 from serkit.lab.training.pretraining import check_apart, first_labels
@@ -123,6 +123,9 @@ def prepare(
     check_recipe(resolved)
     everything = read_corpora(recipe.corpora, data, keep_faulty=recipe.keep_faulty)
     manifest, dropped = everything.select(labels)
+    nameless: dict[str, int] = {}
+    if recipe.protocol.name not in SHARING_SPEAKERS:
+        manifest, nameless = without_nameless(manifest)
     _check_classes_differ(manifest, labels)
     check_names(manifest.speakers)
     shares = vote_targets(manifest, labels) if recipe.targets == "votes" else {}
@@ -132,6 +135,7 @@ def prepare(
     if not processes.is_main():
         on_progress = None
     log_what_is_missing(everything, labels, dropped)
+    log_what_is_learned(manifest, nameless, shares)
     with processes.main_first():
         fronts = [(member, build_front(member.named_features)) for member in resolved.members]
         rates = dict.fromkeys(front.config.sampling_rate for _, front in fronts)
@@ -142,8 +146,13 @@ def prepare(
         if processes.is_main():
             threads = threads_each(processes_for(resolved, manifest, split, jobs))
             facts = environment(threads) | digests_of_data(manifest, split, labels, first, heard)
-            facts |= {"targets_digest": targets_digest(shares)} if shares else {}
-            facts |= {"dropped": dict(dropped), **meaning_of_layers(recipe.as_mapping()), **encoder_record(recipe)}
+            facts |= {"targets_digest": targets_digest(shares), "targets": len(shares)} if shares else {}
+            facts |= {
+                "left_out": dict(everything.left_out) | nameless,
+                "dropped": dict(dropped),
+                **meaning_of_layers(recipe.as_mapping()),
+                **encoder_record(recipe),
+            }
             claim(folder, recipe, facts, manifest=manifest, split=split, codes=heard.codes)
         members = _members(fronts, heard.stores, len(manifest), folder, on_progress)
     return Experiment(

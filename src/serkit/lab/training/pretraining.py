@@ -26,9 +26,8 @@ def first_recipe(recipe: Recipe, seeds: Sequence[int]) -> Recipe:
         seeds: Seeds of the fits that will begin with it, each with the weights of its own seed.
     """
     pretrain = _pretrain_of(recipe)
-    content = {
-        key: value for key, value in recipe.as_mapping().items() if key not in ("pretrain", "about", "published")
-    }
+    own = ("pretrain", "about", "published", "targets")  # votes are those of the recipe's own corpora
+    content = {key: value for key, value in recipe.as_mapping().items() if key not in own}
     train = {**content["train"], "epochs": pretrain.epochs, "keep": "last", "patience": None}
     if pretrain.lr is not None:
         train["lr"] = pretrain.lr

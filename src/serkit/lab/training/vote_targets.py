@@ -35,8 +35,8 @@ def vote_targets(manifest: Manifest, labels: LabelSet) -> dict[str, FloatArray]:
             found[u.id] = counts / counts.sum()
     if not found:
         raise ManifestError(
-            f"targets: votes needs listeners' votes, which no utterance of {', '.join(manifest.corpora)} has: copy the "
-            "tables of the release to its audio, or remove targets from the recipe."
+            f"targets: votes needs listeners' votes, and no utterance of {', '.join(manifest.corpora)} has one for "
+            f"{', '.join(labels.classes)}: copy the tables of the release to its audio, or remove targets."
         )
     return found
 
