@@ -16,6 +16,7 @@ from serkit.data.corpora import corpus_names, get_corpus, recognize
 from serkit.data.manifest import Manifest
 from support.calling import Call, assert_one_sentence
 from support.synthetic import TITLES, voice, write_corpus
+from support.trees import touch
 
 EMOTIONS = ("anger", "neutral", "sadness")
 
@@ -377,3 +378,27 @@ def test_a_pattern_that_finds_nothing_is_one_sentence(call: Call, tmp_path: Path
 def test_the_pattern_is_for_own_data(call: Call, tmp_path: Path) -> None:
     done = call("corpora", "manifest", "emodb", tmp_path, "-o", tmp_path / "mine.csv", "--emotion", "_(.)_")
     assert_one_sentence(done, "--emotion is for your own data")
+
+
+# Listeners
+
+
+def test_listeners_are_printed_and_are_valid_json(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "t.csv").write_text("file,emotion,speaker,votes\na.wav,anger,p,anger=3 fear=1\n")
+    done = call("corpora", "listeners", "mine", str(tmp_path / "t.csv"))
+    assert (done.code, done.err) == (0, "")
+    assert "one listener" in done.out
+    assert json.loads(call("corpora", "listeners", "mine", str(tmp_path / "t.csv"), "--json").out)["answers"] == 4
+    (tmp_path / "t.csv").write_text("file,emotion,speaker\na.wav,anger,p\n")
+    refused = call("corpora", "listeners", "mine", str(tmp_path / "t.csv"))
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("serkit: no utterance of mine has listeners' votes")
+
+
+def test_a_manifest_is_not_written_under_what_listeners_heard(call: Call, tmp_path: Path) -> None:
+    root, out = touch(tmp_path / "CREMA-D", "1001_DFA_ANG_XX.wav"), tmp_path / "x.csv"
+    done = call("corpora", "manifest", "crema-d", str(root), "-o", str(out), "--labels", "crema-d-heard")
+    assert done.code == 2
+    assert "write the manifest without --labels, and name the set in the recipe" in done.err
+    assert not out.exists()

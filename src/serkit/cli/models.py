@@ -86,7 +86,8 @@ def card_in_words(card: "Card", probed: str) -> str:
     scored = "not measured" if card.validation_uar is None else f"UAR {card.validation_uar:.1f} %"
     whom = {"training speakers": "speakers that it was trained on", "nobody": "nobody"}.get(card.validated_on)
     facts = {
-        "classes": ", ".join(card.classes),
+        "classes": ", ".join(card.classes) + (f" ({card.label_note})" if card.label_note else ""),
+        "targets": "the shares of listeners' votes" if card.recipe.get("targets") == "votes" else "one label per clip",
         "audio": f"{card.sampling_rate} Hz, {card.minimum_duration:g} to {card.maximum_duration:g} s at once",
         "weights": f"{card.parameters:,}",
         "trained on": "; ".join(
@@ -98,7 +99,7 @@ def card_in_words(card: "Card", probed: str) -> str:
         "probe": probed,
     }  # fmt: skip
     lines = [f"{name}: {text}" for name, text in facts.items()]
-    lines[3:3] = [
+    lines[4:4] = [
         f"tested: {e.run} ({e.protocol}) on {', '.join(e.corpora)}, {e.speakers} speakers: UAR {e.uar:.1f} % "
         f"[{e.uar_low:.1f}, {e.uar_high:.1f}]"
         for e in card.evidence

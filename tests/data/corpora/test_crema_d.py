@@ -40,7 +40,8 @@ def test_a_clip_and_an_actor_that_the_tables_lack_are_read_without_them(tmp_path
 def test_another_table_of_the_name_of_its_is_refused(tmp_path: Path, name: str, column: str, text: str) -> None:
     root = touch(tmp_path, f"{NAME}.wav")
     (root / name).write_text(text)
-    with pytest.raises(CorpusError, match=rf"{name}' is not the table of CREMA-D: it has no column '{column}'"):
+    why = f"it has no column '{column}'" if text else "it is empty"
+    with pytest.raises(CorpusError, match=rf"{name}' is not the table of CREMA-D: {why}"):
         get_corpus("crema-d").manifest(root)
 
 

@@ -1,4 +1,6 @@
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import krippendorff
 import numpy as np
@@ -85,3 +87,16 @@ def test_single_votes_say_nothing_of_agreement() -> None:
 def test_a_corpus_without_votes_is_refused_in_a_sentence() -> None:
     with pytest.raises(ManifestError, match="no utterance of toy has listeners' votes; where the release has a table"):
         listeners_of(manifest([("anger", "")]))
+
+
+def test_what_is_not_defined_is_none_in_json() -> None:
+    ties = listeners_of(manifest([("anger", "anger=1 fear=1")]))
+    assert (ties.majority_wa, ties.kappa) == (None, None)
+    assert listeners_of(manifest([("anger", "anger=1"), ("fear", "anger=1")])).alpha is None
+    assert "NaN" not in json.dumps(ties.to_json())
+
+
+def test_listeners_are_compared_with_what_was_acted_also_under_the_labels_that_they_gave() -> None:
+    clips = manifest(CLIPS)
+    heard = tuple(replace(u, emotion="neutral", extra={**u.extra, "acted": u.emotion}) for u in clips)
+    assert listeners_of(Manifest(heard)) == listeners_of(clips)

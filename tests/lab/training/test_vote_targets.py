@@ -12,6 +12,7 @@ from serkit.lab.measure.run_folder import read_json
 from serkit.lab.recipes.schema import Recipe, Train, parse_recipe
 from serkit.lab.training.feature_batches import training_batches
 from serkit.lab.training.losses import summed_loss, summed_weight
+from serkit.lab.training.pretraining import first_recipe
 from serkit.lab.training.resolve import resolve_recipe
 from serkit.lab.training.vote_targets import vote_targets
 from serkit.labels import LabelSet
@@ -122,6 +123,11 @@ def test_a_recipe_without_votes_does_not_mention_them() -> None:
     assert "targets" not in recipe(targets="labels").as_mapping()
 
 
+def test_a_first_training_learns_labels() -> None:
+    pretrain = {"corpora": ["savee"], "labels": "savee", "epochs": 1}
+    assert first_recipe(recipe(pretrain=pretrain), [0]).targets == "labels"
+
+
 # Runs
 
 
@@ -131,7 +137,8 @@ def test_a_network_trained_on_votes_answers_what_listeners_heard(crema: dict[str
     run = evaluate(recipe(train=settings), data=crema, out=tmp_path / "votes")
     assert (run.predictions["predicted"] == "neutral").mean() > 0.8
     assert run.predictions["true"].nunique() == 6  # it is scored against what was acted
-    assert len(read_json(tmp_path / "votes", "env.json")["targets_digest"]) == 64
+    facts = read_json(tmp_path / "votes", "env.json")
+    assert (len(facts["targets_digest"]), facts["targets"]) == (64, 24)
 
 
 @pytest.mark.usefixtures("quick_bootstrap", "one_thread")

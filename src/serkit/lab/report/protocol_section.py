@@ -1,11 +1,13 @@
 """The protocol section of a report: how the data were split and validated, seeds, folds, digests and versions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from serkit.lab.measure.run_folder import UNSEEN_CORPUS
 from serkit.lab.pages.markup import Html, facts, tag
 from serkit.lab.pages.shared_text import count_of, protocol_name
 from serkit.lab.report.run_contents import RunContents
+from serkit.labels import LABEL_SETS
 
 NOT_RECORDED = "not recorded"
 _PROTOCOLS = {
@@ -32,7 +34,8 @@ def protocol_section(run: RunContents) -> Html:
         ("speaker-independent", "yes" if n["is_speaker_independent"] else "no: test speakers are also in training"),
         ("validated", _VALIDATIONS.get(n["validation"], n["validation"])),
         ("model", n["model"]),
-        ("labels", f"{n['labels']}: {', '.join(n['classes'])}"),
+        ("labels", _labels(run)),
+        *_left_out(environment),
         ("corpora", _corpora(run)),
         ("tested", f"{count_of(n['speakers'], 'speaker')}, {count_of(n['utterances'], 'utterance')}"),
         ("seeds", _seeds(run)),
@@ -43,6 +46,21 @@ def protocol_section(run: RunContents) -> Html:
         ("versions", _versions(run)),
     ]
     return facts(rows)
+
+
+def _labels(run: RunContents) -> str:
+    """Return the label set, why it has these classes, and what training learned in place of labels."""
+    n = run.numbers
+    known = LABEL_SETS.get(n["labels"]) if isinstance(n["labels"], str) else None
+    votes = run.environment.get("targets")
+    learned = f"; trained on the shares of listeners' votes for {votes} utterances" if votes else ""
+    return f"{n['labels']}: {', '.join(n['classes'])}{f' ({known.why})' if known else ''}{learned}"
+
+
+def _left_out(environment: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Return what training and test left out, by reason; nothing for a run that did not record it."""
+    reasons = [f"{count} for {reason}" for reason, count in (environment.get("left_out") or {}).items()]
+    return [("left out", "; ".join(reasons))] if reasons else []
 
 
 def _seeds(run: RunContents) -> str:
