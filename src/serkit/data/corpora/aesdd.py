@@ -17,7 +17,7 @@ card of a copy on Hugging Face says CC-BY-4.0.
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.corpus_definition import Corpus, Reading, read_names
+from serkit.data.corpora.corpus_definition import Corpus, Reading, id_parser, read_names
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 
@@ -50,11 +50,6 @@ def _parse(path: PurePosixPath) -> Utterance | str | None:
     )
 
 
-def _from_id(name: str) -> Utterance | None:
-    found = _parse(PurePosixPath(f"{name}.wav"))
-    return found if isinstance(found, Utterance) else None
-
-
 def _read(root: Path) -> Reading:
     return read_names(root, _parse)
 
@@ -74,7 +69,7 @@ CORPUS = Corpus(
     "Society 2018",
     url="https://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/",
     read=_read,
-    from_id=_from_id,
+    from_id=id_parser(_parse),
     oddities={"aesdd/s05 (3)": "officially a WAV file without data"},
     faulty=frozenset({"aesdd/s05 (3)"}),
     folders=("Acted Emotional Speech Dynamic Database",),

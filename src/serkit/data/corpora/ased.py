@@ -15,7 +15,7 @@ available".
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.corpus_definition import Corpus, Reading, read_names
+from serkit.data.corpora.corpus_definition import Corpus, Reading, id_parser, read_names
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 
@@ -45,10 +45,6 @@ def _parse(path: PurePosixPath) -> Utterance | None:
     )
 
 
-def _from_id(name: str) -> Utterance | None:
-    return _parse(PurePosixPath(f"{name}.wav"))
-
-
 def _read(root: Path) -> Reading:
     return read_names(root, _parse)
 
@@ -67,6 +63,6 @@ CORPUS = Corpus(
     citation="Retta et al., A New Amharic Speech Emotion Dataset and Classification Benchmark, ACM TALLIP 2023",
     url="https://github.com/Ethio2021/ASED_V1",
     read=_read,
-    from_id=_from_id,
+    from_id=id_parser(_parse),
     folders=("ASED_V1", "ASED_V1-main"),
 )

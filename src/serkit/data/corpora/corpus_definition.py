@@ -256,6 +256,16 @@ def read_names(
             yield replace(found, path=path.as_posix())
 
 
+def id_parser(parse: Callable[[PurePosixPath], Utterance | str | None]) -> Callable[[str], Utterance | None]:
+    """Return a function for ``Corpus.from_id``, for corpora whose file names hold all that an id tells."""
+
+    def from_id(name: str) -> Utterance | None:
+        found = parse(PurePosixPath(f"{name}.wav"))
+        return found if isinstance(found, Utterance) else None
+
+    return from_id
+
+
 def _is_pointer(file: Path) -> bool:
     """Whether a file is the short text that Git writes in place of a sound file where Git LFS is not installed."""
     try:

@@ -11,7 +11,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from serkit.data.audio_files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
-from serkit.data.corpora.corpus_definition import Corpus, Reading, read_names
+from serkit.data.corpora.corpus_definition import Corpus, Reading, id_parser, read_names
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 
@@ -54,11 +54,6 @@ def _parse(path: PurePosixPath) -> Utterance | str | None:
     )
 
 
-def _from_id(name: str) -> Utterance | None:
-    found = _parse(PurePosixPath(f"{name}.avi"))
-    return found if isinstance(found, Utterance) else None
-
-
 def _read(root: Path) -> Reading:
     return read_names(root, _parse, AUDIO_SUFFIXES + VIDEO_SUFFIXES)
 
@@ -77,6 +72,6 @@ CORPUS = Corpus(
     citation="Martin et al., The eNTERFACE'05 Audio-Visual Emotion Database, ICDE Workshops 2006",
     url="https://enterface.net/enterface05/emotion.html",
     read=_read,
-    from_id=_from_id,
+    from_id=id_parser(_parse),
     folders=("enterface05", "enterface database", "enterface_database", "project2_database"),
 )

@@ -16,7 +16,7 @@ file ``Happiness_C_A_lento_dentro`` has two words, and the same duration as ``Ha
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.corpus_definition import Corpus, Reading, read_names
+from serkit.data.corpora.corpus_definition import Corpus, Reading, id_parser, read_names
 from serkit.labels import EmotionMap
 from serkit.types import Sex, Utterance
 
@@ -57,10 +57,6 @@ def _parse(path: PurePosixPath) -> Utterance | None:
     )
 
 
-def _from_id(name: str) -> Utterance | None:
-    return _parse(PurePosixPath(f"{name}.wav"))
-
-
 def _read(root: Path) -> Reading:
     return read_names(root, _parse)
 
@@ -80,7 +76,7 @@ CORPUS = Corpus(
     "Familiarity, Concreteness, and Cultural Shaping of Affective Prosody, Data 2021",
     url="https://data.mendeley.com/datasets/cy34mh68j9/5",
     read=_read,
-    from_id=_from_id,
+    from_id=id_parser(_parse),
     oddities={f"mesd/{name}": "officially as long as two other clips, perhaps one recording" for name in _AS_LONG},
     folders=("Mexican Emotional Speech Database (MESD)", "mexican-emotional-speech-databasemesd", "cy34mh68j9-5"),
 )

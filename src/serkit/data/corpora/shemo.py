@@ -17,7 +17,7 @@ author on Hugging Face says Apache-2.0; the stricter one counts here.
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.corpus_definition import Corpus, Reading, read_names
+from serkit.data.corpora.corpus_definition import Corpus, Reading, id_parser, read_names
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 
@@ -47,10 +47,6 @@ def _parse(path: PurePosixPath) -> Utterance | None:
     )
 
 
-def _from_id(name: str) -> Utterance | None:
-    return _parse(PurePosixPath(f"{name}.wav"))
-
-
 def _read(root: Path) -> Reading:
     return read_names(root, _parse)
 
@@ -70,6 +66,6 @@ CORPUS = Corpus(
     "Language Resources and Evaluation 2019",
     url="https://github.com/pariajm/sharif-emotional-speech-dataset",
     read=_read,
-    from_id=_from_id,
+    from_id=id_parser(_parse),
     folders=("sharif-emotional-speech-dataset", "sharif-emotional-speech-database"),
 )

@@ -13,7 +13,7 @@ Names: the files of github.com/Xeonen/TurEV-DB; counts: the list of EmoBox. The 
 import re
 from pathlib import Path, PurePosixPath
 
-from serkit.data.corpora.corpus_definition import Corpus, Reading, read_names
+from serkit.data.corpora.corpus_definition import Corpus, Reading, id_parser, read_names
 from serkit.labels import EmotionMap
 from serkit.types import Utterance
 
@@ -39,10 +39,6 @@ def _parse(path: PurePosixPath) -> Utterance | None:
     )
 
 
-def _from_id(name: str) -> Utterance | None:
-    return _parse(PurePosixPath(f"{name}.wav"))
-
-
 def _read(root: Path) -> Reading:
     return read_names(root, _parse)
 
@@ -61,7 +57,7 @@ CORPUS = Corpus(
     citation="Canpolat et al., Turkish Emotion Voice Database (TurEV-DB), SLTU-CCURL 2020",
     url="https://github.com/Xeonen/TurEV-DB",
     read=_read,
-    from_id=_from_id,
+    from_id=id_parser(_parse),
     oddities={"turev-db/1157": "officially without calm and happy clips"},
     folders=("turevdb", "TurEV-DB-master"),
 )
