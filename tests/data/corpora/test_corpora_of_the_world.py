@@ -400,7 +400,7 @@ def test_the_file_of_aesdd_without_data_is_left_out_of_training(tmp_path: Path) 
     root = touch(tmp_path, "sadness/s05 (3).wav", "sadness/s05 (4).wav")
     manifest = read_corpora(["aesdd"], {"aesdd": root})
     assert [u.id for u in manifest] == ["aesdd/s05 (4)"]
-    assert manifest.left_out == {"aesdd: officially a WAV file without data": 1}
+    assert manifest.left_out == {"aesdd: faulty, officially a WAV file without data": 1}
 
 
 # CaFE
@@ -470,10 +470,10 @@ def test_all_takes_of_a_text_of_jl_corpus_are_one_sentence() -> None:
         ("aesdd", "not stated"),
         ("cafe", "non-commercial"),
         ("emovo", "not stated"),
-        ("esd", "not stated"),
+        ("esd", "research"),
         ("jl-corpus", "any"),
         ("mesd", "any"),
-        ("shemo", "not stated"),
+        ("shemo", "research"),
     ],
 )
 def test_a_license_that_nobody_states_allows_nothing(name: str, use: str) -> None:
