@@ -489,8 +489,8 @@ def test_a_class_that_nobody_speaks_is_said(data: Data, tmp_path: Path) -> None:
 def test_the_folder_of_other_labels_is_refused(
     whole: Path, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def relabeled(*args: Any) -> Manifest:
-        first, *others = read_corpora(*args)
+    def relabeled(*args: Any, **options: Any) -> Manifest:
+        first, *others = read_corpora(*args, **options)
         return Manifest((replace(first, emotion="fear"), *others), data)
 
     shutil.copytree(whole, tmp_path / "copy")

@@ -37,6 +37,7 @@ from serkit.lab.training.vote_targets import targets_digest, vote_targets
 from serkit.lab.training.workers import processes_for, threads_each
 from serkit.labels import LabelSet
 from serkit.progress import OnProgress, begin_task
+from serkit.types import FloatArray
 
 SplitBy = Callable[[Manifest, Any, Sounds], Split]  # from manifest, protocol and sounds
 
@@ -121,21 +122,12 @@ def prepare(
         raise RunError(f"{str(folder)!r} is a file; choose another output folder.")
     recipe, labels = resolved.recipe, resolved.labels
     check_recipe(resolved)
-    everything = read_corpora(recipe.corpora, data, keep_faulty=recipe.keep_faulty)
-    manifest, dropped = everything.select(labels)
-    nameless: dict[str, int] = {}
-    if recipe.protocol.name not in SHARING_SPEAKERS:
-        manifest, nameless = without_nameless(manifest)
-    _check_classes_differ(manifest, labels)
-    check_names(manifest.speakers)
-    shares = vote_targets(manifest, labels) if recipe.targets == "votes" else {}
+    manifest, shares, left_out = _read_manifest(resolved, data)
     first = _read_first(resolved, data)
     check_apart(manifest, first)
     _check_folds(resolved, manifest, split_by)
     if not processes.is_main():
         on_progress = None
-    log_what_is_missing(everything, labels, dropped)
-    log_what_is_learned(manifest, nameless, shares)
     with processes.main_first():
         fronts = [(member, build_front(member.named_features)) for member in resolved.members]
         rates = dict.fromkeys(front.config.sampling_rate for _, front in fronts)
@@ -147,12 +139,7 @@ def prepare(
             threads = threads_each(processes_for(resolved, manifest, split, jobs))
             facts = environment(threads) | digests_of_data(manifest, split, labels, first, heard)
             facts |= {"targets_digest": targets_digest(shares), "targets": len(shares)} if shares else {}
-            facts |= {
-                "left_out": dict(everything.left_out) | nameless,
-                "dropped": dict(dropped),
-                **meaning_of_layers(recipe.as_mapping()),
-                **encoder_record(recipe),
-            }
+            facts |= left_out | meaning_of_layers(recipe.as_mapping()) | encoder_record(recipe)
             claim(folder, recipe, facts, manifest=manifest, split=split, codes=heard.codes)
         members = _members(fronts, heard.stores, len(manifest), folder, on_progress)
     return Experiment(
@@ -168,6 +155,24 @@ def prepare(
         pretrained_on=first,
         on_progress=on_progress,
     )
+
+
+def _read_manifest(
+    resolved: ResolvedRecipe, data: Data
+) -> tuple[Manifest, dict[str, FloatArray], dict[str, dict[str, int]]]:
+    """Return the utterances of a recipe, their soft targets, if any, and what was left out, for ``env.json``."""
+    recipe, labels = resolved.recipe, resolved.labels
+    everything = read_corpora(recipe.corpora, data, keep_faulty=recipe.keep_faulty)
+    manifest, dropped = everything.select(labels)
+    nameless: dict[str, int] = {}
+    if recipe.protocol.name not in SHARING_SPEAKERS:
+        manifest, nameless = without_nameless(manifest)
+    _check_classes_differ(manifest, labels)
+    check_names(manifest.speakers)
+    shares = vote_targets(manifest, labels) if recipe.targets == "votes" else {}
+    log_what_is_missing(everything, labels, dropped)
+    log_what_is_learned(manifest, nameless, shares)
+    return manifest, shares, {"left_out": dict(everything.left_out) | nameless, "dropped": dict(dropped)}
 
 
 def _check_folds(resolved: ResolvedRecipe, manifest: Manifest, split_by: SplitBy) -> None:
