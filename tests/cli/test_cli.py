@@ -338,7 +338,7 @@ def test_what_cannot_be_run_is_one_sentence(call: Call, recipe_file: Path, tmp_p
     assert_one_sentence(call("compare", trained_run), "holds no predictions: it was trained, not evaluated.")
     assert_one_sentence(call("export", tmp_path, "-o", tmp_path / "m.onnx"), "is not a run folder")
     assert_one_sentence(call("export", trained_run, "-o", tmp_path), "is a folder; name the file to write.")
-    assert_one_sentence(call("corpora", "manifest", "emodv", tmp_path, "-o", "x.csv"), "did you mean 'emodb'?")
+    assert_one_sentence(call("corpora", "manifest", "emodbb", tmp_path, "-o", "x.csv"), "did you mean 'emodb'?")
     assert_one_sentence(call("models", "show", tmp_path / "none.onnx"), "cannot read the model")
     assert_one_sentence(call("recipes", "show", "none"), "no recipe 'none'")
     assert not (tmp_path / "run").exists()

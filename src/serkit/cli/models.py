@@ -85,21 +85,22 @@ def card_in_words(card: "Card", probed: str) -> str:
     no = "" if card.is_commercial_use_allowed else ", no commercial use"
     scored = "not measured" if card.validation_uar is None else f"UAR {card.validation_uar:.1f} %"
     whom = {"training speakers": "speakers that it was trained on", "nobody": "nobody"}.get(card.validated_on)
+    learned = ", trained on the shares of listeners' votes" if card.recipe.get("targets") == "votes" else ""
     facts = {
-        "classes": ", ".join(card.classes) + (f" ({card.label_note})" if card.label_note else ""),
-        "targets": "the shares of listeners' votes" if card.recipe.get("targets") == "votes" else "one label per clip",
+        "classes": ", ".join(card.classes),
         "audio": f"{card.sampling_rate} Hz, {card.minimum_duration:g} to {card.maximum_duration:g} s at once",
         "weights": f"{card.parameters:,}",
         "trained on": "; ".join(
             f"{one.get('title', one.get('name'))}, {one.get('speakers', '?')} speakers" for one in card.corpora
         ) or "unknown speakers",
         "validated on": whom or f"{len(card.validation_speakers)} new speakers: {scored}",
+        "labels": card.label_note + learned or "not known",
         "promise": card.promise,
         "license": f"{card.license}{no}",
         "probe": probed,
     }  # fmt: skip
     lines = [f"{name}: {text}" for name, text in facts.items()]
-    lines[4:4] = [
+    lines[3:3] = [
         f"tested: {e.run} ({e.protocol}) on {', '.join(e.corpora)}, {e.speakers} speakers: UAR {e.uar:.1f} % "
         f"[{e.uar_low:.1f}, {e.uar_high:.1f}]"
         for e in card.evidence

@@ -33,6 +33,7 @@ AT_HAND = {"banglaser", "crema-d", "emodb", "nemo", "ravdess", "savee", "tess"}
 SUPERSET = ("crema-d", "ravdess", "savee", "tess")
 CORPORA = {name: (name,) for name in corpus_names()} | {  # what a recipe's name begins with
     "corpora4": ("emodb", "nemo", "ravdess", "tess"),
+    "crema-d-heard": ("crema-d",),
     "crossing": SUPERSET,
     "default": ("emodb", "nemo", "ravdess"),
     "emodb-ravdess": ("emodb", "ravdess"),

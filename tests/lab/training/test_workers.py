@@ -117,7 +117,7 @@ class Sham(Experiment):
 def sham(*call: Any) -> Any:
     split = Split("speaker_kfold", True, "speakers", FOLDS)
     resolved = resolve_recipe(tiny_recipe())
-    return Sham(resolved, None, split, None, None, (), {}, Path(), None, None, call)  # type: ignore[arg-type]
+    return Sham(resolved, None, split, None, None, (), {}, Path(), None, call=call)  # type: ignore[arg-type]
 
 
 def scripted(plan: Mapping[int, Sequence[str]], place: Path) -> Any:

@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,10 +88,10 @@ class Experiment:
         shared: Counts of what test sides share with training and validation sides.
         members: The models to fit, one for a single model.
         targets: Utterance id to class index.
-        shares: Utterance id to soft target (C,) for training; empty where training takes the class indices.
         folder: The run folder.
         pretrained_on: Utterances of first trainings, empty without any.
         on_progress: Callback for the epochs of fits.
+        shares: Utterance id to soft target (C,) for training; empty where training takes the class indices.
     """
 
     resolved: ResolvedRecipe
@@ -101,10 +101,10 @@ class Experiment:
     shared: Shared
     members: tuple[Member, ...]
     targets: Mapping[str, int]
-    shares: Mapping[str, FloatArray]
     folder: Path
     pretrained_on: Manifest
     on_progress: OnProgress | None = None
+    shares: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @property
     def recipe(self) -> Recipe:
