@@ -111,7 +111,7 @@ class Corpus:
         oddities: Utterance id or speaker to what is unusual about it in the official release.
         faulty: Utterances among the oddities that training and test leave out by default, since their label, their
             speaker or their sound is wrong.
-        human: How well people name the acted emotions; None where no answers of single listeners are published.
+        human: Scores of listeners on the acted emotions; None where no answers of single listeners are published.
         voices_of: Corpus with the same speakers, whose speaker names this one uses; empty for none.
         parts: Corpora that this one is made of; its utterances have their ids.
         folders: Other folder names that releases unpack to, tried by ``--data``.
