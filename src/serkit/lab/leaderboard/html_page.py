@@ -81,7 +81,7 @@ def _group(board: Board, members: Sequence[RunEntry]) -> Html:
         about = f"{protocol_text(score)}, {score.utterances} clips, {score.speakers} speakers"
         name = join(NAME, Html("<br>"), tag("span", about, class_="note"))
         rows.append((name, uar_text(score), "", number(score.wa), number(score.macro_f1), "", *([""] * len(counted))))
-        looks.append("people")
+        looks.append("")
     first = members[0].row
     speakers, clips, classes = counts[0]
     chance = f"chance {number(table_text.chance_of(first))}"

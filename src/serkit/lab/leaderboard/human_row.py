@@ -1,6 +1,7 @@
 """What people reach on the same labels, for the rows beside the runs."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from serkit.data.corpora import corpus_names, get_corpus
@@ -48,6 +49,4 @@ def human_cells(row: Mapping[str, Any], score: HumanScore) -> list[str]:
 
 def uar_text(score: HumanScore) -> str:
     """Return the UAR of one listener with its interval over speakers."""
-    return uar_of(
-        {"uar": score.uar, "uar_low": score.uar_low, "uar_high": score.uar_high, "interval_over": "speakers"}, ""
-    )
+    return uar_of(asdict(score) | {"interval_over": "speakers"})

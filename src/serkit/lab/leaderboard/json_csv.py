@@ -27,7 +27,7 @@ def as_json(board: Board) -> str:
 
     Each object has the run's facts and metrics; ``group``; ``unsealed``, why the run is not taken as measured, null for
     a sealed run; ``is_headline``; ``against``, its reference and the
-    difference from it, null for a reference and an uncompared run; ``leaks``, the effect of shared speakers; and
+    difference from it, null for a reference and an uncompared run; ``leaks``, the effect of shared speakers;
     ``validation_promise``, validation UAR minus test UAR if the run is one of a pair with different validation; and
     ``human``, how well listeners name the same emotions, null where nobody asked them.
     """
